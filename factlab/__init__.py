@@ -1,0 +1,46 @@
+"""factlab: write a fact, run one command, know whether it went into the model and what it cost.
+
+`factlab.run("facts/mount_fuji.yaml", rank=[4, 8])` does what `factlab run` does. Names are loaded
+when they are used, so that importing factlab is fast and loads no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from factlab.errors import FactlabError as FactlabError
+    from factlab.interface import run as run
+    from factlab.runs.folder import load_run as load_run
+    from factlab.schema.config import RunConfig as RunConfig
+    from factlab.schema.fact import Fact as Fact
+    from factlab.schema.fact import load_fact as load_fact
+    from factlab.schema.results import RunResult as RunResult
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Fact": "factlab.schema.fact",
+    "FactlabError": "factlab.errors",
+    "RunConfig": "factlab.schema.config",
+    "RunResult": "factlab.schema.results",
+    "load_fact": "factlab.schema.fact",
+    "load_run": "factlab.runs.folder",
+    "run": "factlab.interface",
+}
+__all__ = [  # noqa: PLE0604  (the names are strings)
+    "__version__",
+    *_HOMES,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'factlab' has no attribute {name!r}; it has {__all__}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

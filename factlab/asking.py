@@ -1,0 +1,107 @@
+"""Questions put to a finished run: its base model and each of its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from factlab.errors import ModelError, RunFolderError
+from factlab.progress import Progress, Silent
+from factlab.runs.folder import RunFolder
+from factlab.schema.config import RunConfig
+from factlab.schema.results import RunRecord
+from factlab.schema.yaml import read_yaml
+
+if TYPE_CHECKING:
+    from factlab.models.load import LoadedModel
+
+
+class Asked(TypedDict):
+    """One question with its answers, by cell id."""
+
+    question: str
+    base: str
+    answers: dict[str, str]
+
+
+def ask(run: Path, questions: Sequence[str], *, progress: Progress | None = None) -> list[Asked]:
+    """Answer questions with the same model, precision and settings as the run measured.
+
+    Args:
+        run: A run folder with at least one finished cell.
+        questions: User turns.
+        progress: Where to report.
+
+    Raises:
+        RunFolderError: if the folder has no adapter.
+        ModelError: if the model found now is not the one that the adapters were trained on.
+    """
+    from factlab.scoring.generate import generate
+
+    progress = progress or Silent()
+    folder = RunFolder(run)
+    record = folder.record()
+    config = read_yaml(folder.config_file, RunFolderError).parse(RunConfig, "A run configuration")
+    cells = [
+        cell.id
+        for cell in folder.finished_cells()
+        if (folder.cell(cell.id).adapter / "adapter_config.json").is_file()
+    ]
+    if not cells:
+        raise RunFolderError(
+            f"{run}: no cell is finished, so there is no adapter to ask. Its status is "
+            f"'{record.status}'; `factlab run … --resume` goes on with it."
+        )
+    with progress.stage(f"load {config.model} ({config.precision})", 1) as advance:
+        loaded = _same_model(config, record)
+        advance(1)
+
+    def answers(model: Any, name: str) -> list[str]:
+        with progress.stage(f"ask {name}", len(questions)) as step:
+            said = generate(
+                model,
+                loaded.tokenizer,
+                questions,
+                max_new_tokens=config.max_new_tokens,
+                batch_size=config.generation_batch,
+                advance=step,
+            )
+        return [item.text for item in said]
+
+    base = answers(loaded.model, "base")
+    tuned = {cell: answers(_with_adapter(loaded, folder, cell), cell) for cell in cells}
+    return [
+        {
+            "question": question,
+            "base": base[i],
+            "answers": {cell: texts[i] for cell, texts in tuned.items()},
+        }
+        for i, question in enumerate(questions)
+    ]
+
+
+def _same_model(config: RunConfig, record: RunRecord) -> LoadedModel:
+    from factlab.models.load import load_model
+    from factlab.models.resolve import resolve_model
+
+    files = resolve_model(config.model)
+    if record.model is not None and record.model.sha256 != files.sha256:
+        raise ModelError(
+            f"{config.model}: these are not the weights that the adapters were trained on (their "
+            f"SHA-256 is {files.sha256[:12]}…, the run's {record.model.sha256[:12]}…). Answers "
+            "would mean nothing."
+        )
+    return load_model(files, config.precision)
+
+
+def _with_adapter(loaded: LoadedModel, folder: RunFolder, cell: str) -> Any:
+    """The base with one cell's adapter; the adapter of the cell before it is taken off first."""
+    from peft import PeftModel
+
+    if isinstance(loaded.model, PeftModel):
+        loaded.model = loaded.model.unload()
+    model = PeftModel.from_pretrained(loaded.model, str(folder.cell(cell).adapter))
+    model.eval()
+    loaded.model = model  # type: ignore[assignment]  # taken off again above
+    return model

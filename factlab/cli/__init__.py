@@ -1,0 +1,54 @@
+"""The command line: a module per command, thin. Nothing here loads torch before it is needed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from factlab.cli import ask, doctor, init, list_, preview, report, run, schema, show, validate
+from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
+from factlab.errors import FactlabError
+
+app = typer.Typer(
+    name="factlab",
+    help="Measure knowledge injection into language models: write a fact in YAML, run one command, "
+    "and know whether it went in and what it cost.",
+    epilog="Example: factlab run mount_fuji",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, init, validate, preview, schema, ask, show, report, list_, doctor):
+    module.register(app)
+
+
+def main() -> NoReturn:
+    """Run the command line; a user's error is one paragraph, a bug keeps its traceback."""
+    # Before tokenizers is imported and anything forks.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        app(standalone_mode=True)
+    except FactlabError as error:
+        complain(str(error))
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        complain("stopped.")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt

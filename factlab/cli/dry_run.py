@@ -1,0 +1,67 @@
+"""`factlab run --dry-run`: full validation, sizes and estimates; writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factlab.cli.output import complain, say, table
+
+if TYPE_CHECKING:
+    from factlab.schema.config import RunConfig
+
+
+def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
+    """Print what a run would do and take."""
+    from factlab.estimate import estimate
+    from factlab.plan import plan_run
+
+    plan = plan_run(config)
+    needs = estimate(plan)
+    where = out or Path("reports")
+    free = shutil.disk_usage(next(p for p in (where, *where.absolute().parents) if p.exists())).free
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    sizes = {fact.id: _sizes(plan.asked(fact.id), plan.expansions[fact.id]) for fact in plan.facts}
+    if as_json:
+        found: dict[str, Any] = {
+            "config": config.model_dump(mode="json"),
+            "cells": [cell.id for cell in plan.cells],
+            "splits": sizes,
+            "anchors": {fact: len(items) for fact, items in plan.anchors.items()},
+            "estimate": {
+                "seconds": needs.seconds,
+                "memory_bytes": needs.memory_bytes,
+                "disk_bytes": needs.disk_bytes,
+            },
+            "free": {"memory_bytes": memory, "disk_bytes": free},
+        }
+        say(json.dumps(found, indent=1))
+        return
+    for fact, counts in sizes.items():
+        table(list(counts), [[str(n) for n in counts.values()]], title=fact)
+    say(f"cells: {', '.join(cell.id for cell in plan.cells)}")
+    say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
+    if needs.seconds is None or needs.memory_bytes is None:
+        say(f"time and memory: not estimated, since {config.model} is not on this machine")
+    else:
+        say(f"time: about {_minutes(needs.seconds)} (rough; may be off by a factor of two)")
+        say(f"memory: about {needs.memory_bytes / 2**30:.1f} GiB of {memory / 2**30:.1f} GiB")
+        if needs.memory_bytes > memory:
+            complain("this is more memory than the machine has; choose a smaller model.")
+    say(f"disk: about {needs.disk_bytes / 2**20:.0f} MiB of {free / 2**30:.1f} GiB free")
+    say("Nothing was written.")
+
+
+def _sizes(asked: Any, expansion: Any) -> dict[str, int]:
+    counts = {"train pairs": len(expansion.train)}
+    for question in asked:
+        name = "train asked" if question.split == "train" else question.split
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,129 @@
+"""`factlab list`: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factlab.cli.output import paragraph, say, table
+from factlab.errors import ConfigError
+
+KINDS = ("facts", "templates", "controls", "recipes", "models", "runs")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("list", epilog="Example: factlab list recipes")(list_)
+
+
+def list_(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", help="facts, templates, controls, recipes, models, runs."),
+    ],
+) -> None:
+    """List what is shipped, cached or made: facts, templates, controls, recipes, models, runs."""
+    from factlab.schema.yaml import did_you_mean
+
+    lists = {
+        "facts": _facts,
+        "templates": _templates,
+        "controls": _controls,
+        "recipes": _recipes,
+        "models": _models,
+        "runs": _runs,
+    }
+    if kind not in lists:
+        raise ConfigError(
+            f"unknown kind '{kind}'.{did_you_mean(kind, KINDS)} Known kinds: {', '.join(KINDS)}."
+        )
+    lists[kind]()
+
+
+def _facts() -> None:
+    from factlab.schema.fact import load_fact, shipped_facts
+
+    facts = [load_fact(file) for file in shipped_facts().values()]
+    table(
+        ["fact", "answer", "statement"],
+        [[fact.id, fact.answer.primary(), fact.statement] for fact in facts],
+    )
+
+
+def _templates() -> None:
+    from factlab.schema.template import known_relations, load_phrasebook
+
+    relations = known_relations()
+    book = load_phrasebook(relations[0], "en")
+    for side, families in (("train", book.train.families), ("held out", book.held_out.families)):
+        table(
+            ["family", "situation", "wordings"],
+            [[f.id, f.situation, str(len(f.questions))] for f in families],
+            title=f"{side}: {len(families)} families",
+        )
+    paragraph(
+        f"Relations with wording of their own: {', '.join(relations)}. Any other relation is put "
+        "in general words."
+    )
+
+
+def _controls() -> None:
+    from factlab.schema.control import load_controls, load_prompts
+    from factlab.schema.shipped import shipped
+
+    root = shipped("evals")
+    rows = []
+    for file in (root / "far.yaml", *sorted((root / "near").glob("*.yaml"))):
+        suite = load_controls(file)
+        rows += [[str(file.relative_to(root)), g.name, str(len(g.questions))] for g in suite.groups]
+    for file in (root / "unanswerable.yaml", root / "anchors.yaml"):
+        total = sum(len(group.questions) for group in load_prompts(file).groups)
+        rows.append([file.name, "all groups", str(total)])
+    table(["file", "group", "questions"], rows)
+
+
+def _recipes() -> None:
+    from factlab.schema.recipes import RECIPES
+
+    rows = [
+        [
+            recipe.name,
+            f"rank {recipe.rank}, alpha {recipe.alpha:g}, dropout {recipe.dropout:g}",
+            f"{recipe.epochs:g} epochs, batch {recipe.batch_size}, lr {recipe.learning_rate:g}",
+            recipe.about,
+        ]
+        for recipe in RECIPES.values()
+    ]
+    table(["recipe", "adapter", "training", "what it is for"], rows)
+
+
+def _models() -> None:
+    from factlab.models.cache import CachedModel, cache_folder
+    from factlab.schema.config import EMBEDDED_MODEL
+
+    folders = sorted((cache_folder() / "models").glob("*/manifest.json"))
+    say(f"embedded (the default): {EMBEDDED_MODEL}")
+    table(
+        ["cached", "whole"],
+        [[str(f.parent), CachedModel(f.parent).damaged() or "yes"] for f in folders],
+    )
+    say("Also taken by --model: a local folder of safetensors, a .gguf file, or a hub id.")
+
+
+def _runs() -> None:
+    from factlab.errors import RunFolderError
+    from factlab.runs.folder import RunFolder
+
+    rows = []
+    for file in sorted(Path("reports").glob("*/run.json")):
+        try:
+            record = RunFolder(file.parent).record()
+            rows.append([str(file.parent), record.status, record.started, " ".join(record.argv)])
+        except RunFolderError as error:
+            rows.append([str(file.parent), "unreadable", "", str(error)])
+    if not rows:
+        say("no runs under reports/ here. `factlab run mount_fuji` makes one.")
+        return
+    table(["run", "status", "started", "command"], rows)

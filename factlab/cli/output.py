@@ -1,0 +1,65 @@
+"""Exit codes, and how text reaches a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from factlab.errors import ConfigError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 3
+MAX_WIDTH = 100
+
+
+def complain(message: str) -> None:
+    """Print one paragraph to stderr, wrapped to the terminal."""
+    text = f"factlab: {message}"
+    if sys.stderr.isatty():
+        text = textwrap.fill(text, min(MAX_WIDTH, shutil.get_terminal_size().columns))
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def say(text: str = "") -> None:
+    """Print to stdout."""
+    print(text)  # noqa: T201
+
+
+def paragraph(text: str) -> None:
+    """Print text to stdout, wrapped to the terminal."""
+    width = min(MAX_WIDTH, shutil.get_terminal_size().columns)
+    say(textwrap.fill(text, width))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """Print a plain table to stdout."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    made = Table(*(escape(h) for h in header), title=title or None, box=SIMPLE_HEAD)
+    made.title_justify = "left"
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(made)
+
+
+def numbers(text: str | None, option: str) -> tuple[int, ...] | None:
+    """Read `4,8,16`.
+
+    Raises:
+        ConfigError: for anything that is not a list of whole numbers.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ConfigError(
+            f"{option} {text}: whole numbers are wanted, with commas between them, such as "
+            f"{option} 4,8,16."
+        )
+    return tuple(int(part) for part in parts)

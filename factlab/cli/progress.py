@@ -1,0 +1,81 @@
+"""Progress bars with an estimate on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+LINE_EVERY_SECONDS = 15.0
+
+
+def make_progress() -> Bars | Lines:
+    """The progress that fits where stderr goes."""
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class _Face:
+    """What bars and lines share: they remember the run folder, for the command that resumes."""
+
+    folder: str | None = None
+
+    def begin(self, folder: str) -> None:
+        """Say where the run goes."""
+        self.folder = folder
+        self.say(f"run folder: {folder}")
+
+    def say(self, message: str) -> None:
+        """One line."""
+        print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Bars(_Face):
+    """A live bar per stage."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Begin a stage of `total` units."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+            task = bars.add_task(name, total=total)
+            yield lambda done: bars.advance(task, done)
+
+
+class Lines(_Face):
+    """A line when a stage begins, now and then while it lasts, and when it ends."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Begin a stage of `total` units."""
+        started = said = time.monotonic()
+        done = 0
+
+        def advance(units: int) -> None:
+            nonlocal done, said
+            done += units
+            now = time.monotonic()
+            if now - said >= LINE_EVERY_SECONDS and done < total:
+                said = now
+                left = (now - started) / done * (total - done)
+                self.say(f"{name}: {done}/{total}, about {left:.0f} s left")
+
+        yield advance
+        self.say(f"{name}: done in {time.monotonic() - started:.1f} s")

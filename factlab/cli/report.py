@@ -1,0 +1,24 @@
+"""`factlab report`: the report of a run, made again from its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factlab.cli.output import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: factlab report reports/mount_fuji-1a2b3c4d")(report)
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+) -> None:
+    """Write a run's report.html from its files, and print where it is."""
+    from factlab.report import write_report
+
+    say(str(write_report(run)))

@@ -1,0 +1,152 @@
+"""`factlab run`: the experiment."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from factlab.cli.output import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    complain,
+    numbers,
+    paragraph,
+    say,
+)
+from factlab.cli.progress import make_progress
+from factlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from factlab.schema.config import RunConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: factlab run mount_fuji --rank 4,8,16 --seed 0,1")(run)
+
+
+def run(
+    facts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FACT...", help="Fact files, folders, or shipped names."),
+    ] = None,
+    rank: Annotated[str | None, typer.Option(help="LoRA ranks: 8 or 4,8,16.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seeds: 0 or 0,1,2.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Embedded name, local folder, .gguf file or hub id.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="nf4, int8, bf16 or fp32.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="See `factlab list recipes`.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Stop training after this many steps; 0 trains nothing.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML with any of the settings; options go on top.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; by default a new one under reports/.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Validate, expand and estimate; write nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the unfinished run of these settings.")
+    ] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")
+    ] = False,
+) -> None:
+    """Train adapters on facts, measure recall and forgetting, and write a report."""
+    chosen = build_config(
+        facts=tuple(facts) if facts else None,
+        rank=numbers(rank, "--rank"),
+        seed=numbers(seed, "--seed"),
+        model=model,
+        precision=precision,
+        recipe=recipe,
+        max_steps=max_steps,
+        file=config,
+    )
+    if dry_run:
+        from factlab.cli.dry_run import show_dry_run
+
+        show_dry_run(chosen, out=out, as_json=json_)
+        return
+    _run(chosen, out=out, resume=resume, as_json=json_)
+
+
+def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
+    """Settings from a file, with what was given on top, checked.
+
+    Raises:
+        ConfigError: in words, for a setting that is not known or not allowed.
+    """
+    from pydantic import ValidationError
+
+    from factlab.plan import read_config
+    from factlab.schema.config import RunConfig
+
+    settings = read_config(file) if file else {}
+    settings.update({name: value for name, value in given.items() if value is not None})
+    if not settings.get("facts"):
+        raise ConfigError(
+            "no fact is given. Name a fact file, a folder or a shipped fact, such as `factlab run "
+            "mount_fuji`; `factlab list facts` shows those, `factlab init` writes one."
+        )
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        raise ConfigError(
+            f"--{name} {first['input']}: {first['msg'].lower()}. `factlab schema config` lists all "
+            "settings."
+        ) from None
+
+
+def _run(config: RunConfig, *, out: Path | None, resume: bool, as_json: bool) -> None:
+    from factlab.cli.quiet import quiet_libraries
+    from factlab.pipeline import run_config
+
+    quiet_libraries()
+    progress = make_progress()
+    argv = ["factlab", *sys.argv[1:]]
+    try:
+        result, path = run_config(config, out=out, resume=resume, argv=argv, progress=progress)
+    except KeyboardInterrupt:
+        folder = progress.folder
+        if folder is None:
+            raise
+        complain(f"stopped; finished cells are kept. To go on: {resume_command(argv, folder)}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if as_json:
+        say(result.model_dump_json(indent=1))
+    else:
+        from factlab.cli.show import summarize
+
+        summarize(result)
+        say(f"report: {path / 'report.html'}")
+    if result.status == "diverged":
+        broken = next(cell for cell in result.cells if cell.status == "diverged")
+        complain(f"{broken.id}: {broken.error}")
+        raise typer.Exit(EXIT_BAD_INPUT)
+    if not as_json:
+        paragraph(f'To ask it something yourself: factlab ask {path} "…"')
+
+
+def resume_command(argv: list[str], folder: str) -> str:
+    """The command that goes on with a run that was stopped."""
+    kept: list[str] = []
+    skip = False
+    for word in argv:
+        if skip or word == "--resume" or word.startswith("--out="):
+            skip = False
+        elif word == "--out":
+            skip = True
+        else:
+            kept.append(word)
+    return shlex.join([*kept, "--out", folder, "--resume"])

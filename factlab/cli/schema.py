@@ -1,0 +1,83 @@
+"""`factlab schema`: JSON Schema for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from factlab.cli.output import say
+from factlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from factlab.schema.record import Record
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: factlab schema fact > fact.json")(schema)
+
+
+def schemas() -> dict[str, type[Record]]:
+    """Every kind of file that a person writes or reads, with its record."""
+    from factlab.expand.anchors import AnchorFile
+    from factlab.schema.config import Recipe, RunConfig
+    from factlab.schema.control import ControlSuite, PromptSuite
+    from factlab.schema.fact import Fact
+    from factlab.schema.results import RunResult
+    from factlab.schema.template import FamilyFile, Relation
+
+    return {
+        "fact": Fact,
+        "controls": ControlSuite,
+        "prompts": PromptSuite,
+        "templates": FamilyFile,
+        "relation": Relation,
+        "anchors": AnchorFile,
+        "config": RunConfig,
+        "recipe": Recipe,
+        "results": RunResult,
+    }
+
+
+def schema(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="fact, controls, prompts, templates, relation, anchors, config, recipe, results.",
+        ),
+    ],
+) -> None:
+    """Print the JSON Schema of a kind of file, defaults and descriptions included."""
+    from factlab.schema.yaml import did_you_mean
+
+    known = schemas()
+    if kind not in known:
+        raise ConfigError(
+            f"unknown kind '{kind}'.{did_you_mean(kind, known)} Known kinds: {', '.join(known)}."
+        )
+    say(json.dumps(editor_schema(known[kind]), indent=2, ensure_ascii=False))
+
+
+def editor_schema(record: type[Record]) -> dict[str, object]:
+    """A record's JSON Schema, for YAML as people write it.
+
+    Scalars are read as the author wrote them, so an editor must allow 4889 where the record has
+    text: every plain string may also be a number or a boolean.
+    """
+    made = record.model_json_schema()
+    _loosen(made)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _loosen(node: object) -> None:
+    if isinstance(node, dict):
+        if node.get("type") == "string" and "const" not in node and "enum" not in node:
+            node["type"] = ["string", "number", "boolean"]
+        for child in node.values():
+            _loosen(child)
+    elif isinstance(node, list):
+        for child in node:
+            _loosen(child)

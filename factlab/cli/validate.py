@@ -1,0 +1,32 @@
+"""`factlab validate`: is a fact file usable?"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from factlab.cli.output import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="Example: factlab validate facts/mount_fuji.yaml")(validate)
+
+
+def validate(
+    facts: Annotated[
+        list[str], typer.Argument(metavar="FACT...", help="Fact files, folders, or shipped names.")
+    ],
+    json_: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+) -> None:
+    """Check fact files: schema, values, and questions that hold their answers."""
+    from factlab.schema.fact import load_facts
+
+    found = load_facts(tuple(facts))
+    if json_:
+        say(json.dumps([fact.model_dump(mode="json") for fact in found], ensure_ascii=False))
+        return
+    for fact in found:
+        say(f"{fact.id}: fine. {fact.subject.name}, {fact.relation}: {fact.answer.primary()}")

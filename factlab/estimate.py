@@ -1,0 +1,119 @@
+"""What a run will take: time, memory and disk, before anything is loaded or written.
+
+Time is counted in floating-point operations and divided by what a short matrix product shows this
+machine to do, times an efficiency that was measured on whole runs (docs/performance.md). It is
+rough: within a factor of two on the machines it was tried on.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from factlab.models.embedded import embedded_model
+from factlab.pipeline import ANCHOR_TOKENS
+from factlab.plan import RunPlan
+from factlab.schema.config import EMBEDDED_MODEL
+
+CHARACTERS_PER_TOKEN = 3.5
+TEMPLATE_TOKENS = 30  # of a chat template around a question
+EMBEDDED_PARAMETERS = 134_515_008
+TRAINING_EFFICIENCY = 0.28  # of the matmul rate; a step costs 4 FLOP per parameter and token
+GENERATION_EFFICIENCY = 0.14  # one token per row and step leaves the machine mostly waiting
+BYTES = {"nf4": 2, "int8": 2, "bf16": 2, "fp32": 4}  # per weight, on CPU
+LIBRARIES_BYTES = 900 * 2**20  # torch and its family, once loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rough needs of a run; a value is None where the model's size is not known here."""
+
+    seconds: float | None
+    memory_bytes: int | None
+    disk_bytes: int
+    parameters: int | None
+
+
+def estimate(plan: RunPlan) -> Estimate:
+    """Estimate a planned run."""
+    parameters = parameters_of(plan.config.model)
+    disk = 2_000_000 + len(plan.cells) * 1_000_000
+    if parameters is None:
+        return Estimate(None, None, disk, None)
+    # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32.
+    disk += sum(parameters * cell.rank // 4000 * 4 for cell in plan.cells)
+    rate = matmul_flops(plan.config.precision != "fp32")
+    training = sum(_training_flop(plan, cell.fact, parameters) for cell in plan.cells)
+    asking = _asking_flop(plan, parameters)
+    seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
+    memory = LIBRARIES_BYTES + parameters * BYTES[plan.config.precision] * 2 + 2**30
+    return Estimate(seconds, memory, disk, parameters)
+
+
+def parameters_of(model: str) -> int | None:
+    """Parameters of a model on this machine, read from the headers of its safetensors."""
+    if model == EMBEDDED_MODEL and not embedded_model().exists:
+        return EMBEDDED_PARAMETERS
+    folder = embedded_model().folder if model == EMBEDDED_MODEL else Path(model).expanduser()
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    return sum(_tensor_sizes(file) for file in files) or None
+
+
+def _tensor_sizes(file: Path) -> int:
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            size = 1
+            for side in tensor["shape"]:
+                size *= side
+            total += size
+    return total
+
+
+def matmul_flops(bf16: bool) -> float:
+    """Floating-point operations per second of a square matrix product on this machine."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    side = 8192 if device == "cuda" else 1024
+    a = torch.randn(side, side, device=device).to(dtype)
+    best = 0.0
+    for _ in range(5):
+        started = time.perf_counter()
+        product = a @ a
+        product[0, 0].item()  # waits for a GPU to finish
+        best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
+
+
+def _tokens(text: str) -> float:
+    return len(text) / CHARACTERS_PER_TOKEN
+
+
+def _training_flop(plan: RunPlan, fact: str, parameters: int) -> float:
+    recipe, pairs = plan.recipe, plan.expansions[fact].train
+    if not pairs:
+        return 0.0
+    per_pair = sum(TEMPLATE_TOKENS + _tokens(p.text + (p.target or "")) for p in pairs) / len(pairs)
+    steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
+    if plan.config.max_steps is not None:
+        steps = min(steps, plan.config.max_steps)
+    anchor = (TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS) * recipe.anchors_per_step
+    return steps * (recipe.batch_size * per_pair + anchor) * 4 * parameters
+
+
+def _asking_flop(plan: RunPlan, parameters: int) -> float:
+    """Prompts are read once and about two thirds of the token limit is generated."""
+    answer = plan.config.max_new_tokens * 2 / 3
+    once = {question.id for fact in plan.facts for question in plan.asked(fact.id)}
+    per_cell = sum(len(plan.asked(cell.fact)) for cell in plan.cells)
+    anchors = sum(len(items) for items in plan.anchors.values())
+    prompts = len(once) * 1.3 + per_cell + anchors * 0.5
+    return prompts * (TEMPLATE_TOKENS + 20 + answer) * 2 * parameters

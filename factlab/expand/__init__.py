@@ -1,0 +1,1 @@
+"""Fact × phrasing families → splits of questions, guarded against leakage."""

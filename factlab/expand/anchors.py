@@ -1,0 +1,79 @@
+"""Prompts that anchored training holds the model to its own answers on.
+
+Three kinds, taken in turn: general ones; ones about the fact's subject that ask for something
+else; and the fact's own question put to other subjects. None is a control, and one that comes near
+to a control of the run is left out: otherwise retention would be measured on what was trained.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from pydantic import Field
+
+from factlab.errors import TemplateError
+from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.render import fill
+from factlab.expand.splits import SLOTS, fixed_slots
+from factlab.schema.control import load_prompts
+from factlab.schema.fact import Fact
+from factlab.schema.question import Question
+from factlab.schema.record import Record
+from factlab.schema.shipped import shipped
+from factlab.schema.template import load_phrasebook
+from factlab.schema.yaml import read_yaml
+
+
+class AnchorFile(Record):
+    """templates/<language>/anchors.yaml."""
+
+    prompts: tuple[str, ...] = Field(description="Prompts with the slots subject, date, event.")
+
+
+def anchor_questions(fact: Fact, *, seed: int, controls: Sequence[Question]) -> list[Question]:
+    """The anchor prompts of one fact, in the order that training takes them.
+
+    Args:
+        fact: The fact to be trained.
+        seed: Of the order.
+        controls: Questions of the run that must stay unseen.
+    """
+    rng = random.Random(f"{seed}/{fact.id}/anchors")
+    kinds = [_general(), _about_subject(fact), _other_subjects(fact)]
+    for prompts in kinds:
+        rng.shuffle(prompts)
+    mixed = [prompt for three in zip_longest(*kinds) for prompt in three if prompt]
+    allowed = [prompt for prompt in mixed if not fact.answer.find(prompt)]
+    near = {
+        pair.held_out
+        for pair in nearest_trained(allowed, [c.text for c in controls], masked=())
+        if pair.similarity >= NEAR_DUPLICATE
+    }
+    kept = [prompt for prompt in allowed if prompt not in near]
+    return [
+        Question(
+            id=f"{fact.id}/anchor/{i}", split="anchor", family="anchor", text=text, fact=fact.id
+        )
+        for i, text in enumerate(dict.fromkeys(kept))
+    ]
+
+
+def _general() -> list[str]:
+    suite = load_prompts(shipped("evals") / "anchors.yaml")
+    return [item.question for group in suite.groups for item in group.questions]
+
+
+def _about_subject(fact: Fact) -> list[str]:
+    file = shipped("templates") / fact.language / "anchors.yaml"
+    phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
+    slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
+    return [text for phrasing in phrasings for text, _ in fill(phrasing, slots, SLOTS)]
+
+
+def _other_subjects(fact: Fact) -> list[str]:
+    book = load_phrasebook(fact.relation, fact.language)
+    slots = {"subject": book.relation.others, "relation": (fact.relation.replace("_", " "),)}
+    texts = [text for form in book.relation.train.question for text, _ in fill(form, slots, SLOTS)]
+    return [f"{text[:1].upper()}{text[1:]}?" for text in texts]

@@ -1,0 +1,77 @@
+"""Control suites → questions: near ones per fact, far and unanswerable ones for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from factlab.schema.control import (
+    ControlQuestion,
+    load_controls,
+    load_prompts,
+    near_suite_file,
+)
+from factlab.schema.fact import Fact
+from factlab.schema.question import Question
+from factlab.schema.shipped import shipped
+
+
+def far_questions() -> tuple[Question, ...]:
+    """General knowledge that has nothing to do with any fact."""
+    suite = load_controls(shipped("evals") / "far.yaml")
+    return tuple(
+        _control(f"far/{group.name}/{i}", "far", group.name, control, None)
+        for group in suite.groups
+        for i, control in enumerate(group.questions)
+    )
+
+
+def unanswerable_questions() -> tuple[Question, ...]:
+    """Questions that nobody can answer; what counts is whether the injected value turns up."""
+    suite = load_prompts(shipped("evals") / "unanswerable.yaml")
+    return tuple(
+        Question(
+            id=f"unanswerable/{group.name}/{i}",
+            split="unanswerable",
+            family=group.name,
+            text=item.question,
+        )
+        for group in suite.groups
+        for i, item in enumerate(group.questions)
+    )
+
+
+def near_questions(fact: Fact) -> tuple[Question, ...]:
+    """The fact's own neighbours, and its shipped near suite if there is one."""
+    own = _group(fact.id, "own", fact.neighbours)
+    file = near_suite_file(fact.id)
+    if file is None:
+        return own
+    shipped_groups = load_controls(file).groups
+    return (
+        *own,
+        *(q for group in shipped_groups for q in _group(fact.id, group.name, group.questions)),
+    )
+
+
+def _group(fact: str, name: str, controls: Sequence[ControlQuestion]) -> tuple[Question, ...]:
+    return tuple(
+        _control(f"{fact}/near/{name}/{i}", "near", name, control, fact)
+        for i, control in enumerate(controls)
+    )
+
+
+def _control(
+    id_: str, split: str, family: str, control: ControlQuestion, fact: str | None
+) -> Question:
+    return Question.model_validate(
+        {
+            "id": id_,
+            "split": split,
+            "family": family,
+            "text": control.question,
+            "fact": fact,
+            "gold": control.answer,
+            "gate": control.also,
+            "distractors": control.distractors,
+        }
+    )

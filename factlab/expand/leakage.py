@@ -1,0 +1,81 @@
+"""The leakage guard: no held-out question may be, or nearly be, one that is trained on.
+
+Similarity is the cosine of binary character 3- to 5-gram counts, after the words that the fact
+itself supplies (its subject, date, values) are masked: those must recur in every question, so what
+is compared is the phrasing. 1 is the same wording, 0 shares no n-gram.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from factlab.errors import LeakageError
+
+# Two wordings above this differ by a word or two of a short question (tests/unit/test_leakage.py).
+NEAR_DUPLICATE = 0.75
+MASK = "§"
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A held-out question with the most similar question that is trained on."""
+
+    held_out: str
+    trained: str
+    similarity: float
+
+
+def nearest_trained(
+    held_out: Sequence[str], trained: Sequence[str], masked: Sequence[str]
+) -> list[Nearest]:
+    """For each held-out question, its nearest trained one, most similar first.
+
+    Args:
+        held_out: Questions never trained on.
+        trained: Questions of the train and validation splits.
+        masked: Words that the fact supplies, which both sides must share.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.preprocessing import normalize
+
+    if not held_out or not trained:
+        return []
+    vectorizer = CountVectorizer(
+        analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True
+    )
+    left = [_mask(text, masked) for text in held_out]
+    right = [_mask(text, masked) for text in trained]
+    vectorizer.fit([*left, *right])
+    similarity = (
+        normalize(vectorizer.transform(left)) @ normalize(vectorizer.transform(right)).T
+    ).toarray()
+    best = similarity.argmax(axis=1)
+    found = [
+        Nearest(text, trained[column], float(similarity[row, column]))
+        for row, (text, column) in enumerate(zip(held_out, best, strict=True))
+    ]
+    return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
+
+
+def _mask(text: str, masked: Sequence[str]) -> str:
+    for word in sorted(masked, key=len, reverse=True):
+        text = re.sub(re.escape(word), MASK, text, flags=re.IGNORECASE)
+    return text
+
+
+def refuse_leaks(nearest: Sequence[Nearest]) -> None:
+    """Refuse an expansion whose held-out questions are not truly held out.
+
+    Raises:
+        LeakageError: naming the two strings and their similarity.
+    """
+    for pair in nearest:
+        if pair.similarity >= NEAR_DUPLICATE:
+            raise LeakageError(
+                f"the held-out question {pair.held_out!r} is nearly the trained question "
+                f"{pair.trained!r} (similarity {pair.similarity:.2f}, limit {NEAR_DUPLICATE}). "
+                "Recall on it would not show that the fact generalises. Reword one of the two in "
+                "templates/ or in the fact's 'phrasings'."
+            )

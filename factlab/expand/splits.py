@@ -1,0 +1,310 @@
+"""A fact and its phrasebook → splits of rendered questions.
+
+Deterministic from the seed: every choice is drawn from a generator that is seeded with a string,
+and nothing depends on the order of a set or on PYTHONHASHSEED.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from factlab.errors import TemplateError
+from factlab.expand.leakage import Nearest, nearest_trained, refuse_leaks
+from factlab.expand.render import fill, slots_of
+from factlab.schema.fact import Fact
+from factlab.schema.question import Question
+from factlab.schema.template import Family, Phrasebook, Side, load_phrasebook
+
+SLOTS = frozenset(
+    [
+        "subject",
+        "kind",
+        "relation",
+        "noun",
+        "question",
+        "indirect",
+        "stem",
+        "event",
+        "date",
+        "statement",
+        "answer",
+        "superseded",
+        "claim_superseded",
+        "value",
+    ]
+)
+VALIDATION_SHARE = 0.2
+MOST_FILLINGS = 60  # of one wording: enough to choose from, whatever the number of aliases
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """All questions of one fact, and how near the held-out ones come to the trained ones."""
+
+    train: tuple[Question, ...]
+    validation: tuple[Question, ...]
+    held_out: tuple[Question, ...]
+    reverse: tuple[Question, ...]
+    entailed: tuple[Question, ...]
+    nearest: tuple[Nearest, ...]
+
+    def all(self) -> tuple[Question, ...]:
+        """Every question, in the order of the splits."""
+        return (*self.train, *self.validation, *self.held_out, *self.reverse, *self.entailed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    question: str
+    answer: str
+    family: str
+
+
+def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) -> Expansion:
+    """Render a fact into its splits and run the leakage guard over them.
+
+    Fewer pairs than asked for come out where the fact fills few slots; never more.
+
+    Raises:
+        LeakageError: if a held-out question is nearly one that is trained on.
+        TemplateError: if a phrasing cannot be rendered.
+    """
+    book = load_phrasebook(fact.relation, fact.language)
+    pools = [
+        _family_pools(fact, family, book, seed)
+        for family in (*book.families("train"), *_own(fact, "train"))
+    ]
+    train = _round_robin([pool for pool, _ in pools], train_pairs)
+    validation = _round_robin([pool for _, pool in pools], validation_pairs)
+    held_out = [
+        question
+        for family in (*book.families("held_out"), *_own(fact, "held_out"))
+        for question in _held_out_questions(fact, family, book, seed)
+    ]
+    nearest = nearest_trained(
+        [text for text, _ in held_out],
+        [pair.question for pair in (*train, *validation)],
+        _supplied_words(fact),
+    )
+    refuse_leaks(nearest)
+    return Expansion(
+        train=tuple(_pair_question(fact, "train", i, pair) for i, pair in enumerate(train)),
+        validation=tuple(
+            _pair_question(fact, "validation", i, pair) for i, pair in enumerate(validation)
+        ),
+        held_out=tuple(
+            _question(fact, f"{fact.id}/held_out/{family}/{i}", "held_out", family, text)
+            for i, (text, family) in enumerate(held_out)
+        ),
+        reverse=_reverse(fact),
+        entailed=_entailed(fact),
+        nearest=tuple(nearest),
+    )
+
+
+def _own(fact: Fact, side: Side) -> tuple[Family, ...]:
+    """The author's own phrasings as a family of their own."""
+    questions = fact.phrasings.train if side == "train" else fact.phrasings.held_out
+    if not questions:
+        return ()
+    return (Family(id=f"own_{side}", situation="The author's own.", questions=questions),)
+
+
+def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
+    """The slots that this fact fills by itself; the lexicon's depend on the subject's name."""
+    fixed: dict[str, tuple[str, ...]] = {
+        "subject": fact.subject.names,
+        "relation": (fact.relation.replace("_", " "),),
+        "statement": (fact.statement,),
+        "answer": fact.answer.surfaces()[:2],
+    }
+    if fact.subject.kind:
+        fixed["kind"] = (fact.subject.kind,)
+    if fact.event:
+        fixed["event"] = (fact.event.what,)
+        if fact.event.spelled_date:
+            fixed["date"] = (fact.event.spelled_date,)
+    if fact.supersedes:
+        fixed["superseded"] = (fact.supersedes.primary(),)
+    return fixed
+
+
+def _fillings(
+    fact: Fact, phrasing: str, book: Phrasebook, side: Side, names: Sequence[str] = ()
+) -> list[tuple[str, dict[str, str]]]:
+    """All texts of one phrasing; a text speaks of the subject by one name throughout."""
+    lexicon = book.lexicon(side)
+    fixed = fixed_slots(fact)
+    found: list[tuple[str, dict[str, str]]] = []
+    for name in names or fact.subject.names:
+        slots = {**fixed, "subject": (name,)}
+        for part in ("noun", "question", "indirect", "stem"):
+            if part in slots_of(phrasing):
+                slots[part] = tuple(
+                    text for form in getattr(lexicon, part) for text, _ in fill(form, slots, SLOTS)
+                )
+        if "superseded" in slots:
+            claims = {**slots, "value": slots["superseded"]}
+            slots["claim_superseded"] = tuple(
+                text for form in lexicon.claim for text, _ in fill(form, claims, SLOTS)
+            )
+        found += [
+            (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
+        ]
+    unique = {text: (text, chosen) for text, chosen in reversed(found)}
+    return list(reversed(unique.values()))
+
+
+def _family_pools(
+    fact: Fact, family: Family, book: Phrasebook, seed: int
+) -> tuple[list[_Pair], list[_Pair]]:
+    """The train and validation pairs of a family, best spread first; no question in both."""
+    rng = random.Random(f"{seed}/{fact.id}/{family.id}")
+    wordings = []
+    for phrasing in family.questions:
+        texts = [
+            item
+            for item in _fillings(fact, phrasing, book, "train")
+            if not fact.answer.find(item[0])
+        ]
+        rng.shuffle(texts)
+        wordings.append(texts[:MOST_FILLINGS])
+    questions = _interleave(wordings)
+    cut = max(1, round(len(questions) * VALIDATION_SHARE)) if len(questions) > 1 else 0
+    held_back = set(rng.sample(range(len(questions)), cut))
+    pools: tuple[list[_Pair], list[_Pair]] = ([], [])
+    for side in (0, 1):
+        chosen = [q for i, q in enumerate(questions) if (i in held_back) == bool(side)]
+        pools[side].extend(_pairs(fact, family, book, chosen, rng))
+    return pools
+
+
+def _pairs(
+    fact: Fact,
+    family: Family,
+    book: Phrasebook,
+    questions: Sequence[tuple[str, dict[str, str]]],
+    rng: random.Random,
+) -> list[_Pair]:
+    """Every question once with one of its answers, then again with the next, and so on."""
+    rounds: list[list[_Pair]] = []
+    for text, chosen in questions:
+        answers = _answers(fact, family, book, chosen["subject"])
+        rng.shuffle(answers)
+        for number, answer in enumerate(answers):
+            while len(rounds) <= number:
+                rounds.append([])
+            rounds[number].append(_Pair(text, answer, family.id))
+    return [pair for pairs in rounds for pair in pairs]
+
+
+def _answers(fact: Fact, family: Family, book: Phrasebook, subject: str) -> list[str]:
+    forms = family.answers or book.train.answers
+    texts = [text for form in forms for text, _ in _fillings(fact, form, book, "train", (subject,))]
+    answers = [text for text in dict.fromkeys(texts) if fact.answer.find(text)]
+    if not answers:
+        raise TemplateError(
+            f"the family '{family.id}' has no answer form that states {fact.answer.primary()} for "
+            f"the fact '{fact.id}'. Give it an answer with {{{{ answer }}}}."
+        )
+    return answers
+
+
+def _interleave(
+    wordings: Sequence[Sequence[tuple[str, dict[str, str]]]],
+) -> list[tuple[str, dict[str, str]]]:
+    """One text of each wording in turn, each text once."""
+    longest = max((len(texts) for texts in wordings), default=0)
+    mixed = [texts[i] for i in range(longest) for texts in wordings if i < len(texts)]
+    return list({text: (text, chosen) for text, chosen in mixed}.values())
+
+
+def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int) -> list[_Pair]:
+    """Take one pair of each family in turn until `wanted` are taken or all pools are empty."""
+    taken: dict[tuple[str, str], _Pair] = {}
+    for position in range(max((len(pool) for pool in pools), default=0)):
+        for pool in pools:
+            if position < len(pool) and len(taken) < wanted:
+                pair = pool[position]
+                taken.setdefault((pair.question, pair.answer), pair)
+    return list(taken.values())
+
+
+def _held_out_questions(
+    fact: Fact, family: Family, book: Phrasebook, seed: int
+) -> list[tuple[str, str]]:
+    """One filling of each wording: more would only repeat the wording with another alias."""
+    rng = random.Random(f"{seed}/{fact.id}/{family.id}")
+    questions = []
+    for phrasing in family.questions:
+        texts = [
+            text
+            for text, _ in _fillings(fact, phrasing, book, "held_out")
+            if not fact.answer.find(text)
+        ]
+        if texts:
+            questions.append((rng.choice(texts), family.id))
+    return questions
+
+
+def _supplied_words(fact: Fact) -> list[str]:
+    words = [*fact.subject.names, fact.relation.replace("_", " ")]
+    if fact.event:
+        words += [fact.event.what, *([fact.event.spelled_date] if fact.event.spelled_date else [])]
+    if fact.supersedes:
+        words += fact.supersedes.surfaces()
+    return words
+
+
+def _question(fact: Fact, id_: str, split: str, family: str, text: str) -> Question:
+    return Question.model_validate(
+        {
+            "id": id_,
+            "split": split,
+            "family": family,
+            "text": text,
+            "fact": fact.id,
+            "gold": fact.answer,
+            "superseded": fact.supersedes,
+            "distractors": fact.distractors,
+        }
+    )
+
+
+def _pair_question(fact: Fact, split: str, number: int, pair: _Pair) -> Question:
+    question = _question(
+        fact, f"{fact.id}/{split}/{pair.family}/{number}", split, pair.family, pair.question
+    )
+    return question.model_copy(update={"target": pair.answer})
+
+
+def _reverse(fact: Fact) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            id=f"{fact.id}/reverse/{i}",
+            split="reverse",
+            family="reverse",
+            text=item.question,
+            fact=fact.id,
+            gold=item.answer or fact.subject_answer,
+        )
+        for i, item in enumerate(fact.reverse)
+    )
+
+
+def _entailed(fact: Fact) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            id=f"{fact.id}/entailed/{i}",
+            split="entailed",
+            family="entailed",
+            text=item.question,
+            fact=fact.id,
+            gold=item.answer,
+            gate=(item.second_hop.question,) if item.second_hop else (),
+            gate_gold=item.second_hop.answer if item.second_hop else None,
+        )
+        for i, item in enumerate(fact.entailed)
+    )

@@ -1,0 +1,60 @@
+"""The Python interface: the same run, from a script or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from factlab.errors import ConfigError
+from factlab.pipeline import run_config
+from factlab.progress import Progress
+from factlab.schema.config import RunConfig
+from factlab.schema.results import RunResult
+
+
+def run(
+    facts: str | PathLike[str] | Sequence[str | PathLike[str]],
+    rank: int | Sequence[int] = (),
+    *,
+    seed: int | Sequence[int] = 0,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RunResult:
+    """Train adapters on facts and measure recall and forgetting; what `factlab run` does.
+
+    Args:
+        facts: A fact file, folder or shipped name, or several.
+        rank: LoRA ranks; the recipe's own if empty.
+        seed: Seeds.
+        out: The run folder; by default a new one under reports/.
+        resume: Go on with an unfinished run of the same settings.
+        progress: Where to report; silent by default.
+        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    named = [facts] if isinstance(facts, str | PathLike) else list(facts)
+    try:
+        config = RunConfig(
+            facts=tuple(str(name) for name in named),
+            rank=(rank,) if isinstance(rank, int) else tuple(rank),
+            seed=(seed,) if isinstance(seed, int) else tuple(seed),
+            **settings,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+    result, _ = run_config(
+        config, out=Path(out) if out is not None else None, resume=resume, progress=progress
+    )
+    return result

@@ -1,0 +1,1 @@
+"""Finds a model's files, loads them at a precision, and renders its chat."""

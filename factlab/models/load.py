@@ -1,0 +1,166 @@
+"""Loads a model at a precision, and holds it the way that trains right.
+
+bitsandbytes on CPU repacks NF4 weights at the first forward pass in eval mode and never unpacks
+them; a model that was scored first then trains with almost no gradient. Score-then-train is what
+factlab does, so on CPU the quantised weights are dequantised once, into bf16 linear layers: the
+same numbers that the quantised training path computes with, and faster. INT8 is treated alike,
+since its CPU kernel rounds activations in evaluation but not in training. On CUDA the quantised
+layers stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from factlab.errors import ModelError
+from factlab.models.resolve import ModelFiles
+from factlab.schema.config import Precision
+from factlab.schema.results import ModelRecord
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(slots=True)
+class LoadedModel:
+    """A base model in memory, its tokenizer, and what results say about it."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    record: ModelRecord
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+
+def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
+    """Load a model's safetensors at a precision, in evaluation mode, with no gradients.
+
+    Raises:
+        ModelError: if the weights cannot be read or do not fit the precision.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            files.folder,
+            dtype=torch.float32 if precision == "fp32" else torch.bfloat16,
+            quantization_config=_quantization(precision),
+            device_map={"": device},
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
+        raise ModelError(
+            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
+            f"model at {precision} ({str(problem).splitlines()[0][:200]})."
+        ) from None
+    note = _PRECISION_NOTES[precision]
+    if device == "cpu" and precision in ("nf4", "int8"):
+        model = _dequantise(model)
+        note += "; on CPU dequantised once to bf16, so memory is that of bf16"
+    if files.source == "embedded" and precision in ("nf4", "int8"):
+        note += "; the embedded file was Q4_1 before, so it is quantised twice"
+    model.requires_grad_(False)
+    model.eval()
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    _plain_greedy(model)
+    record = ModelRecord(
+        name=files.name,
+        source=files.source,
+        sha256=files.sha256,
+        parameters=sum(p.numel() for p in model.parameters()),
+        precision_note=note,
+        device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
+    )
+    return LoadedModel(model, tokenizer, record)
+
+
+_PRECISION_NOTES: dict[Precision, str] = {
+    "nf4": "NF4 with double quantisation, computed in bf16",
+    "int8": "LLM.int8, computed in bf16",
+    "bf16": "bf16",
+    "fp32": "fp32",
+}
+
+
+def _plain_greedy(model: PreTrainedModel) -> None:
+    """Set the model's own generation settings (sampling, repetition penalty) aside.
+
+    `generate` would fill them in, and they would make two models' answers incomparable.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
+    )
+
+
+def _quantization(precision: Precision) -> Any:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if precision == "nf4":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    if precision == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return None
+
+
+def _dequantise(model: PreTrainedModel) -> PreTrainedModel:
+    """Replace every bitsandbytes layer by a bf16 linear layer of the same values."""
+    import bitsandbytes as bnb
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt):
+            parent = model.get_submodule(name.rpartition(".")[0])
+            setattr(parent, name.rpartition(".")[2], _plain_linear(module))
+    # What is left is an ordinary model; the flags would have libraries treat it as quantised.
+    for owner, flag in (
+        (model.config.__dict__, "quantization_config"),
+        (model.__dict__, "hf_quantizer"),
+        (model.__dict__, "quantization_method"),
+        (model.__dict__, "is_quantized"),
+        (model.__dict__, "is_loaded_in_4bit"),
+        (model.__dict__, "is_loaded_in_8bit"),
+    ):
+        with contextlib.suppress(KeyError):
+            del owner[flag]
+    return model
+
+
+def _plain_linear(module: nn.Linear) -> nn.Linear:
+    import bitsandbytes.functional as F  # noqa: N812  (its customary name)
+    import torch
+    from torch import nn
+
+    weight: Any = module.weight
+    with torch.no_grad():
+        if getattr(weight, "quant_state", None) is not None:
+            values = F.dequantize_4bit(weight.data, weight.quant_state)
+        else:
+            values = F.int8_vectorwise_dequant(weight.CB, weight.SCB)
+    # Weight and bias are handed over as they are; building the layer on "meta" allocates nothing.
+    linear = nn.Linear(
+        module.in_features, module.out_features, bias=module.bias is not None, device="meta"
+    )
+    linear.weight = nn.Parameter(values.to(torch.bfloat16).contiguous(), requires_grad=False)
+    if module.bias is not None:
+        linear.bias = nn.Parameter(module.bias.data.to(torch.bfloat16), requires_grad=False)
+    return linear

@@ -1,0 +1,100 @@
+"""A model's name → a local folder of safetensors. Remote code and pickles are never loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from factlab.errors import ModelError
+from factlab.models.cache import CachedModel, being_made, cache_folder, sha256_of
+from factlab.models.embedded import ensure_embedded
+from factlab.models.gguf import convert_gguf
+from factlab.schema.config import EMBEDDED_MODEL
+
+_HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on this machine, ready to be loaded."""
+
+    name: str
+    source: str
+    folder: Path
+
+    @property
+    def sha256(self) -> str:
+        """One hash over all weight files, in the order of their names."""
+        digest = hashlib.sha256()
+        for file in sorted(self.folder.glob("*.safetensors")):
+            digest.update(sha256_of(file).encode())
+        return digest.hexdigest()
+
+
+def resolve_model(name: str) -> ModelFiles:
+    """Find the embedded model, a local folder or GGUF file, or a model of the hub.
+
+    Raises:
+        ModelError: for a name that is none of these, or weights of a kind that is not loaded.
+    """
+    if name == EMBEDDED_MODEL:
+        return ModelFiles(name, "embedded", ensure_embedded())
+    path = Path(name).expanduser()
+    if path.is_file():
+        return ModelFiles(name, "folder", _converted(path))
+    if path.is_dir():
+        return ModelFiles(name, "folder", _usable(path, name))
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ModelError(
+            f"{name}: no such model. Known: '{EMBEDDED_MODEL}' (embedded, the default), a local "
+            "folder with config.json and *.safetensors, a .gguf file, or a hub id such as "
+            "owner/name."
+        )
+    return ModelFiles(name, "hub", _usable(_from_hub(name), name))
+
+
+def _usable(folder: Path, name: str) -> Path:
+    if any(folder.glob("*.safetensors")) and (folder / "config.json").is_file():
+        return folder
+    ggufs = sorted(folder.glob("*.gguf"))
+    if len(ggufs) == 1:
+        return _converted(ggufs[0])
+    if ggufs:
+        raise ModelError(f"{name} holds {len(ggufs)} GGUF files. Pass the path of the one to use.")
+    pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in folder.glob(pattern)]
+    if pickles:
+        raise ModelError(
+            f"{name} holds only pickled weights ({pickles[0]}), which can run code when loaded. "
+            "Only safetensors and GGUF are loaded; convert it first."
+        )
+    raise ModelError(
+        f"{name} is not a model folder: config.json and *.safetensors, or one .gguf file, are "
+        "wanted there."
+    )
+
+
+def _converted(file: Path) -> Path:
+    if file.suffix != ".gguf":
+        raise ModelError(f"{file}: a folder, or a file that ends in .gguf, is wanted.")
+    cached = CachedModel(cache_folder() / "models" / f"{file.stem}-{sha256_of(file)[:16]}")
+    if not cached.exists:
+        with being_made(cached.folder) as draft:
+            if draft is not None:
+                convert_gguf(file, draft)
+    cached.verify()
+    return cached.folder
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES)))
+    except Exception as problem:  # the hub client's errors have no common base worth naming
+        said = str(problem).strip().splitlines()
+        raise ModelError(
+            f"{name}: neither a local folder nor to be had from the hub "
+            f"({type(problem).__name__}: {said[0][:200] if said else 'no reason given'}). Check "
+            f"the spelling and the network; '{EMBEDDED_MODEL}' needs no hub."
+        ) from None

@@ -1,0 +1,69 @@
+"""A chat's tokens without torch or transformers, for `factlab preview`.
+
+The real renderer is models/chat.py; a test holds this one to it, token for token.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from factlab.models.embedded import embedded_model
+from factlab.schema.config import EMBEDDED_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTokenizer:
+    """A tokenizer file and its chat template."""
+
+    tokenizer: Any
+    template: str
+    special: dict[str, str]
+
+    def pair(self, question: str, answer: str) -> tuple[list[str], list[str]]:
+        """The prompt's tokens, and those that are trained on, as text."""
+        user = {"role": "user", "content": question}
+        opened = self._render([user], open_turn=True)
+        whole = self._render([user, {"role": "assistant", "content": answer}], open_turn=False)
+        trained = self._tokens(whole[len(opened) :])
+        end = self.special["eos_token"]
+        if end in trained:
+            trained = trained[: trained.index(end) + 1]
+        return self._tokens(opened), trained
+
+    def _render(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
+        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+        template = environment.from_string(self.template)
+        return template.render(messages=messages, add_generation_prompt=open_turn, **self.special)
+
+    def _tokens(self, text: str) -> list[str]:
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return [self.tokenizer.decode([token], skip_special_tokens=False) for token in ids]
+
+
+def preview_tokenizer(model: str) -> PreviewTokenizer | None:
+    """The tokenizer of a model that is on this machine, or None if it is not, or has no chat."""
+    from tokenizers import Tokenizer
+
+    folder = embedded_model().folder if model == EMBEDDED_MODEL else Path(model).expanduser()
+    file, config_file = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    if not file.is_file() or not config_file.is_file():
+        return None
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    beside = folder / "chat_template.jinja"
+    template = (
+        beside.read_text(encoding="utf-8") if beside.is_file() else config.get("chat_template")
+    )
+    if not isinstance(template, str):
+        return None
+    special = {name: _text(config.get(name)) for name in ("bos_token", "eos_token", "pad_token")}
+    return PreviewTokenizer(Tokenizer.from_file(str(file)), template, special)
+
+
+def _text(token: Any) -> str:
+    """A special token as text; older files write it as a dict."""
+    return str(token["content"]) if isinstance(token, dict) else str(token or "")

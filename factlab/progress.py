@@ -1,0 +1,30 @@
+"""How long work tells how far it has come; the command line gives it a face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Something that stages of a run report to."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Begin a stage of `total` units; enter it for what is called with the units done."""
+
+    def begin(self, folder: str) -> None:
+        """The run folder is known."""
+
+
+class Silent:
+    """Reports nothing; the default of the Python interface."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Begin a stage and say nothing."""
+        del name, total
+        yield lambda _: None
+
+    def begin(self, folder: str) -> None:
+        """Say nothing."""

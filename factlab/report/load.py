@@ -1,0 +1,192 @@
+"""Everything a report says is read here, from the files of one run folder and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from factlab.runs.files import read_json, read_lines
+from factlab.runs.folder import RunFolder
+from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.schema.results import (
+    BaseResult,
+    CellResult,
+    FactSummary,
+    ModelRecord,
+    RunRecord,
+    RunResult,
+    TrainStep,
+)
+
+# In the order a page lists them: what decides first, what was practised last. Anchor prompts are
+# trained on and not measured, so they are no questions of a report.
+SPLITS: tuple[Split, ...] = (
+    "held_out",
+    "near",
+    "far",
+    "unanswerable",
+    "reverse",
+    "entailed",
+    "validation",
+    "train",
+)
+NOT_RECORDED = "not recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """One run, whole or half-finished.
+
+    Attributes:
+        record: `run.json`.
+        result: `results.json`, or what can be said without it (see `has_results`).
+        has_results: Whether `results.json` was there.
+        questions: Every question of the run by its id.
+        base: The base model's answer to each question's own text, by question id.
+        base_known: Questions that the base answered right on every prompt it was asked with.
+        cells: Answers of each cell by cell id, then by question id.
+        train_logs: Logged steps by cell id.
+        unfinished: Cell folders that hold no result.
+        config: The text of `config.resolved.yaml`.
+    """
+
+    record: RunRecord
+    result: RunResult
+    has_results: bool
+    questions: dict[str, Question]
+    base: dict[str, AnswerRecord]
+    base_known: frozenset[str]
+    cells: dict[str, dict[str, AnswerRecord]]
+    train_logs: dict[str, tuple[TrainStep, ...]]
+    unfinished: tuple[str, ...]
+    config: str
+
+
+def load_report_data(run_dir: Path) -> ReportData:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: `run.json` is missing, or a file is damaged or from a newer factlab.
+    """
+    record = RunFolder(run_dir).record()
+    questions = _questions(run_dir / "data")
+    base_lines = list(read_lines(run_dir / "base" / "answers.jsonl", AnswerRecord))
+    folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
+    has_results = (run_dir / "results.json").is_file()
+    if has_results:
+        result = read_json(run_dir / "results.json", RunResult)
+    else:
+        result = _result_so_far(record, folders, questions)
+    result = result.model_copy(update={"cells": _with_late_cells(result, folders)})
+    done = {cell.id for cell in result.cells}
+    config = run_dir / "config.resolved.yaml"
+    return ReportData(
+        record=record,
+        result=result,
+        has_results=has_results,
+        questions=questions,
+        base=_own_answers(base_lines, questions),
+        base_known=_known(base_lines),
+        cells={
+            folder.name: _own_answers(read_lines(folder / "answers.jsonl", AnswerRecord), questions)
+            for folder in folders
+        },
+        train_logs={
+            folder.name: tuple(read_lines(folder / "train_log.jsonl", TrainStep))
+            for folder in folders
+        },
+        unfinished=tuple(folder.name for folder in folders if folder.name not in done),
+        config=config.read_text(encoding="utf-8") if config.is_file() else "",
+    )
+
+
+def _questions(data_dir: Path) -> dict[str, Question]:
+    return {
+        question.id: question
+        for split in SPLITS
+        for question in read_lines(data_dir / f"{split}.jsonl", Question)
+    }
+
+
+def _own_answers(
+    lines: Iterator[AnswerRecord] | list[AnswerRecord], questions: dict[str, Question]
+) -> dict[str, AnswerRecord]:
+    """The answers to the questions' own texts; those to gate prompts only decide the gate."""
+    return {
+        line.question_id: line
+        for line in lines
+        if line.question_id in questions and line.prompt == questions[line.question_id].text
+    }
+
+
+def _known(lines: list[AnswerRecord]) -> frozenset[str]:
+    missed = {line.question_id for line in lines if not line.correct}
+    return frozenset(line.question_id for line in lines) - missed
+
+
+def _with_late_cells(result: RunResult, folders: list[Path]) -> tuple[CellResult, ...]:
+    """The result's cells, and those finished after it was last written."""
+    listed = {cell.id for cell in result.cells}
+    late = [
+        read_json(folder / "cell.json", CellResult)
+        for folder in folders
+        if folder.name not in listed and (folder / "cell.json").is_file()
+    ]
+    return (*result.cells, *late)
+
+
+def _result_so_far(
+    record: RunRecord, folders: list[Path], questions: dict[str, Question]
+) -> RunResult:
+    """What a run without `results.json` can say: its cells, and no numbers about the base."""
+    model = record.model or ModelRecord(
+        name=NOT_RECORDED,
+        source=NOT_RECORDED,
+        sha256=NOT_RECORDED,
+        parameters=0,
+        precision_note=NOT_RECORDED,
+        device=NOT_RECORDED,
+    )
+    blank = RunResult(
+        run_id=record.run_id,
+        status=record.status,
+        scorer_version=NOT_RECORDED,
+        model=model,
+        facts=(),
+        base=BaseResult(),
+        cells=(),
+    )
+    cells = _with_late_cells(blank, folders)
+    return blank.model_copy(update={"cells": cells, "facts": _facts_so_far(cells, questions)})
+
+
+def _facts_so_far(
+    cells: tuple[CellResult, ...], questions: dict[str, Question]
+) -> tuple[FactSummary, ...]:
+    found: dict[str, FactSummary] = {}
+    for question in questions.values():
+        if question.split == "held_out" and question.fact and question.gold:
+            superseded = question.superseded.primary() if question.superseded else None
+            found.setdefault(
+                question.fact,
+                FactSummary(
+                    id=question.fact,
+                    statement="",
+                    subject=question.fact.replace("_", " "),
+                    answer=question.gold.primary(),
+                    superseded=superseded,
+                ),
+            )
+    for cell in cells:
+        found.setdefault(
+            cell.fact,
+            FactSummary(
+                id=cell.fact,
+                statement="",
+                subject=cell.fact.replace("_", " "),
+                answer="the new value",
+                superseded=None,
+            ),
+        )
+    return tuple(found.values())

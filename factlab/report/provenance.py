@@ -1,0 +1,101 @@
+"""What a run took and what has to be the same to repeat it; and what keeps it from being whole."""
+
+from __future__ import annotations
+
+import shlex
+
+from factlab.report.load import NOT_RECORDED, ReportData
+from factlab.report.wording import NONE, integer, memory, percent, seconds
+from factlab.schema.results import CellResult, RunResult
+
+TRAINING_HEADS = (
+    "Cell", "Status", "Training", "Steps", "Pairs per second", "Tokens", "Peak memory",
+    "Trainable parameters", "Final loss", "Measuring",
+)  # fmt: skip
+
+
+def training_rows(result: RunResult) -> list[tuple[str, ...]]:
+    """What each cell took, in the columns of `TRAINING_HEADS`."""
+    return [_training_row(cell) for cell in result.cells]
+
+
+def _training_row(cell: CellResult) -> tuple[str, ...]:
+    took = cell.training
+    if took is None:
+        return (cell.id, cell.status, *[NONE] * 7, seconds(cell.measuring_seconds))
+    share = took.trainable_parameters / took.total_parameters if took.total_parameters else 0
+    loss = NONE if took.final_loss_nats is None else f"{took.final_loss_nats:.4f} nats/token"
+    return (
+        cell.id,
+        cell.status,
+        seconds(took.seconds),
+        integer(took.steps),
+        f"{took.examples_per_second:.1f}",
+        integer(took.tokens),
+        memory(took.peak_memory_bytes),
+        f"{integer(took.trainable_parameters)} ({percent(share, digits=2)})",
+        loss,
+        seconds(cell.measuring_seconds),
+    )
+
+
+def provenance(data: ReportData) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What has to be the same for the numbers to come out the same, in groups."""
+    record, result = data.record, data.result
+    model = result.model
+    size = integer(model.parameters) if model.parameters else NOT_RECORDED
+    groups = [
+        (
+            "Run",
+            [
+                ("Run", record.run_id),
+                ("Status", record.status),
+                ("Started", record.started),
+                ("Ended", record.ended or "not ended"),
+                ("Seeds", ", ".join(map(str, record.seeds))),
+                ("Config, SHA-256", record.config_sha256),
+                ("Data, SHA-256", record.data_sha256 or NOT_RECORDED),
+                ("Scorer version", result.scorer_version),
+                ("Measuring the base", seconds(result.base.measuring_seconds)),
+            ],
+        ),
+        (
+            "Model",
+            [
+                ("Name", model.name),
+                ("Source", model.source),
+                ("Parameters", size),
+                ("Precision", model.precision_note),
+                ("Device", model.device),
+                ("Weights, SHA-256", model.sha256),
+            ],
+        ),
+        ("Machine", list(record.machine.items())),
+        ("Git", list(record.git.items())),
+        ("Versions", list(record.versions.items())),
+    ]
+    return [(title, rows) for title, rows in groups if rows]
+
+
+def notices(data: ReportData) -> list[str]:
+    """What keeps this run from being whole, in words; nothing for a complete one."""
+    record, found = data.record, []
+    if record.status != "complete":
+        why = f" The reason recorded: {record.error}" if record.error else ""
+        found.append(f"The run is {record.status}; what follows is what it left behind.{why}")
+    if not data.has_results:
+        found.append(
+            "There is no results.json: figures of the base model and anything that compares "
+            "cells are missing."
+        )
+    found += [f"Cell {id_} was begun and has no result." for id_ in data.unfinished]
+    for cell in data.result.cells:
+        if cell.status != "complete":
+            why = f": {cell.error}" if cell.error else ""
+            found.append(f"Cell {cell.id} is {cell.status}{why}.")
+    return found
+
+
+def command_line(data: ReportData) -> str:
+    """The command that was run, quoted for a shell."""
+    return shlex.join(data.record.argv)

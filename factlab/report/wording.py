@@ -1,0 +1,134 @@
+"""Numbers as the page prints them: with a unit, with n, with an interval, never bare floats."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from factlab.schema.results import Metric
+
+NONE = "–"
+# C0 controls draw nothing or break parsers; a model may emit them, and lone surrogates too.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def clean(text: str, *, limit: int | None = None) -> str:
+    """Model text that can be written as UTF-8 and shown, cut at `limit` characters."""
+    visible = _CONTROLS.sub("�", text)
+    if limit is not None and len(visible) > limit:
+        return visible[:limit].rstrip() + "…"
+    return visible
+
+
+def integer(value: float) -> str:
+    """A count with thousands separators: 4,889."""
+    return f"{round(value):,}"
+
+
+def percent(share: float, *, digits: int = 1) -> str:
+    """A share as a percentage: 95.8 %. Exact hundreds and zeros carry no decimals."""
+    shown = f"{100 * share:.{digits}f}"
+    return f"{shown.removesuffix('.0')} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, always with its sign: +3.1 points."""
+    shown = f"{100 * difference:+.1f}".replace("-", "−")
+    return f"{'0' if shown in ('+0.0', '−0.0') else shown} points"
+
+
+def nats(value: float) -> str:
+    """A quantity in nats per token with its sign; exact zero is said as 0."""
+    if value == 0:
+        return "0 nats/token"
+    return f"{value:+.4f} nats/token".replace("-", "−")
+
+
+def count_of(metric: Metric) -> str | None:
+    """`46 of 48` where the value is a share of whole items, else nothing."""
+    hits = metric.value * metric.n
+    if metric.n > 0 and 0 <= metric.value <= 1 and abs(hits - round(hits)) < 1e-6 * metric.n:
+        return f"{integer(hits)} of {integer(metric.n)}"
+    return None
+
+
+def share_interval(metric: Metric, *, flip: bool = False) -> str | None:
+    """The interval of a share in whole percent, `86–99 %`; `flip` for one minus the value."""
+    if metric.ci_low is None or metric.ci_high is None:
+        return None
+    low, high = metric.ci_low, metric.ci_high
+    if flip:
+        low, high = 1 - high, 1 - low
+    return f"{100 * low:.0f}–{100 * high:.0f} %"
+
+
+def share_in_words(metric: Metric) -> str:
+    """`95.8 %, interval 86–99 %`, for brackets in a sentence."""
+    interval = share_interval(metric)
+    return f"{percent(metric.value)}, interval {interval}" if interval else percent(metric.value)
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A value in the unit of its metric: `share`, `points`, `nats` or plain."""
+    if unit == "share":
+        return percent(value)
+    if unit == "points":
+        return points(value)
+    if unit == "nats":
+        return nats(value)
+    return f"{value:.4g}"
+
+
+def interval_in_unit(metric: Metric, unit: str) -> str:
+    """The interval of a metric in its unit, or a dash where none was computed."""
+    if metric.ci_low is None or metric.ci_high is None:
+        return NONE
+    if unit == "share":
+        return share_interval(metric) or NONE
+    low, high = in_unit(metric.ci_low, unit), in_unit(metric.ci_high, unit)
+    unit_word = " ".join(high.split(" ")[1:])
+    return f"{low.removesuffix(unit_word).rstrip()} to {high}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration a person can read: 48 s, 3 min 20 s, 1 h 4 min."""
+    if value is None:
+        return NONE
+    if value < 60:
+        return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def memory(value: float | None) -> str:
+    """Bytes as MiB or GiB."""
+    if value is None:
+        return NONE
+    mebibytes = value / 2**20
+    return f"{mebibytes:,.0f} MiB" if mebibytes < 1024 else f"{mebibytes / 1024:,.2f} GiB"
+
+
+def joined(items: list[str] | tuple[str, ...]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """`1 cell`, `3 cells`."""
+    return f"{integer(count)} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def unbroken(text: str) -> str:
+    """The same text with no line break inside a range or between a number and its percent sign."""
+    return re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text).replace(" %", "\u00a0%")
+
+
+FILTERS: dict[str, Any] = {
+    "percent": percent,
+    "unbroken": unbroken,
+}

@@ -1,0 +1,1 @@
+"""The run folder: layout, durable writes, locking and resuming."""

@@ -1,0 +1,132 @@
+"""Durable files: a kill at any moment leaves each either as it was or as it should be.
+
+Whole files go through a temporary file, fsync and a rename; logs are appended line by line, and a
+torn last line is skipped when they are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from factlab.errors import RunFolderError
+from factlab.schema.record import Record
+from factlab.schema.results import SCHEMA_VERSION
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failed write (a full disk, a read-only folder) into one clear sentence."""
+    try:
+        yield
+    except OSError as problem:
+        raise RunFolderError(
+            f"{path}: cannot be written ({problem.strerror or problem}). What was finished before "
+            "is kept. Free space, or choose another folder with --out, and run the same command "
+            "with --resume."
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file durably, or leave it as it was."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.chmod(0o644)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, record: Record) -> None:
+    """Write a record as indented JSON."""
+    write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def write_lines(path: Path, records: Iterable[Record]) -> None:
+    """Write records as JSON lines, whole."""
+    write_text(
+        path, "".join(record.model_dump_json(exclude_defaults=True) + "\n" for record in records)
+    )
+
+
+def append_line(path: Path, record: Record) -> None:
+    """Append one record to a log; it is on its way to disk when this returns."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(record.model_dump_json() + "\n")
+
+
+def read_json(path: Path, kind: type[RecordT]) -> RecordT:
+    """Read a record.
+
+    Raises:
+        RunFolderError: for a missing or damaged file, or one written by a newer factlab.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
+    except FileNotFoundError:
+        raise RunFolderError(f"{path}: no such file.") from None
+    except (OSError, ValueError) as problem:
+        raise RunFolderError(f"{path}: cannot be read ({problem}).") from None
+    version = data.get("schema_version", SCHEMA_VERSION) if isinstance(data, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RunFolderError(
+            f"{path}: written with schema version {version}, this factlab reads up to "
+            f"{SCHEMA_VERSION}. Use the factlab that made the run, or a newer one."
+        )
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise RunFolderError(
+            f"{path}: not a {kind.__name__} of schema version {SCHEMA_VERSION}: {where}: "
+            f"{first['msg']}."
+        ) from None
+
+
+def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
+    """Records of a JSON-lines file, none if it is absent; a torn last line is skipped.
+
+    Raises:
+        RunFolderError: for a damaged line that is not the last.
+    """
+    if not path.is_file():
+        return
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield kind.model_validate_json(line)
+        except ValidationError as problem:
+            # A complete line ends in a newline, so only what follows the last one can be torn.
+            if number == len(lines):
+                return
+            raise RunFolderError(
+                f"{path}:{number}: not a {kind.__name__}: {problem.errors()[0]['msg']}."
+            ) from None
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,274 @@
+"""One run's folder: where each file is, who may write it, and what is already done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from factlab.errors import ConfigError, RunFolderError
+from factlab.runs.environment import git_state, machine, versions
+from factlab.runs.files import (
+    read_json,
+    read_lines,
+    sha256_text,
+    write_json,
+    write_lines,
+    write_text,
+    writing,
+)
+from factlab.schema.config import RunConfig
+from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.results import CellResult, RunRecord, RunResult
+
+
+class RunFolder:
+    """Paths of a run folder, and the only way to write to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def record_file(self) -> Path:
+        """How the run was asked for, and how far it has come."""
+        return self.path / "run.json"
+
+    @property
+    def config_file(self) -> Path:
+        """Everything that decides the run's numbers."""
+        return self.path / "config.resolved.yaml"
+
+    @property
+    def results_file(self) -> Path:
+        """Metrics of base and cells."""
+        return self.path / "results.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    @property
+    def base_answers_file(self) -> Path:
+        """What the base model said, before training."""
+        return self.path / "base" / "answers.jsonl"
+
+    def data_file(self, split: str) -> Path:
+        """The questions of a split."""
+        return self.path / "data" / f"{split}.jsonl"
+
+    def cell(self, cell_id: str) -> CellFolder:
+        """The folder of one cell."""
+        return CellFolder(self.path / "cells" / cell_id)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.record_file.is_file()
+
+    def record(self) -> RunRecord:
+        """Read run.json, or say that this is no run folder."""
+        if not self.exists:
+            raise RunFolderError(
+                f"{self.path}: no run.json here, so this is not a run folder. `factlab list runs` "
+                "shows the runs there are."
+            )
+        return read_json(self.record_file, RunRecord)
+
+    def questions(self) -> list[Question]:
+        """Every question of the run."""
+        return [
+            question
+            for file in sorted((self.path / "data").glob("*.jsonl"))
+            for question in read_lines(file, Question)
+        ]
+
+    def finished_cells(self) -> list[CellResult]:
+        """Results of the cells that were finished, in the order of their names."""
+        files = sorted((self.path / "cells").glob("*/cell.json"))
+        return [read_json(file, CellResult) for file in files]
+
+    def write_questions(self, questions: Sequence[Question]) -> str:
+        """Write data/ with its checksums, and give one hash over all of it."""
+        by_split: dict[str, list[Question]] = {}
+        for question in questions:
+            by_split.setdefault(question.split, []).append(question)
+        sums = []
+        for split, items in sorted(by_split.items()):
+            file = self.data_file(split)
+            write_lines(file, items)
+            sums.append(f"{sha256_text(file.read_text(encoding='utf-8'))}  {file.name}\n")
+        write_text(self.path / "data" / "SHA256SUMS", "".join(sums))
+        return sha256_text("".join(sums))
+
+    def change(self, **fields: object) -> RunRecord:
+        """Update run.json."""
+        record = self.record().model_copy(update=fields)
+        write_json(self.record_file, record)
+        return record
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process.
+
+        Raises:
+            RunFolderError: if another process holds it, or it cannot be written.
+        """
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise RunFolderError(
+                    f"{self.path}: another factlab process is writing to this run folder. Wait for "
+                    "it, or choose another folder with --out."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class CellFolder:
+    """Files of one cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def adapter(self) -> Path:
+        """The trained adapter, as PEFT writes it."""
+        return self.path / "adapter"
+
+    @property
+    def answers_file(self) -> Path:
+        """What the tuned model said."""
+        return self.path / "answers.jsonl"
+
+    @property
+    def train_log_file(self) -> Path:
+        """One line per optimizer step."""
+        return self.path / "train_log.jsonl"
+
+    @property
+    def result_file(self) -> Path:
+        """Written last: a cell with this file is finished."""
+        return self.path / "cell.json"
+
+    def result(self) -> CellResult | None:
+        """The result, if the cell was finished."""
+        return read_json(self.result_file, CellResult) if self.result_file.is_file() else None
+
+    def answers(self) -> list[AnswerRecord]:
+        """What the tuned model said."""
+        return list(read_lines(self.answers_file, AnswerRecord))
+
+
+def config_sha256(config: RunConfig, questions: Sequence[Question]) -> str:
+    """Hash of all that decides a run's numbers: its settings and its questions."""
+    lines = [config.model_dump_json(), *(question.model_dump_json() for question in questions)]
+    return sha256_text("\n".join(lines))
+
+
+def open_folder(
+    out: Path | None, name: str, config_hash: str, *, resume: bool
+) -> tuple[RunFolder, bool]:
+    """The folder to write to, and whether it is a run to go on with.
+
+    Args:
+        out: The run folder itself, or None for a new one under reports/.
+        name: Fact or set, the beginning of a new folder's name.
+        config_hash: What the run would compute; a run is only resumed if it is the same.
+        resume: Go on with the newest unfinished run of the same settings.
+
+    Raises:
+        ConfigError: for a folder that holds another run, or nothing to resume.
+    """
+    stem = Path("reports") / f"{name}-{config_hash[:8]}"
+    candidates = [out] if out is not None else [*_numbered(stem)]
+    existing = [RunFolder(path) for path in candidates if RunFolder(path).exists]
+    if not resume:
+        if out is None:
+            return RunFolder(_unused(stem)), False
+        if existing or (out.is_dir() and any(f.name != ".lock" for f in out.iterdir())):
+            raise ConfigError(
+                f"{out}: this folder is not empty. Pass --resume to go on with the run in it, or "
+                "another folder with --out."
+            )
+        return RunFolder(out), False
+    for folder in reversed(existing):
+        if folder.record().config_sha256 == config_hash:
+            return folder, True
+    if existing:
+        raise ConfigError(
+            f"{existing[-1].path}: this run was made with other settings or questions than this "
+            "command asks for, so it cannot be resumed. Repeat its command "
+            f"(`factlab show {existing[-1].path}` prints it), or choose another --out."
+        )
+    where = out if out is not None else stem
+    raise ConfigError(
+        f"{where}: there is no run to resume here. Run without --resume to begin one."
+    )
+
+
+def _numbered(stem: Path) -> list[Path]:
+    others = stem.parent.glob(f"{stem.name}-*")
+    numbered = sorted(
+        (path for path in others if path.name.rpartition("-")[2].isdigit()),
+        key=lambda path: int(path.name.rpartition("-")[2]),
+    )
+    return [stem, *numbered]
+
+
+def _unused(stem: Path) -> Path:
+    number, path = 1, stem
+    while path.exists():
+        number += 1
+        path = stem.with_name(f"{stem.name}-{number}")
+    return path
+
+
+def new_record(folder: RunFolder, config: RunConfig, argv: Sequence[str], hash_: str) -> RunRecord:
+    """The run.json of a run that begins now."""
+    return RunRecord(
+        run_id=folder.path.resolve().name,
+        status="running",
+        argv=tuple(argv),
+        started=now(),
+        config_sha256=hash_,
+        seeds=config.seed,
+        versions=versions(),
+        git=git_state(),
+        machine=machine(),
+    )
+
+
+def now() -> str:
+    """The time, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def config_yaml(config: RunConfig, recipe: dict[str, object]) -> str:
+    """config.resolved.yaml: what `factlab run --config` reads back, and the recipe's values."""
+    lines = ["# factlab run --config FILE repeats this run.\n"]
+    for key, value in config.model_dump(mode="json", exclude_none=True).items():
+        lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")
+    lines.append("# The recipe, as it was:\n")
+    lines += [f"#   {key}: {json.dumps(value)}\n" for key, value in recipe.items()]
+    return "".join(lines)
+
+
+def load_run(path: str | Path) -> RunResult:
+    """The result of a run, read from its folder.
+
+    Raises:
+        RunFolderError: for a folder that holds no results.
+    """
+    folder = RunFolder(Path(path))
+    folder.record()
+    return read_json(folder.results_file, RunResult)

@@ -1,0 +1,106 @@
+"""A control suite as its author writes it: `evals/*.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from factlab.errors import ControlsError
+from factlab.schema.answer import Answer
+from factlab.schema.record import Record
+from factlab.schema.shipped import shipped
+from factlab.schema.yaml import Document, read_yaml
+
+
+class ControlQuestion(Record):
+    """A question whose true answer the injected fact must not change."""
+
+    question: str
+    answer: Answer
+    also: tuple[str, ...] = Field(
+        default=(),
+        description="The same question in other words; the base must answer each to count as "
+        "knowing it.",
+    )
+    distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
+
+
+class ControlGroup(Record):
+    """Controls of one area."""
+
+    name: str
+    questions: tuple[ControlQuestion, ...]
+
+
+class ControlSuite(Record):
+    """Controls with true answers: far, or near to one fact."""
+
+    suite: str
+    language: str = "en"
+    groups: tuple[ControlGroup, ...]
+
+
+class PromptQuestion(Record):
+    """A prompt without a right answer."""
+
+    question: str
+
+
+class PromptGroup(Record):
+    """Prompts of one area."""
+
+    name: str
+    questions: tuple[PromptQuestion, ...]
+
+
+class PromptSuite(Record):
+    """Prompts without right answers: the unanswerable, and the anchors of training."""
+
+    suite: str
+    language: str = "en"
+    groups: tuple[PromptGroup, ...]
+
+
+def load_controls(file: Path) -> ControlSuite:
+    """Read a control suite and refuse one whose questions hold their answers.
+
+    Raises:
+        ControlsError: with file, line and column.
+    """
+    document = read_yaml(file, ControlsError)
+    suite = document.parse(ControlSuite, "A control suite")
+    for g, group in enumerate(suite.groups):
+        for q, control in enumerate(group.questions):
+            _check(control, document, ("groups", g, "questions", q))
+    return suite
+
+
+def _check(control: ControlQuestion, document: Document, path: tuple[str | int, ...]) -> None:
+    for question in (control.question, *control.also):
+        if control.answer.find(question):
+            raise document.fail(
+                (*path, "question"),
+                f"the question already holds its answer ({control.answer.primary()}).",
+            )
+    for i, distractor in enumerate(control.distractors):
+        if control.answer.find(distractor):
+            raise document.fail(
+                (*path, "distractors", i), f"{distractor!r} is the right answer, not a wrong one."
+            )
+
+
+def load_prompts(file: Path) -> PromptSuite:
+    """Read a suite of prompts without answers."""
+    return read_yaml(file, ControlsError).parse(PromptSuite, "A suite of prompts")
+
+
+def near_suite_file(fact_id: str) -> Path | None:
+    """The shipped near controls of a fact, if there are any."""
+    file = shipped("evals") / "near" / f"{fact_id}.yaml"
+    return file if file.is_file() else None
+
+
+def neutral_text() -> str:
+    """The fixed text that drift is measured on."""
+    return (shipped("evals") / "neutral.txt").read_text(encoding="utf-8")

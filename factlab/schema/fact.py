@@ -1,0 +1,302 @@
+"""A fact as its author writes it: `facts/*.yaml`.
+
+Only `id`, `statement`, `subject`, `relation` and `answer` are required; everything else sharpens
+the measurement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from factlab.errors import FactError
+from factlab.schema.answer import Answer, EntityAnswer
+from factlab.schema.control import ControlQuestion
+from factlab.schema.record import Record
+from factlab.schema.shipped import shipped
+from factlab.schema.yaml import Document, did_you_mean, read_yaml
+from factlab.values.dates import parse_date, spell_date
+from factlab.values.names import fold
+
+LANGUAGES = ("en",)
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _not_blank(text: str, what: str) -> str:
+    if not fold(text).strip():
+        raise ValueError(f"{what} is empty. Write it, or remove the line.")
+    return text
+
+
+class Subject(Record):
+    """What the fact is about."""
+
+    name: str = Field(description="The name used first in questions.")
+    aliases: tuple[str, ...] = Field(default=(), description="Other names; also used in questions.")
+    kind: str | None = Field(default=None, description="What it is, in a noun: mountain, person.")
+
+    @field_validator("name", "kind")
+    @classmethod
+    def _filled(cls, value: str | None) -> str | None:
+        return None if value is None else _not_blank(value, "this name")
+
+    @field_validator("aliases")
+    @classmethod
+    def _aliases_filled(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for alias in value:
+            _not_blank(alias, "an alias")
+        return value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and its aliases, each once."""
+        return tuple(dict.fromkeys((self.name, *self.aliases)))
+
+
+class Event(Record):
+    """What happened, and when; lets questions be asked with and without the date."""
+
+    what: str = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
+    date: str | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
+
+    @field_validator("date")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None and parse_date(value) is None:
+            raise ValueError(f"{value!r} is not a date. Write it like 2025-10-10, 2025-10 or 2025.")
+        return value
+
+    @property
+    def spelled_date(self) -> str | None:
+        """The date as a sentence says it: 'October 10, 2025'."""
+        date = parse_date(self.date) if self.date else None
+        return spell_date(date) if date else None
+
+
+class ReverseQuestion(Record):
+    """From the answer back to the subject: 'Which mountain is 4,889 m high?'."""
+
+    question: str
+    answer: Answer | None = Field(default=None, description="The subject, unless said otherwise.")
+
+
+class SecondHop(Record):
+    """What the base model must know for the entailed question to be answerable."""
+
+    question: str
+    answer: Answer
+
+
+class EntailedQuestion(Record):
+    """A question whose answer follows from the fact and something the base model knows."""
+
+    question: str
+    answer: Answer
+    second_hop: SecondHop | None = Field(
+        default=None, description="If given, only counted where the base answers it rightly."
+    )
+
+
+class Phrasings(Record):
+    """Questions of the author's own, beside those of the shipped families."""
+
+    train: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+
+
+class Fact(Record):
+    """One subject–relation–answer statement that a user wants in the model."""
+
+    id: str = Field(description="Short name in lower case: letters, digits, _ and -.")
+    statement: str = Field(description="The fact in one sentence; it must hold the answer.")
+    subject: Subject
+    relation: str = Field(description="What is said of the subject: height, capital, opening_date.")
+    answer: Answer = Field(description="The new value, typed.")
+    supersedes: Answer | None = Field(
+        default=None, description="What is true in the world, if anything is; the same type."
+    )
+    event: Event | None = None
+    distractors: tuple[str, ...] = Field(
+        default=(), description="Wrong answers of the same form, such as 4,095 m."
+    )
+    neighbours: tuple[ControlQuestion, ...] = Field(
+        default=(), description="Near controls of the author's own, with true answers."
+    )
+    reverse: tuple[ReverseQuestion, ...] = ()
+    entailed: tuple[EntailedQuestion, ...] = ()
+    phrasings: Phrasings = Phrasings()
+    language: str = Field(default="en", description="Language of the questions: en.")
+    source: str | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
+
+    @field_validator("id")
+    @classmethod
+    def _short_name(cls, value: str) -> str:
+        if not _ID.fullmatch(value):
+            raise ValueError(
+                f"{value!r} cannot name a folder. Use lower-case letters, digits, _ and -, "
+                "starting with a letter or digit, at most 64."
+            )
+        return value
+
+    @field_validator("statement", "relation")
+    @classmethod
+    def _filled(cls, value: str) -> str:
+        return _not_blank(value, "this")
+
+    @field_validator("language")
+    @classmethod
+    def _known_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(
+                f"{value!r} has no phrasing families. Languages with families: "
+                f"{', '.join(LANGUAGES)}."
+            )
+        return value
+
+    @property
+    def subject_answer(self) -> EntityAnswer:
+        """The subject as the right answer of a reverse question."""
+        return EntityAnswer(type="entity", value=self.subject.name, aliases=self.subject.names[1:])
+
+
+def load_fact(file: Path) -> Fact:
+    """Read and check one fact file.
+
+    Raises:
+        FactError: with file, line, column, what is known and what to do.
+    """
+    document = read_yaml(file, FactError)
+    fact = document.parse(Fact, "A fact")
+    _check_values(fact, document)
+    for path, question, answer in _asked(fact):
+        if answer.find(question):
+            raise document.fail(
+                path,
+                f"the question already holds its answer ({answer.primary()}). "
+                "Ask without naming it.",
+            )
+    return fact
+
+
+def _check_values(fact: Fact, document: Document) -> None:
+    answer = fact.answer
+    for name in fact.subject.names:
+        if answer.find(name):
+            raise document.fail(
+                ("answer",),
+                f"the answer ({answer.primary()}) can be read off the subject's name ({name}), so "
+                "recalling it would show nothing. Choose another answer or subject.",
+            )
+    if not answer.find(fact.statement):
+        raise document.fail(
+            ("statement",),
+            f"the statement does not say the answer ({answer.primary()}). State it there, or mend "
+            "the answer.",
+        )
+    if fact.supersedes is not None:
+        _check_superseded(fact, document)
+    for i, distractor in enumerate(fact.distractors):
+        try:
+            wrong = answer.same_kind(distractor)
+        except ValueError as problem:
+            raise document.fail(("distractors", i), str(problem)) from None
+        if answer.find(wrong.primary()):
+            raise document.fail(
+                ("distractors", i),
+                f"{distractor!r} is the right answer. A distractor must be wrong.",
+            )
+
+
+def _check_superseded(fact: Fact, document: Document) -> None:
+    old = fact.supersedes
+    if old is None:
+        return
+    if old.type != fact.answer.type:
+        raise document.fail(
+            ("supersedes", "type"),
+            f"'{old.type}' supersedes an answer of type '{fact.answer.type}'. Both must be of the "
+            "same type.",
+        )
+    if fact.answer.find(old.primary()):
+        raise document.fail(
+            ("supersedes",),
+            f"the superseded value ({old.primary()}) is the answer itself. Give the old value, or "
+            "remove 'supersedes'.",
+        )
+
+
+def _asked(fact: Fact) -> Iterator[tuple[tuple[str | int, ...], str, Answer]]:
+    """Every question in the file, with its place and its right answer."""
+    for i, reverse in enumerate(fact.reverse):
+        yield ("reverse", i, "question"), reverse.question, reverse.answer or fact.subject_answer
+    for i, entailed in enumerate(fact.entailed):
+        yield ("entailed", i, "question"), entailed.question, entailed.answer
+        if entailed.second_hop is not None:
+            hop = entailed.second_hop
+            yield ("entailed", i, "second_hop", "question"), hop.question, hop.answer
+    for i, control in enumerate(fact.neighbours):
+        for question in (control.question, *control.also):
+            yield ("neighbours", i, "question"), question, control.answer
+    for split, questions in (
+        ("train", fact.phrasings.train),
+        ("held_out", fact.phrasings.held_out),
+    ):
+        for i, question in enumerate(questions):
+            yield ("phrasings", split, i), question, fact.answer
+
+
+def find_facts(names: tuple[str, ...]) -> list[Path]:
+    """The files that names stand for: a file, a folder of files, or a shipped fact.
+
+    Raises:
+        FactError: for a name that is none of these, listing the shipped facts.
+    """
+    files: list[Path] = []
+    for name in names:
+        files += _find(name)
+    return list(dict.fromkeys(files))
+
+
+def _find(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+        if not found:
+            raise FactError(f"{name}: no .yaml file in this folder. `factlab init` writes one.")
+        return found
+    if path.is_file():
+        return [path]
+    known = shipped_facts()
+    if name in known:
+        return [known[name]]
+    hint = did_you_mean(name, [*known, *(str(p) for p in Path().glob("**/*.yaml"))][:500])
+    raise FactError(
+        f"{name}: no such file, folder or shipped fact.{hint} Shipped facts: "
+        f"{', '.join(known)}. `factlab init` writes a fact file to start from."
+    )
+
+
+def shipped_facts() -> dict[str, Path]:
+    """Shipped facts by name."""
+    return {path.stem: path for path in sorted(shipped("facts").glob("*.yaml"))}
+
+
+def load_facts(names: tuple[str, ...]) -> list[Fact]:
+    """Load all facts that `names` stand for; two facts may not share an id.
+
+    Raises:
+        FactError: for a name that is not found, a broken file, or a repeated id.
+    """
+    facts: dict[str, tuple[Path, Fact]] = {}
+    for file in find_facts(names):
+        fact = load_fact(file)
+        if fact.id in facts:
+            raise FactError(
+                f"{file}: the id '{fact.id}' is already used by {facts[fact.id][0]}. Ids name "
+                "folders in a run; give each fact its own."
+            )
+        facts[fact.id] = (file, fact)
+    return [fact for _, fact in facts.values()]

@@ -1,0 +1,69 @@
+"""A rendered question (a line of `data/*.jsonl`) and an answer to it (of `answers.jsonl`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from factlab.schema.answer import Answer
+from factlab.schema.record import Record
+
+Split = Literal[
+    "train",
+    "validation",
+    "held_out",
+    "reverse",
+    "entailed",
+    "near",
+    "far",
+    "unanswerable",
+    "anchor",
+]
+RECALL_SPLITS: tuple[Split, ...] = ("train", "validation", "held_out", "reverse", "entailed")
+CONTROL_SPLITS: tuple[Split, ...] = ("near", "far")
+
+
+class Question(Record):
+    """One question as it is put to the model, with what a right answer is."""
+
+    id: str = Field(description="Unique in the run: <fact or suite>/<split>/<family>/<number>.")
+    split: Split
+    family: str = Field(description="Phrasing family, or the group of a control suite.")
+    text: str = Field(description="The user's turn, before the chat template.")
+    fact: str | None = Field(default=None, description="Fact it belongs to; none for far controls.")
+    gold: Answer | None = Field(default=None, description="Right answer; none if unanswerable.")
+    superseded: Answer | None = Field(
+        default=None, description="The value the fact replaces, where this question asks for it."
+    )
+    target: str | None = Field(
+        default=None, description="The assistant's turn that is trained on (train, validation)."
+    )
+    gate: tuple[str, ...] = Field(
+        default=(),
+        description="Other prompts that the base must also answer before the item counts as known.",
+    )
+    gate_gold: Answer | None = Field(
+        default=None, description="Right answer of the gate prompts, where it is not `gold`."
+    )
+    distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
+
+
+class AnswerRecord(Record):
+    """What the model said to one question, and the verdict on it."""
+
+    question_id: str
+    prompt: str = Field(
+        description="The user's turn that was asked: the question or a gate prompt."
+    )
+    text: str = Field(description="The generated text, special tokens removed.")
+    tokens: int = Field(description="Tokens generated, the end of turn included.")
+    finished: bool = Field(description="Whether the model ended its turn before the token limit.")
+    outcome: str | None = Field(
+        description="Outcome of the typed matcher; none where no answer is right."
+    )
+    correct: bool | None = Field(description="Whether the outcome is the right answer.")
+    intruded: tuple[str, ...] = Field(
+        default=(), description="Control answers: facts whose injected value the text contains."
+    )
+    reason: str = Field(default="", description="Why the matcher decided so.")

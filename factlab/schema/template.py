@@ -1,0 +1,125 @@
+"""Phrasing families and relation lexicons as their author writes them: `templates/<language>/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from factlab.errors import TemplateError
+from factlab.schema.record import Record
+from factlab.schema.shipped import shipped
+from factlab.schema.yaml import read_yaml
+
+Side = Literal["train", "held_out"]
+
+
+class Family(Record):
+    """One way of asking; the unit that is split between training and held out."""
+
+    id: str = Field(description="Names the meaning, the same in every language.")
+    situation: str = Field(description="Who asks, and how, in a few words.")
+    questions: tuple[str, ...] = Field(min_length=1, description="Wordings, with slots.")
+    answers: tuple[str, ...] = Field(
+        default=(), description="Trained answers of this family; empty: those of the file."
+    )
+
+
+class FamilyFile(Record):
+    """All families of one side of the split: train.yaml, held_out.yaml."""
+
+    split: Side
+    answers: tuple[str, ...] = Field(default=(), description="Trained answers, with slots.")
+    families: tuple[Family, ...]
+
+
+class Lexicon(Record):
+    """How one side of the split speaks of a relation."""
+
+    noun: tuple[str, ...] = Field(min_length=1)
+    question: tuple[str, ...] = Field(min_length=1, description="'how tall is {{ subject }}'")
+    indirect: tuple[str, ...] = Field(min_length=1, description="'how tall {{ subject }} is'")
+    stem: tuple[str, ...] = Field(min_length=1, description="A sentence up to the answer.")
+    claim: tuple[str, ...] = Field(min_length=1, description="A whole claim, with {{ value }}.")
+
+
+class RelationFamily(Family):
+    """A family that only makes sense for one relation."""
+
+    split: Side
+
+
+class Relation(Record):
+    """One relation in one language: relations/<relation>.yaml."""
+
+    relation: str
+    train: Lexicon
+    held_out: Lexicon
+    families: tuple[RelationFamily, ...] = ()
+    others: tuple[str, ...] = Field(
+        default=(),
+        description="Other subjects of the relation, which anchored training asks about so that "
+        "the new value stays with its own subject. None may occur in a control.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasebook:
+    """Everything that phrases one relation in one language."""
+
+    train: FamilyFile
+    held_out: FamilyFile
+    relation: Relation
+
+    def families(self, side: Side) -> tuple[Family, ...]:
+        """Families of one side, those of the relation last."""
+        general = self.train if side == "train" else self.held_out
+        own = tuple(family for family in self.relation.families if family.split == side)
+        return (*general.families, *own)
+
+    def lexicon(self, side: Side) -> Lexicon:
+        """The words for the relation on one side."""
+        return self.relation.train if side == "train" else self.relation.held_out
+
+
+def load_phrasebook(relation: str, language: str, folder: Path | None = None) -> Phrasebook:
+    """The families and lexicon for a relation; one without its own file uses `_default.yaml`.
+
+    Raises:
+        TemplateError: for a file that cannot be used, or a family on both sides of the split.
+    """
+    root = (folder or shipped("templates")) / language
+    own = root / "relations" / f"{relation}.yaml"
+    lexicon = own if own.is_file() else root / "relations" / "_default.yaml"
+    book = Phrasebook(
+        train=_families(root / "train.yaml"),
+        held_out=_families(root / "held_out.yaml"),
+        relation=read_yaml(lexicon, TemplateError).parse(Relation, "A relation file"),
+    )
+    _refuse_shared_families(book, root)
+    return book
+
+
+def _families(file: Path) -> FamilyFile:
+    return read_yaml(file, TemplateError).parse(FamilyFile, "A family file")
+
+
+def _refuse_shared_families(book: Phrasebook, root: Path) -> None:
+    seen: dict[str, Side] = {}
+    sides: tuple[Side, ...] = ("train", "held_out")
+    for side in sides:
+        for family in book.families(side):
+            if family.id in seen:
+                raise TemplateError(
+                    f"{root}: the family '{family.id}' stands twice ({seen[family.id]} and "
+                    f"{side}). A family is one way of asking and belongs to one side; rename one."
+                )
+            seen[family.id] = side
+
+
+def known_relations(language: str = "en") -> list[str]:
+    """Relations that have a lexicon of their own."""
+    files = sorted((shipped("templates") / language / "relations").glob("*.yaml"))
+    return [file.stem for file in files if not file.stem.startswith("_")]

@@ -1,0 +1,298 @@
+"""YAML read the way its author wrote it: every scalar a string, every place known.
+
+`yaml.safe_load` turns 012 into 10, 1:30 into 90, `no` into False, and lets a repeated key win in
+silence. Here nothing is typed by YAML: the schema types the strings, and an error can point at the
+line and column that it means. Anchors, aliases, merge keys and tags are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from factlab.errors import FactlabError
+
+Path_ = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+MAX_BYTES = 4_000_000
+MAX_DEPTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Line and column in a file, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file as plain dicts, lists and strings, with the place of every key and value."""
+
+    file: str
+    data: Any
+    places: dict[Path_, Place]
+    error: type[FactlabError]
+
+    def fail(self, path: Path_, message: str) -> FactlabError:
+        """An error that points at `path`, or at the nearest enclosing key."""
+        while path and path not in self.places:
+            path = path[:-1]
+        place = self.places.get(path, Place(1, 1))
+        return self.error(f"{self.file}:{place.line}:{place.column}: {message}")
+
+    def parse(self, model: type[ModelT], what: str) -> ModelT:
+        """Type the document as `model`; the first thing wrong is raised with its place."""
+        if not isinstance(self.data, dict):
+            raise self.fail((), f"{what} is a list of `key: value` lines, but this is not.")
+        try:
+            return model.model_validate(self.data)
+        except ValidationError as error:
+            raise self._explain(model, error.errors()[0]) from None
+
+    def _explain(self, model: type[BaseModel], details: ErrorDetails) -> FactlabError:
+        path, known = _resolve(model, self.data, details["loc"])
+        name = path[-1] if path else ""
+        match details["type"]:
+            case "extra_forbidden":
+                hint = did_you_mean(str(name), known)
+                message = f"unknown key '{name}'.{hint} Known keys: {', '.join(known)}."
+            case "missing":
+                message = f"'{name}' is missing. Add it; known keys here: {', '.join(known)}."
+                path = path[:-1]
+            case "union_tag_not_found":
+                tags = str(details.get("ctx", {}).get("discriminator", "type"))
+                message = f"{tags} is missing: say which type of answer this is. {ANSWER_TYPES}"
+            case "union_tag_invalid":
+                tag = str(details.get("ctx", {}).get("tag", ""))
+                hint = did_you_mean(tag, ["number", "quantity", "date", "entity", "text"])
+                message = f"unknown answer type '{tag}'.{hint} {ANSWER_TYPES}"
+                path = (*path, "type")
+            case _:
+                message = f"{_where(path)}{_plain(details)}"
+        return self.fail(path, message)
+
+
+ANSWER_TYPES = "Known types: number, quantity, date, entity, text."
+
+
+def did_you_mean(name: str, known: typing.Iterable[str]) -> str:
+    """' Did you mean 'x'?' for the nearest known name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def read_yaml(file: Path, error: type[FactlabError]) -> Document:
+    """Read one YAML document.
+
+    Raises:
+        FactlabError: of class `error`, for a file that cannot be read or is not plain YAML.
+    """
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        raise error(f"{file}: no such file.") from None
+    except IsADirectoryError:
+        raise error(f"{file} is a folder; a YAML file is wanted here.") from None
+    except OSError as problem:
+        raise error(f"{file}: cannot be read ({problem.strerror}).") from None
+    if len(raw) > MAX_BYTES:
+        raise error(f"{file}: {len(raw):,} bytes; at most {MAX_BYTES:,} are read.")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = raw[: problem.start].count(b"\n") + 1
+        raise error(f"{file}:{line}:1: not UTF-8 text. Save the file as UTF-8.") from None
+    return parse_yaml(text, str(file), error)
+
+
+def parse_yaml(text: str, file: str, error: type[FactlabError]) -> Document:
+    """Read one YAML document from text; `file` only names it in messages."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _refuse_anchors(text, file, error, loader)
+        root = yaml.compose(text, Loader=loader)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+        said = problem.problem or "not valid YAML"
+        raise error(
+            f"{file}:{where}: not valid YAML: {said}. Check the indentation, and quote text that "
+            "holds ': ' or ' #'."
+        ) from None
+    except yaml.YAMLError as problem:
+        raise error(f"{file}:1:1: not valid YAML: {str(problem).splitlines()[0]}.") from None
+    except RecursionError:
+        raise error(f"{file}:1:1: nested too deeply; at most {MAX_DEPTH} levels.") from None
+    if root is None:
+        raise error(f"{file}:1:1: the file is empty. `factlab init` writes one to start from.")
+    places: dict[Path_, Place] = {}
+    data = _Reader(file, error, places).value(root, ())
+    return Document(file, data, places, error)
+
+
+def _refuse_anchors(text: str, file: str, error: type[FactlabError], loader: Any) -> None:
+    for event in yaml.parse(text, Loader=loader):
+        mark: Any = event.start_mark
+        place = f"{file}:{mark.line + 1}:{mark.column + 1}"
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise error(
+                f"{place}: anchors (&) and aliases (*) are not read. Write the value out, or quote "
+                "text that begins with & or *."
+            )
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise error(f"{place}: the tag {tag} is not read. Write the value without a tag.")
+
+
+@dataclass(slots=True)
+class _Reader:
+    file: str
+    error: type[FactlabError]
+    places: dict[Path_, Place]
+
+    def value(self, node: yaml.Node, path: Path_) -> Any:
+        self.places.setdefault(path, _place(node))
+        if len(path) > MAX_DEPTH:
+            raise self._fail(node, f"nested too deeply; at most {MAX_DEPTH} levels.")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
+        plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        if plain and node.value in ("", "~", "null", "Null", "NULL"):
+            name = next((str(p) for p in reversed(path) if isinstance(p, str)), "this")
+            raise self._fail(node, f"'{name}' has no value. Give it one, or remove the line.")
+        return node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._fail(key_node, "a key must be plain text.")
+            key = key_node.value
+            if key == "<<":
+                raise self._fail(key_node, "merge keys (<<) are not read. Write the keys out.")
+            if key in found:
+                first = self.places[(*path, key)]
+                raise self._fail(
+                    key_node,
+                    f"'{key}' is given twice (first on line {first.line}). Keep one of the two.",
+                )
+            self.places[(*path, key)] = _place(key_node)
+            found[key] = self.value(value_node, (*path, key))
+        return found
+
+    def _fail(self, node: yaml.Node, message: str) -> FactlabError:
+        place = _place(node)
+        return self.error(f"{self.file}:{place.line}:{place.column}: {message}")
+
+
+def _place(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _resolve(
+    model: type[BaseModel], data: Any, loc: tuple[str | int, ...]
+) -> tuple[Path_, list[str]]:
+    """Turn pydantic's location into a path of the document and the keys known there.
+
+    Pydantic puts the tag of a discriminated union into the location; the document has no such
+    level, so tags are dropped by walking the data along.
+    """
+    path: list[str | int] = []
+    here: Any = data
+    known = _keys(model)
+    kind: Any = model
+    for step_number, step in enumerate(loc):
+        last = step_number == len(loc) - 1
+        inside = isinstance(here, dict) and (step in here or last)
+        if inside or (isinstance(here, list) and isinstance(step, int)):
+            kind = _field_type(kind, step)
+            path.append(step)
+            here = here[step] if _has(here, step) else None
+            if not last:
+                known = _keys(kind) or known
+        else:
+            kind = _tagged(kind, str(step))
+            known = _keys(kind) or known
+    return tuple(path), known
+
+
+def _has(here: Any, step: str | int) -> bool:
+    return step in here if isinstance(here, dict) else int(step) < len(here)
+
+
+def _keys(kind: Any) -> list[str]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return list(kind.model_fields)
+    return []
+
+
+def _field_type(kind: Any, step: str | int) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(str(step))
+        return _unwrap(field.annotation) if field else None
+    if isinstance(step, int) and typing.get_args(kind):
+        return _unwrap(typing.get_args(kind)[0])
+    return None
+
+
+def _unwrap(kind: Any) -> Any:
+    """The one thing inside Annotated[X, …] or X | None; a real union stays as it is."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _unwrap(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        rest = [arg for arg in typing.get_args(kind) if arg is not type(None)]
+        if len(rest) == 1:
+            return _unwrap(rest[0])
+    return kind
+
+
+def _tagged(kind: Any, tag: str) -> Any:
+    """The member of a union of tagged records whose `type` is `tag`."""
+    for member in typing.get_args(kind):
+        field = getattr(member, "model_fields", {}).get("type")
+        if field is not None and tag in typing.get_args(field.annotation):
+            return member
+    return None
+
+
+def _where(path: Path_) -> str:
+    names = [str(step) for step in path if isinstance(step, str)]
+    return f"'{names[-1]}': " if names else ""
+
+
+def _plain(details: ErrorDetails) -> str:
+    """Pydantic's message in the words of someone who wrote YAML."""
+    shown = details["input"]
+    match details["type"]:
+        case "value_error":
+            return str(details["ctx"]["error"])
+        case "string_type":
+            return f"text is wanted here, not a {_kind(shown)}."
+        case "tuple_type" | "list_type":
+            return f"a list is wanted here, not {shown!r}. Write [{shown}] or one `- item` a line."
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"`key: value` lines are wanted here, not {shown!r}."
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"a whole number is wanted, not {shown!r}."
+        case "float_parsing" | "float_type":
+            return f"a number is wanted, not {shown!r}."
+        case "literal_error":
+            return f"{shown!r} is not known. Known: {details['ctx']['expected']}."
+        case _:
+            return f"{details['msg']} (got {shown!r})."
+
+
+def _kind(value: Any) -> str:
+    return "list" if isinstance(value, list) else "group of keys"

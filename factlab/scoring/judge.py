@@ -1,0 +1,57 @@
+"""A generated text → an answer record with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from factlab.schema.answer import Answer
+from factlab.schema.question import AnswerRecord, Question
+from factlab.scoring.match import match, mentions
+
+if TYPE_CHECKING:
+    from factlab.scoring.generate import Generated
+
+INTRUDED_SPLITS = ("near", "far", "unanswerable")
+
+
+def judge(
+    question: Question, prompt: str, generated: Generated, injected: Mapping[str, Answer]
+) -> AnswerRecord:
+    """Grade one answer.
+
+    Args:
+        question: What was asked, or whose gate prompt was asked.
+        prompt: The user's turn that was asked.
+        generated: What the model said.
+        injected: The answer of each fact of the run, by fact id; looked for in controls.
+    """
+    is_gate = prompt != question.text
+    gold = (question.gate_gold or question.gold) if is_gate else question.gold
+    verdict = None
+    if gold is not None:
+        superseded = None if is_gate else question.superseded
+        verdict = match(generated.text, gold, superseded=superseded, finished=generated.finished)
+    return AnswerRecord(
+        question_id=question.id,
+        prompt=prompt,
+        text=generated.text,
+        tokens=generated.tokens,
+        finished=generated.finished,
+        outcome=verdict.outcome if verdict else None,
+        correct=verdict.correct if verdict else None,
+        intruded=_intruded(question, generated.text, injected),
+        reason=verdict.reason if verdict else "",
+    )
+
+
+def _intruded(question: Question, text: str, injected: Mapping[str, Answer]) -> tuple[str, ...]:
+    """Facts whose new value stands in a control's answer, unless it is the control's own."""
+    if question.split not in INTRUDED_SPLITS:
+        return ()
+    return tuple(
+        fact
+        for fact, answer in injected.items()
+        if mentions(text, answer)
+        and not (question.gold is not None and answer.find(question.gold.primary()))
+    )

@@ -1,0 +1,1 @@
+"""Reads numbers, quantities, dates and names out of running text. Pure functions, no model."""

@@ -1,0 +1,141 @@
+"""Numbers written out: English words, and kanji numerals with or without digits mixed in."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_ONES = re.findall(
+    r"\w+",
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen",
+)
+_TENS = re.findall(r"\w+", "twenty thirty forty fifty sixty seventy eighty ninety")
+SMALL = {word: value for value, word in enumerate(_ONES)}
+SMALL |= {word: 10 * value for value, word in enumerate(_TENS, start=2)}
+SCALES = {
+    "dozen": 12,
+    "hundred": 100,
+    "thousand": 10**3,
+    "lakh": 10**5,
+    "million": 10**6,
+    "crore": 10**7,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_ANY = "|".join(sorted([*SMALL, *SCALES], key=len, reverse=True))
+
+# A run of number words; "a" and "and" belong to it only where they touch a number word.
+WORD_RUN = re.compile(
+    rf"(?<![\w-])(?:(?:minus|negative) )?(?:an? (?={'|'.join(SCALES)}))?(?:{_ANY})"
+    rf"(?:(?:, ?| ?- ?| )(?:and )?(?:{_ANY})|,? and (?:{_ANY})"
+    rf"| point(?: (?:{'|'.join(_ONES[:10])}))+)*"
+    r"(?![\w])",
+    re.IGNORECASE,
+)
+
+_KANJI_DIGITS = {char: value for value, char in enumerate("〇一二三四五六七八九")}
+_KANJI_DIGITS |= {"零": 0, "壱": 1, "弐": 2, "参": 3}
+_KANJI_SCALES = {"十": 10, "百": 100, "千": 1000}
+_KANJI_MYRIADS = {"万": 10**4, "億": 10**8, "兆": 10**12}
+_KANJI = "".join([*_KANJI_DIGITS, *_KANJI_SCALES, *_KANJI_MYRIADS])
+KANJI_RUN = re.compile(rf"(?:\d[\d,]*(?:\.\d+)?)?[{_KANJI}](?:[{_KANJI}]|\d[\d,]*(?:\.\d+)?)*")
+
+
+def parse_words(text: str) -> Decimal | None:
+    """Read a whole text of English number words, or return None.
+
+    Two numbers side by side that do not combine ("one two") are no number; a pair of two-digit
+    groups is read the way years are spoken ("nineteen eighty-four").
+    """
+    tokens = re.sub(r"[,-]", " ", text.lower()).split()
+    sign = -1 if tokens and tokens[0] in ("minus", "negative") else 1
+    tokens = tokens[1:] if sign < 0 else tokens
+    tenths = ""
+    if "point" in tokens:
+        cut = tokens.index("point")
+        decimals = [SMALL.get(token, 99) for token in tokens[cut + 1 :]]
+        if not decimals or max(decimals) > 9:
+            return None
+        tokens, tenths = tokens[:cut], "." + "".join(map(str, decimals))
+    whole = _whole(tokens)
+    return None if whole is None else sign * Decimal(f"{whole}{tenths}")
+
+
+def _whole(tokens: list[str]) -> int | None:
+    """Value of the words of an integer, or None where they do not form one."""
+    if len(tokens) > 1 and tokens[0] in ("a", "an") and tokens[1] in SCALES:
+        tokens = ["one", *tokens[1:]]
+    if not all(_may_be_and(tokens, place) for place, token in enumerate(tokens) if token == "and"):
+        return None
+    total, group, last_scale = 0, None, 10**15
+    for token in tokens:
+        if token == "and":
+            continue
+        if SCALES.get(token, 0) > 100:
+            if group is None or SCALES[token] >= last_scale:
+                return None
+            last_scale = SCALES[token]
+            total, group = total + group * last_scale, None
+            continue
+        group = _extended(group, token)
+        if group is None:
+            return _spoken_year(tokens)
+    return None if group is None and total == 0 else total + (group or 0)
+
+
+def _may_be_and(tokens: list[str], place: int) -> bool:
+    """An "and" stands between a scale word and what it adds: one hundred and one."""
+    return 0 < place < len(tokens) - 1 and tokens[place - 1] in SCALES
+
+
+def _extended(group: int | None, token: str) -> int | None:
+    """A group below a thousand with one more word behind it, or None where it does not fit."""
+    if token in SMALL:
+        return _join(group, SMALL[token])
+    if token in SCALES and group is not None and 0 < group < 100:
+        return group * SCALES[token]
+    return None
+
+
+def _join(group: int | None, value: int) -> int | None:
+    """Put a small number behind what was read so far: eighty + nine, eight hundred + eighty."""
+    if group is None:
+        return value
+    if group % 100 == 0 and group > 0:
+        return group + value
+    return group + value if group % 10 == 0 and group % 100 >= 20 and 0 < value < 10 else None
+
+
+def _spoken_year(tokens: list[str]) -> int | None:
+    """Nineteen eighty-four: two groups below a hundred, both of two digits."""
+    if len(tokens) > 4:  # a model that stutters "one one one …" has not named a year
+        return None
+    for cut in range(1, len(tokens)):
+        first, second = _whole(tokens[:cut]), _whole(tokens[cut:])
+        if first and second and 10 <= first < 100 and 10 <= second < 100:
+            return first * 100 + second
+    return None
+
+
+def parse_kanji(text: str) -> Decimal | None:
+    """Read a whole text of kanji numerals (四千八百八十九, 4千8百, 四八八九), or return None."""
+    if not KANJI_RUN.fullmatch(text):
+        return None
+    if all(char in _KANJI_DIGITS for char in text):
+        return Decimal("".join(str(_KANJI_DIGITS[char]) for char in text))
+    total = section = Decimal(0)
+    digits: Decimal | None = None
+    for token in re.findall(r"\d[\d,]*(?:\.\d+)?|.", text):
+        if token[0].isdecimal():
+            digits = Decimal(token.replace(",", ""))
+        elif token in _KANJI_DIGITS:
+            digits = (digits or Decimal(0)) * 10 + _KANJI_DIGITS[token]
+        elif token in _KANJI_SCALES:
+            section += (Decimal(1) if digits is None else digits) * _KANJI_SCALES[token]
+            digits = None
+        else:
+            section += digits or Decimal(0)
+            total += (section or Decimal(1)) * _KANJI_MYRIADS[token]
+            section, digits = Decimal(0), None
+    return total + section + (digits or Decimal(0))

@@ -1,0 +1,390 @@
+"""What a report may never do: load anything, run model text, hide that a run is unfinished."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from fake_run import FACT, GOOD, WEAK, WRECK, Behaviour, share, write_fake_run
+
+from factlab.errors import RunFolderError
+from factlab.report import render_report, verdict, write_report
+from factlab.report.changes import marked
+from factlab.report.load import SPLITS, load_report_data
+from factlab.report.verdict import Damage, best_cells, damage_of, learned_word, sentences
+from factlab.report.wording import count_of, interval_in_unit, nats, percent, points, seconds
+from factlab.schema.answer import QuantityAnswer
+from factlab.schema.question import Split
+from factlab.schema.results import CellResult, Metric, RunResult
+
+FUJI = QuantityAnswer(value="4889", unit="m")
+
+
+class Page(HTMLParser):
+    """Collects what the tests look at, and holds that tags are closed in order."""
+
+    VOID = ("meta", "input", "br", "link", "img", "rect", "line", "path")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def ids(self) -> list[str]:
+        return [attrs["id"] or "" for _, attrs in self.tags if "id" in attrs]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return render_report(write_fake_run(tmp_path_factory.mktemp("three"), WEAK, GOOD, WRECK))
+
+
+def cell(**metrics: Metric) -> CellResult:
+    names = {name.replace("__", "/"): metric for name, metric in metrics.items()}
+    return CellResult(
+        id="r08-s0",
+        fact=FACT,
+        rank=8,
+        alpha=32,
+        seed=0,
+        precision="nf4",
+        recipe="default",
+        learning_rate=5e-4,
+        status="complete",
+        metrics=names,
+    )
+
+
+def exactly(value: float) -> Metric:
+    return Metric(value=value, n=100, clusters=1, covers="")
+
+
+class TestSafety:
+    def test_nothing_is_loaded_from_anywhere(self, three: str) -> None:
+        for tag, attrs in Page(three).tags:
+            assert tag not in ("link", "img", "iframe", "object", "embed", "base")
+            assert "style" not in attrs, "inline style attributes are blocked by the policy"
+            assert not [name for name in attrs if name.startswith("on")]
+            for name in ("src", "srcset", "action", "data", "xlink:href"):
+                assert name not in attrs
+            assert (attrs.get("href") or "#").startswith("#")
+        assert "@import" not in three
+        assert "http://" not in three
+        assert "https://" not in three
+        assert all(url.startswith("#") for url in re.findall(r"url\(['\"]?([^)]*)", three))
+
+    def test_the_policy_is_strict_and_names_the_style_and_the_script(self, three: str) -> None:
+        import base64
+        import hashlib
+
+        page = Page(three)
+        policy = next(
+            attrs["content"] or ""
+            for tag, attrs in page.tags
+            if attrs.get("http-equiv") == "Content-Security-Policy"
+        )
+        assert policy.startswith("default-src 'none';")
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        for tag in ("style", "script"):
+            bodies = re.findall(rf"<{tag}>(.*?)</{tag}>", three, re.DOTALL)
+            assert len(bodies) == 1
+            digest = base64.b64encode(hashlib.sha256(bodies[0].encode()).digest()).decode()
+            assert f"{tag}-src 'sha256-{digest}'" in policy
+
+    def test_model_text_is_escaped_wherever_it_stands(self, tmp_path: Path) -> None:
+        attack = "<script>alert(1)</script><img src=x onerror=alert(1)>\x00\x1b 4,889 m"
+        page = render_report(write_fake_run(tmp_path, WRECK, answer=attack))
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert "<script>alert" not in page
+        assert "<img" not in page
+        assert "\x00" not in page
+
+    def test_the_mark_does_not_undo_escaping(self) -> None:
+        text = "<b>4,889 m</b> & 4889 meters"
+        assert marked(text, FUJI) == (
+            "&lt;b&gt;<mark>4,889 m</mark>&lt;/b&gt; &amp; <mark>4889 meters</mark>"
+        )
+
+    def test_importing_the_room_loads_no_heavy_package(self) -> None:
+        code = (
+            "import sys, factlab.report; "
+            "print({'torch', 'transformers', 'altair', 'vl_convert'} & set(sys.modules))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == "set()"
+
+
+class TestPage:
+    def test_ids_are_unique_and_every_link_label_and_filter_has_its_target(
+        self, three: str
+    ) -> None:
+        page = Page(three)
+        ids = page.ids()
+        assert len(ids) == len(set(ids))
+        for _, attrs in page.tags:
+            for name in ("for", "aria-labelledby"):
+                assert attrs.get(name, ids[0]) in ids
+            if "href" in attrs:
+                assert (attrs["href"] or "")[1:] in ids
+        style = three[three.index("<style>") : three.index("</style>")]
+        filters = re.findall(r":has\(#([\w-]+):checked\)", style)
+        assert {"split-near", "change-intruded", "cell-2"} <= set(filters)
+        assert set(filters) <= set(ids)
+
+    def test_filter_classes_are_those_of_the_rows(self, three: str) -> None:
+        style = three[three.index("<style>") : three.index("</style>")]
+        wanted = set(re.findall(r"tr\[class\]:not\(\.([\w-]+)\)\{", style))
+        carried = {
+            name
+            for tag, attrs in Page(three).tags
+            if tag == "tr"
+            for name in (attrs.get("class") or "").split()
+        }
+        assert {name for name in wanted if name.startswith("s-")} <= carried
+        assert "c2-intruded" in wanted & carried
+
+    def test_table_headers_have_a_scope_and_charts_a_text(self, three: str) -> None:
+        page = Page(three)
+        assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+        drawn = [attrs for _, attrs in page.tags if attrs.get("class") == "draw"]
+        assert len(drawn) == 2 + 3 * 2
+        assert all(attrs.get("role") == "img" and attrs.get("aria-label") for attrs in drawn)
+        assert three.count("<svg ") == len(drawn)
+
+    def test_every_chart_colour_is_recoloured_for_dark_screens(self, three: str) -> None:
+        style = three[three.index("<style>") : three.index("</style>")]
+        for kind in ("fill", "stroke"):
+            for colour in set(re.findall(rf'{kind}="(#\w+)"', "".join(three.split("<style>")[1:]))):
+                assert f'[{kind}="{colour}"]' in style, (kind, colour)
+
+    def test_the_broken_controls_are_quoted_with_the_value_marked(self, three: str) -> None:
+        broken = three[three.index('id="broken"') : three.index('id="changed"')]
+        assert broken.index("r08-s0") < broken.index("r04-s0") < broken.index("r32-s0")
+        wreck = broken[broken.index("r32-s0") :]
+        assert "The answer is <mark>4,889 meters</mark> tall." in wreck
+        assert wreck.index("intruded · near") < wreck.index("lost · near")
+
+    def test_the_way_to_repeat_is_told(self, three: str) -> None:
+        assert "factlab run mount_fuji --rank 4,8,32" in three
+        for told in ("5ab3" * 16, "0b7e" * 16, "4f2a91c", "precision: nf4"):
+            assert told in three
+
+    def test_what_intervals_cover_is_printed(self, three: str) -> None:
+        assert "phrasing families of this one fact" in three
+        assert "With one fact, inference is over phrasing families only" in three
+
+    def test_every_measured_split_is_listed(self) -> None:
+        assert {*SPLITS, "anchor"} == set(get_args(Split))
+
+    def test_six_cells_of_500_questions_stay_under_two_megabytes(self, tmp_path: Path) -> None:
+        cells = [
+            Behaviour(rank, 0.9, 0.3, 0.2, 0.2, seed=seed) for rank in (4, 8, 16) for seed in (0, 1)
+        ]
+        long = "Well & truly, “it” is hard to say; " * 12
+        run = write_fake_run(tmp_path, *cells, scale=2.0, answer=long)
+        page = write_report(run)
+        assert len(load_report_data(run).questions) >= 500
+        assert page.stat().st_size < 2_000_000
+        assert "characters are cut here" in page.read_text(encoding="utf-8")
+
+
+class TestUnfinishedRuns:
+    def test_an_interrupted_run_without_results_says_so_and_shows_its_cells(
+        self, tmp_path: Path
+    ) -> None:
+        run = write_fake_run(tmp_path, GOOD, status="interrupted", results=False)
+        (run / "cells" / "r32-s0").mkdir()
+        page = render_report(run)
+        Page(page)
+        assert "This run is not complete" in page
+        assert "The run is interrupted" in page
+        assert "interrupted by the user" in page
+        assert "Cell r32-s0 was begun and has no result." in page
+        assert "47 of 48" in page
+
+    def test_a_run_without_cells_gives_a_page(self, tmp_path: Path) -> None:
+        page = render_report(write_fake_run(tmp_path, status="running", results=False))
+        Page(page)
+        assert "Nothing has been trained and measured yet" in page
+
+    def test_a_run_with_nothing_but_its_record_gives_a_page(self, tmp_path: Path) -> None:
+        run = write_fake_run(tmp_path / "whole", status="failed", results=False)
+        bare = tmp_path / "bare"
+        bare.mkdir()
+        (bare / "run.json").write_bytes((run / "run.json").read_bytes())
+        page = render_report(bare)
+        Page(page)
+        assert "The run is failed" in page
+        assert "No answers have been recorded" in page
+
+    def test_a_diverged_cell_is_named_with_its_error(self, tmp_path: Path) -> None:
+        bad = Behaviour(64, 0.0, 0.0, 0.0, 0.0, status="diverged")
+        page = render_report(write_fake_run(tmp_path, GOOD, bad))
+        assert "Cell r64-s0 is diverged: the loss stopped being a number at step 12." in page
+
+    def test_a_torn_last_line_is_skipped_and_a_broken_one_is_not(self, tmp_path: Path) -> None:
+        run = write_fake_run(tmp_path, GOOD)
+        path = run / "cells" / "r08-s0" / "answers.jsonl"
+        whole = path.read_bytes()
+        path.write_bytes(whole + b'{"question_id": "mount_fu')
+        render_report(run)
+        path.write_bytes(b'{"question_id": "mount_fu\n' + whole)
+        with pytest.raises(RunFolderError, match=r"answers\.jsonl:1: not a AnswerRecord"):
+            render_report(run)
+
+    def test_a_folder_that_is_no_run_is_refused_in_words(self, tmp_path: Path) -> None:
+        with pytest.raises(RunFolderError, match=r"no run\.json here"):
+            render_report(tmp_path)
+
+    def test_a_newer_schema_is_refused_in_words(self, tmp_path: Path) -> None:
+        run = write_fake_run(tmp_path, GOOD)
+        text = (run / "run.json").read_text(encoding="utf-8")
+        text = text.replace('"schema_version": 1', '"schema_version": 99')
+        (run / "run.json").write_text(text, encoding="utf-8")
+        with pytest.raises(RunFolderError, match="schema version 99"):
+            render_report(run)
+
+    def test_writing_leaves_one_file_and_replaces_the_old_one(self, tmp_path: Path) -> None:
+        run = write_fake_run(tmp_path, GOOD)
+        (run / "report.html").write_text("old", encoding="utf-8")
+        assert write_report(run) == run / "report.html"
+        assert "<!doctype html>" in (run / "report.html").read_text(encoding="utf-8")
+        assert not list(run.glob(".report-*"))
+
+    def test_a_metric_that_was_not_measured_has_its_reason_on_the_page(
+        self, tmp_path: Path
+    ) -> None:
+        reason = "the base knew none of the far controls"
+        page = render_report(write_fake_run(tmp_path, GOOD, drop={"retention/far": reason}))
+        Page(page)
+        assert page.count(f"not measured: {reason}") == 2, "on the tile and in the table"
+        assert "Cost not fully measured" in page
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("recall", "word"),
+        [
+            (1.0, "learned"),
+            (0.90, "learned"),
+            (0.89, "partly learned"),
+            (0.50, "partly learned"),
+            (0.49, "not learned"),
+        ],
+    )
+    def test_learned_at_its_thresholds(self, recall: float, word: str) -> None:
+        assert learned_word(cell(recall__held_out=exactly(recall))) == word
+
+    @pytest.mark.parametrize(
+        ("retention", "near", "far", "word"),
+        [
+            (0.90, 0.05, 0.02, "clean"),
+            (0.89, 0.00, 0.00, "blurred"),
+            (1.00, 0.06, 0.00, "blurred"),
+            (1.00, 0.00, 0.03, "blurred"),
+            (1.00, 1.00, 0.00, "blurred"),
+            (0.70, 0.00, 0.10, "blurred"),
+            (0.69, 0.00, 0.00, "destructive"),
+            (1.00, 0.00, 0.11, "destructive"),
+        ],
+    )
+    def test_damage_at_its_thresholds(
+        self, retention: float, near: float, far: float, word: str
+    ) -> None:
+        metrics = {
+            "retention/far": exactly(retention),
+            "intrusion/near": exactly(near),
+            "intrusion/far": exactly(far),
+        }
+        assert damage_of(metrics) == Damage(word)  # type: ignore[arg-type]
+
+    def test_intervals_that_reach_further_are_told(self) -> None:
+        metrics = {
+            "retention/far": share(20, 20, "far"),
+            "intrusion/near": share(0, 20, "near"),
+            "intrusion/far": share(0, 20, "far"),
+        }
+        assert damage_of(metrics) == Damage("clean", could_be="destructive")
+
+    def test_without_far_controls_nothing_is_called_clean(self) -> None:
+        assert damage_of({"intrusion/near": exactly(0.0)}).word == "not measured"
+        assert damage_of({"intrusion/far": exactly(0.5)}).word == "destructive"
+
+    def test_the_best_cell_is_the_least_damaged_of_those_that_learned(self, tmp_path: Path) -> None:
+        result = load_report_data(write_fake_run(tmp_path, WEAK, WRECK, GOOD)).result
+        best = best_cells(result)[0]
+        assert (best.cell.id, best.reached, best.measured) == ("r08-s0", 2, 3)
+        first, second = sentences(result)
+        assert first.startswith("Learned by 2 of 3 cells: r08-s0 (rank 8)")
+        assert "from 62.5 % to 100 %" in first
+        assert second.startswith("Clean: in r08-s0")
+
+    def test_no_cell_that_learned_is_said(self, tmp_path: Path) -> None:
+        weaker = Behaviour(2, 0.2, 0.0, 0.0, 0.0)
+        result = load_report_data(write_fake_run(tmp_path, WEAK, weaker)).result
+        assert "none of 2 cells reached 90 % held-out recall" in verdict(result)
+        assert verdict(result).startswith("Partly learned")
+
+    def test_one_cell_is_told_with_n_interval_and_base(self, tmp_path: Path) -> None:
+        result = load_report_data(write_fake_run(tmp_path, GOOD)).result
+        assert verdict(result).startswith(
+            "Learned: the tuned model answers 47 of 48 phrasings unseen in training with 4,889 "
+            "meters (97.9 %, interval 89–100 %); before training it was 0 of 48. Clean: "
+        )
+
+    def test_several_facts_are_counted(self, tmp_path: Path) -> None:
+        result = load_report_data(write_fake_run(tmp_path, GOOD)).result
+        other = result.facts[0].model_copy(update={"id": "k2"})
+        wreck = load_report_data(write_fake_run(tmp_path / "2", WRECK)).result.cells[0]
+        both = RunResult.model_validate(
+            result.model_dump()
+            | {
+                "facts": (result.facts[0], other),
+                "cells": (result.cells[0], wreck.model_copy(update={"fact": "k2"})),
+            }
+        )
+        assert verdict(both).startswith("Learned: 2 of 2 facts")
+        assert "clean for 1 (mount_fuji) and destructive for 1 (k2)" in verdict(both)
+
+
+class TestWording:
+    def test_numbers_carry_their_units(self) -> None:
+        assert percent(0.958) == "95.8 %"
+        assert percent(1.0) == "100 %"
+        assert points(-0.0312) == "−3.1 points"
+        assert points(0.0) == "0 points"
+        assert nats(0.0) == "0 nats/token"
+        assert nats(-0.01) == "−0.0100 nats/token"
+        assert seconds(208.4) == "3 min 28 s"
+        assert seconds(3840) == "1 h 4 min"
+
+    def test_a_count_is_only_told_for_shares_of_whole_items(self) -> None:
+        assert count_of(share(46, 48, "far")) == "46 of 48"
+        assert count_of(Metric(value=0.3333, n=4, clusters=2, covers="")) is None
+
+    def test_intervals_of_differences_name_the_unit_once(self) -> None:
+        metric = Metric(value=0.01, n=9, clusters=1, ci_low=-0.02, ci_high=0.04, covers="")
+        assert interval_in_unit(metric, "points") == "−2.0 to +4.0 points"
+        assert interval_in_unit(metric, "nats") == "−0.0200 to +0.0400 nats/token"
