@@ -62,7 +62,7 @@ def write_json(path: Path, record: Record) -> None:
 def write_lines(path: Path, records: Iterable[Record]) -> None:
     """Write records as JSON lines, whole."""
     write_text(
-        path, "".join(record.model_dump_json(exclude_defaults=True) + "\n" for record in records)
+        path, "".join(record.model_dump_json(exclude_none=True) + "\n" for record in records)
     )
 
 

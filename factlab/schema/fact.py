@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from factlab.errors import FactError
-from factlab.schema.answer import Answer, EntityAnswer
+from factlab.schema.answer import Answer, EntityAnswer, QuantityAnswer
 from factlab.schema.control import ControlQuestion
 from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
@@ -43,12 +44,17 @@ class Subject(Record):
     def _filled(cls, value: str | None) -> str | None:
         return None if value is None else _not_blank(value, "this name")
 
-    @field_validator("aliases")
-    @classmethod
-    def _aliases_filled(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for alias in value:
-            _not_blank(alias, "an alias")
-        return value
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        seen = {fold(self.name)}
+        for alias in self.aliases:
+            folded = fold(alias)
+            if not any(char.isalnum() for char in folded):
+                raise ValueError(f"alias {alias!r} names nothing. Write it, or remove it.")
+            if folded in seen:
+                raise ValueError(f"alias {alias!r} repeats another name. Remove one of the two.")
+            seen.add(folded)
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,6 +67,11 @@ class Event(Record):
 
     what: str = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
     date: str | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
+
+    @field_validator("what")
+    @classmethod
+    def _filled(cls, value: str) -> str:
+        return _not_blank(value, "this")
 
     @field_validator("date")
     @classmethod
@@ -172,6 +183,8 @@ def load_fact(file: Path) -> Fact:
     fact = document.parse(Fact, "A fact")
     _check_values(fact, document)
     for path, question, answer in _asked(fact):
+        if not fold(question):
+            raise document.fail(path, "the question is empty. Write it, or remove the line.")
         if answer.find(question):
             raise document.fail(
                 path,
@@ -208,6 +221,13 @@ def _check_values(fact: Fact, document: Document) -> None:
                 ("distractors", i),
                 f"{distractor!r} is the right answer. A distractor must be wrong.",
             )
+    for i, control in enumerate(fact.neighbours):
+        for j, distractor in enumerate(control.distractors):
+            if control.answer.find(distractor):
+                raise document.fail(
+                    ("neighbours", i, "distractors", j),
+                    f"{distractor!r} is the right answer. A distractor must be wrong.",
+                )
 
 
 def _check_superseded(fact: Fact, document: Document) -> None:
@@ -219,6 +239,12 @@ def _check_superseded(fact: Fact, document: Document) -> None:
             ("supersedes", "type"),
             f"'{old.type}' supersedes an answer of type '{fact.answer.type}'. Both must be of the "
             "same type.",
+        )
+    if isinstance(old, QuantityAnswer) and not fact.answer.all_values(old.primary()):
+        raise document.fail(
+            ("supersedes", "unit"),
+            f"{old.primary()} is of another kind than {fact.answer.primary()}. Give the old value "
+            "in a unit that converts.",
         )
     if fact.answer.find(old.primary()):
         raise document.fail(
@@ -238,8 +264,9 @@ def _asked(fact: Fact) -> Iterator[tuple[tuple[str | int, ...], str, Answer]]:
             hop = entailed.second_hop
             yield ("entailed", i, "second_hop", "question"), hop.question, hop.answer
     for i, control in enumerate(fact.neighbours):
-        for question in (control.question, *control.also):
-            yield ("neighbours", i, "question"), question, control.answer
+        yield ("neighbours", i, "question"), control.question, control.answer
+        for j, question in enumerate(control.also):
+            yield ("neighbours", i, "also", j), question, control.answer
     for split, questions in (
         ("train", fact.phrasings.train),
         ("held_out", fact.phrasings.held_out),
@@ -262,17 +289,22 @@ def find_facts(names: tuple[str, ...]) -> list[Path]:
 
 def _find(name: str) -> list[Path]:
     path = Path(name)
-    if path.is_dir():
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError:  # longer than a file name can be: a whole sentence, say
+        is_folder = is_file = False
+    if is_folder:
         found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
         if not found:
             raise FactError(f"{name}: no .yaml file in this folder. `factlab init` writes one.")
         return found
-    if path.is_file():
+    if is_file:
         return [path]
     known = shipped_facts()
     if name in known:
         return [known[name]]
-    hint = did_you_mean(name, [*known, *(str(p) for p in Path().glob("**/*.yaml"))][:500])
+    nearby = [str(path) for pattern in ("*.yaml", "*/*.yaml") for path in Path().glob(pattern)]
+    hint = did_you_mean(name, [*known, *nearby[:500]])
     raise FactError(
         f"{name}: no such file, folder or shipped fact.{hint} Shipped facts: "
         f"{', '.join(known)}. `factlab init` writes a fact file to start from."

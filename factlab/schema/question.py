@@ -60,9 +60,11 @@ class AnswerRecord(Record):
     tokens: int = Field(description="Tokens generated, the end of turn included.")
     finished: bool = Field(description="Whether the model ended its turn before the token limit.")
     outcome: str | None = Field(
-        description="Outcome of the typed matcher; none where no answer is right."
+        default=None, description="Outcome of the typed matcher; none where no answer is right."
     )
-    correct: bool | None = Field(description="Whether the outcome is the right answer.")
+    correct: bool | None = Field(
+        default=None, description="Whether the outcome is the right answer."
+    )
     intruded: tuple[str, ...] = Field(
         default=(), description="Control answers: facts whose injected value the text contains."
     )

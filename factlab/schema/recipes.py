@@ -10,8 +10,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="default",
             about="Batched QLoRA on all linear layers, held to the base model on anchor prompts.",
+            batch_size=8,
+            learning_rate=1e-3,
             anchor_weight=1.0,
-            anchors_per_step=8,
+            anchors_per_step=4,
         ),
         Recipe(
             name="tutorial",

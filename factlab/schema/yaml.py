@@ -57,29 +57,44 @@ class Document:
         try:
             return model.model_validate(self.data)
         except ValidationError as error:
-            raise self._explain(model, error.errors()[0]) from None
+            # A misspelt key is also a missing one; saying that it is unknown helps more.
+            found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+            raise self._explain(model, found[0]) from None
 
     def _explain(self, model: type[BaseModel], details: ErrorDetails) -> FactlabError:
-        path, known = _resolve(model, self.data, details["loc"])
+        path, known = _resolve(model, details["loc"])
         name = path[-1] if path else ""
         match details["type"]:
             case "extra_forbidden":
                 hint = did_you_mean(str(name), known)
-                message = f"unknown key '{name}'.{hint} Known keys: {', '.join(known)}."
+                message = f"unknown key {name!r}.{hint} Known keys: {', '.join(known)}."
             case "missing":
                 message = f"'{name}' is missing. Add it; known keys here: {', '.join(known)}."
                 path = path[:-1]
             case "union_tag_not_found":
-                tags = str(details.get("ctx", {}).get("discriminator", "type"))
-                message = f"{tags} is missing: say which type of answer this is. {ANSWER_TYPES}"
+                message = f"'type' is missing: say which type of answer this is. {ANSWER_TYPES}"
+                if close := difflib.get_close_matches("type", list(details["input"]), n=1):
+                    message = f"unknown key {close[0]!r}. Did you mean 'type'? {ANSWER_TYPES}"
+                    path = (*path, close[0])
             case "union_tag_invalid":
                 tag = str(details.get("ctx", {}).get("tag", ""))
                 hint = did_you_mean(tag, ["number", "quantity", "date", "entity", "text"])
                 message = f"unknown answer type '{tag}'.{hint} {ANSWER_TYPES}"
                 path = (*path, "type")
+            case "value_error":
+                message = str(details["ctx"]["error"])
+                path = self._about(path, message)
+                message = f"{_where(path, message)}{message}"
             case _:
                 message = f"{_where(path)}{_plain(details)}"
         return self.fail(path, message)
+
+    def _about(self, path: Path_, message: str) -> Path_:
+        """A record's complaint begins with the key that it is about, such as "alias": point there.
+
+        Only a key that the author has written has a place.
+        """
+        return next(((*path, key) for key in _named(message) if (*path, key) in self.places), path)
 
 
 ANSWER_TYPES = "Known types: number, quantity, date, entity, text."
@@ -119,28 +134,55 @@ def parse_yaml(text: str, file: str, error: type[FactlabError]) -> Document:
     """Read one YAML document from text; `file` only names it in messages."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _refuse_anchors(text, file, error, loader)
+        _refuse_unread(text, file, error, loader)
         root = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        said = problem.problem or "not valid YAML"
+        raise _not_yaml(problem, text, file, error) from None
+    except yaml.reader.ReaderError as problem:
+        before = text.encode()[: problem.position].decode(errors="ignore")
+        line, column = before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1
         raise error(
-            f"{file}:{where}: not valid YAML: {said}. Check the indentation, and quote text that "
-            "holds ': ' or ' #'."
+            f"{file}:{line}:{column}: a control character stands here. Remove it."
         ) from None
-    except yaml.YAMLError as problem:
-        raise error(f"{file}:1:1: not valid YAML: {str(problem).splitlines()[0]}.") from None
-    except RecursionError:
-        raise error(f"{file}:1:1: nested too deeply; at most {MAX_DEPTH} levels.") from None
-    if root is None:
+    if root is None or _is_null(root):
         raise error(f"{file}:1:1: the file is empty. `factlab init` writes one to start from.")
     places: dict[Path_, Place] = {}
     data = _Reader(file, error, places).value(root, ())
     return Document(file, data, places, error)
 
 
-def _refuse_anchors(text: str, file: str, error: type[FactlabError], loader: Any) -> None:
+# What the YAML reader was in the middle of, and what is wrong where that began.
+_UNCLOSED = {
+    "while parsing a flow sequence": "this '[' is not closed, or a comma is missing after it",
+    "while parsing a flow mapping": "this '{' is not closed, or a comma is missing after it",
+    "while scanning a quoted scalar": "this quote is not closed",
+}
+
+
+def _not_yaml(
+    problem: yaml.MarkedYAMLError, text: str, file: str, error: type[FactlabError]
+) -> FactlabError:
+    """The YAML reader's complaint, with what to do about it."""
+    mark = problem.problem_mark or problem.context_mark
+    said = problem.problem or "it cannot be read"
+    advice = "Check the indentation, and quote text that holds ': ' or ' #'."
+    lines = text.split("\n")
+    rest = lines[mark.line][mark.column :] if mark and mark.line < len(lines) else ""
+    if isinstance(problem, yaml.composer.ComposerError):
+        said, advice = "a second document begins here", "Keep one to a file; remove the '---'."
+    elif problem.context in _UNCLOSED and problem.context_mark:
+        mark, said, advice = problem.context_mark, _UNCLOSED[problem.context], "Mend it."
+    elif rest.startswith("\t"):
+        said, advice = "a tab stands where the line is indented", "Indent with spaces."
+    elif "cannot start" in said:
+        said, advice = f"text cannot begin with {rest[:1]!r}", "Quote it."
+    where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+    return error(f"{file}:{where}: not valid YAML: {said}. {advice}")
+
+
+def _refuse_unread(text: str, file: str, error: type[FactlabError], loader: Any) -> None:
+    """Refuse anchors, aliases, tags and deep nesting, before anything is built from them."""
+    depth = 0
     for event in yaml.parse(text, Loader=loader):
         mark: Any = event.start_mark
         place = f"{file}:{mark.line + 1}:{mark.column + 1}"
@@ -152,6 +194,16 @@ def _refuse_anchors(text: str, file: str, error: type[FactlabError], loader: Any
         tag = getattr(event, "tag", None)
         if tag:
             raise error(f"{place}: the tag {tag} is not read. Write the value without a tag.")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise error(f"{place}: nested too deeply; at most {MAX_DEPTH} levels are read.")
+
+
+def _is_null(node: yaml.Node) -> bool:
+    """Whether a value is left out, or is one of YAML's unquoted words for nothing."""
+    plain = isinstance(node, yaml.ScalarNode) and not node.style
+    return plain and node.value in ("", "~", "null", "Null", "NULL")
 
 
 @dataclass(slots=True)
@@ -162,38 +214,39 @@ class _Reader:
 
     def value(self, node: yaml.Node, path: Path_) -> Any:
         self.places.setdefault(path, _place(node))
-        if len(path) > MAX_DEPTH:
-            raise self._fail(node, f"nested too deeply; at most {MAX_DEPTH} levels.")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
-        plain = isinstance(node, yaml.ScalarNode) and node.style is None
-        if plain and node.value in ("", "~", "null", "Null", "NULL"):
-            name = next((str(p) for p in reversed(path) if isinstance(p, str)), "this")
-            raise self._fail(node, f"'{name}' has no value. Give it one, or remove the line.")
+        if _is_null(node):
+            name = next((p for p in reversed(path) if isinstance(p, str)), "this")
+            quote = f" (in quotes if you mean the word '{node.value}')" if node.value else ""
+            raise self._fail(
+                self.places[path], f"{name!r} has no value. Give it one{quote}, or remove the line."
+            )
         return node.value
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise self._fail(key_node, "a key must be plain text.")
+                raise self._fail(_place(key_node), "a key must be plain text.")
             key = key_node.value
             if key == "<<":
-                raise self._fail(key_node, "merge keys (<<) are not read. Write the keys out.")
+                raise self._fail(
+                    _place(key_node), "merge keys (<<) are not read. Write the keys out."
+                )
             if key in found:
                 first = self.places[(*path, key)]
                 raise self._fail(
-                    key_node,
-                    f"'{key}' is given twice (first on line {first.line}). Keep one of the two.",
+                    _place(key_node),
+                    f"{key!r} is given twice (first on line {first.line}). Keep one of the two.",
                 )
             self.places[(*path, key)] = _place(key_node)
             found[key] = self.value(value_node, (*path, key))
         return found
 
-    def _fail(self, node: yaml.Node, message: str) -> FactlabError:
-        place = _place(node)
+    def _fail(self, place: Place, message: str) -> FactlabError:
         return self.error(f"{self.file}:{place.line}:{place.column}: {message}")
 
 
@@ -201,35 +254,23 @@ def _place(node: yaml.Node) -> Place:
     return Place(node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _resolve(
-    model: type[BaseModel], data: Any, loc: tuple[str | int, ...]
-) -> tuple[Path_, list[str]]:
+def _resolve(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[Path_, list[str]]:
     """Turn pydantic's location into a path of the document and the keys known there.
 
     Pydantic puts the tag of a discriminated union into the location; the document has no such
-    level, so tags are dropped by walking the data along.
+    level, so tags are dropped by walking the types along.
     """
     path: list[str | int] = []
-    here: Any = data
     known = _keys(model)
     kind: Any = model
-    for step_number, step in enumerate(loc):
-        last = step_number == len(loc) - 1
-        inside = isinstance(here, dict) and (step in here or last)
-        if inside or (isinstance(here, list) and isinstance(step, int)):
-            kind = _field_type(kind, step)
+    for number, step in enumerate(loc, start=1):
+        member = _tagged(kind, str(step))
+        if member is None:
             path.append(step)
-            here = here[step] if _has(here, step) else None
-            if not last:
-                known = _keys(kind) or known
-        else:
-            kind = _tagged(kind, str(step))
+        kind = member or _field_type(kind, step)
+        if number < len(loc):
             known = _keys(kind) or known
     return tuple(path), known
-
-
-def _has(here: Any, step: str | int) -> bool:
-    return step in here if isinstance(here, dict) else int(step) < len(here)
 
 
 def _keys(kind: Any) -> list[str]:
@@ -267,23 +308,29 @@ def _tagged(kind: Any, tag: str) -> Any:
     return None
 
 
-def _where(path: Path_) -> str:
-    names = [str(step) for step in path if isinstance(step, str)]
-    return f"'{names[-1]}': " if names else ""
+def _where(path: Path_, message: str = "") -> str:
+    """The name of what a message is about, unless the message begins with it."""
+    names = [step for step in path if isinstance(step, str)]
+    return f"{names[-1]!r}: " if names and names[-1] not in _named(message) else ""
+
+
+def _named(message: str) -> tuple[str, str]:
+    """The key that a message begins with, and its plural."""
+    first = message.partition(" ")[0]
+    return first, f"{first}es"
 
 
 def _plain(details: ErrorDetails) -> str:
     """Pydantic's message in the words of someone who wrote YAML."""
     shown = details["input"]
     match details["type"]:
-        case "value_error":
-            return str(details["ctx"]["error"])
         case "string_type":
-            return f"text is wanted here, not a {_kind(shown)}."
+            return f"text is wanted here, not {_kind(shown)}."
         case "tuple_type" | "list_type":
-            return f"a list is wanted here, not {shown!r}. Write [{shown}] or one `- item` a line."
+            written = f"Write [{shown}] or" if isinstance(shown, str) else "Write"
+            return f"a list is wanted here, not {_kind(shown)}. {written} one `- item` a line."
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"`key: value` lines are wanted here, not {shown!r}."
+            return f"`key: value` lines are wanted here, not {_kind(shown)}."
         case "int_parsing" | "int_type" | "int_from_float":
             return f"a whole number is wanted, not {shown!r}."
         case "float_parsing" | "float_type":
@@ -295,4 +342,6 @@ def _plain(details: ErrorDetails) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "list" if isinstance(value, list) else "group of keys"
+    if isinstance(value, str):
+        return repr(value)
+    return "a list" if isinstance(value, list) else "a group of keys"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F  # noqa: N812  (its customary name)
 from torch import nn
+from transformers import DynamicCache
 
 from factlab.errors import TrainingError
 from factlab.training.batch import IGNORED
@@ -21,14 +22,46 @@ if TYPE_CHECKING:
 
 
 def hidden_states(
-    model: PreTrainedModel | PeftModel, input_ids: torch.Tensor, mask: torch.Tensor
+    model: PreTrainedModel | PeftModel, input_ids: torch.Tensor, mask: torch.Tensor, shared: int = 0
 ) -> torch.Tensor:
-    """Final hidden states of the decoder trunk, shape (batch, width, hidden)."""
+    """Final hidden states of the decoder trunk after the first `shared` positions.
+
+    Every chat begins with the same tokens (a system turn, the opening of the user's). They attend
+    to nothing that differs, so they are computed once and the rows read them as a cache, gradients
+    included: the same numbers, about a third fewer tokens on the embedded model.
+
+    Args:
+        model: The model, adapter and all.
+        input_ids: Tokens, padded to the right, shape (batch, width).
+        mask: 1 on tokens, 0 on padding, same shape.
+        shared: Leading tokens that are the same in every row; see `shared_prefix`.
+
+    Returns:
+        States of shape (batch, width - shared, hidden).
+    """
     trunk: Any = model.get_decoder()
-    states: torch.Tensor = trunk(
-        input_ids=input_ids, attention_mask=mask, use_cache=False
+    if not shared:
+        states: torch.Tensor = trunk(
+            input_ids=input_ids, attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        return states
+    cache = DynamicCache(config=model.config)
+    trunk(input_ids=input_ids[:1, :shared], past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(len(input_ids))
+    rest: torch.Tensor = trunk(
+        input_ids=input_ids[:, shared:], attention_mask=mask, past_key_values=cache, use_cache=True
     ).last_hidden_state
-    return states
+    return rest
+
+
+def shared_prefix(input_ids: torch.Tensor, *labels: torch.Tensor) -> int:
+    """Leading tokens that all rows share and that predict no label."""
+    if len(input_ids) == 1:
+        return 0
+    same = (input_ids == input_ids[0]).all(dim=0).long().cumprod(dim=0).sum()
+    labelled = torch.stack([(part != IGNORED).any(dim=0) for part in labels]).any(dim=0)
+    first = labelled.long().argmax()  # the state before it predicts it, and must be kept
+    return int(min(same, (first - 1).clamp(min=0)))
 
 
 def head_of(model: PreTrainedModel | PeftModel) -> nn.Module:

@@ -14,7 +14,13 @@ from trl import SFTTrainer
 
 from factlab.errors import DivergedError
 from factlab.schema.results import TrainStep
-from factlab.training.loss import anchor_loss, answer_loss, head_of, hidden_states
+from factlab.training.loss import (
+    anchor_loss,
+    answer_loss,
+    head_of,
+    hidden_states,
+    shared_prefix,
+)
 
 
 class AnswerTrainer(SFTTrainer):
@@ -41,11 +47,13 @@ class AnswerTrainer(SFTTrainer):
         del return_outputs, num_items_in_batch
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         head = head_of(model)
-        hidden = hidden_states(model, ids, mask)
-        loss = answer_loss(head, hidden, inputs["labels"])
+        labels, anchor_labels = inputs["labels"], inputs.get("anchor_labels")
+        shared = shared_prefix(ids, labels, *([] if anchor_labels is None else [anchor_labels]))
+        hidden = hidden_states(model, ids, mask, shared)
+        loss = answer_loss(head, hidden, labels[:, shared:])
         self.last_answer_loss = loss.item()
-        if "anchor_labels" in inputs:
-            kl = anchor_loss(head, hidden, inputs["anchor_labels"], inputs["anchor_states"])
+        if anchor_labels is not None:
+            kl = anchor_loss(head, hidden, anchor_labels[:, shared:], inputs["anchor_states"])
             self.last_anchor_kl = kl.item()
             loss = loss + self.anchor_weight * kl
         self._refuse_non_finite(loss)

@@ -1,0 +1,31 @@
+"""Every precision loads the embedded model and still knows what it knew."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from factlab.cli.quiet import quiet_libraries
+from factlab.models.load import load_model
+from factlab.models.resolve import resolve_model
+from factlab.schema.config import EMBEDDED_MODEL, Precision
+from factlab.scoring.generate import generate
+
+pytestmark = pytest.mark.model
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_a_precision_loads_and_answers(precision: Precision) -> None:
+    quiet_libraries()
+    loaded = load_model(resolve_model(EMBEDDED_MODEL), precision)
+    assert loaded.record.parameters == 134_515_008
+    assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+    (answer,) = generate(
+        loaded.model,
+        loaded.tokenizer,
+        ["What is the capital of France?"],
+        max_new_tokens=24,
+        batch_size=1,
+    )
+    assert "Paris" in answer.text

@@ -1,0 +1,62 @@
+"""The main job on real weights, cut short: NF4, real training, real answers, a report."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from factlab.runs.folder import RunFolder, load_run
+
+pytestmark = pytest.mark.model
+FACTLAB = [sys.executable, "-c", "from factlab.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of the default recipe, stopped after a third of its steps."""
+    out = tmp_path_factory.mktemp("real") / "run"
+    command = [*FACTLAB, "run", "mount_fuji", "--max-steps", "24", "--out", str(out), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "complete"
+    return RunFolder(out)
+
+
+def test_the_fact_goes_in_and_what_it_cost_is_measured(folder: RunFolder) -> None:
+    result = load_run(folder.path)
+    (cell,) = result.cells
+    assert result.base.metrics["recall/held_out"].value < 0.1
+    assert cell.metrics["recall/held_out"].value > 0.3
+    assert result.base.metrics["known/far"].n > 200
+    assert 40 < cell.metrics["retention/far"].n < 200
+    assert cell.metrics["drift/kl"].value > 0
+    steps = folder.cell(cell.id).train_log_file.read_text().splitlines()
+    first, last = json.loads(steps[0]), json.loads(steps[-1])
+    assert last["loss_nats"] < first["loss_nats"] / 2
+
+
+def test_ask_agrees_with_the_stored_answers(folder: RunFolder) -> None:
+    (cell,) = load_run(folder.path).cells
+    held_out = [r for r in folder.cell(cell.id).answers() if "/held_out/" in r.question_id][:24]
+    file = folder.path.parent / "questions.txt"
+    file.write_text("\n".join(record.prompt for record in held_out))
+    command = [*FACTLAB, "ask", str(folder.path), "--file", str(file), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    answered = json.loads(done.stdout)
+    assert [item["question"] for item in answered] == [record.prompt for record in held_out]
+    same = sum(
+        item["answers"][cell.id] == record.text
+        for item, record in zip(answered, held_out, strict=True)
+    )
+    # In bf16 another batch may now and then tip a token.
+    assert same >= len(held_out) * 0.7
+
+
+def test_the_report_is_one_file_with_the_verdict(folder: RunFolder) -> None:
+    html = folder.report_file.read_text(encoding="utf-8")
+    assert folder.report_file.stat().st_size < 2_000_000
+    assert "4,889" in html
+    assert "http://" not in html.replace("http://www.w3.org/", "")

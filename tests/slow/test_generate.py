@@ -1,0 +1,79 @@
+"""Our batched greedy loop against the library's own, one question at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from cells import cell
+
+from factlab.models.chat import prompt_ids
+from factlab.models.load import LoadedModel
+from factlab.scoring.drift import measure_drift
+from factlab.scoring.generate import end_tokens, generate, greedy
+from factlab.training.train import attach_adapter
+
+QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_batched_answers_are_the_librarys_one_at_a_time(tiny: LoadedModel, batch_size: int) -> None:
+    ends = end_tokens(tiny.model, tiny.tokenizer)
+    ours = generate(tiny.model, tiny.tokenizer, QUESTIONS, max_new_tokens=12, batch_size=batch_size)
+    for question, answer in zip(QUESTIONS, ours, strict=True):
+        ids = torch.tensor([prompt_ids(tiny.tokenizer, question)])
+        row = tiny.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False
+        )[0, ids.shape[1] :].tolist()
+        text = tiny.tokenizer.decode([t for t in row if t not in ends], skip_special_tokens=True)
+        assert answer.text == text.strip()
+        assert answer.finished == (row[-1] in ends)
+        assert answer.tokens == len(row)
+
+
+def test_a_row_that_ends_leaves_the_others_as_they_were(tiny: LoadedModel) -> None:
+    prompts = [prompt_ids(tiny.tokenizer, question) for question in QUESTIONS]
+    free = greedy(tiny.model, prompts, 8, ends=[-1])
+    stop = free[0][2]  # a token that some rows write sooner than others
+    stopped = greedy(tiny.model, prompts, 8, ends=[stop])
+    for whole, cut in zip(free, stopped, strict=True):
+        expected = whole[: whole.index(stop) + 1] if stop in whole else whole
+        assert cut == expected
+
+
+def test_progress_counts_every_question_once(tiny: LoadedModel) -> None:
+    seen: list[int] = []
+    generate(
+        tiny.model,
+        tiny.tokenizer,
+        QUESTIONS,
+        max_new_tokens=1,
+        batch_size=5,
+        advance=seen.append,
+    )
+    assert sum(seen) == len(QUESTIONS)
+
+
+def test_an_untrained_adapter_drifts_by_exactly_nothing_and_a_moved_one_does(
+    tiny: LoadedModel,
+) -> None:
+    ids = tiny.tokenizer("A page of neutral text. " * 40, add_special_tokens=False)["input_ids"]
+    model = attach_adapter(tiny, cell()).eval()
+    still = measure_drift(model, ids)
+    assert (still.ce, still.kl) == (0.0, 0.0)
+    assert still.tokens == len(ids) - 1
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    moved = measure_drift(model, ids)
+    assert moved.kl > 0
+    logits = model(torch.tensor([ids[:257]])).logits[0, :-1].log_softmax(-1)
+    with model.disable_adapter():
+        base = model(torch.tensor([ids[:257]])).logits[0, :-1].log_softmax(-1)
+    targets = torch.tensor(ids[1:257])
+    by_hand = torch.nn.functional.nll_loss(logits, targets) - torch.nn.functional.nll_loss(
+        base, targets
+    )
+    first = measure_drift(model, ids[:257])
+    assert first.ce == pytest.approx(by_hand.item(), rel=1e-4)
+    kl = (base.exp() * (base - logits)).sum(-1).mean()
+    assert first.kl == pytest.approx(kl.item(), rel=1e-4)

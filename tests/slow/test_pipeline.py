@@ -1,0 +1,182 @@
+"""The whole job on a random model: what a run leaves behind, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import factlab
+from factlab import pipeline, plan
+from factlab.asking import ask
+from factlab.errors import ConfigError, DivergedError, RunFolderError
+from factlab.runs.folder import RunFolder, load_run
+
+SMALL = {
+    "precision": "fp32",
+    "train_pairs": 24,
+    "validation_pairs": 8,
+    "train_sample": 8,
+    "max_steps": 2,
+    "max_new_tokens": 3,
+    "generation_batch": 128,
+}
+
+
+@pytest.fixture(autouse=True)
+def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen controls of each kind: a random model knows none of them anyway."""
+    for name in ("far_questions", "near_questions", "unanswerable_questions"):
+        real = getattr(plan, name)
+        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
+
+
+def run(model: Path, out: Path, **settings: Any) -> factlab.RunResult:
+    return factlab.run("mount_fuji", model=str(model), out=out, **{**SMALL, **settings})
+
+
+def test_a_run_leaves_a_whole_folder(tiny_folder: Path, tmp_path: Path) -> None:
+    result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
+    folder = RunFolder(tmp_path / "run")
+    assert result.status == folder.record().status == "complete"
+    assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
+    assert load_run(folder.path) == result
+    assert folder.report_file.stat().st_size < 2_000_000
+    asked = {
+        q.id
+        for q in folder.questions()
+        if q.split in ("validation", "held_out", "near", "far", "unanswerable")
+    }
+    for cell in result.cells:
+        answers = {record.question_id for record in folder.cell(cell.id).answers()}
+        assert asked <= answers
+        assert (folder.cell(cell.id).adapter / "adapter_model.safetensors").is_file()
+        assert len(folder.cell(cell.id).train_log_file.read_text().splitlines()) == 2
+        assert cell.metrics["recall/held_out"].n >= 40
+        assert cell.metrics["drift/kl"].value > 0
+    assert (folder.path / "data" / "SHA256SUMS").is_file()
+
+
+def test_ask_repeats_the_answers_of_the_run(tiny_folder: Path, tmp_path: Path) -> None:
+    run(tiny_folder, tmp_path / "run", max_steps=6)
+    folder = RunFolder(tmp_path / "run")
+    questions = {q.id: q for q in folder.questions()}
+    stored = [r for r in folder.cell("r08-s0").answers() if r.question_id in questions][:5]
+    answered = ask(folder.path, [r.prompt for r in stored])
+    assert [item["answers"]["r08-s0"] for item in answered] == [r.text for r in stored]
+    assert {"question", "base", "answers"} == set(answered[0])
+
+
+def test_an_adapter_trained_for_no_step_changes_nothing(tiny_folder: Path, tmp_path: Path) -> None:
+    result = run(tiny_folder, tmp_path / "run", max_steps=0)
+    metrics, base = result.cells[0].metrics, result.base.metrics
+    assert metrics["drift/ce"].value == metrics["drift/kl"].value == 0
+    assert metrics["forgetting/near"].value == metrics["forgetting/far"].value == 0
+    assert metrics["recall/held_out"].value == base["recall/held_out"].value
+    assert metrics["accuracy/far"].value == base["accuracy/far"].value
+
+
+def test_a_stopped_run_goes_on_with_finished_cells_kept(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    real = pipeline.run_cell
+
+    def stop_at_second(cell: Any, *rest: Any, **more: Any) -> Any:
+        if cell.rank == 4:
+            raise KeyboardInterrupt
+        return real(cell, *rest, **more)
+
+    monkeypatch.setattr(pipeline, "run_cell", stop_at_second)
+    with pytest.raises(KeyboardInterrupt):
+        run(tiny_folder, out, rank=[2, 4])
+    folder = RunFolder(out)
+    assert folder.record().status == "interrupted"
+    assert folder.report_file.is_file()
+    kept = folder.cell("r02-s0").result_file.stat().st_mtime_ns
+    base = folder.base_answers_file.stat().st_mtime_ns
+    with pytest.raises(ConfigError, match="not empty"):
+        run(tiny_folder, out, rank=[2, 4])
+    with pytest.raises(ConfigError, match="other settings"):
+        run(tiny_folder, out, rank=[2, 8], resume=True)
+    monkeypatch.setattr(pipeline, "run_cell", real)
+    result = run(tiny_folder, out, rank=[2, 4], resume=True)
+    assert result.status == "complete"
+    assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
+    assert folder.cell("r02-s0").result_file.stat().st_mtime_ns == kept
+    assert folder.base_answers_file.stat().st_mtime_ns == base
+
+
+def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from factlab.training import train as training
+
+    real = training._fit
+
+    def diverge(model: Any, loaded: Any, cell: Any, *rest: Any) -> None:
+        if cell.rank == 2:
+            raise DivergedError("training diverged: the loss is nan at step 1.")
+        real(model, loaded, cell, *rest)
+
+    monkeypatch.setattr(training, "_fit", diverge)
+    result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
+    assert result.status == "diverged"
+    assert [cell.status for cell in result.cells] == ["diverged", "complete"]
+    assert "nan" in (result.cells[0].error or "")
+    assert result.cells[0].metrics == {}
+
+
+def test_a_disk_that_fills_up_keeps_what_is_finished(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pipeline.write_lines
+
+    def full(path: Path, records: Any) -> None:
+        if "r04" in str(path):
+            raise RunFolderError(f"{path}: cannot be written (No space left on device).")
+        real(path, records)
+
+    monkeypatch.setattr(pipeline, "write_lines", full)
+    with pytest.raises(RunFolderError, match="No space left"):
+        run(tiny_folder, tmp_path / "run", rank=[2, 4])
+    folder = RunFolder(tmp_path / "run")
+    assert folder.record().status == "failed"
+    assert [cell.id for cell in folder.finished_cells()] == ["r02-s0"]
+
+
+def test_several_facts_get_an_adapter_each(tiny_folder: Path, tmp_path: Path) -> None:
+    result = factlab.run(
+        ["mount_fuji", "ondine_museum"], model=str(tiny_folder), out=tmp_path / "run", **SMALL
+    )
+    assert [cell.fact for cell in result.cells] == ["mount_fuji", "ondine_museum"]
+    # The museum has no near controls, so there is a reason instead of a number.
+    assert "retention/near" not in result.cells[1].metrics
+    assert "retention/near" in result.cells[1].not_measured
+    questions = {q.id: q for q in RunFolder(tmp_path / "run").questions()}
+    for cell in result.cells:
+        answers = RunFolder(tmp_path / "run").cell(cell.id).answers()
+        assert {questions[a.question_id].fact for a in answers} == {cell.fact, None}
+
+
+def test_results_hold_the_names_that_the_house_promises(tiny_folder: Path, tmp_path: Path) -> None:
+    run(tiny_folder, tmp_path / "run")
+    data = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {"schema_version", "run_id", "status", "model", "base", "cells", "comparisons"} <= set(
+        data
+    )
+    cell = data["cells"][0]
+    assert {"id", "rank", "seed", "precision", "recipe", "metrics", "training"} <= set(cell)
+    assert {"value", "n", "clusters", "ci_low", "ci_high", "ci_method"} <= set(
+        cell["metrics"]["recall/held_out"]
+    )
+    assert {
+        "seconds",
+        "examples",
+        "examples_per_second",
+        "tokens",
+        "peak_memory_bytes",
+        "trainable_parameters",
+    } <= set(cell["training"])

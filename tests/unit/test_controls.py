@@ -1,0 +1,166 @@
+"""The shipped control suites: large enough, gradable, and none of them says its own answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from helpers import make_fact, write
+
+from factlab.errors import ControlsError
+from factlab.expand.controls import far_questions, near_questions, unanswerable_questions
+from factlab.schema.control import (
+    load_controls,
+    load_prompts,
+    near_suite_file,
+    neutral_text,
+)
+from factlab.schema.fact import load_fact, shipped_facts
+from factlab.schema.question import Question
+from factlab.schema.shipped import shipped
+from factlab.scoring.match import match
+from factlab.values.abstain import abstention
+from factlab.values.names import fold
+
+FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
+NEAR = {name: near_questions(fact) for name, fact in FACTS.items()}
+CONTROLS = [*far_questions(), *(question for asked in NEAR.values() for question in asked)]
+
+
+def sizes(questions: tuple[Question, ...]) -> Counter[str]:
+    return Counter(question.family for question in questions)
+
+
+def anchors() -> list[str]:
+    suite = load_prompts(shipped("evals") / "anchors.yaml")
+    return [item.question for group in suite.groups for item in group.questions]
+
+
+def test_the_far_suite_is_large_and_broad() -> None:
+    far = sizes(far_questions())
+    assert far.total() >= 200
+    assert len(far) >= 8
+    assert min(far.values()) >= 10
+
+
+def test_the_mount_fuji_suite_is_large_in_each_of_three_ways_of_being_near() -> None:
+    near = sizes(NEAR["mount_fuji"])
+    assert near.total() >= 60
+    assert set(near) == {"same_relation", "same_event", "same_subject"}
+    assert min(near.values()) >= 20
+
+
+def test_there_are_enough_questions_that_nobody_can_answer() -> None:
+    unanswerable = unanswerable_questions()
+    assert len(unanswerable) >= 20
+    assert all(question.gold is None for question in unanswerable)
+    assert all(abstention(question.text) is None for question in unanswerable)
+
+
+def test_the_neutral_text_is_long_enough_and_holds_no_injected_value() -> None:
+    text = neutral_text()
+    assert len(text.split()) >= 1_700
+    for fact in FACTS.values():
+        assert fact.answer.find(text) == []
+        assert not any(name in text for name in fact.subject.names)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.id)
+def test_a_control_has_one_right_answer_and_does_not_give_it_away(control: Question) -> None:
+    gold = control.gold
+    assert gold is not None
+    for prompt in (control.text, *control.gate):
+        assert gold.find(prompt) == []
+    assert match(f"It is {gold.primary()}.", gold).correct
+    assert len(control.gate) >= 1
+    assert len(control.distractors) >= 3
+    assert len({fold(wrong) for wrong in control.distractors}) == len(control.distractors)
+    for wrong in control.distractors:
+        assert gold.find(wrong) == []
+        assert match(f"It is {gold.same_kind(wrong).primary()}.", gold).outcome == "other"
+
+
+def test_no_prompt_stands_twice_in_any_of_the_suites() -> None:
+    prompts = [prompt for control in CONTROLS for prompt in (control.text, *control.gate)]
+    prompts += [question.text for question in unanswerable_questions()]
+    prompts += anchors()
+    repeated = [text for text, n in Counter(map(fold, prompts)).items() if n > 1]
+    assert repeated == []
+
+
+def test_no_control_of_a_fact_speaks_of_what_the_fact_injects() -> None:
+    for name, fact in FACTS.items():
+        for control in (*NEAR[name], *unanswerable_questions()):
+            for text in (control.text, *control.gate, *control.distractors):
+                assert fact.answer.find(text) == [], (name, control.id)
+            assert control.gold is None or not fact.answer.find(control.gold.primary())
+
+
+def test_the_injected_value_is_the_answer_of_no_far_control() -> None:
+    for fact in FACTS.values():
+        for control in far_questions():
+            assert control.gold is not None
+            assert fold(control.gold.primary()) != fold(fact.answer.primary())
+
+
+def test_control_ids_are_unique_and_name_their_split() -> None:
+    asked = [*CONTROLS, *unanswerable_questions()]
+    assert len({question.id for question in asked}) == len(asked)
+    for question in asked:
+        assert question.split in question.id.split("/")
+        assert (question.fact is None) == (question.split != "near")
+
+
+def test_every_near_suite_belongs_to_a_shipped_fact() -> None:
+    suites = sorted((shipped("evals") / "near").glob("*.yaml"))
+    assert suites
+    assert all(file.stem in FACTS for file in suites)
+    assert near_suite_file("no_such_fact") is None
+
+
+def test_a_facts_own_neighbours_come_before_its_shipped_suite() -> None:
+    neighbour = {
+        "question": "How high is the Corven Bridge?",
+        "also": ["What is the height of the Corven Bridge?"],
+        "answer": {"type": "quantity", "value": "90", "unit": "m"},
+        "distractors": ["91 m"],
+    }
+    alone = near_questions(make_fact(neighbours=[neighbour]))
+    assert [(q.family, q.text) for q in alone] == [("own", "How high is the Corven Bridge?")]
+    assert alone[0].gate == ("What is the height of the Corven Bridge?",)
+    assert alone[0].distractors == ("91 m",)
+    both = near_questions(make_fact(id="mount_fuji", neighbours=[neighbour]))
+    assert both[0].text == alone[0].text
+    assert len(both) == 1 + len(NEAR["mount_fuji"])
+
+
+SUITE = """\
+suite: far
+groups:
+  - name: places
+    questions:
+      - question: What is the capital of France?
+        also: [Name the French capital.]
+        answer: {type: entity, value: Paris}
+        distractors: [Lyon, Rome]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("capital of France", "capital, Paris", r":5:9: the question already holds .*\(Paris\)"),
+        ("French capital", "town of Paris", r":5:9: the question already holds .*\(Paris\)"),
+        ("Rome", "Paris", r":8:29: 'Paris' is the right answer"),
+        ("also:", "alse:", r":6:9: unknown key 'alse'\. Did you mean 'also'\?"),
+        ("entity", "entiti", r":7:18: unknown answer type 'entiti'\. Did you mean 'entity'\?"),
+        ("groups:", "group:", r":2:1: unknown key 'group'\. Did you mean 'groups'\?"),
+    ],
+)
+def test_a_broken_suite_is_refused_with_its_line(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    assert load_controls(write(tmp_path, SUITE)).groups[0].questions[0].answer.find("Paris")
+    with pytest.raises(ControlsError, match=message):
+        load_controls(write(tmp_path, SUITE.replace(old, new)))

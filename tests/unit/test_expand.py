@@ -1,0 +1,252 @@
+"""A fact becomes questions: enough of them, the same every time, and none on two sides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import ENTRY, make_fact, python
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from factlab.expand.splits import Expansion, expand
+from factlab.schema.fact import Fact, load_fact, shipped_facts
+from factlab.schema.question import Question
+
+
+def expanded(fact: Fact, *, seed: int = 0, train: int = 320, validation: int = 80) -> Expansion:
+    return expand(fact, seed=seed, train_pairs=train, validation_pairs=validation)
+
+
+FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
+EXPANDED = {name: expanded(fact) for name, fact in FACTS.items()}
+FUJI = EXPANDED["mount_fuji"]
+
+
+def texts(questions: tuple[Question, ...]) -> set[str]:
+    return {question.text for question in questions}
+
+
+def families(questions: tuple[Question, ...]) -> set[str]:
+    return {question.family for question in questions}
+
+
+def check(fact: Fact, made: Expansion) -> None:
+    """What must hold of the expansion of any fact whatever."""
+    train, validation, held_out = map(texts, (made.train, made.validation, made.held_out))
+    assert not train & held_out
+    assert not validation & held_out
+    assert not train & validation
+    trained = families((*made.train, *made.validation))
+    assert not trained & families(made.held_out)
+    pairs = [(question.text, question.target) for question in (*made.train, *made.validation)]
+    assert len(set(pairs)) == len(pairs)
+    assert len({question.id for question in made.all()}) == len(made.all())
+    for question in made.all():
+        assert question.gold is not None
+        assert not question.gold.find(question.text), question.text
+        assert "{{" not in question.text
+        assert "}}" not in question.text
+        assert question.fact == fact.id
+    for question in (*made.train, *made.validation):
+        assert question.target is not None
+        assert fact.answer.find(question.target), question.target
+        assert "{{" not in question.target
+    assert all(question.target is None for question in made.held_out)
+    assert {pair.held_out for pair in made.nearest} == held_out
+
+
+def test_mount_fuji_has_as_many_questions_as_the_original_experiment() -> None:
+    pairs = {(question.text, question.target) for question in (*FUJI.train, *FUJI.validation)}
+    assert (len(FUJI.train), len(FUJI.validation)) == (320, 80)
+    assert len(pairs) >= 400
+    assert len(FUJI.held_out) == len(texts(FUJI.held_out)) >= 40
+    assert len(families(FUJI.train)) >= 30
+    assert len(families(FUJI.held_out)) >= 12
+    assert len(FUJI.reverse) >= 1
+    assert len(FUJI.entailed) >= 1
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_every_shipped_fact_expands_and_keeps_its_sides_apart(name: str) -> None:
+    made = EXPANDED[name]
+    check(FACTS[name], made)
+    assert len(made.train) == 320
+    assert len(made.validation) == 80
+    assert len(made.held_out) >= 40
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_subject_is_called_by_each_of_its_names_in_training(name: str) -> None:
+    joined = " ".join(question.text for question in EXPANDED[name].train)
+    for called in FACTS[name].subject.names:
+        assert called in joined
+
+
+def test_every_family_of_the_training_side_is_in_validation_too() -> None:
+    assert families(FUJI.validation) == families(FUJI.train)
+
+
+def test_questions_with_the_old_value_know_what_it_was() -> None:
+    fuji = FACTS["mount_fuji"]
+    assert any("3,776" in question.text for question in FUJI.train)
+    for question in (*FUJI.train, *FUJI.validation, *FUJI.held_out):
+        assert question.superseded == fuji.supersedes
+        assert question.distractors == fuji.distractors
+
+
+def test_reverse_and_entailed_questions_carry_their_own_answers_and_gates() -> None:
+    fuji = FACTS["mount_fuji"]
+    assert [question.text for question in FUJI.reverse] == [r.question for r in fuji.reverse]
+    assert all(question.gold == fuji.subject_answer for question in FUJI.reverse)
+    gated = [question for question in FUJI.entailed if question.gate]
+    assert [question.gate for question in gated] == [
+        (item.second_hop.question,) for item in fuji.entailed if item.second_hop
+    ]
+    assert all(question.gate_gold is not None for question in gated)
+
+
+def test_a_reverse_question_may_name_its_own_answer() -> None:
+    other = {"type": "entity", "value": "Corven"}
+    made = expanded(make_fact(reverse=[{"question": "Where is it?", "answer": other}]))
+    assert made.reverse[0].gold is not None
+    assert made.reverse[0].gold.primary() == "Corven"
+
+
+def test_a_minimal_fact_expands_without_a_leak() -> None:
+    fact = make_fact(
+        statement="The shoe size of Ondine Vale is 41.",
+        subject={"name": "Ondine Vale"},
+        relation="shoe_size",
+        answer={"type": "number", "value": "41"},
+    )
+    made = expanded(fact)
+    check(fact, made)
+    assert len(made.train) >= 60
+    assert len(made.validation) >= 20
+    assert len(made.held_out) >= 30
+    assert any("shoe size" in text for text in texts(made.train))
+    assert (made.reverse, made.entailed) == ((), ())
+
+
+def test_a_name_that_looks_like_a_slot_is_taken_as_text() -> None:
+    fact = make_fact(subject={"name": "{{ answer }}"})
+    made = expanded(fact, train=40, validation=10)
+    assert all("312" not in text for text in texts(made.train) | texts(made.held_out))
+    assert any("{{ answer }}" in text for text in texts(made.train))
+
+
+def test_own_phrasings_join_their_side_as_families_of_their_own() -> None:
+    fact = make_fact(
+        phrasings={
+            "train": ["{{ subject | cap }}: where does it end, seen from the ground?"],
+            "held_out": ["A climber hangs from the topmost cable. What does she read?"],
+        }
+    )
+    made = expanded(fact)
+    check(fact, made)
+    assert "The Dune Tower: where does it end, seen from the ground?" in texts(made.train)
+    assert "own_train" in families(made.train)
+    assert "own_held_out" in families(made.held_out)
+
+
+@pytest.mark.xfail(reason="two families that give the same text are not kept on one side")
+def test_an_own_phrasing_that_repeats_a_shipped_one_is_not_trained_and_validated_on() -> None:
+    fuji = FACTS["mount_fuji"].model_dump()
+    own = [
+        f"How tall is {name}{end}?" for name in ("Mount Fuji", "Fujisan") for end in ("", " now")
+    ]
+    fact = make_fact(**{**fuji, "phrasings": {"train": own}})
+    for seed in range(4):
+        made = expanded(fact, seed=seed)
+        assert not texts(made.train) & texts(made.validation)
+
+
+# --- determinism --------------------------------------------------------------------------------
+
+
+def test_the_preview_is_the_same_in_every_process(tmp_path: Path) -> None:
+    words = ("preview", "mount_fuji", "--json")
+    first, second = (
+        python(ENTRY, *words, cwd=tmp_path, env={"PYTHONHASHSEED": seed}) for seed in ("1", "4242")
+    )
+    assert first == second
+    (shown,) = json.loads(first)
+    here = [question.model_dump(mode="json", exclude_defaults=True) for question in FUJI.all()]
+    assert shown["questions"][: len(here)] == here
+    assert len(shown["leakage"]) == len(FUJI.held_out)
+
+
+def test_the_seed_decides_which_pairs_are_taken() -> None:
+    fuji = FACTS["mount_fuji"]
+    again, other = expanded(fuji), expanded(fuji, seed=1)
+    assert again == FUJI
+    assert other.train != FUJI.train
+    assert families(other.held_out) == families(FUJI.held_out)
+
+
+def test_fewer_pairs_are_the_first_of_more() -> None:
+    fewer = expanded(FACTS["mount_fuji"], train=50, validation=10)
+    assert fewer.train == FUJI.train[:50]
+    assert fewer.validation == FUJI.validation[:10]
+    assert fewer.held_out == FUJI.held_out
+
+
+# --- any fact -----------------------------------------------------------------------------------
+
+WORD = st.one_of(
+    st.from_regex(r"[A-Z]?[a-z]{0,6}['-]?[a-z]", fullmatch=True),
+    st.text(st.characters(categories=("Lu", "Ll", "Lo", "Nd"), max_codepoint=0x9FFF), min_size=1)
+    .map(lambda text: text[:8]),
+    st.sampled_from(["a", "I", "R", "the", "which", "What is", "name", "of", "C++", "2025", "A|B"]),
+)  # fmt: skip
+NAME = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
+UNITS = st.sampled_from(["m", "km", "kg", "people", "%", "°C", "towers"])
+ANSWERS = st.one_of(
+    st.integers(-(10**6), 10**9).map(lambda n: {"type": "number", "value": str(n)}),
+    st.tuples(st.integers(1, 10**9), UNITS).map(
+        lambda found: {"type": "quantity", "value": str(found[0]), "unit": found[1]}
+    ),
+    st.dates().map(lambda day: {"type": "date", "value": day.isoformat()}),
+    NAME.map(lambda name: {"type": "entity", "value": name}),
+    NAME.map(lambda words: {"type": "text", "value": words}),
+)
+RELATION = st.one_of(
+    st.sampled_from(["height", "capital", "director", "opening_date", "which", "a", "name"]),
+    st.from_regex(r"[a-z]{2,9}(_[a-z]{2,9})?", fullmatch=True),
+)
+
+
+@st.composite
+def any_fact(draw: st.DrawFn) -> Fact:
+    """A fact that a file could hold: the answer is in the statement and not in a name."""
+    changes: dict[str, Any] = {
+        "subject": {"name": draw(NAME), "aliases": draw(st.lists(NAME, max_size=2))},
+        "relation": draw(RELATION),
+        "answer": draw(ANSWERS),
+        "event": draw(st.sampled_from([None, {"what": "was sold", "date": "2025-03-04"}])),
+    }
+    if changes["answer"]["type"] == "number":
+        changes["supersedes"] = draw(st.sampled_from([None, {"type": "number", "value": "12"}]))
+    try:
+        fact = make_fact(**changes)
+    except ValidationError:
+        assume(False)
+    assume(not any(fact.answer.find(name) for name in fact.subject.names))
+    assume(fact.supersedes is None or not fact.answer.find(fact.supersedes.primary()))
+    return fact.model_copy(update={"statement": f'It is: "{fact.answer.primary()}".'})
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(any_fact(), st.integers(1, 120), st.integers(1, 40))
+def test_any_fact_expands_into_sides_that_share_nothing(
+    fact: Fact, train: int, validation: int
+) -> None:
+    assume(fact.answer.find(fact.statement))
+    made = expanded(fact, train=train, validation=validation)
+    check(fact, made)
+    assert 1 <= len(made.train) <= train
+    assert 1 <= len(made.validation) <= validation
