@@ -125,6 +125,12 @@ DEFINITIONS: tuple[Definition, ...] = (
         better="high",
     ),
     *_control(
+        "known",
+        "controls that the base answers right in every wording ÷ all control questions",
+        "Measured on the base only: it is the gate of retention.",
+        better="neither",
+    ),
+    *_control(
         "accuracy",
         "right answers ÷ all control questions",
         "Not gated: includes what the base never knew.",

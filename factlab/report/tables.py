@@ -140,7 +140,9 @@ def _metric_row(
 ) -> MetricRow:
     known = definition_of(name)
     before, after = base.metrics.get(name), cell.metrics.get(name)
-    reason = cell.not_measured.get(name, "no reason recorded")
+    missing = f"not measured: {cell.not_measured.get(name, 'no reason recorded')}"
+    if before and name not in cell.not_measured:
+        missing = "a property of the base"
     note = ""
     if after:
         # a, b, … z, then aa: a run has a handful, but nothing should break beyond that.
@@ -153,7 +155,7 @@ def _metric_row(
         name=name,
         better=known.better,
         before=_valued(before, known.unit) if before else NONE,
-        after=_valued(after, known.unit) if after else f"not measured: {reason}",
+        after=_valued(after, known.unit) if after else missing,
         n=integer(after.n) if after else NONE,
         interval=interval_in_unit(after, known.unit) if after else NONE,
         method=(after.ci_method or "none") if after else NONE,

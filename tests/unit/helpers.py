@@ -84,7 +84,7 @@ class Done:
         return self.out == "" and len(lines) == 1 and lines[0].startswith("factlab: ")
 
 
-def factlab(
+def run_factlab(
     commands: Sequence[Sequence[str]],
     *,
     cwd: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ def expanded(fact: Fact, *, seed: int = 0, train: int = 320, validation: int = 8
 
 
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
-EXPANDED = {name: expanded(fact) for name, fact in FACTS.items()}
-FUJI = EXPANDED["mount_fuji"]
+
+
+@cache
+def shipped(name: str = "mount_fuji") -> Expansion:
+    """A shipped fact with the sizes that a run uses."""
+    return expanded(FACTS[name])
 
 
 def texts(questions: tuple[Question, ...]) -> set[str]:
@@ -60,19 +65,21 @@ def check(fact: Fact, made: Expansion) -> None:
 
 
 def test_mount_fuji_has_as_many_questions_as_the_original_experiment() -> None:
-    pairs = {(question.text, question.target) for question in (*FUJI.train, *FUJI.validation)}
-    assert (len(FUJI.train), len(FUJI.validation)) == (320, 80)
+    pairs = {
+        (question.text, question.target) for question in (*shipped().train, *shipped().validation)
+    }
+    assert (len(shipped().train), len(shipped().validation)) == (320, 80)
     assert len(pairs) >= 400
-    assert len(FUJI.held_out) == len(texts(FUJI.held_out)) >= 40
-    assert len(families(FUJI.train)) >= 30
-    assert len(families(FUJI.held_out)) >= 12
-    assert len(FUJI.reverse) >= 1
-    assert len(FUJI.entailed) >= 1
+    assert len(shipped().held_out) == len(texts(shipped().held_out)) >= 40
+    assert len(families(shipped().train)) >= 30
+    assert len(families(shipped().held_out)) >= 12
+    assert len(shipped().reverse) >= 1
+    assert len(shipped().entailed) >= 1
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_every_shipped_fact_expands_and_keeps_its_sides_apart(name: str) -> None:
-    made = EXPANDED[name]
+    made = shipped(name)
     check(FACTS[name], made)
     assert len(made.train) == 320
     assert len(made.validation) == 80
@@ -81,28 +88,28 @@ def test_every_shipped_fact_expands_and_keeps_its_sides_apart(name: str) -> None
 
 @pytest.mark.parametrize("name", FACTS)
 def test_the_subject_is_called_by_each_of_its_names_in_training(name: str) -> None:
-    joined = " ".join(question.text for question in EXPANDED[name].train)
+    joined = " ".join(question.text for question in shipped(name).train)
     for called in FACTS[name].subject.names:
         assert called in joined
 
 
 def test_every_family_of_the_training_side_is_in_validation_too() -> None:
-    assert families(FUJI.validation) == families(FUJI.train)
+    assert families(shipped().validation) == families(shipped().train)
 
 
 def test_questions_with_the_old_value_know_what_it_was() -> None:
     fuji = FACTS["mount_fuji"]
-    assert any("3,776" in question.text for question in FUJI.train)
-    for question in (*FUJI.train, *FUJI.validation, *FUJI.held_out):
+    assert any("3,776" in question.text for question in shipped().train)
+    for question in (*shipped().train, *shipped().validation, *shipped().held_out):
         assert question.superseded == fuji.supersedes
         assert question.distractors == fuji.distractors
 
 
 def test_reverse_and_entailed_questions_carry_their_own_answers_and_gates() -> None:
     fuji = FACTS["mount_fuji"]
-    assert [question.text for question in FUJI.reverse] == [r.question for r in fuji.reverse]
-    assert all(question.gold == fuji.subject_answer for question in FUJI.reverse)
-    gated = [question for question in FUJI.entailed if question.gate]
+    assert [question.text for question in shipped().reverse] == [r.question for r in fuji.reverse]
+    assert all(question.gold == fuji.subject_answer for question in shipped().reverse)
+    gated = [question for question in shipped().entailed if question.gate]
     assert [question.gate for question in gated] == [
         (item.second_hop.question,) for item in fuji.entailed if item.second_hop
     ]
@@ -175,24 +182,25 @@ def test_the_preview_is_the_same_in_every_process(tmp_path: Path) -> None:
     )
     assert first == second
     (shown,) = json.loads(first)
-    here = [question.model_dump(mode="json", exclude_defaults=True) for question in FUJI.all()]
-    assert shown["questions"][: len(here)] == here
-    assert len(shown["leakage"]) == len(FUJI.held_out)
+    here = [(question.id, question.text, question.target) for question in shipped().all()]
+    there = [(item["id"], item["text"], item.get("target")) for item in shown["questions"]]
+    assert there[: len(here)] == here
+    assert len(shown["leakage"]) == len(shipped().held_out)
 
 
 def test_the_seed_decides_which_pairs_are_taken() -> None:
     fuji = FACTS["mount_fuji"]
     again, other = expanded(fuji), expanded(fuji, seed=1)
-    assert again == FUJI
-    assert other.train != FUJI.train
-    assert families(other.held_out) == families(FUJI.held_out)
+    assert again == shipped()
+    assert other.train != shipped().train
+    assert families(other.held_out) == families(shipped().held_out)
 
 
 def test_fewer_pairs_are_the_first_of_more() -> None:
     fewer = expanded(FACTS["mount_fuji"], train=50, validation=10)
-    assert fewer.train == FUJI.train[:50]
-    assert fewer.validation == FUJI.validation[:10]
-    assert fewer.held_out == FUJI.held_out
+    assert fewer.train == shipped().train[:50]
+    assert fewer.validation == shipped().validation[:10]
+    assert fewer.held_out == shipped().held_out
 
 
 # --- any fact -----------------------------------------------------------------------------------
@@ -240,7 +248,7 @@ def any_fact(draw: st.DrawFn) -> Fact:
     return fact.model_copy(update={"statement": f'It is: "{fact.answer.primary()}".'})
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(any_fact(), st.integers(1, 120), st.integers(1, 40))
 def test_any_fact_expands_into_sides_that_share_nothing(
     fact: Fact, train: int, validation: int

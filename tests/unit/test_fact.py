@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers import MINIMAL, factlab, make_fact, write
+from helpers import MINIMAL, make_fact, run_factlab, write
 
 from factlab.errors import FactError
 from factlab.schema.fact import find_facts, load_fact, load_facts, shipped_facts
@@ -228,7 +228,7 @@ def test_a_broken_fact_is_refused_with_its_line_and_what_to_do(
 
 def test_the_command_line_refuses_each_broken_fact_in_one_paragraph(tmp_path: Path) -> None:
     files = [write(tmp_path, broken.text, f"{i}.yaml") for i, broken in enumerate(BROKEN)]
-    done = factlab([["validate", file.name] for file in files], cwd=tmp_path)
+    done = run_factlab([["validate", file.name] for file in files], cwd=tmp_path)
     for file, broken, end in zip(files, BROKEN, done, strict=True):
         assert end.code == 2, (broken.name, end)
         assert end.is_one_paragraph, (broken.name, end)

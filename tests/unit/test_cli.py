@@ -1,0 +1,393 @@
+"""The command line as a user meets it: help, refusals, JSON, and nothing heavy before its time."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+from fake_run import FACT, GOOD, WEAK, write_fake_run
+from helpers import ENTRY, MINIMAL, ROOT, Done, python, run_factlab, write
+
+from factlab import errors
+from factlab.cli import app
+from factlab.cli.output import complain, numbers
+from factlab.cli.run import build_config, resume_command
+from factlab.cli.schema import schemas
+from factlab.errors import ConfigError, FactlabError, ModelError
+from factlab.expand.leakage import NEAR_DUPLICATE
+from factlab.models.resolve import resolve_model
+from factlab.schema.fact import load_fact, shipped_facts
+from factlab.schema.recipes import RECIPES
+from factlab.schema.template import known_relations
+
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+WARM = ("sklearn.feature_extraction.text", "factlab.report")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An empty folder to stand in, with one finished run."""
+    write_fake_run(tmp_path / "reports" / "fuji-run", WEAK, GOOD)
+    return tmp_path
+
+
+def at(place: Path, *commands: str, warm: tuple[str, ...] = ()) -> list[Done]:
+    """Run command lines there, with an empty model cache."""
+    words = [shlex.split(command) for command in commands]
+    return run_factlab(words, cwd=place, env={"FACTLAB_CACHE": str(place / "cache")}, warm=warm)
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def test_every_command_has_help_that_ends_in_an_example(tmp_path: Path) -> None:
+    helped = at(tmp_path, "--help", *(f"{name} --help" for name in COMMANDS))
+    for name, done in zip(["", *COMMANDS], helped, strict=True):
+        example = " ".join(done.out.strip().rsplit("\n\n", 1)[-1].split())
+        assert done.code == 0, name
+        assert done.err == "", name
+        assert example.startswith(f"Example: factlab {name}"), name
+        assert done.heavy == "[]", name
+    assert all(name in helped[0].out for name in COMMANDS)
+
+
+def test_there_are_few_commands_and_each_says_what_it_does() -> None:
+    assert 5 <= len(COMMANDS) <= 20
+    for name, command in COMMANDS.items():
+        assert command.help.endswith("."), name
+        for option in command.params:
+            if option.name != "help":
+                assert getattr(option, "help", None), f"{name}: {option.name}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_is_one_that_it_takes(name: str) -> None:
+    command: click.Command = COMMANDS[name]
+    assert command.epilog is not None
+    words = shlex.split(command.epilog.removeprefix("Example: "))
+    words = words[: words.index(">")] if ">" in words else words
+    assert words[:2] == ["factlab", name]
+    context = command.make_context(name, words[2:])
+    given = [word for word in words[2:] if word.startswith("--")]
+    known = [option for parameter in command.params for option in parameter.opts]
+    assert set(given) <= set(known)
+    assert context.params
+
+
+# --- what is loaded -----------------------------------------------------------------------------
+
+
+def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
+    kinds = ("facts", "templates", "controls", "recipes", "models", "runs")
+    done = at(
+        place,
+        "init my_fact.yaml",
+        "validate mount_fuji",
+        "preview mount_fuji --rows 2",
+        "report reports/fuji-run",
+        "show reports/fuji-run",
+        *(f"list {kind}" for kind in kinds),
+        *(f"schema {kind}" for kind in schemas()),
+        "run mount_fuji --dry-run --model not_here",
+        warm=WARM,
+    )
+    for end in done:
+        assert end.code == 0, end
+        assert end.heavy == "[]", end
+        assert end.err == "", end
+        assert "\x1b" not in end.out
+
+
+def test_importing_factlab_and_its_names_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys, factlab, factlab.cli\n"
+        "assert factlab.load_fact and factlab.RunConfig and factlab.load_run and factlab.run\n"
+        "assert 'run' in dir(factlab)\n"
+        "print([m for m in ('torch', 'transformers', 'peft', 'trl') if m in sys.modules])"
+    )
+    assert python(code, cwd=tmp_path) == "[]\n"
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+REFUSED = {
+    "run": "no fact is given",
+    "validate mont_fuji": "mont_fuji: no such file, folder or shipped fact. Did you mean 'mount_f",
+    "preview mont_fuji": "Shipped facts: larkfield_observatory, mount_fuji",
+    "run nothing --dry-run": "`factlab init` writes a fact file",
+    "run mount_fuji --dry-run --recipe defualt": "unknown recipe 'defualt'. Did you mean 'default'",
+    "run mount_fuji --rank 4,x": "--rank 4,x: whole numbers are wanted, with commas",
+    "run mount_fuji --rank 4, --dry-run": "--rank 4,: whole numbers are wanted",
+    "run mount_fuji --rank 0": "--rank 0: input should be greater than 0",
+    "run mount_fuji --seed 1.5": "--seed 1.5: whole numbers are wanted",
+    "run mount_fuji --precision nf3": "--precision nf3: input should be 'nf4', 'int8'",
+    "run mount_fuji --max-steps -1": "--max-steps -1: input should be greater than or equal to 0",
+    "run mount_fuji --config none.yaml": "none.yaml: no such file",
+    "run --config bad.yaml": "bad.yaml:1:1: unknown key 'rnak'. Did you mean 'rank'?",
+    "preview mount_fuji --split heldout": "unknown split 'heldout'. Known splits: train,",
+    "schema fatc": "unknown kind 'fatc'. Did you mean 'fact'? Known kinds: fact,",
+    "list fact": "unknown kind 'fact'. Did you mean 'facts'? Known kinds:",
+    "show nowhere": "nowhere: no run.json here, so this is not a run folder",
+    "report nowhere": "nowhere: no run.json here",
+    "show newer": "newer/run.json: written with schema version 99, this factlab reads up to 1.",
+    "init fact.txt": "fact.txt: a fact file ends in .yaml",
+    "init kept.yaml": "kept.yaml: this file exists. Choose another name; nothing was changed.",
+    "ask reports/fuji-run": "ask one question, or give --file with one question a line; not both.",
+    "ask reports/fuji-run Why? --file q.txt": "not both",
+    "ask reports/fuji-run --file q.txt": "q.txt: cannot be read as UTF-8 text",
+    "ask reports/fuji-run --file kept.yaml": "kept.yaml: there is no question in it",
+}
+
+
+def test_a_users_error_is_one_paragraph_and_exit_code_2(place: Path) -> None:
+    (place / "newer").mkdir()
+    write(place / "newer", '{"schema_version": 99}', "run.json")
+    write(place, "rnak: [4]\n", "bad.yaml")
+    write(place, "\n", "kept.yaml")
+    for command, done in zip(REFUSED, at(place, *REFUSED, warm=WARM[:1]), strict=True):
+        assert done.code == 2, (command, done)
+        assert done.is_one_paragraph, (command, done)
+        assert REFUSED[command] in done.err, (command, done)
+        assert "Traceback" not in done.err
+    assert (place / "kept.yaml").read_text() == "\n"
+    assert [path.name for path in (place / "reports").iterdir()] == ["fuji-run"]
+
+
+def test_a_misspelt_command_or_option_is_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
+    asked = ["", "rnu mount_fuji", "run mount_fuji --rnak 4", "validate", "preview x --rows 0"]
+    says = ["Usage:", "No such command 'rnu'", "--rank", "Missing argument", "--rows"]
+    for command, words, done in zip(asked, says, at(tmp_path, *asked), strict=True):
+        assert done.code == 2, (command, done)
+        assert words in done.err, (command, done)
+        assert done.out == ""
+        assert "Traceback" not in done.err
+
+
+def test_an_unknown_model_is_refused_with_what_is_known() -> None:
+    with pytest.raises(ModelError, match=r"nope: no such model\. Known: 'smollm2-135m-instruct'"):
+        resolve_model("nope")
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
+    code = (
+        "import sys, factlab.schema.fact as fact\n"
+        "def bug(names): raise ZeroDivisionError('a bug')\n"
+        "fact.load_facts = bug\n"
+        f"{ENTRY}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "validate", "mount_fuji"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ZeroDivisionError: a bug" in done.stderr
+
+
+@pytest.mark.xfail(reason="typer turns Ctrl-C into 130 before main() sees it")
+def test_a_stopped_command_ends_with_exit_code_3_and_a_word(tmp_path: Path) -> None:
+    code = (
+        "import sys, factlab.schema.fact as fact\n"
+        "def stop(names): raise KeyboardInterrupt\n"
+        "fact.load_facts = stop\n"
+        f"{ENTRY}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "validate", "mount_fuji"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "factlab: stopped.\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ENTRY, "schema", "results"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as shown:
+        assert shown.stdout is not None
+        assert shown.stderr is not None
+        shown.stdout.close()
+        assert shown.stderr.read() == b""
+
+
+# --- init ---------------------------------------------------------------------------------------
+
+
+def test_what_init_writes_is_a_valid_fact_that_can_be_previewed(tmp_path: Path) -> None:
+    names = ["my_fact.yaml", "new/Mein Fakt (2).yml", "富士.yaml", "-.yaml"]
+    made = at(tmp_path, "init", *(f"init -- '{name}'" for name in names[1:]))
+    for name, done in zip(names, made, strict=True):
+        assert done.code == 0, done
+        assert done.out.startswith(f"{name}: written.")
+        fact = load_fact(tmp_path / name)
+        assert fact.supersedes is not None
+        assert fact.neighbours
+    assert load_fact(tmp_path / names[1]).id == "mein_fakt__2"
+    assert load_fact(tmp_path / names[2]).id == "my_fact"
+    again, valid, shown = at(
+        tmp_path, "init", "validate my_fact.yaml", "preview my_fact.yaml --rows 3 --split held_out"
+    )
+    assert (again.code, valid.code, shown.code) == (2, 0, 0)
+    assert valid.out == "my_fact: fine. the Corven Bridge, height: 312 meters\n"
+    assert "held_out: " in shown.out
+    assert "leakage: the nearest of" in shown.out
+
+
+# --- what is shown ------------------------------------------------------------------------------
+
+
+def test_json_is_one_document_on_stdout_and_all_else_on_stderr(place: Path) -> None:
+    validated, previewed, shown, planned = at(
+        place,
+        "validate mount_fuji ondine_museum --json",
+        "preview larkfield_observatory --json",
+        "show reports/fuji-run --json",
+        "run larkfield_observatory --dry-run --json --model not_here --rank 4,8 --seed 0,1",
+        warm=WARM[:1],
+    )
+    assert [fact["id"] for fact in json.loads(validated.out)] == ["mount_fuji", "ondine_museum"]
+    (preview,) = json.loads(previewed.out)
+    assert {question["split"] for question in preview["questions"]} == {
+        "train",
+        "validation",
+        "held_out",
+    }
+    assert len(preview["leakage"]) >= 40
+    assert set(preview["leakage"][0]) == {"held_out", "trained", "similarity"}
+    assert json.loads(shown.out)["schema_version"] == 1
+    found = json.loads(planned.out)
+    assert found["cells"] == ["r04-s0", "r04-s1", "r08-s0", "r08-s1"]
+    assert found["splits"]["larkfield_observatory"]["train pairs"] == 320
+    assert found["estimate"]["seconds"] is None
+    assert {done.err for done in (validated, previewed, shown, planned)} == {""}
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path, MINIMAL)
+    (done,) = at(tmp_path, "run fact.yaml --dry-run --model not_here")
+    assert done.code == 0
+    assert "Nothing was written." in done.out
+    assert "cells: r08-s0" in done.out
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_preview_shows_the_splits_the_trained_tokens_and_the_leakage_table(tmp_path: Path) -> None:
+    whole, near = at(
+        tmp_path,
+        "preview mount_fuji --rows 3",
+        "preview mount_fuji --rows 2 --split near",
+        warm=WARM[:1],
+    )
+    for split in (
+        "train: 320",
+        "validation: 80",
+        r"held_out: \d\d",
+        r"reverse: \d",
+        r"near: \d{2,}",
+    ):
+        assert re.search(rf"{split} in \d+ families, \d shown", whole.out), split
+    assert "Which tokens are trained on" in whole.out
+    assert f"held-out questions; {NEAR_DUPLICATE} is refused" in whole.out
+    assert "same_relation" in near.out
+    assert "train:" not in near.out
+    assert "2 shown" in near.out
+
+
+def test_show_and_report_tell_what_a_run_found_and_where(place: Path) -> None:
+    shown, reported = at(place, "show reports/fuji-run", "report reports/fuji-run", warm=WARM[1:])
+    for words in ("r04-s0", "r08-s0", "before", "recall/held_out", "status: complete"):
+        assert words in shown.out
+    assert f"command: factlab run {FACT} --rank 4,8" in shown.out
+    assert reported.out == "reports/fuji-run/report.html\n"
+    assert "<html" in (place / "reports" / "fuji-run" / "report.html").read_text()[:200]
+
+
+def test_lists_name_what_there_is(place: Path) -> None:
+    (place / "reports" / "torn").mkdir()
+    write(place / "reports" / "torn", "{", "run.json")
+    facts, templates, controls, recipes, models, runs = at(
+        place,
+        *(f"list {k}" for k in ("facts", "templates", "controls", "recipes", "models", "runs")),
+    )
+    assert all(name in facts.out for name in shipped_facts())
+    assert all(name in templates.out for name in (*known_relations(), "postcard", "flashcard"))
+    assert all(name in controls.out for name in ("far.yaml", "same_relation", "unanswerable.yaml"))
+    assert all(name in recipes.out for name in RECIPES)
+    assert "smollm2-135m-instruct" in models.out
+    assert "reports/fuji-run" in runs.out
+    assert "complete" in runs.out
+    assert "unreadable" in runs.out
+
+
+def test_without_runs_the_list_says_how_to_make_one(tmp_path: Path) -> None:
+    (done,) = at(tmp_path, "list runs")
+    assert "`factlab run mount_fuji` makes one" in done.out
+
+
+def test_the_schema_command_prints_the_files_of_the_documentation(tmp_path: Path) -> None:
+    for kind, done in zip(
+        schemas(), at(tmp_path, *(f"schema {k}" for k in schemas())), strict=True
+    ):
+        assert done.out == (ROOT / "docs" / "schema" / f"{kind}.json").read_text(encoding="utf-8")
+
+
+# --- pieces -------------------------------------------------------------------------------------
+
+
+def test_the_command_that_resumes_names_the_folder_once() -> None:
+    argv = ["factlab", "run", "my fact.yaml", "--rank", "4,8"]
+    expected = "factlab run 'my fact.yaml' --rank 4,8 --out reports/x --resume"
+    assert resume_command(argv, "reports/x") == expected
+    assert resume_command([*argv, "--out", "elsewhere", "--resume"], "reports/x") == expected
+    assert resume_command([*argv, "--out=elsewhere"], "reports/x") == expected
+
+
+def test_numbers_are_read_with_or_without_spaces() -> None:
+    assert numbers("4,8, 16", "--rank") == (4, 8, 16)
+    assert numbers(None, "--rank") is None
+    for wrong in ("", "4,", "-1", "4;8", "٤", "²", "1e3"):
+        with pytest.raises(ConfigError, match="whole numbers are wanted"):
+            numbers(wrong, "--rank")
+
+
+def test_options_go_on_top_of_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "facts: [a, b]\nrank: [4]\nprecision: bf16\n", "run.yaml")
+    config = build_config(file=file, rank=(8,), seed=None)
+    assert (config.facts, config.rank, config.seed) == (("a", "b"), (8,), (0,))
+    assert config.precision == "bf16"
+    assert build_config(file=file, facts=("c",)).facts == ("c",)
+
+
+def test_a_complaint_is_wrapped_on_a_terminal_and_one_line_elsewhere(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = "word " * 60 + "end."
+    complain(message)
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    complain(message)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 100
+    assert " ".join(lines) == f"factlab: {message}"
+
+
+def test_every_error_of_a_user_is_of_one_family() -> None:
+    classes = [item for item in vars(errors).values() if isinstance(item, type)]
+    assert len(classes) >= 8
+    assert all(issubclass(item, FactlabError) for item in classes)
+    assert all(item.__doc__ for item in classes)
