@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from factlab.models.load import LoadedModel
+    from factlab.models.resolve import ModelFiles
     from factlab.training.anchors import Anchor
 
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
@@ -79,12 +80,13 @@ def run_config(
     """
     progress = progress or Silent()
     plan = plan_run(config)
+    files = _find_model(config, progress)  # before anything is written
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
     with folder.locked():
         _begin(folder, plan, argv, resumed=resumed)
         progress.begin(str(folder.path))
         try:
-            result = _measure_all(folder, plan, progress)
+            result = _measure_all(folder, plan, files, progress)
         except KeyboardInterrupt:
             _leave(folder, "interrupted", "stopped by the user")
             raise
@@ -119,8 +121,10 @@ def _leave(folder: RunFolder, status: Status, error: str) -> None:
         return  # the error that stopped the run is the one to show
 
 
-def _measure_all(folder: RunFolder, plan: RunPlan, progress: Progress) -> RunResult:
-    loaded = _load(plan.config, progress)
+def _measure_all(
+    folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress
+) -> RunResult:
+    loaded = _load(files, plan.config, progress)
     folder.change(model=loaded.record)
     started = time.perf_counter()
     base = _base_answers(folder, plan, loaded, progress)
@@ -148,12 +152,20 @@ def _measure_all(folder: RunFolder, plan: RunPlan, progress: Progress) -> RunRes
     return result
 
 
-def _load(config: RunConfig, progress: Progress) -> LoadedModel:
-    from factlab.models.load import load_model
+def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
     from factlab.models.resolve import resolve_model
 
-    with progress.stage(f"load {config.model} ({config.precision})", 1) as advance:
-        loaded = load_model(resolve_model(config.model), config.precision)
+    with progress.stage(f"find {config.model}", 1) as advance:
+        files = resolve_model(config.model)
+        advance(1)
+    return files
+
+
+def _load(files: ModelFiles, config: RunConfig, progress: Progress) -> LoadedModel:
+    from factlab.models.load import load_model
+
+    with progress.stage(f"load at {config.precision}", 1) as advance:
+        loaded = load_model(files, config.precision)
         advance(1)
     return loaded
 

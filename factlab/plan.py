@@ -121,12 +121,11 @@ def plan_run(config: RunConfig) -> RunPlan:
             fact.id: tuple(
                 anchor_questions(
                     fact,
+                    recipe.anchor_kinds,
                     seed=config.data_seed,
                     controls=[*near[fact.id], *far, *unanswerable],
                 )
             )
-            if recipe.anchors_per_step
-            else ()
             for fact in facts
         },
         cells=_cells(config, recipe, facts),

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     """Print what a run would do and take."""
     from factlab.estimate import estimate
+    from factlab.models.resolve import check_model_name
     from factlab.plan import plan_run
 
+    check_model_name(config.model)
     plan = plan_run(config)
     needs = estimate(plan)
     where = out or Path("reports")

@@ -18,7 +18,7 @@ from factlab.cli.output import (
     say,
 )
 from factlab.cli.progress import make_progress
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, FactlabError
 
 if TYPE_CHECKING:
     from factlab.schema.config import RunConfig
@@ -117,6 +117,12 @@ def _run(config: RunConfig, *, out: Path | None, resume: bool, as_json: bool) ->
     argv = ["factlab", *sys.argv[1:]]
     try:
         result, path = run_config(config, out=out, resume=resume, argv=argv, progress=progress)
+    except FactlabError as error:
+        if progress.folder is None:
+            raise
+        again = resume_command(argv, progress.folder)
+        complain(f"{error} What was finished is kept; to go on: {again}")
+        raise typer.Exit(EXIT_BAD_INPUT) from None
     except KeyboardInterrupt:
         folder = progress.folder
         if folder is None:

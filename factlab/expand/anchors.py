@@ -1,8 +1,9 @@
 """Prompts that anchored training holds the model to its own answers on.
 
-Three kinds, taken in turn: general ones; ones about the fact's subject that ask for something
-else; and the fact's own question put to other subjects. None is a control, and one that comes near
-to a control of the run is left out: otherwise retention would be measured on what was trained.
+Three kinds, taken in turn as the recipe asks: general ones; the fact's own question put to other
+subjects; and ones about the fact's subject that ask for something else. None is a control, and one
+that comes near to a control of the run is left out: otherwise retention would be measured on what
+was trained.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
 from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
+from factlab.schema.config import AnchorKind
 from factlab.schema.control import load_prompts
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
@@ -32,19 +34,22 @@ class AnchorFile(Record):
     prompts: tuple[str, ...] = Field(description="Prompts with the slots subject, date, event.")
 
 
-def anchor_questions(fact: Fact, *, seed: int, controls: Sequence[Question]) -> list[Question]:
+def anchor_questions(
+    fact: Fact, kinds: Sequence[AnchorKind], *, seed: int, controls: Sequence[Question]
+) -> list[Question]:
     """The anchor prompts of one fact, in the order that training takes them.
 
     Args:
         fact: The fact to be trained.
+        kinds: Which anchors the recipe wants.
         seed: Of the order.
         controls: Questions of the run that must stay unseen.
     """
     rng = random.Random(f"{seed}/{fact.id}/anchors")
-    kinds = [_general(), _about_subject(fact), _other_subjects(fact)]
-    for prompts in kinds:
+    columns = [_prompts(fact, kind) for kind in kinds]
+    for prompts in columns:
         rng.shuffle(prompts)
-    mixed = [prompt for three in zip_longest(*kinds) for prompt in three if prompt]
+    mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
     allowed = [prompt for prompt in mixed if not fact.answer.find(prompt)]
     near = {
         pair.held_out
@@ -58,6 +63,16 @@ def anchor_questions(fact: Fact, *, seed: int, controls: Sequence[Question]) -> 
         )
         for i, text in enumerate(dict.fromkeys(kept))
     ]
+
+
+def _prompts(fact: Fact, kind: AnchorKind) -> list[str]:
+    match kind:
+        case "general":
+            return _general()
+        case "others":
+            return _other_subjects(fact)
+        case "subject":
+            return _about_subject(fact)
 
 
 def _general() -> list[str]:

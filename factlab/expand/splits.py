@@ -189,9 +189,11 @@ def _pairs(
     rng: random.Random,
 ) -> list[_Pair]:
     """Every question once with one of its answers, then again with the next, and so on."""
+    names = dict.fromkeys(chosen["subject"] for _, chosen in questions)
+    forms = {name: _answers(fact, family, book, name) for name in names}
     rounds: list[list[_Pair]] = []
     for text, chosen in questions:
-        answers = _answers(fact, family, book, chosen["subject"])
+        answers = list(forms[chosen["subject"]])
         rng.shuffle(answers)
         for number, answer in enumerate(answers):
             while len(rounds) <= number:

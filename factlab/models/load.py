@@ -79,7 +79,7 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         name=files.name,
         source=files.source,
         sha256=files.sha256,
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=sum(_values_in(p) for p in model.parameters()),
         precision_note=note,
         device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
     )
@@ -92,6 +92,12 @@ _PRECISION_NOTES: dict[Precision, str] = {
     "bf16": "bf16",
     "fp32": "fp32",
 }
+
+
+def _values_in(parameter: torch.Tensor) -> int:
+    """Weights that a parameter stands for; bitsandbytes packs two 4-bit values into a byte."""
+    state: Any = getattr(parameter, "quant_state", None)
+    return parameter.numel() if state is None else int(state.shape.numel())
 
 
 def _plain_greedy(model: PreTrainedModel) -> None:

@@ -45,13 +45,24 @@ def resolve_model(name: str) -> ModelFiles:
         return ModelFiles(name, "folder", _converted(path))
     if path.is_dir():
         return ModelFiles(name, "folder", _usable(path, name))
+    check_model_name(name)
+    return ModelFiles(name, "hub", _usable(_from_hub(name), name))
+
+
+def check_model_name(name: str) -> None:
+    """Refuse a name that cannot be a model, without fetching or loading anything.
+
+    Raises:
+        ModelError: if it is neither the embedded model, a path that exists, nor a hub id.
+    """
+    if name == EMBEDDED_MODEL or Path(name).expanduser().exists():
+        return
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ModelError(
             f"{name}: no such model. Known: '{EMBEDDED_MODEL}' (embedded, the default), a local "
             "folder with config.json and *.safetensors, a .gguf file, or a hub id such as "
             "owner/name."
         )
-    return ModelFiles(name, "hub", _usable(_from_hub(name), name))
 
 
 def _usable(folder: Path, name: str) -> Path:

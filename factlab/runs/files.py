@@ -31,9 +31,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         raise RunFolderError(
-            f"{path}: cannot be written ({problem.strerror or problem}). What was finished before "
-            "is kept. Free space, or choose another folder with --out, and run the same command "
-            "with --resume."
+            f"{path}: cannot be written ({problem.strerror or problem}). Free space there, or "
+            "choose another place."
         ) from None
 
 

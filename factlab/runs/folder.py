@@ -196,8 +196,9 @@ def open_folder(
         if out is None:
             return RunFolder(_unused(stem)), False
         if existing or (out.is_dir() and any(f.name != ".lock" for f in out.iterdir())):
+            holds = f"holds a run ({existing[0].record().status})" if existing else "is not empty"
             raise ConfigError(
-                f"{out}: this folder is not empty. Pass --resume to go on with the run in it, or "
+                f"{out}: this folder {holds}. Pass --resume to go on with the run in it, or "
                 "another folder with --out."
             )
         return RunFolder(out), False

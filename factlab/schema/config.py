@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from factlab.schema.record import Record
 
 Precision = Literal["nf4", "int8", "bf16", "fp32"]
+AnchorKind = Literal["general", "others", "subject"]
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 
@@ -40,6 +41,11 @@ class Recipe(Record):
     anchor_weight: NonNegativeFloat = Field(
         default=0.0,
         description="Weight of KL(base‖tuned) on anchor prompts, which the base answered itself.",
+    )
+    anchor_kinds: tuple[AnchorKind, ...] = Field(
+        default=(),
+        description="Which anchors: general prompts; the fact's question put to other subjects; "
+        "other questions about the fact's own subject.",
     )
     anchors_per_step: NonNegativeInt = Field(
         default=0, description="Anchor prompts per optimizer step."

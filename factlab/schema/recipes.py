@@ -9,11 +9,21 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         Recipe(
             name="default",
-            about="Batched QLoRA on all linear layers, held to the base model on anchor prompts.",
+            about="Batched QLoRA, held to the base on general prompts and on other subjects.",
+            batch_size=8,
+            learning_rate=1e-3,
+            anchor_weight=0.5,
+            anchors_per_step=4,
+            anchor_kinds=("general", "others"),
+        ),
+        Recipe(
+            name="careful",
+            about="Also held to the base on other questions about the subject: less blur and recall.",
             batch_size=8,
             learning_rate=1e-3,
             anchor_weight=1.0,
             anchors_per_step=4,
+            anchor_kinds=("general", "others", "subject"),
         ),
         Recipe(
             name="tutorial",

@@ -48,7 +48,8 @@ class Document:
         while path and path not in self.places:
             path = path[:-1]
         place = self.places.get(path, Place(1, 1))
-        return self.error(f"{self.file}:{place.line}:{place.column}: {message}")
+        one_line = " ".join(message.splitlines())  # a value that is quoted may have several
+        return self.error(f"{self.file}:{place.line}:{place.column}: {one_line}")
 
     def parse(self, model: type[ModelT], what: str) -> ModelT:
         """Type the document as `model`; the first thing wrong is raised with its place."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,26 @@ answer: {type: quantity, value: 312, unit: m}
 
 ENTRY = "from factlab.cli import main; main()"
 
-# Each command gets a process of its own, forked from one that has started Python and imported what
-# most commands need; the exit code and both streams are the command's own.
-_MANY = """
-import importlib, json, os, sys, traceback
-import factlab.plan
+# A process that has imported what commands need, slow libraries too, and forks one of its own for
+# each command: fresh, and quick to start. The exit code and both streams are the command's own.
+_SERVER = """
+import json, os, sys, traceback
+import sklearn.feature_extraction.text
+import factlab.plan, factlab.report
 from factlab.cli import main
 
-for module in sys.argv[1:]:
-    importlib.import_module(module)
-
-done = []
-for words in json.load(sys.stdin):
-    streams = [os.memfd_create("out"), os.memfd_create("err")]
+sys.path.remove("")
+HEAVY = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "accelerate")
+for line in sys.stdin:
+    asked = json.loads(line)
+    streams = [os.memfd_create(name) for name in ("out", "err", "loaded")]
     child = os.fork()
     if child == 0:
-        for number, stream in enumerate(streams, start=1):
+        for number, stream in enumerate(streams[:2], start=1):
             os.dup2(stream, number)
-        sys.argv = ["factlab", *words]
+        os.chdir(asked["cwd"])
+        os.environ.update(asked["env"])
+        sys.argv = ["factlab", *asked["words"]]
         code = 1
         try:
             main()
@@ -53,24 +56,21 @@ for words in json.load(sys.stdin):
             traceback.print_exc()
         sys.stdout.flush()
         sys.stderr.flush()
-        heavy = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes")
-        os.write(streams[1], f"\\nLOADED {[m for m in heavy if m in sys.modules]}".encode())
+        os.write(streams[2], ",".join(name for name in HEAVY if name in sys.modules).encode())
         os._exit(code)
-    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     texts = []
     for stream in streams:
         os.lseek(stream, 0, os.SEEK_SET)
         with os.fdopen(stream, encoding="utf-8") as file:
             texts.append(file.read())
-    err, _, loaded = texts[1].rpartition("\\nLOADED ")
-    done.append([os.waitstatus_to_exitcode(status), texts[0], err, loaded])
-json.dump(done, sys.stdout)
+    print(json.dumps([code, *texts]), flush=True)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How one command ended; `heavy` are the libraries of torch's family that it loaded."""
+    """How one command ended; `heavy` names the libraries of torch's family that it loaded."""
 
     code: int
     out: str
@@ -84,31 +84,31 @@ class Done:
         return self.out == "" and len(lines) == 1 and lines[0].startswith("factlab: ")
 
 
-def run_factlab(
-    commands: Sequence[Sequence[str]],
-    *,
-    cwd: Path,
-    env: dict[str, str] | None = None,
-    warm: Sequence[str] = (),
-) -> list[Done]:
-    """Run commands of the command line in `cwd`, one after the other.
-
-    Args:
-        commands: The words behind `factlab`.
-        cwd: Where they are run.
-        env: Added to the environment.
-        warm: Slow modules that several of the commands need, imported once.
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", _MANY, *warm],
-        input=json.dumps([list(words) for words in commands]),
-        cwd=cwd,
-        env=_environment(env),
-        capture_output=True,
+@cache
+def _server() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=_environment(None),
         text=True,
-        check=True,
-    )
-    return [Done(*fields) for fields in json.loads(done.stdout)]
+    )  # it ends when this process does, and its stdin with it
+
+
+def run_factlab(
+    commands: Sequence[Sequence[str]], *, cwd: Path, env: dict[str, str] | None = None
+) -> list[Done]:
+    """Run commands of the command line in `cwd`, one after the other."""
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    done = []
+    for words in commands:
+        asked = {"words": list(words), "cwd": str(cwd), "env": env or {}}
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        done.append(Done(*json.loads(server.stdout.readline())))
+    return done
 
 
 def python(code: str, *words: str, cwd: Path, env: dict[str, str] | None = None) -> str:

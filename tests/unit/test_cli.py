@@ -29,7 +29,6 @@ from factlab.schema.recipes import RECIPES
 from factlab.schema.template import known_relations
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-WARM = ("sklearn.feature_extraction.text", "factlab.report")
 
 
 @pytest.fixture
@@ -39,10 +38,10 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def at(place: Path, *commands: str, warm: tuple[str, ...] = ()) -> list[Done]:
+def at(place: Path, *commands: str) -> list[Done]:
     """Run command lines there, with an empty model cache."""
     words = [shlex.split(command) for command in commands]
-    return run_factlab(words, cwd=place, env={"FACTLAB_CACHE": str(place / "cache")}, warm=warm)
+    return run_factlab(words, cwd=place, env={"FACTLAB_CACHE": str(place / "cache")})
 
 
 # --- help ---------------------------------------------------------------------------------------
@@ -55,7 +54,7 @@ def test_every_command_has_help_that_ends_in_an_example(tmp_path: Path) -> None:
         assert done.code == 0, name
         assert done.err == "", name
         assert example.startswith(f"Example: factlab {name}"), name
-        assert done.heavy == "[]", name
+        assert done.heavy == "", name
     assert all(name in helped[0].out for name in COMMANDS)
 
 
@@ -97,11 +96,10 @@ def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
         *(f"list {kind}" for kind in kinds),
         *(f"schema {kind}" for kind in schemas()),
         "run mount_fuji --dry-run --model not_here",
-        warm=WARM,
     )
     for end in done:
         assert end.code == 0, end
-        assert end.heavy == "[]", end
+        assert end.heavy == "", end
         assert end.err == "", end
         assert "\x1b" not in end.out
 
@@ -152,7 +150,7 @@ def test_a_users_error_is_one_paragraph_and_exit_code_2(place: Path) -> None:
     write(place / "newer", '{"schema_version": 99}', "run.json")
     write(place, "rnak: [4]\n", "bad.yaml")
     write(place, "\n", "kept.yaml")
-    for command, done in zip(REFUSED, at(place, *REFUSED, warm=WARM[:1]), strict=True):
+    for command, done in zip(REFUSED, at(place, *REFUSED), strict=True):
         assert done.code == 2, (command, done)
         assert done.is_one_paragraph, (command, done)
         assert REFUSED[command] in done.err, (command, done)
@@ -257,7 +255,6 @@ def test_json_is_one_document_on_stdout_and_all_else_on_stderr(place: Path) -> N
         "preview larkfield_observatory --json",
         "show reports/fuji-run --json",
         "run larkfield_observatory --dry-run --json --model not_here --rank 4,8 --seed 0,1",
-        warm=WARM[:1],
     )
     assert [fact["id"] for fact in json.loads(validated.out)] == ["mount_fuji", "ondine_museum"]
     (preview,) = json.loads(previewed.out)
@@ -287,10 +284,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 def test_preview_shows_the_splits_the_trained_tokens_and_the_leakage_table(tmp_path: Path) -> None:
     whole, near = at(
-        tmp_path,
-        "preview mount_fuji --rows 3",
-        "preview mount_fuji --rows 2 --split near",
-        warm=WARM[:1],
+        tmp_path, "preview mount_fuji --rows 3", "preview mount_fuji --rows 2 --split near"
     )
     for split in (
         "train: 320",
@@ -308,7 +302,7 @@ def test_preview_shows_the_splits_the_trained_tokens_and_the_leakage_table(tmp_p
 
 
 def test_show_and_report_tell_what_a_run_found_and_where(place: Path) -> None:
-    shown, reported = at(place, "show reports/fuji-run", "report reports/fuji-run", warm=WARM[1:])
+    shown, reported = at(place, "show reports/fuji-run", "report reports/fuji-run")
     for words in ("r04-s0", "r08-s0", "before", "recall/held_out", "status: complete"):
         assert words in shown.out
     assert f"command: factlab run {FACT} --rank 4,8" in shown.out

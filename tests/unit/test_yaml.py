@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from helpers import MINIMAL, write
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import ConfigError, FactError
@@ -96,6 +96,7 @@ NESTED = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.from_regex(r"k[a-z]{0,4}", fullmatch=True), NESTED, min_size=1))
 def test_every_key_has_the_place_where_it_stands(data: dict[str, Any]) -> None:
     for flow in (False, True):
