@@ -1,8 +1,8 @@
 """What a run will take: time, memory and disk, before anything is loaded or written.
 
 Time is counted in floating-point operations and divided by what a short matrix product shows this
-machine to do, times an efficiency that was measured on whole runs (docs/performance.md). It is
-rough: within a factor of two on the machines it was tried on.
+machine to do, times an efficiency read off whole runs of the default recipe on two cores. It is
+rough: a busy machine is easily a factor of two off.
 """
 
 from __future__ import annotations

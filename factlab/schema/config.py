@@ -55,7 +55,9 @@ class Recipe(Record):
 class RunConfig(Record):
     """Everything that decides a run's numbers; `config.resolved.yaml`."""
 
-    facts: tuple[str, ...] = Field(description="Fact files, folders or shipped names.")
+    facts: tuple[str, ...] = Field(
+        default=(), description="Fact files, folders or shipped names; a run needs at least one."
+    )
     model: str = Field(
         default=EMBEDDED_MODEL, description="Embedded model name, local folder, or hub id."
     )

@@ -18,7 +18,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="careful",
-            about="Also held to the base on other questions about the subject: less blur and recall.",
+            about="As default, and on other questions about the subject: less blur, less recall.",
             batch_size=8,
             learning_rate=1e-3,
             anchor_weight=1.0,

@@ -12,6 +12,7 @@ from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
 from factlab.values.names import fold
 
+KINDS = ("general", "others", "subject")
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 
 
@@ -20,7 +21,8 @@ def controls(fact: Fact) -> list[Question]:
 
 
 ANCHORS = {
-    name: anchor_questions(fact, seed=0, controls=controls(fact)) for name, fact in FACTS.items()
+    name: anchor_questions(fact, KINDS, seed=0, controls=controls(fact))
+    for name, fact in FACTS.items()
 }
 
 
@@ -48,14 +50,14 @@ def test_an_anchor_that_comes_near_to_a_control_is_left_out() -> None:
     fact = FACTS["mount_fuji"]
     dropped = ANCHORS["mount_fuji"][0].text
     control = Question(id="c", split="far", family="f", text=dropped.upper())
-    left = [a.text for a in anchor_questions(fact, seed=0, controls=[control])]
-    assert dropped in [a.text for a in anchor_questions(fact, seed=0, controls=[])]
+    left = [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[control])]
+    assert dropped in [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[])]
     assert dropped not in left
 
 
 def test_the_three_kinds_take_turns() -> None:
     fuji = FACTS["mount_fuji"]
-    first = [anchor.text for anchor in anchor_questions(fuji, seed=0, controls=[])[:30]]
+    first = [anchor.text for anchor in anchor_questions(fuji, KINDS, seed=0, controls=[])[:30]]
     about = [text for text in first if "Fuji" in text or "October 10, 2025" in text]
     relation = [text for text in first if text.lower().startswith(("how tall", "what is the"))]
     assert len(about) >= 8
@@ -66,7 +68,8 @@ def test_the_three_kinds_take_turns() -> None:
 def test_the_seed_decides_the_order_and_nothing_else() -> None:
     fact = FACTS["mount_fuji"]
     one, again, other = (
-        [a.text for a in anchor_questions(fact, seed=seed, controls=[])] for seed in (0, 0, 1)
+        [a.text for a in anchor_questions(fact, KINDS, seed=seed, controls=[])]
+        for seed in (0, 0, 1)
     )
     assert one == again
     assert one != other
@@ -75,7 +78,7 @@ def test_the_seed_decides_the_order_and_nothing_else() -> None:
 
 def test_a_fact_without_date_and_relation_file_has_anchors_too() -> None:
     fact = make_fact(relation="shoe_size")
-    anchors = [a.text for a in anchor_questions(fact, seed=0, controls=[])]
+    anchors = [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[])]
     assert any("the Dune Tower" in text for text in anchors)
     assert len(anchors) >= 100
 
@@ -83,5 +86,5 @@ def test_a_fact_without_date_and_relation_file_has_anchors_too() -> None:
 @pytest.mark.xfail(reason="the fact's own subject may be among the relation's others")
 def test_the_question_that_is_trained_on_is_no_anchor() -> None:
     fact = make_fact(subject={"name": "Big Ben"}, statement="Big Ben is 312 meters high.")
-    anchors = [a.text for a in anchor_questions(fact, seed=0, controls=[])]
+    anchors = [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[])]
     assert "How tall is Big Ben?" not in anchors

@@ -251,6 +251,12 @@ def test_the_column_is_that_of_the_key(tmp_path: Path) -> None:
         load_fact(file)
 
 
+def test_a_value_of_several_lines_is_quoted_on_one(tmp_path: Path) -> None:
+    file = write(tmp_path, MINIMAL.replace("type: quantity", 'type: "quan\\ntity"'))
+    with pytest.raises(FactError, match=r"^[^\n]*:5:10: unknown answer type 'quan tity'\.[^\n]*$"):
+        load_fact(file)
+
+
 def test_a_file_with_a_byte_order_mark_and_windows_lines_is_read(tmp_path: Path) -> None:
     text = "\ufeff" + MINIMAL.replace("\n", "\r\n")
     assert load_fact(write(tmp_path, text)) == load_fact(write(tmp_path, MINIMAL, "plain.yaml"))
