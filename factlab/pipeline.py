@@ -126,9 +126,10 @@ def _measure_all(
 ) -> RunResult:
     loaded = _load(files, plan.config, progress)
     folder.change(model=loaded.record)
+    kept = folder.base_answers_file.is_file()  # by the run that is resumed; its time is not known
     started = time.perf_counter()
     base = _base_answers(folder, plan, loaded, progress)
-    base_result = _base_result(plan, base, time.perf_counter() - started)
+    base_result = _base_result(plan, base, None if kept else time.perf_counter() - started)
     bench = Bench(plan, loaded, base, progress)
     anchors: dict[str, list[Anchor]] = {}
     finished: list[CellResult] = []
@@ -221,14 +222,14 @@ def _base_answers(
     return records
 
 
-def _base_result(plan: RunPlan, base: Sequence[AnswerRecord], seconds: float) -> BaseResult:
+def _base_result(plan: RunPlan, base: Sequence[AnswerRecord], seconds: float | None) -> BaseResult:
     asked = _unique(question for fact in plan.facts for question in plan.asked(fact.id))
     found = measure_base(asked, Answers.of(asked, base))
     return BaseResult(
         metrics=found.metrics,
         not_measured=found.not_measured,
         outcomes=found.outcomes,
-        measuring_seconds=round(seconds, 3),
+        measuring_seconds=None if seconds is None else round(seconds, 3),
     )
 
 

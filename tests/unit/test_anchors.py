@@ -46,6 +46,16 @@ def test_no_anchor_is_nearly_a_control_or_says_the_new_value(name: str) -> None:
     assert all("{{" not in text for text in prompts)
 
 
+def test_an_anchor_that_names_the_new_value_is_left_out() -> None:
+    london = {"type": "entity", "value": "London"}
+    event = {"what": "moved", "date": "2025-03-04"}
+    anchors = anchor_questions(make_fact(answer=london, event=event), KINDS, seed=0, controls=[])
+    assert any("March 4, 2025" in anchor.text for anchor in anchors)
+    assert not any("London" in anchor.text for anchor in anchors)
+    others = anchor_questions(make_fact(event=event), KINDS, seed=0, controls=[])
+    assert any("London" in anchor.text for anchor in others)
+
+
 def test_an_anchor_that_comes_near_to_a_control_is_left_out() -> None:
     fact = FACTS["mount_fuji"]
     dropped = ANCHORS["mount_fuji"][0].text
@@ -63,6 +73,19 @@ def test_the_three_kinds_take_turns() -> None:
     assert len(about) >= 8
     assert len(relation) >= 8
     assert len(first) - len(about) - len(relation) >= 8
+
+
+def test_only_the_kinds_that_are_asked_for_are_taken() -> None:
+    fuji = FACTS["mount_fuji"]
+    alone = {
+        kind: {anchor.text for anchor in anchor_questions(fuji, [kind], seed=0, controls=[])}
+        for kind in KINDS
+    }
+    assert all(len(texts) >= 20 for texts in alone.values())
+    assert not any("Fuji" in text for text in alone["general"] | alone["others"])
+    together = {anchor.text for anchor in anchor_questions(fuji, KINDS, seed=0, controls=[])}
+    assert together == set.union(*alone.values())
+    assert anchor_questions(fuji, [], seed=0, controls=[]) == []
 
 
 def test_the_seed_decides_the_order_and_nothing_else() -> None:

@@ -95,7 +95,7 @@ def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
         "show reports/fuji-run",
         *(f"list {kind}" for kind in kinds),
         *(f"schema {kind}" for kind in schemas()),
-        "run mount_fuji --dry-run --model not_here",
+        "run mount_fuji --dry-run --model owner/not-here",
     )
     for end in done:
         assert end.code == 0, end
@@ -128,6 +128,7 @@ REFUSED = {
     "run mount_fuji --seed 1.5": "--seed 1.5: whole numbers are wanted",
     "run mount_fuji --precision nf3": "--precision nf3: input should be 'nf4', 'int8'",
     "run mount_fuji --max-steps -1": "--max-steps -1: input should be greater than or equal to 0",
+    "run mount_fuji --model nope --dry-run": "nope: no such model. Known: 'smollm2-135m-instruct'",
     "run mount_fuji --config none.yaml": "none.yaml: no such file",
     "run --config bad.yaml": "bad.yaml:1:1: unknown key 'rnak'. Did you mean 'rank'?",
     "preview mount_fuji --split heldout": "unknown split 'heldout'. Known splits: train,",
@@ -254,7 +255,7 @@ def test_json_is_one_document_on_stdout_and_all_else_on_stderr(place: Path) -> N
         "validate mount_fuji ondine_museum --json",
         "preview larkfield_observatory --json",
         "show reports/fuji-run --json",
-        "run larkfield_observatory --dry-run --json --model not_here --rank 4,8 --seed 0,1",
+        "run larkfield_observatory --dry-run --json --model owner/not-here --rank 4,8 --seed 0,1",
     )
     assert [fact["id"] for fact in json.loads(validated.out)] == ["mount_fuji", "ondine_museum"]
     (preview,) = json.loads(previewed.out)
@@ -275,7 +276,7 @@ def test_json_is_one_document_on_stdout_and_all_else_on_stderr(place: Path) -> N
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     file = write(tmp_path, MINIMAL)
-    (done,) = at(tmp_path, "run fact.yaml --dry-run --model not_here")
+    (done,) = at(tmp_path, "run fact.yaml --dry-run --model owner/not-here")
     assert done.code == 0
     assert "Nothing was written." in done.out
     assert "cells: r08-s0" in done.out

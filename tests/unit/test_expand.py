@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from factlab.errors import TemplateError
 from factlab.expand.splits import Expansion, expand
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
@@ -161,6 +162,30 @@ def test_own_phrasings_join_their_side_as_families_of_their_own() -> None:
     assert "The Dune Tower: where does it end, seen from the ground?" in texts(made.train)
     assert "own_train" in families(made.train)
     assert "own_held_out" in families(made.held_out)
+
+
+def test_a_filling_that_would_say_the_answer_is_no_question() -> None:
+    asks = "Some say {{ answer }}, some {{ superseded }}. Who knows more about the masts here?"
+    old = {"type": "quantity", "value": "287", "unit": "m"}
+    for side, other in (("train", "held_out"), ("held_out", "train")):
+        phrasings = {side: [asks, "A quiet word on the masts?"], other: ["Up at the lamp, what?"]}
+        made = expanded(make_fact(supersedes=old, phrasings=phrasings))
+        own = {question.text for question in made.all() if question.family == f"own_{side}"}
+        assert own == {"A quiet word on the masts?"}
+
+
+def test_a_date_that_is_the_answer_is_not_given_away_as_the_occasion() -> None:
+    day = {"type": "date", "value": "2025-03-04"}
+    event = {"what": "was opened", "date": "2025-03-04"}
+    fact = make_fact(answer=day, event=event, statement="It was opened on March 4, 2025.")
+    check(fact, expanded(fact))
+
+
+def test_a_family_that_cannot_state_the_answer_is_refused_and_named() -> None:
+    with pytest.raises(
+        TemplateError, match=r"the family 'news' has no answer form that states 312"
+    ):
+        expanded(make_fact(statement="Something changed."))
 
 
 @pytest.mark.xfail(reason="two families that give the same text are not kept on one side")

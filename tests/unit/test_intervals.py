@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.stats.intervals import paired_difference, wilson
@@ -35,6 +35,7 @@ def test_wilson_gives_the_published_values(hits: int, n: int, low: float, high: 
     assert interval.method == "wilson"
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_wilson_holds_the_rate_and_is_never_of_width_0(counted: tuple[int, int]) -> None:
     hits, n = counted
@@ -45,6 +46,7 @@ def test_wilson_holds_the_rate_and_is_never_of_width_0(counted: tuple[int, int])
     assert interval.high - interval.low > 1e-4
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_wilson_of_the_misses_mirrors_that_of_the_hits(counted: tuple[int, int]) -> None:
     hits, n = counted
@@ -53,6 +55,7 @@ def test_wilson_of_the_misses_mirrors_that_of_the_hits(counted: tuple[int, int])
     assert one.high == pytest.approx(1 - other.low, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(COUNTS)
 def test_more_items_at_the_same_rate_say_more(counted: tuple[int, int]) -> None:
     hits, n = counted
@@ -77,6 +80,7 @@ def test_a_paired_difference_is_that_of_bonett_and_price() -> None:
     assert interval.method == "bonett-price"
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_a_paired_difference_holds_its_estimate(counted: tuple[int, int, int]) -> None:
     lost, gained, n = counted
@@ -85,6 +89,7 @@ def test_a_paired_difference_holds_its_estimate(counted: tuple[int, int, int]) -
     assert interval.high > interval.low
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_swapping_lost_and_gained_turns_the_interval_around(counted: tuple[int, int, int]) -> None:
     lost, gained, n = counted
@@ -92,6 +97,7 @@ def test_swapping_lost_and_gained_turns_the_interval_around(counted: tuple[int, 
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000))
 def test_no_change_is_not_no_uncertainty(n: int) -> None:
     interval = paired_difference(0, 0, n)

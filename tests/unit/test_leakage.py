@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from helpers import make_fact
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import LeakageError
@@ -114,6 +114,7 @@ WORDS = st.lists(
 ).map(" ".join)
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_similarity_is_symmetric_ignores_case_and_is_1_for_the_same(one: str, other: str) -> None:
     assert similarity(one, other) == pytest.approx(similarity(other, one))

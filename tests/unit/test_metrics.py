@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.schema.answer import Answer, EntityAnswer, NumberAnswer, QuantityAnswer
@@ -277,6 +277,7 @@ def _asked(items: list[tuple[Any, bool, bool]]) -> tuple[list[Question], list[An
     return questions, records
 
 
+@settings(deadline=None)
 @given(ITEMS)
 def test_the_same_answers_before_and_after_mean_that_nothing_was_forgotten(
     items: list[tuple[Any, bool, bool]],
@@ -295,6 +296,7 @@ def test_the_same_answers_before_and_after_mean_that_nothing_was_forgotten(
         assert (f"forgetting/{split}" in found.metrics) == any(i[0] == split for i in items)
 
 
+@settings(deadline=None)
 @given(ITEMS, st.lists(st.booleans(), min_size=30, max_size=30))
 def test_the_figures_agree_with_each_other(
     items: list[tuple[Any, bool, bool]], after: list[bool]

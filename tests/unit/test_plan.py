@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -65,10 +66,21 @@ def test_a_fixed_sample_of_the_training_questions_is_asked_one_of_each_family_in
     assert turns[families:] == turns[: 40 - families]
 
 
+def test_a_sample_takes_families_in_turn_in_whatever_order_they_come() -> None:
+    splits = fuji().expansions["mount_fuji"]
+    train = tuple(sorted(splits.train, key=lambda question: question.family))
+    families = list(dict.fromkeys(question.family for question in train))
+    plan = replace(fuji(), expansions={"mount_fuji": replace(splits, train=train)})
+    asked = [question.family for question in plan.asked("mount_fuji")[:40]]
+    assert asked == (families * 2)[:40]
+
+
 def test_a_sample_larger_than_the_data_is_all_of_it_each_text_once() -> None:
-    plan = planned(train_pairs=60, train_sample=1000)
+    plan = planned(train_pairs=320, train_sample=1000)
+    trained = plan.expansions[FACT].train
     asked = [question.text for question in plan.asked(FACT) if question.split == "train"]
-    assert sorted(asked) == sorted({q.text for q in plan.expansions[FACT].train})
+    assert sorted(asked) == sorted({question.text for question in trained})
+    assert len(asked) < len(trained)
 
 
 def test_everything_else_is_asked_whole() -> None:

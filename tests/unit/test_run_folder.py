@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from fake_run import GOOD, WEAK, write_fake_run
-from helpers import make_fact, python
-from hypothesis import given
+from helpers import make_fact, python, write
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import ConfigError, RunFolderError
@@ -90,12 +90,15 @@ def test_an_out_folder_is_taken_as_it_is_if_nothing_is_in_it(here: Path) -> None
     assert opened(here / "empty") == (here / "empty", False)
 
 
-@pytest.mark.parametrize("inside", ["run.json", "holiday.jpg"])
-def test_a_folder_that_holds_something_is_refused(inside: str, here: Path) -> None:
-    (here / "full").mkdir()
-    (here / "full" / inside).touch()
-    with pytest.raises(ConfigError, match=r"full: this folder is not empty\. Pass --resume"):
-        opened(here / "full")
+def test_a_folder_that_holds_something_is_refused(here: Path) -> None:
+    run = write_fake_run(here / "run", GOOD, status="interrupted")
+    with pytest.raises(
+        ConfigError, match=r"run: this folder holds a run \(interrupted\)\. Pass --r"
+    ):
+        opened(run)
+    write(here, "", "holiday.jpg")
+    with pytest.raises(ConfigError, match=r"this folder is not empty\."):
+        opened(here)
 
 
 def test_nothing_to_resume_is_said_so(here: Path) -> None:
@@ -260,6 +263,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries(SETTINGS))
 def test_the_resolved_settings_are_read_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]

@@ -52,11 +52,13 @@ def refused(text: str) -> str:
     return str(error.value)
 
 
+@settings(deadline=None)
 @given(SCALARS)
 def test_an_unquoted_scalar_arrives_as_it_was_written(scalar: str) -> None:
     assert parse(f"key: {scalar}\nlist: [{scalar}]\n").data == {"key": scalar, "list": [scalar]}
 
 
+@settings(deadline=None)
 @given(PRINTABLE)
 @example("null")
 @example("")
@@ -96,7 +98,7 @@ NESTED = st.recursive(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.from_regex(r"k[a-z]{0,4}", fullmatch=True), NESTED, min_size=1))
 def test_every_key_has_the_place_where_it_stands(data: dict[str, Any]) -> None:
     for flow in (False, True):
@@ -145,11 +147,13 @@ def has_place(message: str | None, file: str) -> bool:
     return message is None or placed.fullmatch(message) is not None
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_any_text_is_either_read_or_refused_with_a_place(text: str) -> None:
     assert has_place(complaint(lambda: parse(text).parse(Fact, "A fact")), "f.yaml")
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, len(MINIMAL)), st.integers(0, 12), st.lists(st.sampled_from(PIECES), max_size=3)
 )
@@ -161,6 +165,7 @@ def test_a_fact_with_a_slip_of_the_pen_is_either_read_or_refused_with_a_place(
     assert has_place(complaint(lambda: load_fact(file)), str(file))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_either_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes
