@@ -14,6 +14,8 @@ from factlab.cli import ask, doctor, init, list_, preview, report, run, schema, 
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
 from factlab.errors import FactlabError
 
+TYPER_INTERRUPTED = 130  # typer turns Ctrl-C inside a command into this
+
 app = typer.Typer(
     name="factlab",
     help="Measure knowledge injection into language models: write a fact in YAML, run one command, "
@@ -35,10 +37,16 @@ def main() -> NoReturn:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False) or 0
+        if code == TYPER_INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except FactlabError as error:
         complain(str(error))
         sys.exit(EXIT_BAD_INPUT)
+    except typer.TyperException as error:
+        error.show()  # type: ignore[attr-defined]  # all that reach here can show themselves
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         complain("stopped.")
         sys.exit(EXIT_INTERRUPTED)
@@ -46,7 +54,6 @@ def main() -> NoReturn:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    sys.exit(0)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -70,5 +70,5 @@ def init(
     if file.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{file}: a fact file ends in .yaml.")
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
-    write_text(file, STARTER.format(file=file, id=name.strip("_") or "my_fact"))
+    write_text(file, STARTER.format(file=file, id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")

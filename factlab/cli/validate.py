@@ -22,9 +22,13 @@ def validate(
     json_: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:
     """Check fact files: schema, values, and questions that hold their answers."""
+    from factlab.expand.splits import check_phrasing
     from factlab.schema.fact import load_facts
 
     found = load_facts(tuple(facts))
+    for fact in found:
+        for phrasing in (*fact.phrasings.train, *fact.phrasings.held_out):
+            check_phrasing(phrasing)
     if json_:
         say(json.dumps([fact.model_dump(mode="json") for fact in found], ensure_ascii=False))
         return

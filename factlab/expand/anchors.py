@@ -26,6 +26,7 @@ from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
 from factlab.schema.template import load_phrasebook
 from factlab.schema.yaml import read_yaml
+from factlab.values.names import find_name
 
 
 class AnchorFile(Record):
@@ -89,6 +90,7 @@ def _about_subject(fact: Fact) -> list[str]:
 
 def _other_subjects(fact: Fact) -> list[str]:
     book = load_phrasebook(fact.relation, fact.language)
-    slots = {"subject": book.relation.others, "relation": (fact.relation.replace("_", " "),)}
+    others = tuple(o for o in book.relation.others if not find_name(o, fact.subject.names))
+    slots = {"subject": others, "relation": (fact.relation.replace("_", " "),)}
     texts = [text for form in book.relation.train.question for text, _ in fill(form, slots, SLOTS)]
     return [f"{text[:1].upper()}{text[1:]}?" for text in texts]

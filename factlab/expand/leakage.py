@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from factlab.errors import LeakageError
 
 # Two wordings above this differ by a word or two of a short question (tests/unit/test_leakage.py).
-NEAR_DUPLICATE = 0.75
+NEAR_DUPLICATE = 0.6
 MASK = "§"
 
 

@@ -77,7 +77,10 @@ def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) ->
         for family in (*book.families("train"), *_own(fact, "train"))
     ]
     train = _round_robin([pool for pool, _ in pools], train_pairs)
-    validation = _round_robin([pool for _, pool in pools], validation_pairs)
+    # Two families can give the same text; what is trained on is not validated on.
+    trained = {pair.question for pair in train}
+    unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
+    validation = _round_robin(unseen, validation_pairs)
     held_out = [
         question
         for family in (*book.families("held_out"), *_own(fact, "held_out"))
@@ -102,6 +105,15 @@ def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) ->
         entailed=_entailed(fact),
         nearest=tuple(nearest),
     )
+
+
+def check_phrasing(phrasing: str) -> None:
+    """Refuse a phrasing that could not be filled.
+
+    Raises:
+        TemplateError: for code, an unknown filter or an unknown slot.
+    """
+    list(fill(phrasing, {}, SLOTS))
 
 
 def _own(fact: Fact, side: Side) -> tuple[Family, ...]:

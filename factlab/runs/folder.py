@@ -196,10 +196,13 @@ def open_folder(
         if out is None:
             return RunFolder(_unused(stem)), False
         if existing or (out.is_dir() and any(f.name != ".lock" for f in out.iterdir())):
-            holds = f"holds a run ({existing[0].record().status})" if existing else "is not empty"
+            if existing:
+                raise ConfigError(
+                    f"{out}: this folder holds a run ({existing[0].record().status}). Pass "
+                    "--resume to go on with it, or another folder with --out."
+                )
             raise ConfigError(
-                f"{out}: this folder {holds}. Pass --resume to go on with the run in it, or "
-                "another folder with --out."
+                f"{out}: this folder is not empty. Choose an empty or a new one with --out."
             )
         return RunFolder(out), False
     for folder in reversed(existing):

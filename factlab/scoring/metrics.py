@@ -138,7 +138,9 @@ def _retention(
     _rate(found, f"retention/{split}", known, tuned.correct, COVERS_CONTROLS)
     _rate(found, f"lost/{split}", known, lambda q: not tuned.correct(q), COVERS_CONTROLS)
     _rate(found, f"gained/{split}", missed, tuned.correct, COVERS_CONTROLS)
-    if items:
+    if not items:
+        found.not_measured[f"forgetting/{split}"] = _why_empty(f"forgetting/{split}")
+    else:
         lost = sum(base.correct(q) and not tuned.correct(q) for q in items)
         gained = sum(tuned.correct(q) and not base.correct(q) for q in items)
         found.metrics[f"forgetting/{split}"] = _metric(

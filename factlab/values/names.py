@@ -45,7 +45,10 @@ def find_name(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
 
     A possessive ("Paris's", "Paris'") is a mention; a longer word ("Parisian") is not.
     """
-    found = _find(text, names, r"\s+")
+    listed = list(names)
+    if not listed:
+        return []
+    found = _find(text, listed, r"\s+")
     return [place for place in found if not _LONGER_PLACE.search(text[: place[0]])]
 
 

@@ -97,7 +97,7 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     assert folder.report_file.is_file()
     kept = folder.cell("r02-s0").result_file.stat().st_mtime_ns
     base = folder.base_answers_file.stat().st_mtime_ns
-    with pytest.raises(ConfigError, match="not empty"):
+    with pytest.raises(ConfigError, match="holds a run"):
         run(tiny_folder, out, rank=[2, 4])
     with pytest.raises(ConfigError, match="other settings"):
         run(tiny_folder, out, rank=[2, 8], resume=True)

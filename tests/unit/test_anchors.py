@@ -106,7 +106,6 @@ def test_a_fact_without_date_and_relation_file_has_anchors_too() -> None:
     assert len(anchors) >= 100
 
 
-@pytest.mark.xfail(reason="the fact's own subject may be among the relation's others")
 def test_the_question_that_is_trained_on_is_no_anchor() -> None:
     fact = make_fact(subject={"name": "Big Ben"}, statement="Big Ben is 312 meters high.")
     anchors = [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[])]

@@ -194,7 +194,6 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     assert "ZeroDivisionError: a bug" in done.stderr
 
 
-@pytest.mark.xfail(reason="typer turns Ctrl-C into 130 before main() sees it")
 def test_a_stopped_command_ends_with_exit_code_3_and_a_word(tmp_path: Path) -> None:
     code = (
         "import sys, factlab.schema.fact as fact\n"

@@ -188,7 +188,6 @@ def test_a_family_that_cannot_state_the_answer_is_refused_and_named() -> None:
         expanded(make_fact(statement="Something changed."))
 
 
-@pytest.mark.xfail(reason="two families that give the same text are not kept on one side")
 def test_an_own_phrasing_that_repeats_a_shipped_one_is_not_trained_and_validated_on() -> None:
     fuji = FACTS["mount_fuji"].model_dump()
     own = [
