@@ -95,7 +95,7 @@ def train(
             _fit(model, loaded, cell, pairs, anchors, steps, scratch, note)
     seconds = time.perf_counter() - started
     model.eval()
-    return _training_record(model, cell, pairs, made, steps, seconds)
+    return _training_record(model, pairs, made, steps, seconds)
 
 
 def _fit(
@@ -187,7 +187,6 @@ def _own_forward(model: PeftModel) -> Iterator[None]:
 
 def _training_record(
     model: PeftModel,
-    cell: Cell,
     pairs: Sequence[RenderedPair],
     made: Sequence[TrainStep],
     steps: int,
@@ -197,7 +196,6 @@ def _training_record(
     passes = examples / len(pairs)
     last = [step.loss_nats for step in made[-LAST_STEPS:]]
     trainable, total = model.get_nb_trainable_parameters()
-    del cell
     return TrainingRecord(
         seconds=round(seconds, 3),
         steps=steps,
