@@ -115,6 +115,8 @@ def _fit(
     log = StepLog(note)
     trainer = AnswerTrainer(
         anchor_weight=cell.recipe.anchor_weight,
+        # Rows that share a prefix would share its dropout mask too.
+        share_prefix=cell.recipe.dropout == 0,
         model=model,
         args=_settings(cell, steps, scratch, on_cpu=loaded.device.type == "cpu"),
         train_dataset=Dataset.from_list(

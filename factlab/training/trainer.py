@@ -26,9 +26,10 @@ from factlab.training.loss import (
 class AnswerTrainer(SFTTrainer):
     """Trains on answer tokens only, and holds the model to its base on anchor prompts."""
 
-    def __init__(self, *, anchor_weight: float, **kwargs: Any) -> None:
+    def __init__(self, *, anchor_weight: float, share_prefix: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.anchor_weight = anchor_weight
+        self.share_prefix = share_prefix
         self.last_answer_loss = math.nan
         self.last_anchor_kl: float | None = None
         # SFTTrainer casts the adapters of a quantised model to bf16, where small updates vanish.
@@ -48,7 +49,8 @@ class AnswerTrainer(SFTTrainer):
         ids, mask = inputs["input_ids"], inputs["attention_mask"]
         head = head_of(model)
         labels, anchor_labels = inputs["labels"], inputs.get("anchor_labels")
-        shared = shared_prefix(ids, labels, *([] if anchor_labels is None else [anchor_labels]))
+        both = [labels] if anchor_labels is None else [labels, anchor_labels]
+        shared = shared_prefix(ids, *both) if self.share_prefix else 0
         hidden = hidden_states(model, ids, mask, shared)
         loss = answer_loss(head, hidden, labels[:, shared:])
         self.last_answer_loss = loss.item()
