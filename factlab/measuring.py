@@ -125,10 +125,10 @@ class Examiner:
         """The fixed groups: the trained questions are asked of tuned models only."""
         groups: list[list[Question]] = []
         for fact in facts:
-            own = [q for q in self.plan.own(fact) if q.split not in TRAINED_SPLITS]
-            groups.append(own)
+            own = self.plan.own(fact)
+            groups.append([q for q in own if q.split not in TRAINED_SPLITS])
             if trained:
-                groups.append([q for q in self.plan.own(fact) if q.split in TRAINED_SPLITS])
+                groups.append([q for q in own if q.split in TRAINED_SPLITS])
         return [group for group in (*groups, list(self.plan.shared)) if group]
 
     def _scored(self, facts: Sequence[str]) -> list[Options]:

@@ -28,11 +28,9 @@ from factlab.schema.config import Cell, RunConfig
 from factlab.schema.control import neutral_text
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import (
-    BaseResult,
     CellResult,
     CurvePoint,
     Metric,
-    ModelRecord,
     RunResult,
     Status,
     TrainingRecord,
@@ -130,14 +128,25 @@ def _measure_all(
     bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder))
     base = base_result(bench.evidence, seconds)
     finished: list[CellResult] = []
-    _record(folder, plan, loaded.record, base, finished, "running")
+
+    def so_far(status: Status) -> RunResult:
+        return RunResult(
+            run_id=folder.path.resolve().name,
+            status=status,
+            scorer_version=SCORER_VERSION,
+            model=loaded.record,
+            facts=plan.summaries(),
+            base=base,
+            cells=tuple(finished),
+        )
+
+    write_json(folder.results_file, so_far("running"))
     for cell in plan.cells:
         done = folder.cell(cell.id).result()
         finished.append(done or run_cell(cell, bench, folder.cell(cell.id)))
-        _record(folder, plan, loaded.record, base, finished, "running")
+        write_json(folder.results_file, so_far("running"))
     status: Status = "diverged" if any(c.status == "diverged" for c in finished) else "complete"
-    result = _record(folder, plan, loaded.record, base, finished, status)
-    result = with_comparisons(folder, result)
+    result = with_comparisons(bench.evidence, so_far(status))
     folder.change(status=status, ended=now())
     from factlab.report import write_report
 
@@ -163,27 +172,6 @@ def _load(files: ModelFiles, config: RunConfig, progress: Progress) -> LoadedMod
         loaded = load_model(files, config.precision)
         advance(1)
     return loaded
-
-
-def _record(
-    folder: RunFolder,
-    plan: RunPlan,
-    model: ModelRecord,
-    base: BaseResult,
-    cells: Sequence[CellResult],
-    status: Status,
-) -> RunResult:
-    result = RunResult(
-        run_id=folder.path.resolve().name,
-        status=status,
-        scorer_version=SCORER_VERSION,
-        model=model,
-        facts=plan.summaries(),
-        base=base,
-        cells=tuple(cells),
-    )
-    write_json(folder.results_file, result)
-    return result
 
 
 # --- cells ------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from factlab.comparison import compare_run
 from factlab.comparison.evidence import RunEvidence
 from factlab.runs.files import read_lines, write_json
-from factlab.runs.folder import RunFolder
 from factlab.schema.question import AnswerRecord, PanelAnswer
 from factlab.schema.results import BaseResult, CurvePoint, RunResult
 from factlab.scoring.evidence import Evidence
@@ -56,11 +55,11 @@ def _curve(
     return tuple(curve_point(step, panel, said) for step, said in sorted(by_step.items()))
 
 
-def with_comparisons(folder: RunFolder, result: RunResult) -> RunResult:
+def with_comparisons(evidence: RunEvidence, result: RunResult) -> RunResult:
     """Add what only all cells together show, and write `results.json`."""
-    configurations, comparisons, choice = compare_run(folder, result.cells)
+    configurations, comparisons, choice = compare_run(evidence, result.cells)
     whole = result.model_copy(
         update={"configurations": configurations, "comparisons": comparisons, "choice": choice}
     )
-    write_json(folder.results_file, whole)
+    write_json(evidence.folder.results_file, whole)
     return whole

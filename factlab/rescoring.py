@@ -54,7 +54,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
                 "cells": _in_order(before, cells),
             }
         )
-        whole = with_comparisons(folder, result)
+        whole = with_comparisons(evidence, result)
         write_report(folder.path)
     return whole, changed
 

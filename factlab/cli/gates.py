@@ -12,6 +12,7 @@ from factlab.cli.output import EXIT_GATE_FAILED, complain
 
 if TYPE_CHECKING:
     from factlab.comparison.gates import FailedGate
+    from factlab.schema.results import Configuration
 
 
 def check_gates(expressions: Sequence[str], against: Path | None) -> None:
@@ -30,12 +31,17 @@ def check_gates(expressions: Sequence[str], against: Path | None) -> None:
         load_run(against)
 
 
-def hold_to_gates(runs: Sequence[Path], expressions: Sequence[str], against: Path | None) -> None:
-    """Exit 1, with the reasons on stderr, if a configuration of the runs fails a gate."""
-    from factlab.comparison.gates import compare_with_gates
+def hold_to_gates(
+    run: Path,
+    pooled: Sequence[Configuration],
+    expressions: Sequence[str],
+    against: Path | None,
+) -> None:
+    """Exit 1, with the reasons on stderr, if a configuration of a run fails a gate."""
+    from factlab.comparison.gates import hold
 
-    _, failed = compare_with_gates(runs, expressions, against)
-    exit_if_failed(failed)
+    facts = tuple(dict.fromkeys(fact for one in pooled for fact in one.facts))
+    exit_if_failed(hold([run], pooled, facts, expressions, against))
 
 
 def exit_if_failed(failed: Sequence[FailedGate]) -> None:

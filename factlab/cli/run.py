@@ -24,6 +24,7 @@ from factlab.errors import ConfigError, FactlabError
 
 if TYPE_CHECKING:
     from factlab.schema.config import RunConfig
+    from factlab.schema.results import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -114,9 +115,9 @@ def run(
 
         show_dry_run(chosen, out=out, as_json=json_)
         return
-    path = _run(chosen, out=out, resume=resume, as_json=json_)
+    result, path = _run(chosen, out=out, resume=resume, as_json=json_)
     if fail_if:
-        hold_to_gates([path], fail_if, against)
+        hold_to_gates(path, result.configurations, fail_if, against)
 
 
 def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
@@ -148,7 +149,9 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
         ) from None
 
 
-def _run(config: RunConfig, *, out: Path | None, resume: bool, as_json: bool) -> Path:
+def _run(
+    config: RunConfig, *, out: Path | None, resume: bool, as_json: bool
+) -> tuple[RunResult, Path]:
     from factlab.cli.quiet import quiet_libraries
     from factlab.pipeline import run_config
 
@@ -182,7 +185,7 @@ def _run(config: RunConfig, *, out: Path | None, resume: bool, as_json: bool) ->
         raise typer.Exit(EXIT_BAD_INPUT)
     if not as_json:
         paragraph(f'To ask it something yourself: factlab ask {path} "…"')
-    return path
+    return result, path
 
 
 def resume_command(argv: list[str], folder: str) -> str:

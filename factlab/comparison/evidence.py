@@ -12,10 +12,8 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.question import CONTROL_SPLITS, AnswerRecord, LikelihoodRecord, Question
 from factlab.schema.results import CellResult
 from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, Items, base_items, chances, tuned_items
+from factlab.scoring.items import Asked, Items, chances, floor_items, tuned_items
 
-# What the metrics made of others need to know of the base.
-FLOORS = ("recall/held_out", "recall/in_context")
 NEEDS_BASE = (*CONTROL_SPLITS, "unanswerable")
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
@@ -94,11 +92,10 @@ class RunEvidence:
         """
         asked, tuned = self.tuned(cell.id, cell.facts)
         self._check(cell, asked)
-        floors = base_items(asked, self.base)
         return CellItems(
             cell=cell,
             items=tuned_items(asked, self.base, tuned),
-            floors={name: floors[name] for name in FLOORS if name in floors},
+            floors=floor_items(asked, self.base),
             guesses=chances(asked, tuned),
         )
 

@@ -210,13 +210,29 @@ def compare_with_gates(
     Raises:
         FactlabError: for expressions or runs that cannot be used.
     """
-    gates = read_gates(expressions, against)
+    read_gates(expressions, against)
     found = compare_runs(runs)
+    return found, hold(runs, found.configurations, found.facts, expressions, against)
+
+
+def hold(
+    runs: Sequence[Path],
+    configurations: Sequence[Configuration],
+    facts: Sequence[str],
+    expressions: Sequence[str],
+    against: Path | None = None,
+) -> tuple[FailedGate, ...]:
+    """Hold configurations of runs, pooled over some facts, to the user's gates.
+
+    Raises:
+        FactlabError: for expressions or runs that cannot be used.
+    """
+    gates = read_gates(expressions, against)
     if against is None:
-        return found, failed_gates(gates, found.configurations)
-    before = held_against(runs, against, found.facts)
-    mine = {c.id: before[own] for c in found.configurations if (own := _own_id(c.id)) in before}
-    return found, failed_gates(gates, found.configurations, mine)
+        return failed_gates(gates, configurations)
+    before = held_against(runs, against, facts)
+    mine = {c.id: before[own] for c in configurations if (own := _own_id(c.id)) in before}
+    return failed_gates(gates, configurations, mine)
 
 
 def _own_id(shown: str) -> str:

@@ -17,7 +17,6 @@ from factlab.comparison.loaded import LoadedRun, check_alike, load_runs
 from factlab.comparison.pairs import METRICS, compare_pairs
 from factlab.comparison.pool import Pooled, by_configuration, pool
 from factlab.errors import ConfigError
-from factlab.runs.folder import RunFolder
 from factlab.schema.record import Record
 from factlab.schema.results import CellResult, Choice, Comparison, Configuration, Status
 
@@ -47,18 +46,18 @@ class RunComparison(Record):
 
 
 def compare_run(
-    folder: RunFolder, cells: Sequence[CellResult]
+    evidence: RunEvidence, cells: Sequence[CellResult]
 ) -> tuple[tuple[Configuration, ...], tuple[Comparison, ...], Choice | None]:
     """What all cells of one run show together; for the end of a run.
 
     Args:
-        folder: The run, with the answers of its base and cells.
+        evidence: What was asked in the run, and what its base said.
         cells: Its cells. One that diverged keeps its configuration from being chosen.
 
     Returns:
         Configurations, all their comparisons, and which to choose (None: there is only one).
     """
-    pooled = list(_pooled(folder, cells).values())
+    pooled = list(_pooled(evidence, cells).values())
     comparisons = compare_pairs(pooled)
     return tuple(p.configuration for p in pooled), comparisons, choose(pooled, comparisons)
 
@@ -91,7 +90,8 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     for run in runs:
         cells = _about(run.cells, facts)
         shared = settings_of_run(run, facts) if len(runs) > 1 else {}
-        for key, one in _pooled(run.folder, cells, names[run.label], facts).items():
+        evidence = RunEvidence.read(run.folder, facts)
+        for key, one in _pooled(evidence, cells, names[run.label], facts).items():
             pooled.append(one)
             own = [cell for cell in cells if cell.configuration == key]
             settings[one.configuration.id] = settings_of(one, own) | shared
@@ -126,18 +126,18 @@ def held_against(
             "of other facts. Hold the runs against one of the same facts."
         )
     other = runs[-1]
-    pooled = _pooled(other.folder, _about(other.cells, facts), facts=facts)
+    evidence = RunEvidence.read(other.folder, facts)
+    pooled = _pooled(evidence, _about(other.cells, facts), facts=facts)
     return {key: one.configuration for key, one in pooled.items()}
 
 
 def _pooled(
-    folder: RunFolder,
+    evidence: RunEvidence,
     cells: Sequence[CellResult],
     names: Mapping[str, str] | None = None,
     facts: Sequence[str] | None = None,
 ) -> dict[str, Pooled]:
     """Configurations by the id they have in their run; one at a time is held in memory."""
-    evidence = RunEvidence.read(folder, facts)
     found: dict[str, Pooled] = {}
     for key, group in by_configuration(cells).items():
         measured = [evidence.measure(cell) for cell in group if cell.status == "complete"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from factlab.schema.results import (
     RunResult,
     TrainStep,
 )
+from factlab.scoring.evidence import Evidence
 
 # In the order a page lists them: what decides first, what was practised last. Anchor prompts are
 # trained on and not measured, so they are no questions of a report.
@@ -135,7 +135,8 @@ def load_report_data(run_dir: Path) -> ReportData:
     """
     record = RunFolder(run_dir).record()
     questions = _questions(run_dir / "data")
-    base_lines = list(read_lines(run_dir / "base" / "answers.jsonl", AnswerRecord))
+    asked = list(questions.values())
+    said = Evidence.of(asked, read_lines(run_dir / "base" / "answers.jsonl", AnswerRecord))
     folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
     has_results = (run_dir / "results.json").is_file()
     if has_results:
@@ -151,10 +152,12 @@ def load_report_data(run_dir: Path) -> ReportData:
         result=result,
         has_results=has_results,
         questions=questions,
-        base=_own_answers(base_lines, questions),
-        base_known=_known(base_lines),
+        base=dict(said.main),
+        base_known=frozenset(q.id for q in asked if said.has(q) and said.knows(q)),
         cells={
-            folder.name: _own_answers(read_lines(folder / "answers.jsonl", AnswerRecord), questions)
+            folder.name: dict(
+                Evidence.of(asked, read_lines(folder / "answers.jsonl", AnswerRecord)).main
+            )
             for folder in folders
         },
         train_logs={
@@ -181,22 +184,6 @@ def _questions(data_dir: Path) -> dict[str, Question]:
         for split in SPLITS
         for question in read_lines(data_dir / f"{split}.jsonl", Question)
     }
-
-
-def _own_answers(
-    lines: Iterator[AnswerRecord] | list[AnswerRecord], questions: dict[str, Question]
-) -> dict[str, AnswerRecord]:
-    """The answers to the questions' own texts; those to gate prompts only decide the gate."""
-    return {
-        line.question_id: line
-        for line in lines
-        if line.question_id in questions and line.prompt == questions[line.question_id].text
-    }
-
-
-def _known(lines: list[AnswerRecord]) -> frozenset[str]:
-    missed = {line.question_id for line in lines if not line.correct}
-    return frozenset(line.question_id for line in lines) - missed
 
 
 def _with_late_cells(result: RunResult, folders: list[Path]) -> tuple[CellResult, ...]:

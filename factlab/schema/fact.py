@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from factlab.errors import FactError
 from factlab.schema.answer import Answer, EntityAnswer, QuantityAnswer
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
-from factlab.schema.fields import known_language, not_blank, short_name
+from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
@@ -113,7 +113,7 @@ class Phrasings(Record):
 class Fact(Record):
     """One subject–relation–answer statement that a user wants in the model."""
 
-    id: str = Field(description="Short name in lower case: letters, digits, _ and -.")
+    id: ShortName = Field(description="Short name in lower case: letters, digits, _ and -.")
     statement: str = Field(description="The fact in one sentence; it must hold the answer.")
     subject: Subject
     relation: str = Field(description="What is said of the subject: height, capital, opening_date.")
@@ -131,23 +131,13 @@ class Fact(Record):
     reverse: tuple[ReverseQuestion, ...] = ()
     entailed: tuple[EntailedQuestion, ...] = ()
     phrasings: Phrasings = Phrasings()
-    language: str = Field(default="en", description="Language of the questions: en.")
+    language: Language = Field(default="en", description="Language of the questions: en.")
     source: str | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
-
-    @field_validator("id")
-    @classmethod
-    def _short_name(cls, value: str) -> str:
-        return short_name(value)
 
     @field_validator("statement", "relation")
     @classmethod
     def _filled(cls, value: str) -> str:
         return not_blank(value)
-
-    @field_validator("language")
-    @classmethod
-    def _known_language(cls, value: str) -> str:
-        return known_language(value)
 
     @property
     def names(self) -> tuple[str, ...]:

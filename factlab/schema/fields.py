@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from factlab.values.names import fold
 
@@ -46,3 +49,7 @@ def known_language(text: str) -> str:
             f"{text!r} has no phrasing families. Languages with families: {', '.join(LANGUAGES)}."
         )
     return text
+
+
+ShortName = Annotated[str, AfterValidator(short_name)]
+Language = Annotated[str, AfterValidator(known_language)]

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from factlab.schema.answer import Answer
 from factlab.schema.control import ControlQuestion, check_control
-from factlab.schema.fields import known_language, not_blank, short_name
+from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.record import Record
 from factlab.schema.yaml import Document
 from factlab.values.names import fold
@@ -45,7 +45,7 @@ class Probe(Record):
 class Passage(Record):
     """Running text that a user wants in the model, and what to ask about it."""
 
-    id: str = Field(description="Short name in lower case: letters, digits, _ and -.")
+    id: ShortName = Field(description="Short name in lower case: letters, digits, _ and -.")
     passages: tuple[str, ...] = Field(
         description="The text, then paraphrases of it; all are trained on."
     )
@@ -53,20 +53,10 @@ class Passage(Record):
     neighbours: tuple[ControlQuestion, ...] = Field(
         default=(), description="Near controls, with true answers."
     )
-    language: str = Field(default="en", description="Language of the text: en.")
+    language: Language = Field(default="en", description="Language of the text: en.")
     source: str | None = Field(
         default=None, description="Where it is from, and under which licence; 'fictitious'."
     )
-
-    @field_validator("id")
-    @classmethod
-    def _short_name(cls, value: str) -> str:
-        return short_name(value)
-
-    @field_validator("language")
-    @classmethod
-    def _known_language(cls, value: str) -> str:
-        return known_language(value)
 
     @property
     def statement(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
@@ -77,20 +77,31 @@ class Asked:
 
 def base_items(asked: Asked, base: Evidence) -> Items:
     """What the base says before anything is trained: floors, ceilings and gates."""
-    found = _recall_items(asked, base, base)
-    told = [q for q in asked.of("held_out") if q.id in base.in_context]
-    found["recall/in_context"] = asked.items(told, lambda q: bool(base.in_context[q.id].correct))
-    for depth, probes in _probes(asked).items():
-        read = [q for q in probes if q.id in base.in_context]
-        found[f"in_context/{depth}"] = asked.items(
-            read, lambda q: bool(base.in_context[q.id].correct)
-        )
+    found = _recall_items(asked, base, base) | floor_items(asked, base)
+    for depth, probes in _named(asked.of("probe")).items():
+        found[f"in_context/{depth}"] = _told_items(asked, probes, base)
     found |= _likelihood_items(asked, base)
-    for name, questions in _controls(asked).items():
+    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
         found[f"accuracy/{name}"] = asked.items(questions, base.correct)
         found[f"known/{name}"] = asked.items(questions, base.knows)
     found |= _intrusion_items(asked, base)
     return _filled(found)
+
+
+def floor_items(asked: Asked, base: Evidence) -> Items:
+    """The floor and the ceiling of held-out recall: the base's own, and told the fact."""
+    held_out = asked.of("held_out")
+    return _filled(
+        {
+            "recall/held_out": asked.items([q for q in held_out if base.has(q)], base.correct),
+            "recall/in_context": _told_items(asked, held_out, base),
+        }
+    )
+
+
+def _told_items(asked: Asked, questions: Sequence[Question], base: Evidence) -> list[Item]:
+    told = [q for q in questions if q.id in base.in_context]
+    return asked.items(told, lambda q: bool(base.in_context[q.id].correct))
 
 
 def tuned_items(asked: Asked, base: Evidence, tuned: Evidence) -> Items:
@@ -98,7 +109,7 @@ def tuned_items(asked: Asked, base: Evidence, tuned: Evidence) -> Items:
     found = _recall_items(asked, base, tuned)
     found |= _likelihood_items(asked, tuned)
     found |= _likelihood_changes(asked, base, tuned)
-    for name, questions in _controls(asked).items():
+    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
         found |= _control_items(asked, name, questions, base, tuned)
     found |= _intrusion_items(asked, tuned)
     unanswerable = asked.of("unanswerable")
@@ -115,20 +126,12 @@ def _filled(found: Items) -> Items:
     return {name: items for name, items in found.items() if items}
 
 
-def _controls(asked: Asked) -> dict[str, list[Question]]:
-    """Controls by the name that metrics give them: near, far, and each extra suite's own."""
+def _named(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Questions by the name that metrics give them: split, name of a suite, depth of a probe."""
     found: dict[str, list[Question]] = {}
-    for question in asked.of(*CONTROL_SPLITS):
-        name = question.family if question.split == "extra" else question.split
-        found.setdefault(name, []).append(question)
-    return found
-
-
-def _probes(asked: Asked) -> dict[str, list[Question]]:
-    """Probes by depth."""
-    found: dict[str, list[Question]] = {}
-    for question in asked.of("probe"):
-        found.setdefault(question.family, []).append(question)
+    for question in questions:
+        own = question.split in ("extra", "probe")
+        found.setdefault(question.family if own else question.split, []).append(question)
     return found
 
 
@@ -147,7 +150,7 @@ def _recall_items(asked: Asked, base: Evidence, model: Evidence) -> Items:
     hops = [q for q in entailed if q.gate and base.passes_gate(q)]
     found["recall/hop"] = asked.items(hops, model.correct)
     found["recall/entailed"] = asked.items([q for q in entailed if not q.gate], model.correct)
-    for depth, probes in _probes(asked).items():
+    for depth, probes in _named(asked.of("probe")).items():
         found[f"recall/{depth}"] = asked.items([q for q in probes if model.has(q)], model.correct)
     found |= _consistency(found["recall/held_out"])
     return found
@@ -176,14 +179,12 @@ def _consistency(held_out: Sequence[Item]) -> Items:
 
 def _likelihood_items(asked: Asked, model: Evidence) -> Items:
     found: Items = {}
-    controls = _controls(asked)
     for name, questions in _scored(asked, model).items():
-        if name not in controls:
+        if not _are_controls(questions):
             found[f"nll/{name}"] = asked.items(questions, lambda q: _right(model, q)[1])
             found[f"nll_sum/{name}"] = asked.items(questions, lambda q: _right(model, q)[0])
         chosen = [q for q in questions if model.options(q, "wrong")]
-        label = "recall/forced_choice" if name == "held_out" else f"forced_choice/{name}"
-        found[label] = asked.items(chosen, lambda q: prefers_right(model, q))
+        found[_forced_choice(name)] = asked.items(chosen, lambda q: prefers_right(model, q))
         if name == "held_out":
             found["truth_ratio"] = asked.items(chosen, lambda q: _truth_ratio(model, q))
     return found
@@ -191,10 +192,9 @@ def _likelihood_items(asked: Asked, model: Evidence) -> Items:
 
 def _likelihood_changes(asked: Asked, base: Evidence, tuned: Evidence) -> Items:
     found: Items = {}
-    controls = _controls(asked)
     for name, questions in _scored(asked, tuned).items():
-        both = [q for q in questions if base.options(q, "right")]
-        if name not in controls:
+        if not _are_controls(questions):
+            both = [q for q in questions if base.options(q, "right")]
             found[f"nll_change/{name}"] = asked.items(
                 both, lambda q: _right(tuned, q)[1] - _right(base, q)[1]
             )
@@ -209,12 +209,17 @@ def _likelihood_changes(asked: Asked, base: Evidence, tuned: Evidence) -> Items:
 
 def _scored(asked: Asked, model: Evidence) -> dict[str, list[Question]]:
     """Questions with a scored right answer, by the name that metrics give them."""
-    found: dict[str, list[Question]] = {}
-    for question in asked.questions:
-        if model.options(question, "right"):
-            named = question.split in ("extra", "probe")
-            found.setdefault(question.family if named else question.split, []).append(question)
-    return found
+    return _named(q for q in asked.questions if model.options(q, "right"))
+
+
+def _are_controls(questions: Sequence[Question]) -> bool:
+    """Whether questions of one name are controls, whose own answer is not what was taught."""
+    return questions[0].split in CONTROL_SPLITS
+
+
+def _forced_choice(name: str) -> str:
+    """The metric of the forced choice over the questions of a name."""
+    return "recall/forced_choice" if name == "held_out" else f"forced_choice/{name}"
 
 
 def _right(model: Evidence, question: Question) -> tuple[float, float]:
@@ -260,8 +265,7 @@ def chances(asked: Asked, model: Evidence) -> dict[str, float]:
     for name, questions in _scored(asked, model).items():
         guess = chance(questions, model)
         if guess is not None:
-            label = "recall/forced_choice" if name == "held_out" else f"forced_choice/{name}"
-            found[label] = guess
+            found[_forced_choice(name)] = guess
     return found
 
 
@@ -288,10 +292,8 @@ def _intrusion_items(asked: Asked, model: Evidence) -> Items:
     valued = asked.valued
     if not valued:
         return found
-    for question in asked.of(*INTRUSION_SPLITS):
-        name = question.family if question.split == "extra" else question.split
-        intruded = set(model.main[question.id].intruded) & valued
-        found.setdefault(f"intrusion/{name}", []).append(
-            asked.item(question, float(bool(intruded)))
+    for name, questions in _named(asked.of(*INTRUSION_SPLITS)).items():
+        found[f"intrusion/{name}"] = asked.items(
+            questions, lambda q: not valued.isdisjoint(model.main[q.id].intruded)
         )
     return found

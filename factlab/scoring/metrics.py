@@ -13,7 +13,15 @@ from factlab.schema.passage import DEPTHS
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import Metric
 from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, Item, Items, base_items, chances, tuned_items
+from factlab.scoring.items import (
+    Asked,
+    Item,
+    Items,
+    base_items,
+    chances,
+    floor_items,
+    tuned_items,
+)
 from factlab.scoring.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
 from factlab.stats.intervals import (
     Interval,
@@ -69,7 +77,7 @@ def measure_tuned(asked: Asked, base: Evidence, tuned: Evidence) -> Measurement:
     """What a tuned model scores, against the base on the same questions."""
     items = tuned_items(asked, base, tuned)
     found = summarized(items, chances(asked, tuned))
-    add_derived(found, items, base_items(asked, base))
+    add_derived(found, items, floor_items(asked, base))
     found.outcomes = outcome_table(asked.questions, tuned)
     if len(asked.facts) > 1:
         found.by_fact = _by_fact(items)

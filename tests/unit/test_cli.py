@@ -23,6 +23,7 @@ from factlab.cli.gates import hold_to_gates
 from factlab.cli.output import complain, numbers, rates
 from factlab.cli.run import build_config, resume_command
 from factlab.cli.schema import schemas
+from factlab.comparison import compare_runs
 from factlab.errors import ConfigError, FactlabError, ModelError
 from factlab.expand.leakage import NEAR_DUPLICATE
 from factlab.models.resolve import resolve_model
@@ -363,10 +364,11 @@ def test_a_gate_that_fails_is_exit_code_1_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = write_run(tmp_path / "run", Made(rank=4, recalled=5), Made(rank=8))
-    hold_to_gates([run], ["recall/held_out<0.2", "intrusion/near>0.5"], None)
+    pooled = compare_runs([run]).configurations
+    hold_to_gates(run, pooled, ["recall/held_out<0.2", "intrusion/near>0.5"], None)
     assert capsys.readouterr() == ("", "")
     with pytest.raises(typer.Exit) as left:
-        hold_to_gates([run], ["recall/held_out<0.9"], None)
+        hold_to_gates(run, pooled, ["recall/held_out<0.9"], None)
     assert left.value.exit_code == 1
     out, err = capsys.readouterr()
     assert out == ""

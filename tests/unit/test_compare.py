@@ -13,6 +13,7 @@ from small_runs import FAR, HELD_OUT, NEAR, Made, write_run
 
 import factlab
 from factlab.comparison import RunComparison, compare_run, compare_runs
+from factlab.comparison.evidence import RunEvidence
 from factlab.comparison.pairs import (
     ENDPOINT_OF,
     Pairs,
@@ -497,7 +498,9 @@ def test_a_run_is_not_compared_with_itself_or_nothing(tmp_path: Path) -> None:
 def test_the_end_of_a_run_gets_the_same_as_a_later_comparison(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Made(rank=4), Made(rank=8, forgot_far=9))
     folder = RunFolder(run)
-    configurations, comparisons, choice = compare_run(folder, folder.finished_cells())
+    configurations, comparisons, choice = compare_run(
+        RunEvidence.read(folder), folder.finished_cells()
+    )
     later = compare_runs([run])
     assert configurations == later.configurations
     assert comparisons == later.comparisons
