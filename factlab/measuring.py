@@ -7,7 +7,7 @@ groups below are fixed: each fact's own questions, its trained ones, and what al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,13 @@ from factlab.schema.question import (
     Question,
 )
 from factlab.scoring.judge import judge
-from factlab.scoring.likelihood import Option, injected_option, own_options, score_options
+from factlab.scoring.likelihood import (
+    Option,
+    injected_option,
+    likelihood_record,
+    option_prompt,
+    own_options,
+)
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -31,8 +37,15 @@ if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
 
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
-Prompts = Sequence[tuple[Question, str]]
-Options = list[tuple[Question, list[Option]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is put: its prompt, and the options that are scored on it."""
+
+    question: Question
+    prompt: str
+    options: Sequence[Option] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +62,10 @@ class Examiner:
             return
         facts = [fact.id for fact in self.plan.facts]
         groups = self._groups(facts, trained=False)
-        main = self.answers(self.loaded.model, [_own(group) for group in groups], "ask base")
+        main, scored = self.exam(self.loaded.model, facts, "ask base", trained=False)
+        write_lines(folder.base_likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
         write_lines(folder.repeat_file, self._repeat())
-        write_lines(
-            folder.base_likelihoods_file,
-            self.likelihoods(self.loaded.model, facts, "likelihoods base"),
-        )
         gates = self._gates(groups)
         # Written last: a base folder with this file is whole.
         write_lines(folder.base_answers_file, (*main, *gates, *self._anchors()))
@@ -65,61 +75,96 @@ class Examiner:
     ) -> None:
         """Ask a tuned model what is measured on its facts."""
         asked = {question.id for question in self.plan.asked(facts)}
-        groups = [_own(group) for group in self._groups(facts, trained=True)]
-        said = self.answers(model, groups, f"ask {name}")
+        said, scored = self.exam(model, facts, f"ask {name}", trained=True)
         write_lines(folder.answers_file, [r for r in said if r.question_id in asked])
-        scored = self.likelihoods(model, facts, f"likelihoods {name}")
         write_lines(folder.likelihoods_file, [r for r in scored if r.question_id in asked])
+
+    def exam(
+        self,
+        model: PreTrainedModel | PeftModel,
+        facts: Sequence[str],
+        stage: str,
+        *,
+        trained: bool,
+    ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
+        """Everything about some facts: each prompt is read once, for its options and its answer."""
+        groups = [
+            [Asked(question, question.text, self._options(question)) for question in group]
+            for group in self._groups(facts, trained=trained)
+        ]
+        aside = self._injected(facts)
+        answers: list[AnswerRecord] = []
+        scored: list[LikelihoodRecord] = []
+        with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
+            for group in groups:
+                said, found = self._ask(model, group, advance)
+                answers += said
+                scored += found
+            for group in aside:
+                scored += self._ask(model, group, advance, max_new_tokens=0)[1]
+        return answers, scored
 
     def answers(
         self,
         model: PreTrainedModel | PeftModel,
-        groups: Sequence[Prompts],
+        groups: Sequence[Sequence[Asked]],
         stage: str,
         *,
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
     ) -> list[AnswerRecord]:
         """Generate and grade answers, each group of prompts in batches of its own."""
-        from factlab.scoring.generate import generate
-
         found: list[AnswerRecord] = []
-        config = self.plan.config
         total = sum(len(group) for group in groups)
         if not total:
             return found
         with self.progress.stage(stage, total) as advance:
             for group in groups:
-                said = generate(
-                    model,
-                    self.loaded.tokenizer,
-                    [prompt for _, prompt in group],
-                    max_new_tokens=max_new_tokens or config.max_new_tokens,
-                    batch_size=batch_size or config.generation_batch,
-                    advance=advance,
-                )
-                found += [
-                    judge(question, prompt, generated, self.plan.injected)
-                    for (question, prompt), generated in zip(group, said, strict=True)
-                ]
+                found += self._ask(
+                    model, group, advance, max_new_tokens=max_new_tokens, batch_size=batch_size
+                )[0]
         return found
 
-    def likelihoods(
-        self, model: PreTrainedModel | PeftModel, facts: Sequence[str], stage: str
-    ) -> list[LikelihoodRecord]:
-        """Score the options of the questions that are measured on some facts."""
-        groups = self._scored(facts)
-        found: list[LikelihoodRecord] = []
-        with self.progress.stage(stage, sum(len(group) for group in groups)) as advance:
-            for group in groups:
-                found += score_options(
-                    model,
-                    self.loaded.tokenizer,
-                    group,
-                    batch_size=self.plan.config.generation_batch,
-                    advance=advance,
-                )
-        return found
+    def _ask(
+        self,
+        model: PreTrainedModel | PeftModel,
+        group: Sequence[Asked],
+        advance: Callable[[int], None],
+        *,
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+    ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
+        from factlab.scoring.exam import examine
+        from factlab.scoring.generate import end_tokens, read_answer
+
+        config, tokenizer = self.plan.config, self.loaded.tokenizer
+        limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
+        ends = end_tokens(model, tokenizer)
+        prompts = [option_prompt(tokenizer, item.prompt, item.options) for item in group]
+        replies = examine(
+            model,
+            prompts,
+            max_new_tokens=limit,
+            ends=ends,
+            batch_size=batch_size or config.generation_batch,
+            advance=advance,
+        )
+        answers = [
+            judge(
+                item.question,
+                item.prompt,
+                read_answer(tokenizer, reply.tokens, ends),
+                self.plan.injected,
+            )
+            for item, reply in zip(group, replies, strict=True)
+            if limit
+        ]
+        scored = [
+            likelihood_record(item.question, item.options, prompt.options, reply.nll)
+            for item, prompt, reply in zip(group, prompts, replies, strict=True)
+            if item.options
+        ]
+        return answers, scored
 
     def _groups(self, facts: Iterable[str], *, trained: bool) -> list[list[Question]]:
         """The fixed groups: the trained questions are asked of tuned models only."""
@@ -131,28 +176,30 @@ class Examiner:
                 groups.append([q for q in own if q.split in TRAINED_SPLITS])
         return [group for group in (*groups, list(self.plan.shared)) if group]
 
-    def _scored(self, facts: Sequence[str]) -> list[Options]:
-        groups: list[Options] = []
+    def _options(self, question: Question) -> list[Option]:
+        """What is scored on a question, whoever is asked."""
+        if question.fact is not None and question.split not in ("held_out", "probe", "near"):
+            return []
+        options = own_options(question)
+        if question.split == "near" and question.fact in self.plan.injected:
+            options.append(injected_option(question.fact, self.plan.injected[question.fact]))
+        return options
+
+    def _injected(self, facts: Sequence[str]) -> list[list[Asked]]:
+        """Each fact's new value on far controls; apart, since it goes with the facts asked of."""
+        found = []
         for fact in facts:
-            answer = self.plan.injected.get(fact)
-            value = [injected_option(fact, answer)] if answer else []
-            own: Options = []
-            for question in self.plan.own(fact):
-                if question.split in ("held_out", "probe"):
-                    own.append((question, own_options(question)))
-                elif question.split == "near":
-                    own.append((question, [*own_options(question), *value]))
-            groups.append(own)
-            groups.append([(question, value) for question in self.plan.injected_far])
-        groups.append([(question, own_options(question)) for question in self.plan.shared])
-        return [[(q, options) for q, options in group if options] for group in groups if group]
+            if fact in self.plan.injected and self.plan.injected_far:
+                value = [injected_option(fact, self.plan.injected[fact])]
+                found.append([Asked(q, q.text, value) for q in self.plan.injected_far])
+        return found
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         """Held-out questions and probes with what is taught in the prompt: the ceiling."""
         told = {fact.id: fact.statement for fact in self.plan.facts}
         prompts = [
             [
-                (question, f"{told[question.fact]}\n\n{question.text}")
+                Asked(question, f"{told[question.fact]}\n\n{question.text}")
                 for question in group
                 if question.split in ("held_out", "probe") and question.fact is not None
             ]
@@ -161,12 +208,12 @@ class Examiner:
         return self.answers(self.loaded.model, prompts, "ask base, told the fact")
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
-        gates = [[(q, prompt) for q in group for prompt in q.gate] for group in groups]
+        gates = [[Asked(q, prompt) for q in group for prompt in q.gate] for group in groups]
         return self.answers(self.loaded.model, gates, "gate controls")
 
     def _repeat(self) -> list[AnswerRecord]:
         """The same questions again in other batches: how often an answer changes by itself."""
-        again = [_own(list(reversed(self.plan.repeated)))]
+        again = [own_prompts(list(reversed(self.plan.repeated)))]
         size = max(1, self.plan.config.generation_batch * 2 // 3)
         return self.answers(self.loaded.model, again, "ask base again", batch_size=size)
 
@@ -176,7 +223,7 @@ class Examiner:
         first = {question.text: question for question in reversed(questions)}
         said = self.answers(
             self.loaded.model,
-            [_own(list(first.values()))],
+            [own_prompts(list(first.values()))],
             "ask anchors",
             max_new_tokens=ANCHOR_TOKENS,
         )
@@ -187,6 +234,6 @@ class Examiner:
         ]
 
 
-def _own(questions: Sequence[Question]) -> Prompts:
+def own_prompts(questions: Sequence[Question]) -> list[Asked]:
     """Questions with their own text as the prompt."""
-    return [(question, question.text) for question in questions]
+    return [Asked(question, question.text) for question in questions]

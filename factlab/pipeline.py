@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.comparison.evidence import RunEvidence
 from factlab.errors import DivergedError, FactlabError, RunFolderError, TrainingError
-from factlab.measuring import Examiner
+from factlab.measuring import Examiner, own_prompts
 from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
 from factlab.recorded import base_result, measured_cell, with_comparisons
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
     from factlab.models.resolve import ModelFiles
-    from factlab.training.anchors import Anchor
+    from factlab.training.batch import Text
 
 
 def run_config(
@@ -192,9 +192,9 @@ class Anchors:
     def __init__(self, examiner: Examiner, folder: RunFolder) -> None:
         self.examiner = examiner
         self.said = {r.question_id: r for r in read_lines(folder.base_answers_file, AnswerRecord)}
-        self.made: dict[tuple[str, ...], list[Anchor]] = {}
+        self.made: dict[tuple[str, ...], list[Text]] = {}
 
-    def of(self, facts: tuple[str, ...]) -> list[Anchor]:
+    def of(self, facts: tuple[str, ...]) -> list[Text]:
         """The anchors that an adapter of these facts is trained with."""
         questions = self.examiner.plan.anchored(facts)
         if not questions:
@@ -234,7 +234,7 @@ def run_cell(cell: Cell, bench: Bench, folder: CellFolder) -> CellResult:
 
 
 def _train_and_measure(
-    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Anchor], model: PeftModel
+    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Text], model: PeftModel
 ) -> CellResult:
     examiner = bench.examiner
     training, kept = _train(cell, bench, folder, anchors, model)
@@ -256,7 +256,7 @@ def _train_and_measure(
 
 
 def _train(
-    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Anchor], model: PeftModel
+    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Text], model: PeftModel
 ) -> tuple[TrainingRecord, int]:
     """Train the adapter, follow the panel, and leave the adapter that is to be measured.
 
@@ -281,7 +281,7 @@ def _train(
     weights: dict[int, Any] = {}
 
     def follow(step: int) -> None:
-        said = quiet.answers(model, [[(q, q.text) for q in panel]], "panel")
+        said = quiet.answers(model, [own_prompts(panel)], "panel")
         for answer in said:
             append_line(folder.panel_file, PanelAnswer(step=step, answer=answer))
         points.append(curve_point(step, panel, {a.question_id: a for a in said}))

@@ -110,7 +110,7 @@ class RunConfig(Record):
         default=64, description="Generation limit; an answer cut there is marked unfinished."
     )
     generation_batch: PositiveInt = Field(
-        default=96, description="Questions per generation batch; fixed, since bf16 depends on it."
+        default=256, description="Most questions per batch; fixed, since bf16 depends on it."
     )
 
 

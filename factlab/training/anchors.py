@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 from factlab.models.chat import RenderedPair, render_pair
 from factlab.models.load import LoadedModel
-from factlab.training.batch import IGNORED, pad_rows
-
-if TYPE_CHECKING:
-    import torch
+from factlab.training.batch import Text, text_of
 
 BATCH = 16
 
@@ -25,40 +21,25 @@ class AnsweredPrompt:
     finished: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """An anchor, ready for training.
+def prepare_anchors(loaded: LoadedModel, answered: Sequence[AnsweredPrompt]) -> list[Text]:
+    """Render anchors with the base's states on them; the adapter must be off or absent.
 
-    Attributes:
-        pair: Prompt and base answer as tokens.
-        states: Final hidden states of the base from which it predicts each answer token, shape
-            (answer tokens, hidden): the reference of the KL term, computed once for all cells.
+    The states are the reference of the KL term, computed once for all cells.
     """
-
-    pair: RenderedPair
-    states: torch.Tensor
-
-
-def prepare_anchors(loaded: LoadedModel, answered: Sequence[AnsweredPrompt]) -> list[Anchor]:
-    """Render anchors and compute the base's states on them; the adapter must be off or absent."""
     import torch
 
-    from factlab.training.loss import hidden_states, predicting
+    from factlab.training.states import predicting_states
 
     pairs = [_pair(loaded, item) for item in answered]
-    pairs = [pair for pair in pairs if pair.answer_ids]
-    anchors: list[Anchor] = []
-    for start in range(0, len(pairs), BATCH):
-        batch = pairs[start : start + BATCH]
-        ids, mask, labels = pad_rows(batch, loaded.tokenizer.pad_token_id)
-        tensors = [torch.tensor(rows, device=loaded.device) for rows in (ids, mask, labels)]
+    texts = [text_of(pair) for pair in pairs if pair.answer_ids]
+    anchors: list[Text] = []
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start : start + BATCH]
         with torch.no_grad():
-            hidden = hidden_states(loaded.model, tensors[0], tensors[1])
-        states, _ = predicting(hidden, tensors[2])
-        lengths = [sum(label != IGNORED for label in row) for row in labels]
+            states = predicting_states(loaded.model, [batch])
+        parts = states.split([len(text.targets) for text in batch])
         anchors += [
-            Anchor(pair, rows.cpu())
-            for pair, rows in zip(batch, states.split(lengths), strict=True)
+            replace(text, reference=part.cpu()) for text, part in zip(batch, parts, strict=True)
         ]
     return anchors
 

@@ -1,10 +1,11 @@
-"""Pairs → padded batches whose labels cover the answer tokens and nothing else."""
+"""Pairs and anchors → the texts of a step, and which pairs each step takes."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from factlab.errors import TrainingError
 from factlab.models.chat import RenderedPair, render_pair
@@ -14,10 +15,32 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-    from factlab.training.anchors import Anchor
 
-IGNORED = -100  # the label that cross-entropy skips
-Rows = list[list[int]]
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A chat to train on.
+
+    Attributes:
+        tokens: What the model reads: the prompt and the answer but for its last token.
+        first: Place of the token whose state predicts the first target.
+        targets: The answer's tokens; the state at `first + i` predicts the i-th.
+        reference: For an anchor, the base's states there, shape (targets, hidden).
+    """
+
+    tokens: tuple[int, ...]
+    first: int
+    targets: tuple[int, ...]
+    reference: torch.Tensor | None = None
+
+
+def text_of(pair: RenderedPair, reference: torch.Tensor | None = None) -> Text:
+    """A rendered pair as a text to train on."""
+    return Text(
+        tokens=(*pair.prompt_ids, *pair.answer_ids[:-1]),
+        first=len(pair.prompt_ids) - 1,
+        targets=pair.answer_ids,
+        reference=reference,
+    )
 
 
 def render_pairs(
@@ -39,57 +62,15 @@ def render_pairs(
     return pairs
 
 
-def pad_rows(pairs: Sequence[RenderedPair], pad_token_id: int) -> tuple[Rows, Rows, Rows]:
-    """Pad to the right: tokens, attention mask, and labels on the answer tokens only."""
-    width = max(len(pair.prompt_ids) + len(pair.answer_ids) for pair in pairs)
-    ids, mask, labels = [], [], []
-    for pair in pairs:
-        tokens = [*pair.prompt_ids, *pair.answer_ids]
-        padding = width - len(tokens)
-        ids.append(tokens + [pad_token_id] * padding)
-        mask.append([1] * len(tokens) + [0] * padding)
-        labels.append(
-            [IGNORED] * len(pair.prompt_ids) + list(pair.answer_ids) + [IGNORED] * padding
-        )
-    return ids, mask, labels
+def batch_order(pairs: int, batch_size: int, steps: int, seed: int) -> list[list[int]]:
+    """Which pairs each step takes: every epoch goes through all of them in an order of its own.
 
-
-@dataclass(slots=True)
-class PairCollator:
-    """Makes a step's batch: its pairs, then its anchors, if the recipe has any.
-
-    `input_ids`, `attention_mask` and `labels` have shape (pairs + anchors, width). `labels` cover
-    the answers of the pairs, `anchor_labels` those of the anchors; `anchor_states` are the base's
-    states on the latter, shape (anchor tokens, hidden).
+    The last step of an epoch takes what is left of it.
     """
-
-    pad_token_id: int
-    anchors: Sequence[Anchor] = ()
-    anchors_per_step: int = 0
-    position: int = 0
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Collate dataset rows of `prompt_ids` and `answer_ids`."""
-        import torch
-
-        pairs = [RenderedPair(tuple(r["prompt_ids"]), tuple(r["answer_ids"])) for r in rows]
-        anchors = self._next_anchors()
-        ids, mask, labels = pad_rows(
-            [*pairs, *(anchor.pair for anchor in anchors)], self.pad_token_id
-        )
-        blank = [[IGNORED] * len(ids[0])]
-        batch = {
-            "input_ids": torch.tensor(ids),
-            "attention_mask": torch.tensor(mask),
-            "labels": torch.tensor(labels[: len(pairs)] + blank * len(anchors)),
-        }
-        if anchors:
-            batch["anchor_labels"] = torch.tensor(blank * len(pairs) + labels[len(pairs) :])
-            batch["anchor_states"] = torch.cat([anchor.states for anchor in anchors])
-        return batch
-
-    def _next_anchors(self) -> list[Anchor]:
-        if not self.anchors:
-            return []
-        first, self.position = self.position, self.position + self.anchors_per_step
-        return [self.anchors[i % len(self.anchors)] for i in range(first, self.position)]
+    order = random.Random(f"order/{seed}")
+    found: list[list[int]] = []
+    while len(found) < steps:
+        epoch = list(range(pairs))
+        order.shuffle(epoch)
+        found += [epoch[start : start + batch_size] for start in range(0, pairs, batch_size)]
+    return found[:steps]

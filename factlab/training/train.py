@@ -11,45 +11,46 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from factlab.models.chat import RenderedPair
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
-from factlab.training.anchors import Anchor
-from factlab.training.batch import PairCollator, render_pairs
+from factlab.training.batch import Text, batch_order, render_pairs, text_of
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
 
-    from factlab.training.trainer import StepLog
+    from factlab.training.trainer import Checkpoints, Learner
 
 LAST_STEPS = 5  # the final loss is a mean over these, since one batch's loss is noisy
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """An adapter on its base, and what it took."""
-
-    model: PeftModel
-    record: TrainingRecord
-
-
 def attach_adapter(loaded: LoadedModel, cell: Cell) -> PeftModel:
     """Put a fresh adapter, initialised from the cell's seed, on the base model."""
+    return attach_adapters(loaded, [cell], ["default"])
+
+
+def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[str]) -> PeftModel:
+    """Put fresh adapters side by side on the base model, each initialised from its cell's seed."""
     from peft import LoraConfig, TaskType, get_peft_model
     from transformers import set_seed
 
-    set_seed(cell.seed)
-    config = LoraConfig(
-        r=cell.rank,
-        lora_alpha=cell.alpha,  # type: ignore[arg-type]  # the scaling alpha/r takes any number
-        lora_dropout=cell.recipe.dropout,
-        target_modules=cell.recipe.targets,
-        task_type=TaskType.CAUSAL_LM,
-    )
-    return get_peft_model(loaded.model, config)
+    model: Any = None
+    for cell, name in zip(cells, names, strict=True):
+        set_seed(cell.seed)
+        config = LoraConfig(
+            r=cell.rank,
+            lora_alpha=cell.alpha,  # type: ignore[arg-type]  # the scaling alpha/r takes any number
+            lora_dropout=cell.recipe.dropout,
+            target_modules=cell.recipe.targets,
+            task_type=TaskType.CAUSAL_LM,
+        )
+        if model is None:
+            model = get_peft_model(loaded.model, config, adapter_name=name)
+        else:
+            model.add_adapter(name, config)
+    return model  # type: ignore[no-any-return]
 
 
 def train_steps(pairs: int, cell: Cell, max_steps: int | None) -> int:
@@ -65,18 +66,48 @@ def checkpoint_steps(steps: int, checkpoints: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(step for step in spaced if 0 < step < steps))
 
 
-def adapter_weights(model: PeftModel) -> dict[str, torch.Tensor]:
-    """A copy of the adapter as it is now."""
+def adapter_weights(model: PeftModel, name: str = "default") -> dict[str, torch.Tensor]:
+    """A copy of an adapter as it is now."""
     from peft import get_peft_model_state_dict
 
-    return {name: value.clone() for name, value in get_peft_model_state_dict(model).items()}
+    found = get_peft_model_state_dict(model, adapter_name=name)
+    return {key: value.clone() for key, value in found.items()}
 
 
-def restore_adapter(model: PeftModel, weights: dict[str, torch.Tensor]) -> None:
+def restore_adapter(
+    model: PeftModel, weights: dict[str, torch.Tensor], name: str = "default"
+) -> None:
     """Put a copy made by `adapter_weights` back."""
     from peft import set_peft_model_state_dict
 
-    set_peft_model_state_dict(model, weights)
+    set_peft_model_state_dict(model, weights, adapter_name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one adapter is trained on.
+
+    Attributes:
+        cell: Rank, seed and recipe.
+        questions: Training pairs.
+        anchors: Prompts with the base model's own answers, if the recipe is anchored.
+        record: Called after every optimizer step.
+        name: The adapter's name on the model.
+    """
+
+    cell: Cell
+    questions: Sequence[Question]
+    anchors: Sequence[Text] = ()
+    record: Callable[[TrainStep], None] = lambda _: None
+    name: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training an adapter took, or why it diverged."""
+
+    record: TrainingRecord
+    failed: str | None = None
 
 
 def train(
@@ -85,87 +116,115 @@ def train(
     cell: Cell,
     questions: Sequence[Question],
     *,
-    anchors: Sequence[Anchor] = (),
+    anchors: Sequence[Text] = (),
     max_steps: int | None = None,
     record: Callable[[TrainStep], None] = lambda _: None,
     checkpoints: Collection[int] = (),
     measure: Callable[[int], None] = lambda _: None,
 ) -> TrainingRecord:
-    """Train the adapter on `model` in place, and leave it in evaluation mode.
-
-    Args:
-        model: The base with a fresh adapter; see `attach_adapter`.
-        loaded: The base it stands on, for its tokenizer and device.
-        cell: Rank, seed and recipe.
-        questions: Training pairs.
-        anchors: Prompts with the base model's own answers, if the recipe is anchored.
-        max_steps: Stop after this many steps; 0 leaves the adapter as initialised.
-        record: Called after every optimizer step.
-        checkpoints: Steps after which `measure` is called with the step, the model in evaluation
-            mode; the time that it takes is not counted as training.
-        measure: See `checkpoints`.
+    """Train the one adapter on `model`; see `train_together`.
 
     Raises:
         DivergedError: if the loss stops being finite.
         TrainingError: if there is nothing to train on.
     """
-    from factlab.training.trainer import StepLog
+    job = Job(cell, questions, anchors, record)
+    (trained,) = train_together(
+        model, loaded, [job], max_steps=max_steps, checkpoints=checkpoints, measure=measure
+    )
+    return trained.record
 
-    pairs = render_pairs(loaded.tokenizer, questions)
-    steps = train_steps(len(pairs), cell, max_steps)
-    made: list[TrainStep] = []
 
-    def note(step: TrainStep) -> None:
-        made.append(step)
-        record(step)
+def train_together(
+    model: PeftModel,
+    loaded: LoadedModel,
+    jobs: Sequence[Job],
+    *,
+    max_steps: int | None = None,
+    checkpoints: Collection[int] = (),
+    measure: Callable[[int], None] = lambda _: None,
+) -> list[Trained]:
+    """Train adapters on `model` in place, side by side, and leave it in evaluation mode.
 
-    log = StepLog(note, checkpoints, measure)
-    started = time.perf_counter()
+    Args:
+        model: The base with fresh adapters; see `attach_adapters`.
+        loaded: The base it stands on, for its tokenizer and device.
+        jobs: What each adapter is trained on. Their steps are equally many, and their recipes
+            differ in nothing but learning rate and anchors.
+        max_steps: Stop after this many steps; 0 leaves the adapters as initialised.
+        checkpoints: Steps after which `measure` is called with the step, the model in evaluation
+            mode; the time that it takes is not counted as training.
+        measure: See `checkpoints`.
+
+    Returns:
+        What it took, in the order of the jobs. Seconds are those of the whole group.
+
+    Raises:
+        DivergedError: if the loss of every adapter stops being finite.
+        TrainingError: if there is nothing to train on.
+    """
+    from factlab.training.trainer import Checkpoints, Learner
+
+    rendered = [render_pairs(loaded.tokenizer, job.questions) for job in jobs]
+    steps = train_steps(len(rendered[0]), jobs[0].cell, max_steps)
+    learners = [
+        Learner(
+            name=job.name,
+            cell=job.cell,
+            pairs=[text_of(pair) for pair in pairs],
+            order=batch_order(len(pairs), job.cell.recipe.batch_size, steps, job.cell.seed),
+            anchors=job.anchors,
+            record=job.record,
+        )
+        for job, pairs in zip(jobs, rendered, strict=True)
+    ]
+    pause = Checkpoints(checkpoints, measure)
+    seconds = 0.0
     if steps:
-        on_cpu = loaded.device.type == "cpu"
-        with (
-            tempfile.TemporaryDirectory(prefix="factlab-train-") as scratch,
-            _own_forward(model),
-            _attention(model, "eager" if on_cpu else None),
-        ):
-            _fit(model, loaded, cell, pairs, anchors, steps, scratch, log)
-    seconds = time.perf_counter() - started - log.measuring_seconds
+        seconds = _fit(model, loaded, learners, steps, pause)
     model.eval()
-    return _training_record(model, pairs, made, steps, seconds)
+    return [
+        Trained(_training_record(model, learner, seconds), learner.failed) for learner in learners
+    ]
 
 
 def _fit(
     model: PeftModel,
     loaded: LoadedModel,
-    cell: Cell,
-    pairs: Sequence[RenderedPair],
-    anchors: Sequence[Anchor],
+    learners: Sequence[Learner],
     steps: int,
-    scratch: str,
-    log: StepLog,
-) -> None:
+    pause: Checkpoints,
+) -> float:
+    """Train, and give the seconds that it took without those of measuring in between."""
     from datasets import Dataset
 
+    from factlab.decoder.stack import read_decoder
     from factlab.training.trainer import AnswerTrainer
 
-    trainer = AnswerTrainer(
-        anchor_weight=cell.recipe.anchor_weight,
-        # Rows that share a prefix would share its dropout mask too.
-        share_prefix=cell.recipe.dropout == 0,
-        model=model,
-        args=_settings(cell, steps, scratch, on_cpu=loaded.device.type == "cpu"),
-        train_dataset=Dataset.from_list(
-            [{"prompt_ids": p.prompt_ids, "answer_ids": p.answer_ids} for p in pairs]
-        ),
-        data_collator=PairCollator(
-            loaded.tokenizer.pad_token_id, anchors, cell.recipe.anchors_per_step
-        ),
-        processing_class=loaded.tokenizer,
-        callbacks=[log],
-    )
-    log.trainer = trainer
-    _silence(trainer)
-    trainer.train()
+    on_cpu = loaded.device.type == "cpu"
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+    model.train()
+    plain = read_decoder(model, [learner.name for learner in learners]) is None
+    started = time.perf_counter()
+    with (
+        tempfile.TemporaryDirectory(prefix="factlab-train-") as scratch,
+        _own_forward(model),
+        _attention(model, "eager" if on_cpu and plain else None),
+    ):
+        trainer = AnswerTrainer(
+            learners=learners,
+            model=model,
+            args=_settings(learners[0].cell, steps, scratch, on_cpu=on_cpu),
+            train_dataset=Dataset.from_list([{"step": step} for step in range(steps)]),
+            data_collator=lambda rows: rows[0],
+            processing_class=loaded.tokenizer,
+            callbacks=[pause],
+        )
+        pause.trainer = trainer
+        _silence(trainer)
+        trainer.train()
+    return time.perf_counter() - started - trainer.paused
 
 
 def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
@@ -175,14 +234,13 @@ def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
     return SFTConfig(
         output_dir=scratch,
         max_steps=steps,
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=1,  # of the dataset of steps
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="constant_with_warmup"
         if recipe.schedule == "constant"
         else recipe.schedule,
         warmup_steps=math.ceil(recipe.warmup_share * steps),
-        weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_grad_norm,
+        max_grad_norm=0.0,  # each adapter is clipped alone
         seed=cell.seed,
         data_seed=cell.seed,
         use_cpu=on_cpu,
@@ -192,10 +250,9 @@ def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
         max_length=None,
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        dataloader_pin_memory=not on_cpu,
+        dataloader_pin_memory=False,
         save_strategy="no",
-        logging_steps=1,
-        logging_nan_inf_filter=False,
+        logging_strategy="no",
         report_to="none",
         disable_tqdm=True,
     )
@@ -240,24 +297,23 @@ def _attention(model: PeftModel, implementation: str | None) -> Iterator[None]:
         base.set_attn_implementation(before)
 
 
-def _training_record(
-    model: PeftModel,
-    pairs: Sequence[RenderedPair],
-    made: Sequence[TrainStep],
-    steps: int,
-    seconds: float,
-) -> TrainingRecord:
-    examples = round(made[-1].epoch * len(pairs)) if made else 0
+def _training_record(model: PeftModel, learner: Learner, seconds: float) -> TrainingRecord:
+    made, pairs = learner.steps, learner.pairs
+    examples = sum(len(batch) for batch in learner.order[: len(made)])
     passes = examples / len(pairs)
+    answers = sum(len(pair.targets) for pair in pairs)
     last = [step.loss_nats for step in made[-LAST_STEPS:]]
-    trainable, total = model.get_nb_trainable_parameters()
+    trainable = sum(
+        p.numel() for name, p in model.named_parameters() if f".{learner.name}." in name
+    )
+    _, total = model.get_nb_trainable_parameters()
     return TrainingRecord(
         seconds=round(seconds, 3),
-        steps=steps,
+        steps=len(made),
         examples=examples,
         examples_per_second=round(examples / seconds, 3) if examples else 0.0,
-        tokens=round(passes * sum(len(p.prompt_ids) + len(p.answer_ids) for p in pairs)),
-        answer_tokens=round(passes * sum(len(p.answer_ids) for p in pairs)),
+        tokens=round(passes * (sum(pair.first + 1 for pair in pairs) + answers)),
+        answer_tokens=round(passes * answers),
         peak_memory_bytes=_peak_memory_bytes(),
         trainable_parameters=trainable,
         total_parameters=total,

@@ -1,10 +1,11 @@
-"""SFTTrainer with factlab's loss and log of steps."""
+"""SFTTrainer with factlab's batches, loss and log of steps, for one adapter or several at once."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,111 +13,210 @@ from peft import PeftModel
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
+from factlab.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.errors import DivergedError
+from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
-from factlab.training.loss import (
-    anchor_loss,
-    answer_loss,
-    head_of,
-    hidden_states,
-    shared_prefix,
-)
+from factlab.training.batch import Text
+from factlab.training.states import predicting_states
+
+
+@dataclass(slots=True)
+class Learner:
+    """One adapter in training.
+
+    Attributes:
+        name: The adapter's name on the model.
+        cell: Its settings.
+        pairs: Its training pairs.
+        order: Which pairs each step takes.
+        anchors: Prompts with the base's own answers, taken in turn.
+        record: Called after every step.
+        steps: What was recorded.
+        failed: Why it stopped learning, if it did.
+    """
+
+    name: str
+    cell: Cell
+    pairs: Sequence[Text]
+    order: Sequence[Sequence[int]]
+    anchors: Sequence[Text]
+    record: Callable[[TrainStep], None]
+    steps: list[TrainStep] = field(default_factory=list)
+    failed: str | None = None
+
+    def texts(self, step: int) -> tuple[list[Text], list[Text]]:
+        """The pairs and the anchors of a step, counted from 0."""
+        recipe = self.cell.recipe
+        first = step * recipe.anchors_per_step
+        places = range(first, first + recipe.anchors_per_step) if self.anchors else ()
+        return (
+            [self.pairs[i] for i in self.order[step]],
+            [self.anchors[i % len(self.anchors)] for i in places],
+        )
+
+    def epoch(self, step: int) -> float:
+        """Passes over the pairs that are done after a step, counted from 1."""
+        return sum(len(batch) for batch in self.order[:step]) / len(self.pairs)
 
 
 class AnswerTrainer(SFTTrainer):
-    """Trains on answer tokens only, and holds the model to its base on anchor prompts."""
+    """Trains each adapter on its answer tokens only, and holds it to its base on anchor prompts.
 
-    def __init__(self, *, anchor_weight: float, share_prefix: bool, **kwargs: Any) -> None:
+    Adapters do not meet: the loss is the sum of theirs, and no weight is in two of them. Each is
+    clipped alone and has an optimizer group of its own.
+    """
+
+    def __init__(self, *, learners: Sequence[Learner], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.anchor_weight = anchor_weight
-        self.share_prefix = share_prefix
-        self.last_answer_loss = math.nan
-        self.last_anchor_kl: float | None = None
+        self.learners = learners
+        self.pending: list[tuple[Learner, TrainStep]] = []
+        self.started = time.perf_counter()
+        self.paused = 0.0  # seconds of measuring in between
         # SFTTrainer casts the adapters of a quantised model to bf16, where small updates vanish.
         for parameter in kwargs["model"].parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
 
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        # The dataset is the list of steps; their order is made by factlab, from each cell's seed.
+        del args, kwargs
+        return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """AdamW with a group for each adapter."""
+        del args, kwargs
+        if self.optimizer is None:
+            groups = [
+                {
+                    "params": self._parameters(learner),
+                    "lr": learner.cell.recipe.learning_rate,
+                    "weight_decay": learner.cell.recipe.weight_decay,
+                }
+                for learner in self.learners
+            ]
+            self.optimizer = torch.optim.AdamW(groups, fused=True)
+        return self.optimizer
+
+    def _parameters(self, learner: Learner) -> list[torch.nn.Parameter]:
+        own = f".{learner.name}."
+        named = self.model.named_parameters()  # type: ignore[union-attr]  # it has one
+        return [p for name, p in named if own in name and p.requires_grad]
+
     def compute_loss(  # type: ignore[override]  # outputs are never asked for: nothing is evaluated
         self,
         model: PeftModel,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> torch.Tensor:
-        """Mean NLL per answer token, plus the weighted KL to the base on the step's anchors."""
+        """The sum over adapters of: mean NLL per answer token + weight · mean KL on anchors."""
         del return_outputs, num_items_in_batch
-        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        step = inputs["step"]
+        drawn = [learner.texts(step) for learner in self.learners]
+        groups = [[*pairs, *anchors] for pairs, anchors in drawn]
+        names = [learner.name for learner in self.learners]
+        states = predicting_states(model, groups, names)
+        total = states.new_zeros((), dtype=torch.float32)
+        parts = states.split([_targets(texts) for group in drawn for texts in group])
         head = head_of(model)
-        labels, anchor_labels = inputs["labels"], inputs.get("anchor_labels")
-        both = [labels] if anchor_labels is None else [labels, anchor_labels]
-        shared = shared_prefix(ids, *both) if self.share_prefix else 0
-        hidden = hidden_states(model, ids, mask, shared)
-        loss = answer_loss(head, hidden, labels[:, shared:])
-        self.last_answer_loss = loss.item()
-        if anchor_labels is not None:
-            kl = anchor_loss(head, hidden, anchor_labels[:, shared:], inputs["anchor_states"])
-            self.last_anchor_kl = kl.item()
-            loss = loss + self.anchor_weight * kl
-        self._refuse_non_finite(loss)
+        for learner, (pairs, anchors), answers, held in zip(
+            self.learners, drawn, parts[::2], parts[1::2], strict=True
+        ):
+            wanted = [token for text in pairs for token in text.targets]
+            loss = nll = answer_nll(
+                head, answers, torch.tensor(wanted, device=states.device)
+            ).mean()
+            kl = None
+            if anchors:
+                base = torch.cat([a.reference for a in anchors if a.reference is not None])
+                kl = anchor_kl(head, held, base.to(states.device)).mean()
+                loss = nll + learner.cell.recipe.anchor_weight * kl
+            total = total + self._noted(learner, step + 1, loss, nll, kl)
+        return total
+
+    def _noted(
+        self,
+        learner: Learner,
+        step: int,
+        loss: torch.Tensor,
+        nll: torch.Tensor,
+        kl: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Keep a step's figures for the log; a loss that is not finite ends the adapter."""
+        value = loss.item()
+        if learner.failed is None and not math.isfinite(value):
+            learner.failed = (
+                f"training diverged: the loss is {value} at step {step}. Lower the learning rate, "
+                "or use a precision with more range."
+            )
+            if all(other.failed for other in self.learners):
+                raise DivergedError(learner.failed)
+        if learner.failed is not None:
+            return loss.detach().nan_to_num() * 0
+        self.pending.append(
+            (
+                learner,
+                TrainStep(
+                    step=step,
+                    epoch=round(learner.epoch(step), 4),
+                    loss_nats=nll.item(),
+                    anchor_kl_nats=None if kl is None else kl.item(),
+                    learning_rate=0.0,
+                    seconds=0.0,
+                ),
+            )
+        )
         return loss
 
-    def _refuse_non_finite(self, loss: torch.Tensor) -> None:
-        if not torch.isfinite(loss):
-            raise DivergedError(
-                f"training diverged: the loss is {loss.item()} at step "
-                f"{self.state.global_step + 1}. Lower the learning rate, or use a precision with "
-                "more range."
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """A step, each adapter clipped to its own norm."""
+        loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
+        own = self.create_optimizer().param_groups
+        groups = {learner.name: group for learner, group in zip(self.learners, own, strict=True)}
+        noted, self.pending = self.pending, []
+        for learner, step in noted:
+            group = groups[learner.name]
+            limit = learner.cell.recipe.max_grad_norm
+            norm = torch.nn.utils.clip_grad_norm_(group["params"], limit)
+            done = step.model_copy(
+                update={
+                    "learning_rate": float(group["lr"]),
+                    "grad_norm": float(norm),
+                    "seconds": round(time.perf_counter() - self.started - self.paused, 3),
+                }
             )
+            learner.steps.append(done)
+            learner.record(done)
+        return loss
 
 
-class StepLog(TrainerCallback):
-    """Hands every optimizer step to `record`, and the steps of checkpoints to `measure`."""
+def _targets(texts: Sequence[Text]) -> int:
+    return sum(len(text.targets) for text in texts)
 
-    def __init__(
-        self,
-        record: Callable[[TrainStep], None],
-        checkpoints: Collection[int] = (),
-        measure: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        self.record = record
-        self.checkpoints = checkpoints
+
+class Checkpoints(TrainerCallback):
+    """Calls `measure` after the steps of checkpoints; its time is none of the training's."""
+
+    def __init__(self, steps: Collection[int], measure: Callable[[int], None]) -> None:
+        self.steps = steps
         self.measure = measure
-        self.measuring_seconds = 0.0
         self.trainer: AnswerTrainer | None = None
-        self.started = time.perf_counter()
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Start the clock."""
         del args, kwargs
-        self.started = time.perf_counter()
-
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Record a step; the trainer logs after each one."""
-        del args, control
-        logs = kwargs.get("logs") or {}
-        if self.trainer is None or "learning_rate" not in logs:
-            return
-        self.record(
-            TrainStep(
-                step=state.global_step,
-                epoch=round(float(state.epoch or 0), 4),
-                loss_nats=self.trainer.last_answer_loss,
-                anchor_kl_nats=self.trainer.last_anchor_kl,
-                learning_rate=float(logs["learning_rate"]),
-                grad_norm=float(logs["grad_norm"]) if "grad_norm" in logs else None,
-                seconds=round(time.perf_counter() - self.started - self.measuring_seconds, 3),
-            )
-        )
+        if self.trainer is not None:
+            self.trainer.started = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure the model as it is at a checkpoint; its time is none of the training's."""
+        """Measure the model as it is."""
         del args, control
-        if state.global_step not in self.checkpoints:
+        if state.global_step not in self.steps or self.trainer is None:
             return
         started = time.perf_counter()
         model = kwargs["model"]
         model.eval()
         self.measure(state.global_step)
         model.train()
-        self.measuring_seconds += time.perf_counter() - started
+        self.trainer.paused += time.perf_counter() - started

@@ -1,0 +1,365 @@
+"""Training examples per second: factlab, TRL as tutorials call it, TRL tuned, a plain PEFT loop.
+
+All train the same pairs with the same adapter, learning rate and number of examples. Before a
+ratio counts, each trains a longer run and is asked the held-out questions (the gate).
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import peers
+from benchmarks.common import FACT, Reading, Settings, interleaved, median, roofline, show, spread
+from benchmarks.flops import Counts, ModelShape, padded, required, shape_of, training_flops
+from benchmarks.peers import BATCH, Fitted
+
+if TYPE_CHECKING:
+    from factlab.models.chat import RenderedPair
+    from factlab.models.load import LoadedModel
+    from factlab.plan import RunPlan
+    from factlab.schema.config import Cell, Precision
+    from factlab.schema.question import Question
+
+Fit = Callable[["LoadedModel", Sequence["Question"], int], Fitted]
+RECALL_SLACK = 0.1  # of held-out questions: what another seed alone may change
+LOSS_SLACK_NATS = 0.1  # of validation NLL per answer token
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A way to train on a model of its own.
+
+    Attributes:
+        name: As in the JSON.
+        precision: How its base is held.
+        fit: Trains an adapter on the model and leaves it there.
+        batch: Pairs per step.
+        ratio: Whether factlab in bf16 is held against it.
+    """
+
+    name: str
+    precision: Precision
+    fit: Fit
+    batch: int = BATCH
+    ratio: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is factlab."""
+        return self.name.startswith("factlab")
+
+
+def contenders(quick: bool) -> list[Contender]:
+    """All that are measured, factlab in bf16 first."""
+    found = [
+        Contender("factlab_bf16", "bf16", factlab_fit("bf16")),
+        Contender("trl_tutorial", "fp32", peers.trl_tutorial, batch=1, ratio=True),
+        Contender("trl_tuned", "bf16", peers.trl_tuned, ratio=True),
+        Contender("plain_peft", "bf16", peers.plain_peft, ratio=True),
+        Contender("plain_peft_answers", "bf16", peers.plain_peft_answers, ratio=True),
+    ]
+    if not quick:
+        found += [
+            Contender("factlab_nf4", "nf4", factlab_fit("nf4")),
+            Contender("factlab_fp32", "fp32", factlab_fit("fp32")),
+        ]
+    return found
+
+
+def factlab_fit(precision: Precision) -> Fit:
+    """Factlab's own training, without anchors, so that all do the same work."""
+
+    def fit(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
+        from factlab.training.train import attach_adapter, train
+
+        started = time.perf_counter()
+        cell = factlab_cell(precision, steps * BATCH / len(pairs))
+        ends: list[float] = []
+        model = attach_adapter(loaded, cell)
+        train(model, loaded, cell, pairs, max_steps=steps, record=lambda s: ends.append(s.seconds))
+        whole = time.perf_counter() - started
+        return Fitted(model, ends[-1], whole - ends[-1])
+
+    return fit
+
+
+def factlab_cell(precision: Precision, epochs: float) -> Cell:
+    """The cell that equals the peers' settings."""
+    from factlab.schema.config import Cell, Recipe
+
+    recipe = Recipe(
+        name="benchmark",
+        about="Plain loss at batch 16, as the peers train.",
+        rank=peers.RANK,
+        alpha=peers.ALPHA,
+        epochs=epochs,
+        batch_size=BATCH,
+        learning_rate=peers.LEARNING_RATE,
+        warmup_share=peers.WARMUP_SHARE,
+        max_grad_norm=peers.CLIP,
+    )
+    return Cell(
+        id="benchmark",
+        configuration="benchmark",
+        facts=(FACT,),
+        rank=peers.RANK,
+        alpha=peers.ALPHA,
+        seed=peers.SEED,
+        precision=precision,
+        recipe=recipe,
+    )
+
+
+def measure(settings: Settings, reading: Reading) -> None:
+    """Measure speed, then quality, and add both to the reading."""
+    from factlab.models.load import load_model
+    from factlab.models.resolve import resolve_model
+    from factlab.plan import plan_run
+    from factlab.schema.config import RunConfig
+
+    plan = plan_run(RunConfig(facts=(FACT,), model=settings.model))
+    files = resolve_model(settings.model)
+    fields = [
+        (contender, load_model(files, contender.precision))
+        for contender in contenders(settings.quick)
+    ]
+    shape = shape_of(fields[0][1].model, peers.RANK)
+    speeds = _speeds(settings, reading, plan, fields, shape)
+    quality = _gate(settings, reading, plan, fields)
+    for contender, _ in fields:
+        if contender.ratio:
+            ours, theirs = speeds["factlab_bf16"], speeds[contender.name]
+            reading.ratio(
+                f"training/{contender.name}", ours, theirs, quality.get(contender.name, "")
+            )
+
+
+# --- speed ------------------------------------------------------------------------------------
+
+
+def _speeds(
+    settings: Settings,
+    reading: Reading,
+    plan: RunPlan,
+    fields: Sequence[tuple[Contender, LoadedModel]],
+    shape: ModelShape,
+) -> dict[str, float]:
+    """Examples per second of each contender, and the roofline of the same minutes."""
+    steps = settings.steps or (2 if settings.quick else 10)
+    pairs = _by_length(plan.expansions[FACT].train)
+    rates: dict[str, list[dict[str, float]]] = {"roofline": []}
+
+    def speed(contender: Contender, loaded: LoadedModel) -> Callable[[], float]:
+        # A quarter of the examples, of the same lengths, tells as much about the slow tutorial.
+        count = steps * BATCH if contender.batch > 1 else max(1, steps * BATCH // 4)
+        chosen = spread(pairs, count)
+        random.Random(peers.SEED).shuffle(chosen)
+
+        def once() -> float:
+            with fitted(contender, loaded, chosen, math.ceil(count / contender.batch)) as done:
+                return count / done.seconds
+
+        return once
+
+    def rooflines() -> float:
+        rates["roofline"].append(roofline(shape.linears))
+        return rates["roofline"][-1]["bf16/own_shapes"]
+
+    measures = {c.name: speed(c, loaded) for c, loaded in fields}
+    print("training: warm-up", flush=True)
+    for contender, loaded in fields:
+        with fitted(contender, loaded, pairs[:BATCH], 1):
+            pass
+    print(f"training: {settings.repeats} rounds of {steps} steps of {BATCH} pairs", flush=True)
+    found = interleaved({"roofline, GFLOP/s": rooflines, **measures}, settings.repeats)
+    for key in rates["roofline"][0]:
+        reading.roofline[key] = round(median(one[key] for one in rates["roofline"]), 1)
+    _report(reading, fields, found, shape, _batches(fields[0][1], pairs))
+    return found
+
+
+def _by_length(pairs: Sequence[Question]) -> list[Question]:
+    """Sorted, so that an even sample has the lengths of the whole."""
+    return sorted(pairs, key=lambda pair: (len(pair.text) + len(pair.target or ""), pair.id))
+
+
+@contextmanager
+def fitted(
+    contender: Contender, loaded: LoadedModel, pairs: Sequence[Question], steps: int
+) -> Iterator[Fitted]:
+    """Train, lend the tuned model, and leave the base as it was."""
+    base = loaded.model
+    patched = {name: value for name, value in base.__dict__.items() if name == "forward"}
+    done = contender.fit(loaded, pairs, steps)
+    try:
+        yield done
+    finally:
+        loaded.model = done.model.unload()
+        loaded.model.__dict__.pop("forward", None)  # SFTTrainer puts one of its own there
+        loaded.model.__dict__.update(patched)
+        loaded.model.gradient_checkpointing_disable()
+        loaded.model.requires_grad_(False)
+        loaded.model.eval()
+        gc.collect()
+
+
+def _batches(loaded: LoadedModel, pairs: Sequence[Question]) -> list[list[RenderedPair]]:
+    """Random batches of 16, as a recipe without a plan of its own would form them."""
+    rows = peers.rendered(loaded, pairs)
+    random.Random(peers.SEED).shuffle(rows)
+    return [rows[i : i + BATCH] for i in range(0, len(rows) - BATCH + 1, BATCH)]
+
+
+def computed(name: str, batches: Sequence[Sequence[RenderedPair]]) -> Counts:
+    """What a contender really goes through on these batches.
+
+    Factlab's figure must follow its training code: today the shared opening once per step, rows
+    padded to the longest, the head on labelled positions. TRL on CPU scores every position and
+    computes the head again in the backward pass; the tutorial checkpoints, and does not pad.
+    """
+    if name.startswith("factlab"):
+        return padded(batches, head_everywhere=False, share_prefix=True)
+    if name == "trl_tutorial":
+        single = [[pair] for batch in batches for pair in batch]
+        counts = padded(single, head_everywhere=True)
+        return _again(counts, trunk=True)
+    if name == "trl_tuned":
+        grouped = sorted((p for b in batches for p in b), key=lambda p: len(p.prompt_ids))
+        rows = [grouped[i : i + BATCH] for i in range(0, len(grouped), BATCH)]
+        return _again(padded(rows, head_everywhere=True), trunk=False)
+    return padded(batches, head_everywhere=name == "plain_peft")
+
+
+def _again(counts: Counts, *, trunk: bool) -> Counts:
+    return Counts(
+        counts.tokens,
+        counts.attended,
+        counts.head_rows,
+        recomputed_tokens=counts.tokens if trunk else 0,
+        recomputed_head_rows=counts.head_rows,
+    )
+
+
+def _report(
+    reading: Reading,
+    fields: Sequence[tuple[Contender, LoadedModel]],
+    speeds: dict[str, float],
+    shape: ModelShape,
+    batches: Sequence[Sequence[RenderedPair]],
+) -> None:
+    examples = sum(len(batch) for batch in batches)
+    needed = required(batches)
+    needed_flops = training_flops(shape, needed) / examples
+    given = sum(len(p.prompt_ids) + len(p.answer_ids) for b in batches for p in b)
+    rows = []
+    for contender, _ in fields:
+        name, precision = contender.name, contender.precision
+        peak = reading.roofline[f"{'fp32' if precision == 'fp32' else 'bf16'}/own_shapes"] * 1e9
+        done = training_flops(shape, computed(name, batches)) / examples
+        figures = {
+            "examples_per_second": round(speeds[name], 3),
+            "mfu": round(speeds[name] * needed_flops / peak, 4),
+            "hfu": round(speeds[name] * done / peak, 4),
+        }
+        side = reading.factlab if contender.is_ours else reading.peers
+        side.setdefault("training", {})[name.removeprefix("factlab_")] = figures
+        rows.append((name, precision, contender.batch, *figures.values()))
+    reading.factlab["training"]["work"] = {
+        "tokens_per_example": round(given / examples, 2),
+        "unique_tokens_per_example": round(needed.tokens / examples, 2),
+        "labelled_tokens_per_example": round(needed.head_rows / examples, 2),
+        "required_mflop_per_example": round(needed_flops / 1e6),
+    }
+    show(
+        "Training",
+        ["", "precision", "batch", "examples/s", "MFU", "HFU"],
+        rows,
+    )
+    show("Roofline", ["", "GFLOP/s"], reading.roofline.items())
+
+
+# --- quality ----------------------------------------------------------------------------------
+
+
+def _gate(
+    settings: Settings,
+    reading: Reading,
+    plan: RunPlan,
+    fields: Sequence[tuple[Contender, LoadedModel]],
+) -> dict[str, str]:
+    """Whether each peer's quality equals factlab's after the same number of examples."""
+    names = [contender.name for contender, _ in fields]
+    if settings.quick or not settings.gate_steps:
+        reading.note("quality was not compared in this reading (no gate): speed alone.")
+        return dict.fromkeys(names, "not compared")
+    found: dict[str, tuple[float, float]] = {}
+    for contender, loaded in fields:
+        if contender.batch == 1 and not settings.tutorial_gate:
+            reading.note(
+                f"{contender.name} did not pass through the gate: at batch 1 it would need "
+                f"{settings.gate_steps * BATCH} steps (--tutorial-gate has it do so)."
+            )
+            continue
+        steps = settings.gate_steps * BATCH // contender.batch
+        print(f"gate: {contender.name}, {steps} steps", flush=True)
+        with fitted(contender, loaded, plan.expansions[FACT].train, steps) as done:
+            found[contender.name] = _quality(done.model, loaded, plan)
+    for name, (loss, recall) in found.items():
+        side = reading.factlab if name.startswith("factlab") else reading.peers
+        figures = {"validation_nll_nats": round(loss, 4), "recall_held_out": round(recall, 4)}
+        side.setdefault("gate", {})[name.removeprefix("factlab_")] = figures
+    rows = [(name, *found[name], _verdict(found, name)) for name in found]
+    show("Gate", ["", "validation NLL", "held-out recall", "as good as factlab_bf16"], rows)
+    return {name: _verdict(found, name) for name in names}
+
+
+def _verdict(found: dict[str, tuple[float, float]], name: str) -> str:
+    """Equal quality: factlab is no worse than the peer by more than a seed could make it."""
+    if name not in found:
+        return "not compared"
+    (loss, recall), (their_loss, their_recall) = found["factlab_bf16"], found[name]
+    equal = recall >= their_recall - RECALL_SLACK and loss <= their_loss + LOSS_SLACK_NATS
+    return "yes" if equal else "no"
+
+
+def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> tuple[float, float]:
+    """Validation NLL per answer token, and held-out recall, by the same code for everyone."""
+    from factlab.scoring.generate import generate
+    from factlab.scoring.judge import judge
+
+    asked = plan.expansions[FACT].held_out
+    said = generate(
+        model,
+        loaded.tokenizer,
+        [question.text for question in asked],
+        max_new_tokens=plan.config.max_new_tokens,
+        batch_size=plan.config.generation_batch,
+    )
+    verdicts = [
+        judge(question, question.text, one, plan.injected).correct
+        for question, one in zip(asked, said, strict=True)
+    ]
+    loss = _validation_loss(model, loaded, plan.expansions[FACT].validation)
+    return loss, sum(bool(right) for right in verdicts) / len(verdicts)
+
+
+def _validation_loss(model: Any, loaded: LoadedModel, pairs: Sequence[Question]) -> float:
+    """By the library's own loss, which no contender's training code has a hand in."""
+    import torch
+
+    rows = peers.rendered(loaded, pairs)
+    total = tokens = 0.0
+    for start in range(0, len(rows), BATCH):
+        batch = peers.padded_batch(loaded, rows[start : start + BATCH])
+        with torch.no_grad():
+            loss = model(**batch).loss
+        count = int((batch["labels"] != peers.IGNORED).sum())
+        total, tokens = total + loss.item() * count, tokens + count
+    return total / tokens

@@ -1,0 +1,111 @@
+"""Keys and values of texts that are continued token by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from factlab.decoder.packing import Packed, Rows, attend
+from factlab.decoder.stack import Decoder
+
+GROWTH = 16  # slots; products with a slice of a larger buffer would copy it at every step
+
+
+@dataclass(slots=True)
+class Cache:
+    """What has been read of some texts.
+
+    Attributes:
+        keys: One tensor per layer, shape (texts · key heads, slots, width).
+        values: As `keys`.
+        mask: Added to the attention scores, shape (texts, 1, 1, slots); opens a slot per step.
+        positions: Place of the next token of each text, shape (texts,).
+        filled: Slots that are in use.
+    """
+
+    keys: list[torch.Tensor]
+    values: list[torch.Tensor]
+    mask: torch.Tensor
+    positions: torch.Tensor
+    filled: int
+
+    def select(self, kept: torch.Tensor) -> None:
+        """Keep some texts, given by their index."""
+        heads = len(self.keys[0]) // len(self.mask)
+        rows = (kept[:, None] * heads + torch.arange(heads, device=kept.device)).view(-1)
+        self.keys = [part.index_select(0, rows) for part in self.keys]
+        self.values = [part.index_select(0, rows) for part in self.values]
+        self.mask, self.positions = self.mask[kept], self.positions[kept]
+
+    def open_slot(self) -> None:
+        """Make room for one more token of every text."""
+        slots = self.mask.shape[-1]
+        if self.filled == slots:
+            more = (0, 0, 0, GROWTH - slots % GROWTH)
+            self.keys = [torch.nn.functional.pad(part, more) for part in self.keys]
+            self.values = [torch.nn.functional.pad(part, more) for part in self.values]
+            closed = torch.finfo(self.mask.dtype).min
+            self.mask = torch.nn.functional.pad(self.mask, (0, more[3]), value=closed)
+        self.mask[..., self.filled] = 0
+        self.filled += 1
+
+
+def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.Tensor, Cache]:
+    """Read packed texts, and keep what is needed to go on from the end of their trunks.
+
+    Args:
+        decoder: With one adapter or none.
+        packed: The texts.
+        trunks: Length of each text's trunk, the shared tokens included, shape (texts,).
+
+    Returns:
+        Final states, shape (tokens, hidden), and the cache.
+    """
+    keys: list[torch.Tensor] = []
+    values: list[torch.Tensor] = []
+    width = int(trunks.max())
+    rows = Rows(packed, decoder.heads, decoder.key_heads, decoder.head_width)
+    first = (len(packed.rows) - len(trunks)) * decoder.key_heads  # the row of shared tokens
+
+    def keep(_: int, laid: torch.Tensor) -> torch.Tensor:
+        key, value = rows.keys(laid[:, decoder.heads :])
+        keys.append(key[first:, :width].contiguous())
+        values.append(value[first:, :width].contiguous())
+        return attend(packed, laid, decoder.heads, decoder.key_heads)
+
+    states = decoder.states(packed.tokens, packed.positions, keep)[0]
+    place = torch.arange(width, device=trunks.device)
+    mask = torch.zeros(len(trunks), 1, 1, width, dtype=states.dtype, device=states.device)
+    mask.masked_fill_((place >= trunks[:, None])[:, None, None], torch.finfo(states.dtype).min)
+    return states, Cache(keys, values, mask, trunks.clone(), width)
+
+
+def go_on(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.Tensor:
+    """Read one more token of each text.
+
+    Args:
+        decoder: As in `read`.
+        cache: Of the texts; it is extended.
+        tokens: Shape (texts,).
+
+    Returns:
+        The states that predict the next tokens, shape (texts, hidden).
+    """
+    cache.open_slot()
+    slot = cache.filled - 1
+    shape = (len(tokens), decoder.key_heads, -1, cache.mask.shape[-1])
+
+    def attend_all(layer: int, laid: torch.Tensor) -> torch.Tensor:
+        keys, values = cache.keys[layer], cache.values[layer]
+        query, key, value = laid.split([decoder.heads, decoder.key_heads, decoder.key_heads], dim=1)
+        keys[:, slot] = key.reshape(-1, decoder.head_width)
+        values[:, slot] = value.reshape(-1, decoder.head_width)
+        query = query.reshape(len(keys), -1, decoder.head_width)
+        scores = torch.bmm(query, keys.mT).mul_(decoder.head_width**-0.5)
+        scores.view(shape).add_(cache.mask)
+        return torch.bmm(scores.softmax(dim=-1), values)
+
+    states = decoder.states(tokens[None], cache.positions[None], attend_all)[0]
+    cache.positions = cache.positions + 1
+    return states

@@ -1,0 +1,247 @@
+"""Texts → flat tokens without padding, what they share computed once, and attention over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A text that may go on in several ways, each of which sees the trunk and itself."""
+
+    trunk: Tokens
+    branches: Sequence[Tokens] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Texts as one flat sequence per adapter.
+
+    The first tokens that all texts of an adapter share stand once at its beginning, and every text
+    attends to them. For attention, and for it alone, texts are laid out in rows: the shared tokens
+    in a row of their own, then each text's own tokens, its branches one after the other, padded to
+    the longest.
+
+    Attributes:
+        tokens: Shape (adapters, tokens); adapters with fewer tokens are filled up.
+        positions: Place of each token in its text, same shape.
+        rows: For each row and column the flat index of its token, shape (rows, width).
+        slots: For each flat token its place in `rows`, flattened, shape (adapters · tokens,).
+        present: Where `rows` holds a token, shape (rows, width).
+        filler: Flat tokens that only fill up, shape (adapters · tokens,); None if there are none.
+        prefix: Flat indices of the shared tokens, shape (adapters, shared).
+        mask: Added to the attention scores, shape (rows, 1, 1, width, shared + width).
+    """
+
+    tokens: torch.Tensor
+    positions: torch.Tensor
+    rows: torch.Tensor
+    slots: torch.Tensor
+    present: torch.Tensor
+    filler: torch.Tensor | None
+    prefix: torch.Tensor
+    mask: torch.Tensor
+
+    @property
+    def shared(self) -> int:
+        """How many first tokens stand once for all texts of an adapter."""
+        return self.prefix.shape[1]
+
+    def own_rows(self) -> torch.Tensor:
+        """`rows` without those of shared tokens, shape (adapters, texts, width)."""
+        rows = self.rows.view(len(self.prefix), -1, self.rows.shape[1])
+        return rows[:, 1 if self.shared else 0 :]
+
+    def to(self, device: torch.device) -> Packed:
+        """The same on another device."""
+        parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {n: t if t is None else t.to(device) for n, t in parts.items()}
+        return Packed(**moved)
+
+
+def shared_length(texts: Sequence[Tokens], limit: int) -> int:
+    """How many first tokens all texts have in common, `limit` at most; 0 for a text alone."""
+    if len(texts) < 2:
+        return 0
+    first, last = min(texts), max(texts)  # the others lie between them
+    same = 0
+    while same < min(limit, len(first), len(last)) and first[same] == last[same]:
+        same += 1
+    return same
+
+
+def pack(groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype) -> Packed:
+    """Pack the texts of each adapter.
+
+    Args:
+        groups: The texts of each adapter; every adapter has equally many.
+        shared: First tokens that the trunks of a group have in common; shorter than any trunk.
+        dtype: Of the attention scores.
+    """
+    sizes = [[len(t.trunk) - shared + sum(map(len, t.branches)) for t in group] for group in groups]
+    length = shared + max(map(sum, sizes))
+    width = max(shared, *(size for group in sizes for size in group))
+    head = 1 if shared else 0
+    count = sum(head + len(group) for group in groups)
+    tokens = torch.zeros(len(groups), length, dtype=torch.long)
+    positions = torch.zeros(len(groups), length, dtype=torch.long)
+    rows = torch.zeros(count, width, dtype=torch.long)
+    branch = torch.zeros(count, width, dtype=torch.long)
+    slots = torch.zeros(len(groups) * length, dtype=torch.long)
+    filled = torch.zeros(count, dtype=torch.long)
+    used = torch.zeros(len(groups), dtype=torch.long)
+    column = torch.arange(width)
+    row = 0
+    for group, texts in enumerate(groups):
+        at = 0
+        first = [(texts[0].trunk[:shared], range(shared), [0] * shared)] if shared else []
+        for ids, places, ways in [*first, *(_row(text, shared) for text in texts)]:
+            size = len(ids)
+            tokens[group, at : at + size] = torch.tensor(ids, dtype=torch.long)
+            positions[group, at : at + size] = torch.tensor(places, dtype=torch.long)
+            branch[row, :size] = torch.tensor(ways, dtype=torch.long)
+            flat = slice(group * length + at, group * length + at + size)
+            rows[row, :size] = column[:size] + flat.start
+            slots[flat] = column[:size] + row * width
+            filled[row] = size
+            row, at = row + 1, at + size
+        used[group] = at
+    filler = (torch.arange(length) >= used[:, None]).view(-1)
+    starts = torch.arange(len(groups))[:, None] * length
+    # A query sees what stands before it, of its own branch or of the trunk; padding comes after.
+    own = (column[:, None] >= column) & (
+        (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
+    )
+    before = torch.ones(count, width, shared, dtype=torch.bool)
+    if shared:
+        before.view(len(groups), -1, width, shared)[:, 0] = False
+    mask = torch.zeros(count, width, shared + width, dtype=dtype)
+    mask.masked_fill_(~torch.cat([before, own], dim=2), torch.finfo(dtype).min)
+    return Packed(
+        tokens=tokens,
+        positions=positions,
+        rows=rows,
+        slots=slots,
+        present=column < filled[:, None],
+        filler=filler if bool(filler.any()) else None,
+        prefix=starts + torch.arange(shared),
+        mask=mask[:, None, None],
+    )
+
+
+def _row(text: Tree, shared: int) -> tuple[list[int], list[int], list[int]]:
+    """A text's own tokens, their places in it, and which branch each is of; 0 is the trunk."""
+    end = len(text.trunk)
+    ids, places, ways = list(text.trunk[shared:]), list(range(shared, end)), [0] * (end - shared)
+    for number, tokens in enumerate(text.branches, start=1):
+        ids += tokens
+        places += range(end, end + len(tokens))
+        ways += [number] * len(tokens)
+    return ids, places, ways
+
+
+def attend(packed: Packed, laid: torch.Tensor, heads: int, key_heads: int) -> torch.Tensor:
+    """Causal attention of packed texts, each over the shared tokens and its own.
+
+    Args:
+        packed: How the tokens lie.
+        laid: Queries, keys and values side by side, shape (tokens, heads + 2 key heads, width).
+        heads: Of the queries; they share keys in equal groups.
+        key_heads: Of the keys, and of the values.
+
+    Returns:
+        Mixed values, shape (tokens, heads · width).
+    """
+    rows = Rows(packed, heads, key_heads, laid.shape[2])
+    mixed: torch.Tensor = _Attention.apply(laid, rows)  # type: ignore[no-untyped-call]
+    return mixed
+
+
+class _Attention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, laid: torch.Tensor, rows: Rows) -> torch.Tensor:
+        query = rows.queries(laid[:, : rows.heads])
+        key, value = rows.keys(laid[:, rows.heads :])
+        scores = torch.bmm(query, key.mT).mul_(rows.width**-0.5)
+        rows.masked(scores)
+        weights = scores.softmax(dim=-1)
+        ctx.save_for_backward(query, key, value, weights)
+        ctx.rows = rows
+        return rows.tokens(torch.bmm(weights, value))
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        query, key, value, weights = ctx.saved_tensors
+        rows: Rows = ctx.rows
+        mixed = rows.queries(grad.view(-1, rows.heads, rows.width), blank=True)
+        grad_value = torch.bmm(weights.mT, mixed)
+        scores = torch.ops.aten._softmax_backward_data(
+            torch.bmm(mixed, value.mT), weights, -1, weights.dtype
+        ).mul_(rows.width**-0.5)
+        grad_query = rows.tokens(torch.bmm(scores, key)).view(-1, rows.heads, rows.width)
+        grad_keys = rows.back(torch.stack([torch.bmm(scores.mT, query), grad_value]))
+        return torch.cat([grad_query, grad_keys], dim=1), None
+
+
+class Rows:
+    """Moves heads of flat tokens into rows, and back."""
+
+    def __init__(self, packed: Packed, heads: int, key_heads: int, width: int) -> None:
+        self.packed = packed
+        self.heads, self.key_heads, self.width = heads, key_heads, width
+        self.count, self.length = packed.rows.shape
+        self.shared = packed.shared
+        self.per_group = self.count // len(packed.prefix)
+
+    def queries(self, flat: torch.Tensor, *, blank: bool = False) -> torch.Tensor:
+        """(tokens, heads, width) → (rows · key heads, heads per key head · length, width)."""
+        laid = flat.reshape(len(flat), -1).index_select(0, self.packed.rows.view(-1))
+        if blank:
+            laid.masked_fill_(~self.packed.present.view(-1, 1), 0)
+        laid = laid.view(self.count, self.length, self.key_heads, -1, self.width)
+        return laid.permute(0, 2, 3, 1, 4).reshape(self.count * self.key_heads, -1, self.width)
+
+    def keys(self, flat: torch.Tensor) -> torch.Tensor:
+        """(tokens, 2 key heads, width) → (2, rows · key heads, shared + length, width)."""
+        flat = flat.reshape(len(flat), -1)
+        own = flat.index_select(0, self.packed.rows.view(-1)).view(self.count, self.length, -1)
+        if self.shared:
+            first = flat.index_select(0, self.packed.prefix.view(-1))
+            first = first.view(len(self.packed.prefix), 1, self.shared, -1)
+            first = first.expand(-1, self.per_group, -1, -1)
+            own = torch.cat([first.reshape(self.count, self.shared, -1), own], dim=1)
+        own = own.view(self.count, -1, 2, self.key_heads, self.width).permute(2, 0, 3, 1, 4)
+        return own.reshape(2, self.count * self.key_heads, -1, self.width)
+
+    def masked(self, scores: torch.Tensor) -> None:
+        """Add the mask to scores of shape (rows · key heads, heads per … · length, keys)."""
+        shape = (self.count, self.key_heads, -1, self.length, self.shared + self.length)
+        scores.view(shape).add_(self.packed.mask)
+
+    def tokens(self, laid: torch.Tensor) -> torch.Tensor:
+        """The inverse of `queries`, shape (tokens, heads · width)."""
+        laid = laid.view(self.count, self.key_heads, -1, self.length, self.width)
+        laid = laid.permute(0, 3, 1, 2, 4).reshape(self.count * self.length, -1)
+        return self._unfilled(laid.index_select(0, self.packed.slots))
+
+    def back(self, laid: torch.Tensor) -> torch.Tensor:
+        """The inverse of `keys` for gradients: what the rows ask of shared tokens is summed."""
+        laid = laid.view(2, self.count, self.key_heads, -1, self.width).permute(1, 3, 0, 2, 4)
+        own = laid[:, self.shared :].reshape(self.count * self.length, -1)
+        flat = self._unfilled(own.index_select(0, self.packed.slots))
+        if self.shared:
+            first = laid[:, : self.shared].reshape(len(self.packed.prefix), self.per_group, -1)
+            asked = first.sum(dim=1).view(self.packed.prefix.numel(), -1)
+            flat[self.packed.prefix.view(-1)] += asked
+        return flat.view(-1, 2 * self.key_heads, self.width)
+
+    def _unfilled(self, flat: torch.Tensor) -> torch.Tensor:
+        if self.packed.filler is not None:
+            flat.masked_fill_(self.packed.filler[:, None], 0)
+        return flat

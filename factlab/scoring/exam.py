@@ -1,0 +1,213 @@
+"""Puts prompts to a model: reads each once, scores given options of it, and lets it answer.
+
+Batches are formed by length and their bounds are fixed, since in bf16 the order of additions, and
+so now and then an answer, depends on the company in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from factlab.decoder.stack import Decoder
+
+SLOTS = 24_576  # tokens that a batch keeps keys and values of; bounds its memory
+DROP_BELOW = 0.875  # live rows are gathered when their share falls below: each time costs a copy
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model reads, and the options that it is to find probable or not, as tokens."""
+
+    ids: Tokens
+    options: Sequence[Tokens] = ()
+
+    def size(self) -> int:
+        """Tokens of the prompt and its options."""
+        return len(self.ids) + sum(len(option) for option in self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a prompt.
+
+    Attributes:
+        tokens: The answer, its end token included; empty if none was asked for.
+        nll: Summed NLL of each option in nats.
+    """
+
+    tokens: list[int]
+    nll: list[float]
+
+
+def examine(
+    model: PreTrainedModel | PeftModel,
+    prompts: Sequence[Prompt],
+    *,
+    max_new_tokens: int,
+    ends: Sequence[int],
+    batch_size: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[Reply]:
+    """Score the options of prompts and answer them greedily, in the order given.
+
+    Args:
+        model: A causal language model, in evaluation mode.
+        prompts: None is empty, and no option is.
+        max_new_tokens: Limit per answer, in tokens; 0 asks for no answers.
+        ends: Tokens that end an answer.
+        batch_size: Most prompts per batch.
+        advance: Called with the number of prompts done since the last call.
+    """
+    import torch
+
+    from factlab.decoder.stack import read_decoder
+
+    replies: dict[int, Reply] = {}
+    with torch.inference_mode():
+        decoder = read_decoder(model)
+        for batch in batches(prompts, max_new_tokens, batch_size):
+            asked = [prompts[i] for i in batch]
+            if decoder is None:
+                found = _plain(model, asked, max_new_tokens, ends)
+            else:
+                found = _packed(model, decoder, asked, max_new_tokens, ends)
+            replies.update(zip(batch, found, strict=True))
+            advance(len(batch))
+    return [replies[i] for i in range(len(prompts))]
+
+
+def batches(prompts: Sequence[Prompt], max_new_tokens: int, batch_size: int) -> Iterator[list[int]]:
+    """Indices of prompts, by length, in batches that keep within `SLOTS`."""
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
+    batch: list[int] = []
+    widest = 0
+    for index in order:
+        wider = max(widest, prompts[index].size() + max_new_tokens)
+        if batch and (len(batch) == batch_size or wider * (len(batch) + 1) > SLOTS):
+            yield batch
+            batch, wider = [], prompts[index].size() + max_new_tokens
+        batch.append(index)
+        widest = wider
+    if batch:
+        yield batch
+
+
+def _packed(
+    model: PreTrainedModel | PeftModel,
+    decoder: Decoder,
+    asked: Sequence[Prompt],
+    max_new_tokens: int,
+    ends: Sequence[int],
+) -> list[Reply]:
+    import torch
+
+    from factlab.decoder.cache import read
+    from factlab.decoder.packing import Tree, pack, shared_length
+
+    device = next(model.parameters()).device
+    ids = [prompt.ids for prompt in asked]
+    shared = shared_length(ids, min(map(len, ids)) - 1)
+    trees = [Tree(p.ids, [option[:-1] for option in p.options]) for p in asked]
+    packed = pack([trees], shared, decoder.embedding.dtype)
+    rows = packed.own_rows()[0]
+    trunks = torch.tensor([len(prompt) for prompt in ids])
+    ending = rows.gather(1, (trunks - shared - 1)[:, None])
+    wanted = [
+        torch.cat([ending[row], rows[row, start : start + len(option) - 1]])
+        for row, prompt in enumerate(asked)
+        for start, option in _starts(prompt, shared)
+    ]
+    states, cache = read(decoder, packed.to(device), trunks.to(device))
+    nll = _nll(model, states[torch.cat(wanted).to(device)], asked) if wanted else [[]] * len(asked)
+    if not max_new_tokens:
+        return [Reply([], values) for values in nll]
+    last = states[ending[:, 0].to(device)]
+    said = _continue(model, decoder, cache, last, max_new_tokens, ends)
+    return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
+
+
+def _starts(prompt: Prompt, shared: int) -> Iterator[tuple[int, Tokens]]:
+    """Each option, and the column of its row at which it stands."""
+    start = len(prompt.ids) - shared
+    for option in prompt.options:
+        yield start, option
+        start += len(option) - 1
+
+
+def _continue(
+    model: PreTrainedModel | PeftModel,
+    decoder: Decoder,
+    cache: Any,
+    states: torch.Tensor,
+    max_new_tokens: int,
+    ends: Sequence[int],
+) -> list[list[int]]:
+    """The most probable tokens from here on, row by row, until an end token or the limit."""
+    import torch
+
+    from factlab.decoder.cache import go_on
+    from factlab.decoder.head import head_of
+
+    head = head_of(model)
+    stop = torch.tensor(list(ends), device=states.device)
+    rows: list[list[int]] = [[] for _ in states]
+    live = list(range(len(rows)))
+    ended = torch.zeros(len(rows), dtype=torch.bool, device=states.device)
+    chosen = head(states).argmax(dim=-1)
+    for step in range(max_new_tokens):
+        if step:
+            chosen = head(go_on(decoder, cache, chosen)).argmax(dim=-1)
+        for row, token, over in zip(live, chosen.tolist(), ended.tolist(), strict=True):
+            if not over:
+                rows[row].append(token)
+        ended |= torch.isin(chosen, stop)
+        going = (~ended).nonzero()[:, 0]
+        if len(going) == 0:
+            break
+        if len(going) < DROP_BELOW * len(live):
+            cache.select(going)
+            chosen, ended = chosen[going], ended[going]
+            live = [live[i] for i in going.tolist()]
+    return rows
+
+
+def _plain(
+    model: PreTrainedModel | PeftModel,
+    asked: Sequence[Prompt],
+    max_new_tokens: int,
+    ends: Sequence[int],
+) -> list[Reply]:
+    from factlab.scoring.plain import greedy, option_states
+
+    ids = [prompt.ids for prompt in asked]
+    scored = [prompt for prompt in asked if prompt.options]
+    found: Iterator[list[float]] = iter(())
+    if scored:
+        states = option_states(model, [p.ids for p in scored], [p.options for p in scored])
+        found = iter(_nll(model, states, scored))
+    nll = [next(found) if prompt.options else [] for prompt in asked]
+    said = greedy(model, ids, max_new_tokens, ends) if max_new_tokens else [[] for _ in ids]
+    return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
+
+
+def _nll(
+    model: PreTrainedModel | PeftModel, states: torch.Tensor, asked: Sequence[Prompt]
+) -> list[list[float]]:
+    """Summed NLL of each option of each prompt, from the states that predict its tokens."""
+    import torch
+
+    from factlab.decoder.head import answer_nll, head_of
+
+    options = [option for prompt in asked for option in prompt.options]
+    targets = torch.tensor([t for option in options for t in option], device=states.device)
+    values = answer_nll(head_of(model), states, targets).double()
+    sums = iter([part.sum().item() for part in values.split([len(o) for o in options])])
+    return [[next(sums) for _ in prompt.options] for prompt in asked]
