@@ -16,8 +16,8 @@ test: setup-dev
 	$(BIN)/python -m pytest
 
 check: setup-dev
-	$(BIN)/ruff format --check factlab tests
-	$(BIN)/ruff check factlab tests
+	$(BIN)/ruff format --check factlab tests benchmarks
+	$(BIN)/ruff check factlab tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -220,12 +220,12 @@ def _batches(loaded: LoadedModel, pairs: Sequence[Question]) -> list[list[Render
 def computed(name: str, batches: Sequence[Sequence[RenderedPair]]) -> Counts:
     """What a contender really goes through on these batches.
 
-    Factlab's figure must follow its training code: today the shared opening once per step, rows
-    padded to the longest, the head on labelled positions. TRL on CPU scores every position and
-    computes the head again in the backward pass; the tutorial checkpoints, and does not pad.
+    Factlab computes what is required and no more, but for attention, whose rows are padded: less
+    than a hundredth of the whole. TRL on CPU scores every position and computes the head again in
+    the backward pass; the tutorial checkpoints, and does not pad.
     """
     if name.startswith("factlab"):
-        return padded(batches, head_everywhere=False, share_prefix=True)
+        return required(batches)
     if name == "trl_tutorial":
         single = [[pair] for batch in batches for pair in batch]
         counts = padded(single, head_everywhere=True)

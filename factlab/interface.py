@@ -23,6 +23,7 @@ def run(
     seed: int | Sequence[int] = 0,
     out: str | PathLike[str] | None = None,
     resume: bool = False,
+    fresh: bool = False,
     progress: Progress | None = None,
     **settings: Any,
 ) -> RunResult:
@@ -34,6 +35,7 @@ def run(
         seed: Seeds.
         out: The run folder; by default a new one under reports/.
         resume: Go on with an unfinished run of the same settings.
+        fresh: Ask the base anew, even what an earlier run asked it.
         progress: Where to report; silent by default.
         **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`.
 
@@ -55,6 +57,10 @@ def run(
         first = error.errors()[0]
         raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
     result, _ = run_config(
-        config, out=Path(out) if out is not None else None, resume=resume, progress=progress
+        config,
+        out=Path(out) if out is not None else None,
+        resume=resume,
+        fresh=fresh,
+        progress=progress,
     )
     return result

@@ -15,6 +15,7 @@ from factlab.plan import RunPlan
 from factlab.progress import Progress
 from factlab.runs.files import write_lines
 from factlab.runs.folder import CellFolder, RunFolder
+from factlab.schema.config import Cell
 from factlab.schema.question import (
     TRAINED_SPLITS,
     AnswerRecord,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from factlab.models.load import LoadedModel
+    from factlab.scoring.replies import KeptReplies
 
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
@@ -50,11 +52,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Examiner:
-    """Asks the questions of a plan."""
+    """Asks the questions of a plan.
+
+    Attributes:
+        plan: What is asked.
+        loaded: The base.
+        progress: Told how far it has come.
+        kept: What the base said in earlier runs, if that may be used again.
+    """
 
     plan: RunPlan
     loaded: LoadedModel
     progress: Progress
+    kept: KeptReplies | None = None
 
     def ask_base(self, folder: RunFolder) -> None:
         """Ask the base everything that is measured against it; what is on disk is kept."""
@@ -141,8 +151,9 @@ class Examiner:
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
         ends = end_tokens(model, tokenizer)
         prompts = [option_prompt(tokenizer, item.prompt, item.options) for item in group]
-        replies = examine(
-            model,
+        by_heart = self.kept if model is self.loaded.model else None
+        replies = (by_heart.examine if by_heart else examine)(
+            model,  # type: ignore[arg-type]  # what is kept is the base's
             prompts,
             max_new_tokens=limit,
             ends=ends,
@@ -165,6 +176,15 @@ class Examiner:
             if item.options
         ]
         return answers, scored
+
+    def step_tokens(self, cell: Cell) -> int:
+        """Tokens that an optimizer step of a cell reads, about, prompts and answers."""
+        from factlab.models.chat import render_pair
+
+        pairs = self.plan.trained(cell.facts)[:32]
+        read = [render_pair(self.loaded.tokenizer, q.text, q.target or "") for q in pairs]
+        each = sum(len(p.prompt_ids) + len(p.answer_ids) for p in read) / max(1, len(read))
+        return round(each * (cell.recipe.batch_size + cell.recipe.anchors_per_step))
 
     def _groups(self, facts: Iterable[str], *, trained: bool) -> list[list[Question]]:
         """The fixed groups: the trained questions are asked of tuned models only."""

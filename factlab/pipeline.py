@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +48,10 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
     from factlab.models.resolve import ModelFiles
+    from factlab.scoring.drift import NeutralText
+    from factlab.scoring.replies import KeptReplies
     from factlab.training.batch import Text
+    from factlab.training.train import Trained
 
 
 def run_config(
@@ -56,6 +61,7 @@ def run_config(
     resume: bool = False,
     argv: Sequence[str] = (),
     progress: Progress | None = None,
+    fresh: bool = False,
 ) -> tuple[RunResult, Path]:
     """Run an experiment and give its result and its folder.
 
@@ -65,6 +71,7 @@ def run_config(
         resume: Go on with an unfinished run of the same settings.
         argv: The command line, for the record.
         progress: Where to report; nothing is reported if it is None.
+        fresh: Ask the base anew, even what it was asked in an earlier run.
 
     Raises:
         FactlabError: for a user's error; what was finished is kept.
@@ -80,7 +87,7 @@ def run_config(
         for note in plan.notes:
             progress.note(note)
         try:
-            result = _measure_all(folder, plan, files, progress)
+            result = _measure_all(folder, plan, files, progress, fresh=fresh)
         except KeyboardInterrupt:
             _leave(folder, "interrupted", "stopped by the user")
             raise
@@ -116,16 +123,21 @@ def _leave(folder: RunFolder, status: Status, error: str) -> None:
 
 
 def _measure_all(
-    folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress
+    folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress, *, fresh: bool
 ) -> RunResult:
+    from factlab.scoring.replies import keep_replies
+
     loaded = _load(files, plan.config, progress)
     folder.change(model=loaded.record)
-    examiner = Examiner(plan, loaded, progress)
+    known = None if fresh else keep_replies(loaded, plan.config.precision)
+    examiner = Examiner(plan, loaded, progress, known)
     kept = folder.base_answers_file.is_file()  # by the run that is resumed; its time is not known
     started = time.perf_counter()
     examiner.ask_base(folder)
+    if known is not None and known.reused:
+        folder.change(notes=(*plan.notes, _reused(known)))
     seconds = None if kept else round(time.perf_counter() - started, 3)
-    bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder))
+    bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder), _neutral(loaded))
     base = base_result(bench.evidence, seconds)
     finished: list[CellResult] = []
 
@@ -141,10 +153,12 @@ def _measure_all(
         )
 
     write_json(folder.results_file, so_far("running"))
-    for cell in plan.cells:
-        done = folder.cell(cell.id).result()
-        finished.append(done or run_cell(cell, bench, folder.cell(cell.id)))
+    done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
+    for group in _side_by_side([c for c in plan.cells if done[c.id] is None], examiner):
+        done |= run_cells(group, bench, folder)
+        finished[:] = [result for result in done.values() if result is not None]
         write_json(folder.results_file, so_far("running"))
+    finished[:] = [result for result in done.values() if result is not None]
     status: Status = "diverged" if any(c.status == "diverged" for c in finished) else "complete"
     result = with_comparisons(bench.evidence, so_far(status))
     folder.change(status=status, ended=now())
@@ -154,6 +168,14 @@ def _measure_all(
         write_report(folder.path)
         advance(1)
     return result
+
+
+def _reused(known: KeptReplies) -> str:
+    return (
+        f"Of {known.asked:,} prompts to the base, {known.reused:,} had been put to it before, in "
+        "the same batches, by the same code and libraries on this kind of processor; its replies "
+        "were read from the cache. `--fresh` asks anew."
+    )
 
 
 def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
@@ -174,16 +196,24 @@ def _load(files: ModelFiles, config: RunConfig, progress: Progress) -> LoadedMod
     return loaded
 
 
+def _neutral(loaded: LoadedModel) -> NeutralText:
+    from factlab.scoring.drift import read_neutral
+
+    ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
+    return read_neutral(loaded.model, ids)
+
+
 # --- cells ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every cell is measured with: who asks, what the base said, and the anchors."""
+    """What every cell is measured with: who asks, what the base said, the anchors, its drift."""
 
     examiner: Examiner
     evidence: RunEvidence
     anchors: Anchors
+    neutral: NeutralText
 
 
 class Anchors:
@@ -208,40 +238,104 @@ class Anchors:
         return self.made[facts]
 
 
-def run_cell(cell: Cell, bench: Bench, folder: CellFolder) -> CellResult:
-    """Train and measure one cell; its folder is complete when `cell.json` is there.
+def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Cell]]:
+    """Cells in groups that are trained at once: of equal steps and recipe, but for the rate."""
+    from factlab.training.together import adapters_at_once
+    from factlab.training.train import train_steps
+
+    plan = examiner.plan
+
+    def alike(cell: Cell) -> tuple[object, ...]:
+        recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
+        pairs = len(plan.trained(cell.facts))
+        return recipe, pairs, train_steps(pairs, cell, plan.config.max_steps)
+
+    for _, group in groupby(cells, key=alike):
+        members = list(group)
+        tokens = examiner.step_tokens(members[0])
+        size = adapters_at_once(examiner.loaded, members[0], tokens, plan.config.pack)
+        yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def run_cells(
+    cells: Sequence[Cell], bench: Bench, folder: RunFolder
+) -> dict[str, CellResult | None]:
+    """Train cells side by side and measure each; a folder is complete when `cell.json` is there.
 
     The base model comes back as it was, whatever happens.
     """
-    from factlab.training.train import attach_adapter
+    from factlab.training.train import attach_adapters
 
     loaded = bench.examiner.loaded
-    folder.train_log_file.unlink(missing_ok=True)
-    folder.panel_file.unlink(missing_ok=True)
-    anchors = bench.anchors.of(cell.facts)  # while no adapter is on the base
-    model = attach_adapter(loaded, cell)
+    names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
+    work = [Work(cell, name, folder.cell(cell.id)) for cell, name in zip(cells, names, strict=True)]
+    anchors = {cell.facts: bench.anchors.of(cell.facts) for cell in cells}  # no adapter is on yet
+    for item in work:
+        item.folder.train_log_file.unlink(missing_ok=True)
+        item.folder.panel_file.unlink(missing_ok=True)
+    model = attach_adapters(loaded, cells, names)
     try:
-        result = _train_and_measure(cell, bench, folder, anchors, model)
+        results = _train_and_measure(work, bench, anchors, model)
     except DivergedError as error:
-        result = _cell_result(cell, "diverged", Measurement(), error=str(error))
+        results = [_diverged(item.cell, str(error)) for item in work]
     finally:
         loaded.model = model.unload()
         loaded.model.requires_grad_(False)
         loaded.model.eval()
         gc.collect()
-    write_json(folder.result_file, result)
-    return result
+    for item, result in zip(work, results, strict=True):
+        write_json(item.folder.result_file, result)
+    return {result.id: result for result in results}
+
+
+@dataclass(slots=True)
+class Work:
+    """A cell in the making.
+
+    Attributes:
+        cell: What is trained.
+        name: Its adapter's name on the model.
+        folder: Where it is kept.
+        points: Its panel so far.
+        best: The best step on the panel and the adapter's weights then, if the best is kept.
+    """
+
+    cell: Cell
+    name: str
+    folder: CellFolder
+    points: list[CurvePoint] = field(default_factory=list)
+    best: tuple[int, Any] | None = None
 
 
 def _train_and_measure(
-    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Text], model: PeftModel
-) -> CellResult:
-    examiner = bench.examiner
-    training, kept = _train(cell, bench, folder, anchors, model)
-    _save_adapter(model, examiner.loaded, folder)
+    work: Sequence[Work],
+    bench: Bench,
+    anchors: Mapping[tuple[str, ...], Sequence[Text]],
+    model: PeftModel,
+) -> list[CellResult]:
+    found = []
+    for item, training in zip(work, _train(work, bench, anchors, model), strict=True):
+        if training.failed:
+            found.append(_diverged(item.cell, training.failed))
+            continue
+        model.set_adapter(item.name)
+        model.eval()
+        found.append(_measure(item, bench, model, training.record))
+    return found
+
+
+def _measure(item: Work, bench: Bench, model: PeftModel, training: TrainingRecord) -> CellResult:
+    examiner, cell = bench.examiner, item.cell
+    kept = training.steps
+    if item.best is not None:
+        from factlab.training.train import restore_adapter
+
+        kept = item.best[0]
+        restore_adapter(model, item.best[1], item.name)
+    _save_adapter(model, examiner.loaded, item)
     started = time.perf_counter()
-    examiner.ask_tuned(model, cell.facts, folder, cell.id)
-    drift = _drift_metrics(model, examiner.loaded, trained=training.steps > 0)
+    examiner.ask_tuned(model, cell.facts, item.folder, cell.id)
+    drift = _drift_metrics(model, bench, trained=training.steps > 0)
     found, curve = measured_cell(bench.evidence, cell.id, cell.facts, training.steps)
     found.metrics |= drift
     seconds = time.perf_counter() - started
@@ -256,82 +350,92 @@ def _train_and_measure(
 
 
 def _train(
-    cell: Cell, bench: Bench, folder: CellFolder, anchors: Sequence[Text], model: PeftModel
-) -> tuple[TrainingRecord, int]:
-    """Train the adapter, follow the panel, and leave the adapter that is to be measured.
-
-    Returns:
-        What training took, and the step of the adapter.
-    """
-    from factlab.training.train import (
-        adapter_weights,
-        checkpoint_steps,
-        restore_adapter,
-        train,
-        train_steps,
-    )
+    work: Sequence[Work],
+    bench: Bench,
+    anchors: Mapping[tuple[str, ...], Sequence[Text]],
+    model: PeftModel,
+) -> list[Trained]:
+    """Train the adapters, and follow the panel of each."""
+    from factlab.training.train import Job, checkpoint_steps, train_steps, train_together
 
     examiner, plan = bench.examiner, bench.examiner.plan
-    pairs = plan.trained(cell.facts)
-    steps = train_steps(len(pairs), cell, plan.config.max_steps)
-    asked = plan.asked(cell.facts)
-    panel = plan.panel(asked, _known_far(asked, bench.evidence.base))
-    quiet = replace(examiner, progress=Silent())
-    points: list[CurvePoint] = []
-    weights: dict[int, Any] = {}
+    first = work[0].cell
+    steps = train_steps(len(plan.trained(first.facts)), first, plan.config.max_steps)
 
     def follow(step: int) -> None:
-        said = quiet.answers(model, [own_prompts(panel)], "panel")
-        for answer in said:
-            append_line(folder.panel_file, PanelAnswer(step=step, answer=answer))
-        points.append(curve_point(step, panel, {a.question_id: a for a in said}))
-        if plan.config.keep == "best" and best_step(points) == step:
-            weights.clear()
-            weights[step] = adapter_weights(model)
+        for item in work:
+            _follow(item, step, bench, model)
 
-    with examiner.progress.stage(f"train {cell.id}", steps) as advance:
+    names = ", ".join(item.cell.id for item in work)
+    with examiner.progress.stage(f"train {names}", steps) as advance:
 
-        def note(step: TrainStep) -> None:
-            append_line(folder.train_log_file, step)
-            advance(1)
+        def note(item: Work, step: TrainStep) -> None:
+            append_line(item.folder.train_log_file, step)
+            if item is work[0]:
+                advance(1)
 
-        training = train(
+        jobs = [
+            Job(
+                item.cell,
+                plan.trained(item.cell.facts),
+                anchors[item.cell.facts],
+                partial(note, item),
+                item.name,
+            )
+            for item in work
+        ]
+        trained = train_together(
             model,
             examiner.loaded,
-            cell,
-            pairs,
-            anchors=anchors,
+            jobs,
             max_steps=plan.config.max_steps,
-            record=note,
             checkpoints=checkpoint_steps(steps, plan.config.checkpoints),
             measure=follow,
         )
-    if plan.config.keep == "last" or not steps:
-        return training, steps
-    follow(steps)
-    (kept,) = weights
-    restore_adapter(model, weights[kept])
-    return training, kept
+    if plan.config.keep == "best" and steps:
+        follow(steps)
+    return trained
+
+
+def _follow(item: Work, step: int, bench: Bench, model: PeftModel) -> None:
+    """Put the panel to an adapter as it is, and keep its weights if it is the best so far."""
+    from factlab.training.train import adapter_weights
+
+    examiner, plan = bench.examiner, bench.examiner.plan
+    asked = plan.asked(item.cell.facts)
+    panel = plan.panel(asked, _known_far(asked, bench.evidence.base))
+    model.set_adapter(item.name)
+    quiet = replace(examiner, progress=Silent())
+    said = quiet.answers(model, [own_prompts(panel)], "panel")
+    for answer in said:
+        append_line(item.folder.panel_file, PanelAnswer(step=step, answer=answer))
+    item.points.append(curve_point(step, panel, {a.question_id: a for a in said}))
+    if plan.config.keep == "best" and best_step(item.points) == step:
+        item.best = step, adapter_weights(model, item.name)
 
 
 def _known_far(asked: Sequence[Question], base: Evidence) -> set[str]:
     return {q.id for q in asked if q.split == "far" and base.knows(q)}
 
 
-def _save_adapter(model: PeftModel, loaded: LoadedModel, folder: CellFolder) -> None:
+def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
     # The adapter names its base by the name a person can resolve, not by this machine's path.
-    model.peft_config["default"].base_model_name_or_path = loaded.record.name
-    with writing(folder.adapter):
-        model.save_pretrained(str(folder.adapter))
-        (folder.adapter / "README.md").unlink(missing_ok=True)  # an empty model card
+    model.peft_config[item.name].base_model_name_or_path = loaded.record.name
+    with writing(item.folder.adapter):
+        model.save_pretrained(str(item.folder.adapter), selected_adapters=[item.name])
+        (item.folder.adapter / "README.md").unlink(missing_ok=True)  # an empty model card
+        own = item.folder.adapter / item.name  # where PEFT puts all names but "default"
+        if own.is_dir():
+            for file in own.iterdir():
+                file.rename(item.folder.adapter / file.name)
+            own.rmdir()
 
 
-def _drift_metrics(model: PeftModel, loaded: LoadedModel, *, trained: bool) -> dict[str, Metric]:
+def _drift_metrics(model: PeftModel, bench: Bench, *, trained: bool) -> dict[str, Metric]:
     from factlab.scoring.drift import COVERS_TEXT, measure_drift
     from factlab.scoring.versions import DRIFT_SCORER
 
-    ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
-    drift = measure_drift(model, ids)
+    drift = measure_drift(model, bench.neutral)
     if trained and drift.kl == 0:
         raise TrainingError(
             "the trained adapter changes no prediction at all: it was not attached, or nothing was "
@@ -343,6 +447,10 @@ def _drift_metrics(model: PeftModel, loaded: LoadedModel, *, trained: bool) -> d
         )
         for name, value in (("drift/ce", drift.ce), ("drift/kl", drift.kl))
     }
+
+
+def _diverged(cell: Cell, error: str) -> CellResult:
+    return _cell_result(cell, "diverged", Measurement(), error=error)
 
 
 def _cell_result(

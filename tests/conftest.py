@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # One process with two threads; tokenizers must not fork its own.
@@ -13,3 +14,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # A busy machine is slow now and then; no test is about time.
 settings.register_profile("factlab", deadline=None)
 settings.load_profile("factlab")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _replies_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a base replied in one test session is no evidence in another."""
+    from factlab.scoring import replies
+
+    folder = tmp_path_factory.mktemp("replies")
+    replies.replies_folder = lambda: folder

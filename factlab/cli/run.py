@@ -53,6 +53,10 @@ def run(
     max_steps: Annotated[
         int | None, typer.Option(help="Stop training after this many steps; 0 trains nothing.")
     ] = None,
+    pack: Annotated[
+        int | None,
+        typer.Option(help="Adapters trained side by side; by default what pays on this machine."),
+    ] = None,
     checkpoints: Annotated[
         int | None, typer.Option(help="Times in training at which a fixed panel is measured.")
     ] = None,
@@ -88,6 +92,10 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the unfinished run of these settings.")
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Ask the base anew, even what an earlier run asked it."),
+    ] = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")
     ] = False,
@@ -101,6 +109,7 @@ def run(
         together=together or None,
         shuffle=shuffle or None,
         controls=tuple(str(file) for file in controls) if controls else None,
+        pack=pack,
         checkpoints=checkpoints,
         keep=keep,
         model=model,
@@ -115,7 +124,7 @@ def run(
 
         show_dry_run(chosen, out=out, as_json=json_)
         return
-    result, path = _run(chosen, out=out, resume=resume, as_json=json_)
+    result, path = _run(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
     if fail_if:
         hold_to_gates(path, result.configurations, fail_if, against)
 
@@ -150,7 +159,7 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
 
 
 def _run(
-    config: RunConfig, *, out: Path | None, resume: bool, as_json: bool
+    config: RunConfig, *, out: Path | None, resume: bool, fresh: bool, as_json: bool
 ) -> tuple[RunResult, Path]:
     from factlab.cli.quiet import quiet_libraries
     from factlab.pipeline import run_config
@@ -159,7 +168,9 @@ def _run(
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
     try:
-        result, path = run_config(config, out=out, resume=resume, argv=argv, progress=progress)
+        result, path = run_config(
+            config, out=out, resume=resume, argv=argv, progress=progress, fresh=fresh
+        )
     except FactlabError as error:
         if progress.folder is None:
             raise

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-HEAD_ROWS = 64  # positions that the head sees at once; their logits stay in the cache of a CPU
+HEAD_ROWS = 128  # positions that the head sees at once; bounds the memory of their logits
+TINY_NATS = 80.0  # fp32 holds chances down to e^-87 in full
 
 
 def head_of(model: PreTrainedModel | PeftModel) -> nn.Linear:
@@ -42,15 +43,18 @@ def answer_nll(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> 
     return nll
 
 
-def anchor_kl(head: nn.Linear, states: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+def anchor_kl(
+    head: nn.Linear, states: torch.Tensor, targets: torch.Tensor, reference: torch.Tensor
+) -> torch.Tensor:
     """KL(base‖tuned) of each prediction, in nats, fp32.
 
     Args:
         head: The frozen output head, shared by both.
         states: States with the adapter on, shape (predictions, hidden).
+        targets: A likely token of each prediction, shape (predictions,).
         reference: The base's states at the same places, same shape.
     """
-    kl: torch.Tensor = _HeadLoss.apply(states, head, None, reference)  # type: ignore[no-untyped-call]
+    kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference)  # type: ignore[no-untyped-call]
     return kl
 
 
@@ -65,7 +69,7 @@ class _HeadLoss(torch.autograd.Function):
         ctx: Any,
         states: torch.Tensor,
         head: nn.Linear,
-        targets: torch.Tensor | None,
+        targets: torch.Tensor,
         reference: torch.Tensor | None,
     ) -> torch.Tensor:
         losses = []
@@ -79,21 +83,22 @@ class _HeadLoss(torch.autograd.Function):
         for start in range(0, len(states), rows):
             part = slice(start, start + rows)
             logits = head(states[part])
-            size = len(logits)
-            p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances[:size])
-            whole = _log_sum(logits, p)
-            if targets is not None:
-                wanted = targets[part, None]
-                losses.append(whole - logits.gather(1, wanted).float())
+            wanted = targets[part, None]
+            p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances[: len(logits)])
+            if reference is None:
+                losses.append(_surprise(logits, p, wanted))
                 p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
-            elif reference is not None:
+            else:
                 base = head(reference[part].to(states.dtype))
-                q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[:size])
-                apart = base.float().sub_(logits).mul_(q).sum(dim=-1, keepdim=True)
-                losses.append(apart + whole - _log_sum(base, q))
+                q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
+                # log q - log p is the difference of the logits plus a constant, read off a token.
+                apart = base.float().sub_(logits)
+                constant = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
+                constant -= apart.gather(1, wanted)
+                losses.append(apart.mul_(q).sum(dim=-1, keepdim=True) + constant)
                 p.sub_(q)
             if wants_gradient:
-                torch.mm(slopes[:size].copy_(p), head.weight, out=gradient[part])
+                torch.mm(slopes[: len(p)].copy_(p), head.weight, out=gradient[part])
         if wants_gradient:
             ctx.save_for_backward(gradient)
         return torch.cat(losses)[:, 0]
@@ -104,7 +109,11 @@ class _HeadLoss(torch.autograd.Function):
         return (gradient * grad[:, None]).to(gradient.dtype), None, None, None
 
 
-def _log_sum(logits: torch.Tensor, chances: torch.Tensor) -> torch.Tensor:
-    """Log of the sum of exponentials, from the most probable token: its chance is never tiny."""
-    top, at = logits.max(dim=-1, keepdim=True)
-    return top.float() - chances.gather(1, at).log()
+def _surprise(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """-log of the tokens' chances, in nats; from the logits where a chance is too small."""
+    found = -chances.gather(1, tokens).log_()
+    tiny = (found > TINY_NATS).nonzero()[:, 0]
+    if len(tiny):
+        scores = torch.log_softmax(logits[tiny].float(), dim=-1)
+        found[tiny] = -scores.gather(1, tokens[tiny])
+    return found

@@ -50,29 +50,30 @@ class Projection:
         return [t for part in self.updates for update in part for t in (update.down, update.up)]
 
     def factors(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """A and scaled B of all parts together; parts do not mix, narrow ranks end in zeros.
+        """Scaled A and B of all parts together; parts do not mix, narrow ranks end in zeros.
 
         Returns:
             A of shape (adapters, ranks, in) and B of shape (adapters, outs, ranks).
         """
-        adapters = max(map(len, self.updates))
-        if adapters == 1:
-            down = torch.cat([part[0].down for part in self.updates if part]).to(dtype)[None]
+        adapted = [updates for updates in self.updates if updates]
+        first = adapted[0][0]
+        scales = {update.scale for updates in adapted for update in updates}
+        if len(adapted[0]) == 1 and len(scales) == 1:
+            down = torch.cat([updates[0].down for updates in adapted])
+            down = (down * first.scale).to(dtype)[None]
+            if len(self.parts) == 1:
+                return down, first.up.to(dtype)[None]
         else:
-            down = self._blank(adapters, dtype, -1)
-        up = self._blank(adapters, dtype, sum(part.out_features for part in self.parts))  # type: ignore[misc]
+            ranks = sum(max(len(update.down) for update in updates) for updates in adapted)
+            shape = (len(adapted[0]), ranks, first.down.shape[1])
+            down = torch.zeros(shape, dtype=dtype, device=first.down.device)
+            for update, group, _, columns in self._places():
+                down[group, columns] = update.down * update.scale
+        outs = sum(int(part.out_features) for part in self.parts)  # type: ignore[arg-type, misc]
+        up = down.new_zeros(len(down), outs, down.shape[1])
         for update, group, rows, columns in self._places():
-            if adapters > 1:
-                down[group, columns] = update.down.to(dtype)
-            torch.mul(update.up, update.scale, out=(wide := torch.empty_like(update.up)))
-            up[group, rows, columns] = wide.to(dtype)
+            up[group, rows, columns] = update.up
         return down, up
-
-    def _blank(self, adapters: int, dtype: torch.dtype, outs: int) -> torch.Tensor:
-        first = next(part[0] for part in self.updates if part)
-        ranks = sum(max(u.down.shape[0] for u in part) for part in self.updates if part)
-        shape = (adapters, ranks, first.down.shape[1]) if outs < 0 else (adapters, outs, ranks)
-        return torch.zeros(shape, dtype=dtype, device=first.down.device)
 
     def _places(self) -> list[tuple[LowRank, int, slice, slice]]:
         """Each update with its adapter, its rows of B and its columns of B."""
@@ -110,8 +111,8 @@ class Projection:
             part
             for update, group, rows, columns in self._places()
             for part in (
-                down[group, columns].to(update.down.dtype),
-                up[group, rows, columns].to(update.up.dtype).mul_(update.scale),
+                down[group, columns].to(update.down.dtype).mul_(update.scale),
+                up[group, rows, columns].to(update.up.dtype),
             )
         ]
 
@@ -139,7 +140,7 @@ class _LowRank(torch.autograd.Function):
             grad_x = grad @ ctx.projection.weight()
             _add_product(grad_x, grad_narrow, down)
         grad_down = _product(grad_narrow.mT, x)
-        grad_up = _product(grad.mT, narrow)
+        grad_up = _product(narrow.mT, grad).mT  # this way round the wide side is read in order
         return grad_x, None, *ctx.projection.split(grad_down, grad_up)
 
 
@@ -179,7 +180,8 @@ def _side_by_side(
         return torch.cat(list(tensors))  # unpacked for the moment
     joined = _JOINED.setdefault(parts[0], {}).get(name)
     if joined is None or joined.data_ptr() != tensors[0].data_ptr():
-        with torch.no_grad():
+        # Not an inference tensor, even if it is first wanted while asking: training comes after.
+        with torch.inference_mode(mode=False), torch.no_grad():
             joined = torch.cat([tensor.detach() for tensor in tensors])
             sizes = [len(tensor) for tensor in tensors]
             for part, view in zip(parts, joined.split(sizes), strict=True):

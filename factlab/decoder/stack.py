@@ -73,10 +73,24 @@ class Decoder:
             h = rms_norm(x, layer.attention_norm, self.epsilon)
             laid = layer.query_key_value(h).view(wide)
             mixed = attend(index, rotate(laid, cos, sin, self.heads + self.key_heads))
-            x = x + layer.output(mixed.view(groups, count, -1))
+            x = x + layer.output(mixed.reshape(groups, count, -1))
             h = rms_norm(x, layer.mlp_norm, self.epsilon)
             x = x + layer.down(swiglu(layer.gate_up(h)))
         return rms_norm(x, self.norm, self.epsilon)
+
+    def read_text(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Final states of one text, shape (tokens, hidden); tokens have shape (tokens,)."""
+
+        def whole(_: int, laid: torch.Tensor) -> torch.Tensor:
+            query, key, value = laid.transpose(0, 1)[None].split(
+                [self.heads, self.key_heads, self.key_heads], dim=1
+            )
+            return nn.functional.scaled_dot_product_attention(
+                query, key, value, is_causal=True, enable_gqa=True
+            )[0].transpose(0, 1)
+
+        positions = torch.arange(len(tokens), device=tokens.device)
+        return self.states(tokens[None], positions[None], whole)[0]
 
 
 def read_decoder(

@@ -5,7 +5,7 @@ them; a model that was scored first then trains with almost no gradient. Score-t
 factlab does, so on CPU the quantised weights are dequantised once, into bf16 linear layers: the
 same numbers that the quantised training path computes with, and faster. INT8 is treated alike,
 since its CPU kernel rounds activations in evaluation but not in training. On CUDA the quantised
-layers stay as they are.
+layers stay as they are. The dequantised weights are kept in the model cache for the next run.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
+from factlab.models.cache import CachedModel, being_made, cache_folder
+from factlab.models.memory import keep_freed_memory
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import Precision
 from factlab.schema.results import ModelRecord
@@ -49,12 +51,17 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    kept = _dequantised_before(files, precision) if device == "cpu" else None
+    if device == "cpu":
+        keep_freed_memory()
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            files.folder,
+            files.folder if kept is None or not kept.exists else kept.folder,
             dtype=torch.float32 if precision == "fp32" else torch.bfloat16,
-            quantization_config=_quantization(precision),
+            quantization_config=None
+            if kept is not None and kept.exists
+            else _quantization(precision),
             device_map={"": device},
             trust_remote_code=False,
             use_safetensors=True,
@@ -66,7 +73,9 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         ) from None
     note = _PRECISION_NOTES[precision]
     if device == "cpu" and precision in ("nf4", "int8"):
-        model = _dequantise(model)
+        if kept is None or not kept.exists:
+            model = _dequantise(model)
+            _keep_dequantised(model, kept)
         note += "; on CPU dequantised once to bf16, so memory is that of bf16"
     if files.source == "embedded" and precision in ("nf4", "int8"):
         note += "; the embedded file was Q4_1 before, so it is quantised twice"
@@ -84,6 +93,38 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
     )
     return LoadedModel(model, tokenizer, record)
+
+
+KEPT_PARAMETERS = 1_000_000_000  # larger models are dequantised anew: two bytes each on disk
+
+
+def _dequantised_before(files: ModelFiles, precision: Precision) -> CachedModel | None:
+    """Where the dequantised weights are kept, there or not yet; None if they need no dequantising.
+
+    Raises:
+        ModelError: if they are there and damaged.
+    """
+    if precision not in ("nf4", "int8"):
+        return None
+    import bitsandbytes
+    import transformers
+
+    versions = f"bnb{bitsandbytes.__version__}-tf{transformers.__version__}"
+    kept = CachedModel(
+        cache_folder() / "dequantised" / f"{files.sha256[:16]}-{precision}-{versions}"
+    )
+    if kept.exists:
+        kept.verify()
+    return kept
+
+
+def _keep_dequantised(model: PreTrainedModel, kept: CachedModel | None) -> None:
+    if kept is None or sum(p.numel() for p in model.parameters()) > KEPT_PARAMETERS:
+        return
+    # What cannot be written costs the next run a few seconds, and nothing else.
+    with contextlib.suppress(ModelError, OSError), being_made(kept.folder) as draft:
+        if draft is not None:
+            model.save_pretrained(draft)
 
 
 _PRECISION_NOTES: dict[Precision, str] = {

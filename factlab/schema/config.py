@@ -106,6 +106,10 @@ class RunConfig(Record):
         default="last",
         description="Which adapter is measured: the last, or the best on the validation panel.",
     )
+    pack: PositiveInt | None = Field(
+        default=None,
+        description="Adapters trained side by side in one batch; empty: what pays on this machine.",
+    )
     max_new_tokens: PositiveInt = Field(
         default=64, description="Generation limit; an answer cut there is marked unfinished."
     )

@@ -9,9 +9,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
+    from transformers import PreTrainedModel
 
 WINDOW = 256  # tokens; each window is read from its own beginning
+HEAD_ROWS = 128  # predictions whose probabilities are held at once
 COVERS_TEXT = "this text only; no interval"
+
+
+@dataclass(frozen=True, slots=True)
+class NeutralText:
+    """The neutral text, and what the base makes of it: worked out once for all cells.
+
+    Attributes:
+        windows: Tokens, each window read from its own beginning.
+        states: The base's states that predict each next token, shape (predictions, hidden).
+    """
+
+    windows: Sequence[tuple[int, ...]]
+    states: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +44,51 @@ class Drift:
     tokens: int
 
 
-def measure_drift(model: PeftModel, token_ids: Sequence[int]) -> Drift:
-    """Compare the model with its adapter on and off.
+def read_neutral(model: PreTrainedModel | PeftModel, token_ids: Sequence[int]) -> NeutralText:
+    """Read the neutral text with the base; no adapter may be on."""
+    starts = range(0, len(token_ids) - 1, WINDOW)
+    windows = [tuple(token_ids[start : start + WINDOW + 1]) for start in starts]
+    return NeutralText(windows, _states(model, windows))
+
+
+def measure_drift(model: PeftModel, text: NeutralText) -> Drift:
+    """Compare a model with an adapter on with its base.
 
     An adapter that was never trained gives exactly 0 for both.
 
     Args:
         model: The base with its adapter, in evaluation mode.
-        token_ids: The neutral text as tokens.
+        text: As the base read it.
     """
     import torch
 
-    device = next(model.parameters()).device
-    ce = kl = 0.0
-    count = 0
-    for start in range(0, len(token_ids) - 1, WINDOW):
-        window = torch.tensor([list(token_ids[start : start + WINDOW + 1])], device=device)
-        with torch.inference_mode():
-            tuned = _log_probabilities(model, window)
-            with model.disable_adapter():
-                base = _log_probabilities(model, window)
-        targets = window[0, 1:, None]
-        ce += float((base.gather(1, targets) - tuned.gather(1, targets)).double().sum())
-        kl += float((base.exp() * (base - tuned)).double().sum())
-        count += len(targets)
-    return Drift(ce / count, kl / count, count)
-
-
-def _log_probabilities(model: PeftModel, window: torch.Tensor) -> torch.Tensor:
-    """Log-probabilities of each next token, shape (window - 1, vocabulary), fp32."""
-    trunk: Any = model.get_decoder()
+    tuned = _states(model, text.windows)
+    targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
     head: Any = model.get_output_embeddings()
-    hidden = trunk(input_ids=window[:, :-1], use_cache=False).last_hidden_state[0]
-    scores: torch.Tensor = head(hidden).float().log_softmax(dim=-1)
-    return scores
+    ce = kl = 0.0
+    with torch.inference_mode():
+        parts = (x.split(HEAD_ROWS) for x in (text.states, tuned, targets[:, None]))
+        for before, after, wanted in zip(*parts, strict=True):
+            base, now = (head(states).float().log_softmax(dim=-1) for states in (before, after))
+            ce += float((base.gather(1, wanted) - now.gather(1, wanted)).double().sum())
+            kl += float((base.exp() * (base - now)).double().sum())
+    return Drift(ce / len(targets), kl / len(targets), len(targets))
+
+
+def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    import torch
+
+    from factlab.decoder.stack import read_decoder
+
+    trunk: Any = model.get_decoder()
+    device = next(model.parameters()).device
+    found = []
+    with torch.inference_mode():
+        decoder = read_decoder(model)
+        for window in windows:
+            ids = torch.tensor([window[:-1]], device=device)
+            if decoder is None:
+                found.append(trunk(input_ids=ids, use_cache=False).last_hidden_state[0])
+            else:
+                found.append(decoder.read_text(ids[0]))
+    return torch.cat(found)

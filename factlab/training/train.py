@@ -178,7 +178,12 @@ def train_together(
         )
         for job, pairs in zip(jobs, rendered, strict=True)
     ]
-    pause = Checkpoints(checkpoints, measure)
+
+    def measure_and_go_on(step: int) -> None:
+        measure(step)
+        _learn(model)  # to look at one adapter is, to PEFT, to freeze the others
+
+    pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
     if steps:
         seconds = _fit(model, loaded, learners, steps, pause)
@@ -202,8 +207,7 @@ def _fit(
     from factlab.training.trainer import AnswerTrainer
 
     on_cpu = loaded.device.type == "cpu"
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_("lora_" in name)
+    _learn(model)
     model.train()
     plain = read_decoder(model, [learner.name for learner in learners]) is None
     started = time.perf_counter()
@@ -225,6 +229,12 @@ def _fit(
         _silence(trainer)
         trainer.train()
     return time.perf_counter() - started - trainer.paused
+
+
+def _learn(model: PeftModel) -> None:
+    """Let every adapter learn, and nothing else."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
 
 
 def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:

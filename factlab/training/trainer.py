@@ -83,6 +83,12 @@ class AnswerTrainer(SFTTrainer):
         del args, kwargs
         return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
 
+    def _get_grad_norm(self, *args: Any, **kwargs: Any) -> float:
+        # The library's own "norm only" multiplies all gradients by it if it is not finite, and so
+        # one adapter that diverged would take the others along. Norms are taken in training_step.
+        del args, kwargs
+        return 0.0
+
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """AdamW with a group for each adapter."""
         del args, kwargs
@@ -123,14 +129,12 @@ class AnswerTrainer(SFTTrainer):
         for learner, (pairs, anchors), answers, held in zip(
             self.learners, drawn, parts[::2], parts[1::2], strict=True
         ):
-            wanted = [token for text in pairs for token in text.targets]
-            loss = nll = answer_nll(
-                head, answers, torch.tensor(wanted, device=states.device)
-            ).mean()
+            loss = nll = answer_nll(head, answers, _wanted(pairs, states.device)).mean()
             kl = None
             if anchors:
                 base = torch.cat([a.reference for a in anchors if a.reference is not None])
-                kl = anchor_kl(head, held, base.to(states.device)).mean()
+                aims = _wanted(anchors, states.device)
+                kl = anchor_kl(head, held, aims, base.to(states.device)).mean()
                 loss = nll + learner.cell.recipe.anchor_weight * kl
             total = total + self._noted(learner, step + 1, loss, nll, kl)
         return total
@@ -193,6 +197,10 @@ class AnswerTrainer(SFTTrainer):
 
 def _targets(texts: Sequence[Text]) -> int:
     return sum(len(text.targets) for text in texts)
+
+
+def _wanted(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
+    return torch.tensor([token for text in texts for token in text.targets], device=device)
 
 
 class Checkpoints(TrainerCallback):

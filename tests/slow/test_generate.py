@@ -8,13 +8,22 @@ from cells import cell
 
 from factlab.models.chat import prompt_ids
 from factlab.models.load import LoadedModel
-from factlab.scoring.drift import measure_drift
-from factlab.scoring.generate import end_tokens, generate, greedy
+from factlab.scoring.drift import measure_drift, read_neutral
+from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.generate import end_tokens, generate
 from factlab.training.train import attach_adapter
 
 QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
 
 
+@pytest.fixture(params=["packed", "plain"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of reading: ours, and the library's for models that ours does not cover."""
+    if request.param == "plain":
+        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda model: None)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
 def test_batched_answers_are_the_librarys_one_at_a_time(tiny: LoadedModel, batch_size: int) -> None:
     ends = end_tokens(tiny.model, tiny.tokenizer)
@@ -30,14 +39,18 @@ def test_batched_answers_are_the_librarys_one_at_a_time(tiny: LoadedModel, batch
         assert answer.tokens == len(row)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_row_that_ends_leaves_the_others_as_they_were(tiny: LoadedModel) -> None:
-    prompts = [prompt_ids(tiny.tokenizer, question) for question in QUESTIONS]
-    free = greedy(tiny.model, prompts, 8, ends=[-1])
+    prompts = [Prompt(prompt_ids(tiny.tokenizer, question)) for question in QUESTIONS]
+
+    def said(ends: list[int]) -> list[list[int]]:
+        replies = examine(tiny.model, prompts, max_new_tokens=8, ends=ends, batch_size=len(prompts))
+        return [reply.tokens for reply in replies]
+
+    free = said([-1])
     stop = free[0][2]  # a token that some rows write sooner than others
-    stopped = greedy(tiny.model, prompts, 8, ends=[stop])
-    for whole, cut in zip(free, stopped, strict=True):
-        expected = whole[: whole.index(stop) + 1] if stop in whole else whole
-        assert cut == expected
+    for whole, cut in zip(free, said([stop]), strict=True):
+        assert cut == (whole[: whole.index(stop) + 1] if stop in whole else whole)
 
 
 def test_progress_counts_every_question_once(tiny: LoadedModel) -> None:
@@ -53,19 +66,20 @@ def test_progress_counts_every_question_once(tiny: LoadedModel) -> None:
     assert sum(seen) == len(QUESTIONS)
 
 
+@pytest.mark.usefixtures("way")
 def test_an_untrained_adapter_drifts_by_exactly_nothing_and_a_moved_one_does(
     tiny: LoadedModel,
 ) -> None:
     ids = tiny.tokenizer("A page of neutral text. " * 40, add_special_tokens=False)["input_ids"]
+    text, first_window = (read_neutral(tiny.model, part) for part in (ids, ids[:257]))
     model = attach_adapter(tiny, cell()).eval()
-    still = measure_drift(model, ids)
+    still = measure_drift(model, text)
     assert (still.ce, still.kl) == (0.0, 0.0)
     assert still.tokens == len(ids) - 1
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
-    moved = measure_drift(model, ids)
-    assert moved.kl > 0
+    assert measure_drift(model, text).kl > 0
     logits = model(torch.tensor([ids[:257]])).logits[0, :-1].log_softmax(-1)
     with model.disable_adapter():
         base = model(torch.tensor([ids[:257]])).logits[0, :-1].log_softmax(-1)
@@ -73,7 +87,7 @@ def test_an_untrained_adapter_drifts_by_exactly_nothing_and_a_moved_one_does(
     by_hand = torch.nn.functional.nll_loss(logits, targets) - torch.nn.functional.nll_loss(
         base, targets
     )
-    first = measure_drift(model, ids[:257])
+    first = measure_drift(model, first_window)
     assert first.ce == pytest.approx(by_hand.item(), rel=1e-4)
     kl = (base.exp() * (base - logits)).sum(-1).mean()
     assert first.kl == pytest.approx(kl.item(), rel=1e-4)

@@ -13,13 +13,8 @@ from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.schema.answer import EntityAnswer
 from factlab.schema.question import Question
-from factlab.scoring import likelihood
-from factlab.scoring.likelihood import (
-    injected_option,
-    nll_batch,
-    own_options,
-    score_options,
-)
+from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.likelihood import injected_option, own_options, score_options
 from factlab.training.train import attach_adapter
 
 NATS = 1e-4
@@ -37,6 +32,27 @@ def made_rows(seed: int, size: int) -> tuple[list[list[int]], list[list[list[int
     return prompts, [[tokens(30) for _ in range(rng.randint(1, 4))] for _ in prompts]
 
 
+@pytest.fixture(params=["packed", "plain"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of reading: ours, and the library's for models that ours does not cover."""
+    if request.param == "plain":
+        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda model: None)
+
+
+def nll(
+    model: torch.nn.Module,
+    prompts: Sequence[Sequence[int]],
+    options: Sequence[Sequence[Sequence[int]]],
+) -> list[list[float]]:
+    asked = [
+        Prompt(tuple(prompt), [tuple(text) for text in texts])
+        for prompt, texts in zip(prompts, options, strict=True)
+    ]
+    replies = examine(model, asked, max_new_tokens=0, ends=(), batch_size=len(asked))
+    assert all(reply.tokens == [] for reply in replies)
+    return [reply.nll for reply in replies]
+
+
 def one_at_a_time(model: torch.nn.Module, prompt: Sequence[int], option: Sequence[int]) -> float:
     """Summed NLL of a continuation, from one forward pass over the whole text."""
     ids = torch.tensor([[*prompt, *option]])
@@ -48,43 +64,46 @@ def one_at_a_time(model: torch.nn.Module, prompt: Sequence[int], option: Sequenc
     return float(found)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_batch_scores_what_teacher_forcing_scores_one_at_a_time(
     tiny: LoadedModel, seed: int
 ) -> None:
     prompts, options = made_rows(seed, size=1 + seed * 3)
-    found = nll_batch(tiny.model, prompts, options)
+    found = nll(tiny.model, prompts, options)
     for prompt, texts, values in zip(prompts, options, found, strict=True):
         expected = [one_at_a_time(tiny.model, prompt, text) for text in texts]
         assert values == pytest.approx(expected, abs=NATS)
         assert min(values) > 1  # a random model finds nothing likely; 0 would be no score at all
 
 
+@pytest.mark.usefixtures("way")
 def test_the_company_in_a_batch_changes_no_score(tiny: LoadedModel) -> None:
     prompts, options = made_rows(seed=9, size=8)
-    whole = nll_batch(tiny.model, prompts, options)
+    whole = nll(tiny.model, prompts, options)
     order = list(range(8))
     random.Random(1).shuffle(order)
-    shuffled = nll_batch(tiny.model, [prompts[i] for i in order], [options[i] for i in order])
+    shuffled = nll(tiny.model, [prompts[i] for i in order], [options[i] for i in order])
     for place, i in enumerate(order):
         assert shuffled[place] == pytest.approx(whole[i], abs=NATS)
-        (alone,) = nll_batch(tiny.model, [prompts[i]], [options[i]])
+        (alone,) = nll(tiny.model, [prompts[i]], [options[i]])
         assert alone == pytest.approx(whole[i], abs=NATS)
-        backwards = nll_batch(tiny.model, [prompts[i]], [options[i][::-1]])
+        backwards = nll(tiny.model, [prompts[i]], [options[i][::-1]])
         assert backwards[0] == pytest.approx(whole[i][::-1], abs=NATS)
 
 
+@pytest.mark.usefixtures("way")
 def test_an_adapter_is_scored_as_it_is_and_moved_ones_otherwise(tiny: LoadedModel) -> None:
     prompts, options = made_rows(seed=4, size=5)
-    base = nll_batch(tiny.model, prompts, options)
+    base = nll(tiny.model, prompts, options)
     model = attach_adapter(tiny, cell()).eval()
-    still = nll_batch(model, prompts, options)
+    still = nll(model, prompts, options)
     for before, after in zip(base, still, strict=True):
         assert after == pytest.approx(before, abs=NATS)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.5)
-    moved = nll_batch(model, prompts, options)
+    moved = nll(model, prompts, options)
     for prompt, texts, values in zip(prompts, options, moved, strict=True):
         expected = [one_at_a_time(model, prompt, text) for text in texts]
         assert values == pytest.approx(expected, abs=NATS)
@@ -96,9 +115,9 @@ def test_the_head_sees_a_few_positions_at_a_time_and_scores_the_same(
     tiny: LoadedModel, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts, options = made_rows(seed=2, size=4)
-    whole = nll_batch(tiny.model, prompts, options)
-    monkeypatch.setattr(likelihood, "HEAD_ROWS", rows)
-    for before, after in zip(whole, nll_batch(tiny.model, prompts, options), strict=True):
+    whole = nll(tiny.model, prompts, options)
+    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", rows)
+    for before, after in zip(whole, nll(tiny.model, prompts, options), strict=True):
         assert after == pytest.approx(before, abs=NATS)
 
 
@@ -114,6 +133,7 @@ def question(number: int) -> Question:
     )
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("batch_size", [1, 3, 32])
 def test_questions_come_back_in_order_with_each_option_scored(
     tiny: LoadedModel, batch_size: int

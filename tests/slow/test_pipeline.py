@@ -91,14 +91,14 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    real = pipeline.run_cell
+    real = pipeline.run_cells
 
-    def stop_at_second(cell: Any, *rest: Any, **more: Any) -> Any:
-        if cell.rank == 4:
+    def stop_at_second(cells: Any, *rest: Any, **more: Any) -> Any:
+        if cells[0].rank == 4:
             raise KeyboardInterrupt
-        return real(cell, *rest, **more)
+        return real(cells, *rest, **more)
 
-    monkeypatch.setattr(pipeline, "run_cell", stop_at_second)
+    monkeypatch.setattr(pipeline, "run_cells", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
         run(tiny_folder, out, rank=[2, 4])
     folder = RunFolder(out)
@@ -110,7 +110,7 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
         run(tiny_folder, out, rank=[2, 4])
     with pytest.raises(ConfigError, match="other settings"):
         run(tiny_folder, out, rank=[2, 8], resume=True)
-    monkeypatch.setattr(pipeline, "run_cell", real)
+    monkeypatch.setattr(pipeline, "run_cells", real)
     result = run(tiny_folder, out, rank=[2, 4], resume=True)
     assert result.status == "complete"
     assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
@@ -125,10 +125,10 @@ def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
 
     real = training._fit
 
-    def diverge(model: Any, loaded: Any, cell: Any, *rest: Any) -> None:
-        if cell.rank == 2:
+    def diverge(model: Any, loaded: Any, learners: Any, *rest: Any) -> float:
+        if learners[0].cell.rank == 2:
             raise DivergedError("training diverged: the loss is nan at step 1.")
-        real(model, loaded, cell, *rest)
+        return real(model, loaded, learners, *rest)
 
     monkeypatch.setattr(training, "_fit", diverge)
     result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
@@ -284,3 +284,69 @@ def test_an_extra_control_suite_is_measured(tiny_folder: Path, tmp_path: Path) -
     assert result.base.metrics["forced_choice/tiny_suite"].n == 1
     assert result.base.metrics["forced_choice/tiny_suite"].chance == 0.5
     assert result.cells[0].metrics["forgetting/tiny_suite"].n == 1
+
+
+def test_cells_trained_side_by_side_are_those_trained_alone(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    sweep: dict[str, Any] = {"rank": [2, 4], "lr": [1e-3, 5e-3], "max_steps": 4}
+    alone = run(tiny_folder, tmp_path / "alone", pack=1, **sweep)
+    together = run(tiny_folder, tmp_path / "together", pack=3, **sweep)  # three, then one
+    for one, packed in zip(alone.cells, together.cells, strict=True):
+        assert (packed.id, packed.kept_step) == (one.id, one.kept_step)
+        assert packed.training is not None and one.training is not None
+        assert packed.training.trainable_parameters == one.training.trainable_parameters
+        assert packed.training.final_loss_nats == pytest.approx(one.training.final_loss_nats, 1e-4)
+        for name, metric in one.metrics.items():
+            assert packed.metrics[name].value == pytest.approx(metric.value, rel=1e-3, abs=1e-5)
+    for out in ("alone", "together"):
+        files = RunFolder(tmp_path / out).cell(alone.cells[0].id).adapter.iterdir()
+        assert {file.name for file in files} == {"adapter_model.safetensors", "adapter_config.json"}
+    assert ask(tmp_path / "together", ["Who?"])[0]["answers"].keys() == {c.id for c in alone.cells}
+
+
+def test_one_of_several_cells_diverges_and_the_others_are_measured(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    result = run(tiny_folder, tmp_path / "run", lr=[1e-3, 1e30], pack=2, max_steps=4)
+    assert [cell.status for cell in result.cells] == ["complete", "diverged"], result.cells[0].error
+    assert "learning rate" in (result.cells[1].error or "")
+    alone = run(tiny_folder, tmp_path / "alone", lr=[1e-3], max_steps=4).cells[0]
+    drift = result.cells[0].metrics["drift/kl"].value
+    assert drift == pytest.approx(alone.metrics["drift/kl"].value, rel=1e-3)
+
+
+def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    monkeypatch.setattr("factlab.scoring.replies.replies_folder", lambda: kept)
+    runs = [run(tiny_folder, tmp_path / name) for name in ("first", "second")]
+    fresh = run(tiny_folder, tmp_path / "fresh", fresh=True)
+    first, second, anew = (RunFolder(tmp_path / n) for n in ("first", "second", "fresh"))
+    assert "read from the cache" in second.record().notes[-1]
+    for other in (first, anew):
+        assert not any("read from the cache" in note for note in other.record().notes)
+        for name in ("base_answers_file", "base_likelihoods_file", "in_context_file"):
+            assert getattr(second, name).read_bytes() == getattr(other, name).read_bytes()
+    assert runs[0].base.metrics == runs[1].base.metrics == fresh.base.metrics
+    for file in kept.glob("*.json"):
+        file.write_text("[[[1", encoding="utf-8")  # a torn file is asked anew
+    third = run(tiny_folder, tmp_path / "third")
+    assert third.base.metrics == fresh.base.metrics
+
+
+def test_other_weights_are_asked_anew(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from factlab.models.load import load_model
+    from factlab.models.resolve import resolve_model
+    from factlab.scoring.replies import keep_replies
+
+    monkeypatch.setattr("factlab.scoring.replies.replies_folder", lambda: tmp_path)
+    loaded = load_model(resolve_model(str(tiny_folder)), "fp32")
+    same = keep_replies(loaded, "fp32")
+    assert same.identity == keep_replies(loaded, "fp32").identity
+    assert same.identity != keep_replies(loaded, "bf16").identity
+    loaded.record = loaded.record.model_copy(update={"sha256": "0" * 64})
+    assert same.identity != keep_replies(loaded, "fp32").identity

@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import chain
 
 import pytest
 import torch
 from cells import PAIRS, cell, questions
 
+from factlab.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.errors import DivergedError, TrainingError
 from factlab.models.chat import prompt_ids, render_pair
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
 from factlab.schema.results import TrainStep
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
-from factlab.training.batch import IGNORED, PairCollator, pad_rows, render_pairs
-from factlab.training.loss import (
-    anchor_loss,
-    answer_loss,
-    head_of,
-    hidden_states,
-    shared_prefix,
-)
+from factlab.training.batch import Text, batch_order, render_pairs, text_of
+from factlab.training.states import predicting_states, shared_first
 from factlab.training.train import attach_adapter, train
 
 
-def test_labels_cover_the_answer_and_its_end_and_nothing_else(tiny: LoadedModel) -> None:
-    pairs = render_pairs(tiny.tokenizer, questions())
-    ids, mask, labels = pad_rows(pairs, tiny.tokenizer.pad_token_id)
-    for (question, answer), row, row_mask, row_labels in zip(PAIRS, ids, mask, labels, strict=True):
-        trained = [label for label in row_labels if label != IGNORED]
-        assert tiny.tokenizer.decode(trained) == f"{answer}<|im_end|>"
-        read = [
-            token
-            for token, kept, label in zip(row, row_mask, row_labels, strict=True)
-            if kept and label == IGNORED
-        ]
-        assert tuple(read) == prompt_ids(tiny.tokenizer, question)
+def made_texts(tiny: LoadedModel) -> list[Text]:
+    return [text_of(pair) for pair in render_pairs(tiny.tokenizer, questions())]
+
+
+def targets_of(texts: Sequence[Text]) -> torch.Tensor:
+    return torch.tensor([token for text in texts for token in text.targets])
+
+
+def test_targets_are_the_answer_and_its_end_and_nothing_else(tiny: LoadedModel) -> None:
+    for (question, answer), text in zip(PAIRS, made_texts(tiny), strict=True):
+        assert tiny.tokenizer.decode(text.targets) == f"{answer}<|im_end|>"
+        assert text.tokens[: text.first + 1] == prompt_ids(tiny.tokenizer, question)
+        assert text.tokens[text.first + 1 :] == text.targets[:-1]
 
 
 def test_preview_shows_the_tokens_that_training_uses(
@@ -53,70 +51,81 @@ def test_preview_shows_the_tokens_that_training_uses(
 
 def test_the_loss_is_the_librarys_own_on_the_same_labels(tiny: LoadedModel) -> None:
     model = attach_adapter(tiny, cell())
-    ids, mask, labels = (
-        torch.tensor(rows)
-        for rows in pad_rows(render_pairs(tiny.tokenizer, questions()), tiny.tokenizer.pad_token_id)
-    )
-    ours = answer_loss(head_of(model), hidden_states(model, ids, mask), labels)
-    theirs = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+    texts = made_texts(tiny)
+    states = predicting_states(model, [texts], ["default"])
+    ours = answer_nll(head_of(model), states, targets_of(texts)).mean()
+    width = max(len(text.tokens) + 1 for text in texts)
+    ids = torch.zeros(len(texts), width, dtype=torch.long)
+    labels = torch.full_like(ids, -100)
+    for row, text in enumerate(texts):
+        whole = torch.tensor([*text.tokens, text.targets[-1]])
+        ids[row, : len(whole)] = whole
+        labels[row, text.first + 1 : len(whole)] = whole[text.first + 1 :]
+    theirs = model(input_ids=ids, labels=labels).loss  # padding comes after all that is looked at
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
 
 
-def test_a_shared_prefix_changes_neither_loss_nor_gradients(tiny: LoadedModel) -> None:
-    model = attach_adapter(tiny, cell())
-    for name, parameter in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(parameter, std=0.1)
-    ids, mask, labels = (
-        torch.tensor(rows)
-        for rows in pad_rows(render_pairs(tiny.tokenizer, questions()), tiny.tokenizer.pad_token_id)
-    )
-
-    def loss_and_gradients(shared: int) -> tuple[float, torch.Tensor]:
-        model.zero_grad()
-        hidden = hidden_states(model, ids, mask, shared)
-        loss = answer_loss(head_of(model), hidden, labels[:, shared:])
-        loss.backward()
-        found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-        return loss.item(), torch.cat(found)
-
-    shared = shared_prefix(ids, labels)
-    assert shared > 5
-    plain, packed = loss_and_gradients(0), loss_and_gradients(shared)
-    assert packed[0] == pytest.approx(plain[0], rel=1e-5)
-    assert torch.allclose(packed[1], plain[1], rtol=1e-4, atol=1e-6)
-    assert (packed[1] - plain[1]).norm() / plain[1].norm() < 1e-5
-
-
 def test_a_shared_prefix_never_reaches_what_predicts_an_answer(tiny: LoadedModel) -> None:
-    ids = torch.tensor([[3, 4, 5, 6], [3, 4, 5, 7]])
-    labels = torch.tensor([[IGNORED, IGNORED, 5, 6], [IGNORED, IGNORED, 5, 7]])
-    assert shared_prefix(ids, labels) == 1
-    assert shared_prefix(ids[:1], labels[:1]) == 0
+    texts = [Text((3, 4, 5), 1, (5, 6)), Text((3, 4, 5), 1, (5, 7))]
+    assert shared_first(texts) == 1
+    assert shared_first(texts[:1]) == 0
+    made = made_texts(tiny)
+    assert 5 < shared_first(made) < min(text.first for text in made)
 
 
-def test_a_batch_without_an_answer_token_is_refused(tiny: LoadedModel) -> None:
-    model = attach_adapter(tiny, cell())
-    ids = torch.ones(1, 5, dtype=torch.long)
-    hidden = hidden_states(model, ids, torch.ones_like(ids))
-    with pytest.raises(TrainingError, match="no answer token"):
-        answer_loss(head_of(model), hidden, torch.full_like(ids, IGNORED))
+def test_a_pair_without_an_answer_is_refused(tiny: LoadedModel) -> None:
+    with pytest.raises(TrainingError, match="q1 has no answer token"):
+        render_pairs(tiny.tokenizer, questions([("Who?", "Bo."), ("Who?", "")]))
+    with pytest.raises(TrainingError, match="no training pair"):
+        train(attach_adapter(tiny, cell()), tiny, cell(), [])
+
+
+def test_every_epoch_takes_every_pair_once_in_an_order_of_its_own() -> None:
+    order = batch_order(pairs=7, batch_size=3, steps=7, seed=0)
+    assert [len(batch) for batch in order] == [3, 3, 1, 3, 3, 1, 3]
+    first, second = [*chain(*order[:3])], [*chain(*order[3:6])]
+    assert sorted(first) == sorted(second) == list(range(7))
+    assert first != second
+    assert order == batch_order(7, 3, 7, seed=0) != batch_order(7, 3, 7, seed=1)
 
 
 def test_anchors_pull_towards_the_base_and_cost_nothing_before_training(tiny: LoadedModel) -> None:
     answered = [AnsweredPrompt("Hi?", "Hello.", True), AnsweredPrompt("Name it.", "Lake", False)]
     anchors = prepare_anchors(tiny, answered)
-    assert anchors[0].pair.answer_ids[-1] == tiny.tokenizer.eos_token_id
-    assert anchors[1].pair.answer_ids[-1] != tiny.tokenizer.eos_token_id
-    assert [len(a.states) for a in anchors] == [len(a.pair.answer_ids) for a in anchors]
+    assert anchors[0].targets[-1] == tiny.tokenizer.eos_token_id
+    assert anchors[1].targets[-1] != tiny.tokenizer.eos_token_id
+    assert [len(a.reference) for a in anchors] == [len(a.targets) for a in anchors]
+    reference = torch.cat([anchor.reference for anchor in anchors])
     model = attach_adapter(tiny, cell())
-    collate = PairCollator(tiny.tokenizer.pad_token_id, anchors, 2)
-    batch = collate([{"prompt_ids": (5, 6), "answer_ids": (7, 1)}])
-    hidden = hidden_states(model, batch["input_ids"], batch["attention_mask"])
-    args = (batch["anchor_labels"], batch["anchor_states"])
-    assert anchor_loss(head_of(model), hidden, *args).item() == pytest.approx(0, abs=1e-6)
-    moved = hidden + torch.randn_like(hidden)
-    assert anchor_loss(head_of(model), moved, *args).item() > 0.01
+
+    def kl() -> float:
+        # In the company of a pair, as in training; the pair's states come first.
+        pair = made_texts(tiny)[0]
+        states = predicting_states(model, [[pair, *anchors]], ["default"])[len(pair.targets) :]
+        found = anchor_kl(head_of(model), states, targets_of(anchors), reference)
+        assert found.shape == (len(reference),)
+        return found.mean().item()
+
+    assert kl() == pytest.approx(0, abs=1e-6)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    assert kl() > 0.01
+
+
+def test_a_heavier_anchor_keeps_the_adapter_nearer_to_the_base(tiny: LoadedModel) -> None:
+    anchors = prepare_anchors(tiny, [AnsweredPrompt("Hi?", "Hello.", True)])
+
+    def last_kl(weight: float) -> float:
+        chosen = cell(anchor_weight=weight, anchors_per_step=1)
+        steps: list[TrainStep] = []
+        model = attach_adapter(tiny, chosen)
+        train(model, tiny, chosen, questions(), anchors=anchors, record=steps.append)
+        tiny.model = model.unload()
+        assert steps[0].anchor_kl_nats == pytest.approx(0, abs=1e-6)
+        return steps[-1].anchor_kl_nats or 0.0
+
+    assert 0 < last_kl(5.0) < last_kl(0.01) / 2
 
 
 def test_training_learns_moves_the_adapter_and_leaves_the_base_alone(tiny: LoadedModel) -> None:
@@ -150,13 +159,15 @@ def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(tiny: Loa
     assert not torch.equal(weights(0), weights(1))
 
 
-def test_scoring_first_does_not_change_the_gradients(tiny: LoadedModel) -> None:
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_scoring_first_does_not_change_the_gradients(tiny: LoadedModel, dropout: float) -> None:
     from factlab.scoring.generate import generate
 
     def first_norm() -> float:
         steps: list[TrainStep] = []
-        model = attach_adapter(tiny, cell())
-        train(model, tiny, cell(), questions(), max_steps=1, record=steps.append)
+        chosen = cell(dropout=dropout)
+        model = attach_adapter(tiny, chosen)
+        train(model, tiny, chosen, questions(), max_steps=1, record=steps.append)
         tiny.model = model.unload()
         return steps[0].grad_norm or 0.0
 
@@ -170,8 +181,8 @@ def test_a_loss_that_is_not_finite_stops_training(
     tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "factlab.training.trainer.answer_loss",
-        lambda head, hidden, labels: hidden.sum() * math.nan,
+        "factlab.training.trainer.answer_nll",
+        lambda head, states, targets: states.sum(dim=-1) * math.nan,
     )
     with pytest.raises(DivergedError, match="step 1"):
         train(attach_adapter(tiny, cell()), tiny, cell(), questions())

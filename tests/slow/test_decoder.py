@@ -1,0 +1,579 @@
+"""The packed decoder against the library's own model: states, gradients, options, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+import pytest
+import torch
+from cells import cell, questions
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import (
+    GemmaConfig,
+    GemmaForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+from factlab.decoder import cache
+from factlab.decoder.head import TINY_NATS, anchor_kl, answer_nll
+from factlab.decoder.packing import Tree, attend, pack
+from factlab.decoder.stack import read_decoder
+from factlab.errors import TrainingError
+from factlab.models.load import LoadedModel
+from factlab.schema.config import Cell
+from factlab.schema.results import TrainStep
+from factlab.scoring.exam import Prompt, examine
+from factlab.training.anchors import AnsweredPrompt, prepare_anchors
+from factlab.training.batch import Text
+from factlab.training.states import plain_states, predicting_states, shared_first
+from factlab.training.train import (
+    Job,
+    adapter_weights,
+    attach_adapter,
+    attach_adapters,
+    restore_adapter,
+    train,
+    train_together,
+)
+
+Gradients = dict[str, torch.Tensor]
+SIZES = {
+    "vocab_size": 259,
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 16,
+    "pad_token_id": 2,
+    "bos_token_id": None,
+    "eos_token_id": 1,
+}
+
+
+def apart(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Distance relative to what was expected."""
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+def randomise(model: torch.nn.Module, names: str = "lora_B", std: float = 0.2) -> None:
+    """Fresh adapters change nothing, and fresh biases are 0; an error in either would not show."""
+    torch.manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if names in name:
+            torch.nn.init.normal_(parameter, std=std)
+
+
+def made_text(seed: int, tokens: int, answer: int, first: Sequence[int] = ()) -> Text:
+    made = torch.Generator().manual_seed(seed)
+    ids = torch.randint(3, 259, (tokens + answer,), generator=made).tolist()
+    ids[: len(first)] = first
+    return Text(tuple(ids[:-1]), tokens - 1, tuple(ids[tokens:]))
+
+
+def loss_and_gradients(
+    model: PeftModel, states: Callable[[], torch.Tensor]
+) -> tuple[torch.Tensor, Gradients]:
+    """A loss that weighs every state otherwise, and its gradients in the adapters."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+    model.zero_grad()
+    found = states()
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(2))
+    loss = (found * weights).square().sum()
+    loss.backward()
+    return loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
+
+
+def assert_packed_is_plain(model: PeftModel, texts: Sequence[Text]) -> None:
+    assert read_decoder(model) is not None
+    packed, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
+    plain, theirs = loss_and_gradients(model, lambda: plain_states(model, texts))
+    assert apart(packed, plain) < 1e-5
+    assert len(theirs) == 2 * 7 * 2  # A and B of seven layers in two blocks
+    for name, gradient in theirs.items():
+        assert gradient.norm() > 0, name
+        assert apart(ours[name], gradient) < 1e-5, name
+
+
+PREFIX = range(5, 17)
+TEXTS = {
+    "one text": [made_text(0, 9, 4)],
+    "several that share nothing": [made_text(1, 9, 4), made_text(2, 30, 1), made_text(3, 5, 12)],
+    "several that share a prefix": [made_text(4, 14, 4, PREFIX), made_text(5, 30, 7, PREFIX)],
+    "a text twice": [made_text(6, 8, 3), made_text(6, 8, 3)],
+}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_packed_texts_have_the_librarys_states_and_gradients(tiny: LoadedModel, kind: str) -> None:
+    texts = TEXTS[kind]
+    shares = {"several that share a prefix": len(PREFIX), "a text twice": 7}
+    assert shared_first(texts) == shares.get(kind, 0)
+    model = attach_adapter(tiny, cell())
+    randomise(model)
+    assert_packed_is_plain(model, texts)
+
+
+@pytest.mark.parametrize("targets", ["q_proj", "k_proj", "up_proj", "down_proj"])
+def test_an_adapter_on_some_layers_only_is_packed_as_it_is(tiny: LoadedModel, targets: str) -> None:
+    model = attach_adapter(tiny, cell(targets=f".*{targets}"))
+    randomise(model)
+    texts = TEXTS["several that share a prefix"]
+    _, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
+    _, theirs = loss_and_gradients(model, lambda: plain_states(model, texts))
+    assert len(theirs) == 4
+    assert max(apart(ours[name], theirs[name]) for name in theirs) < 1e-5
+
+
+def test_biases_are_added(tiny: LoadedModel) -> None:
+    tiny.model = Qwen2ForCausalLM(Qwen2Config(**SIZES)).eval()
+    randomise(tiny.model, "bias", std=1.0)
+    model = attach_adapter(tiny, cell())
+    randomise(model)
+    assert model.get_base_model().model.layers[0].self_attn.q_proj.base_layer.bias.norm() > 1
+    assert_packed_is_plain(model, TEXTS["several that share a prefix"])
+
+
+@st.composite
+def made_groups(draw: st.DrawFn) -> tuple[int, list[list[Tree]]]:
+    """Groups of texts with a common prefix; no token number stands for two tokens."""
+    number = count(1)
+
+    def tokens(size: int) -> tuple[int, ...]:
+        return tuple(next(number) for _ in range(size))
+
+    shared = draw(st.integers(0, 5))
+    texts = draw(st.integers(1, 4))
+    groups = []
+    for _ in range(draw(st.integers(1, 3))):
+        first = tokens(shared)
+        groups.append(
+            [
+                Tree(
+                    (*first, *tokens(draw(st.integers(1, 6)))),
+                    [tokens(n) for n in draw(st.lists(st.integers(0, 4), max_size=3))],
+                )
+                for _ in range(texts)
+            ]
+        )
+    return shared, groups
+
+
+def paths(texts: Sequence[Tree]) -> Iterator[tuple[int, ...]]:
+    """What each token of some texts may see: its text so far, itself at the end."""
+    for text in texts:
+        for branch in [(), *text.branches]:
+            whole = (*text.trunk, *branch)
+            yield from (whole[: end + 1] for end in range(len(whole)))
+
+
+@given(made_groups())
+def test_every_token_is_packed_once_and_sees_its_own_path(
+    made: tuple[int, list[list[Tree]]],
+) -> None:
+    shared, groups = made
+    packed = pack(groups, shared, torch.float32)
+    path = {seen[-1]: seen for texts in groups for seen in paths(texts)}
+    flat = packed.tokens.flatten()
+    filler = packed.filler if packed.filler is not None else torch.zeros(len(flat), dtype=bool)
+    assert sorted(flat[~filler].tolist()) == sorted(path)
+    for group, texts in zip(packed.tokens, groups, strict=True):
+        assert {seen[-1] for seen in paths(texts)} <= set(group.tolist())
+    for token, position, over in zip(
+        flat.tolist(), packed.positions.flatten().tolist(), filler.tolist(), strict=True
+    ):
+        assert over or position == len(path[token]) - 1
+
+    at = torch.arange(len(flat))[~filler]
+    assert torch.equal(packed.rows.flatten()[packed.slots[at]], at)
+    assert packed.present.flatten()[packed.slots[at]].all()
+    assert packed.present.sum() == len(at)
+
+    assert set(packed.mask.unique().tolist()) <= {0.0, torch.finfo(torch.float32).min}
+    per_group = len(packed.rows) // len(groups)
+    for row, (columns, present) in enumerate(zip(packed.rows, packed.present, strict=True)):
+        keys = flat[torch.cat([packed.prefix[row // per_group], columns])]
+        for column in present.nonzero()[:, 0].tolist():
+            seen = keys[packed.mask[row, 0, 0, column] == 0].tolist()
+            assert tuple(seen) == path[flat[columns[column]].item()]
+
+    for texts, rows in zip(groups, packed.own_rows(), strict=True):
+        for text, row in zip(texts, rows, strict=True):
+            own = [*text.trunk[shared:], *(token for way in text.branches for token in way)]
+            assert flat[row[: len(own)]].tolist() == own
+
+
+def test_branches_have_the_states_of_each_text_alone(tiny: LoadedModel) -> None:
+    trees = [
+        Tree((7, 8, 9, 10), [(20, 21, 22), (30,), (20, 21, 40, 41)]),
+        Tree((7, 8, 11), [(50, 51)]),
+        Tree((7, 8, 12, 13, 14, 15)),
+    ]
+    model = attach_adapter(tiny, cell()).eval()
+    randomise(model)
+    with torch.no_grad():
+        decoder = read_decoder(model)
+        assert decoder is not None
+        packed = pack([trees], 2, torch.float32)
+        states = decoder.states(
+            packed.tokens,
+            packed.positions,
+            lambda _, laid: attend(packed, laid, decoder.heads, decoder.key_heads),
+        )[0]
+        for tree, row in zip(trees, packed.own_rows()[0], strict=True):
+            start = len(tree.trunk) - 2
+            for branch in tree.branches:
+                alone = model.get_decoder()(torch.tensor([[*tree.trunk, *branch]]))
+                expected = alone.last_hidden_state[0, 2:]
+                places = torch.cat([row[: len(tree.trunk) - 2], row[start : start + len(branch)]])
+                assert apart(states[places], expected) < 1e-5
+                start += len(branch)
+
+
+NAMES = ["first", "second", "third"]
+
+
+def made_cells() -> list[Cell]:
+    """Cells that differ in all that adapters trained together may differ in."""
+    made = []
+    for seed, (rank, rate) in enumerate([(2, 2e-3), (4, 1e-3), (8, 5e-4)]):
+        chosen = cell(learning_rate=rate)
+        made.append(chosen.model_copy(update={"rank": rank, "alpha": 3 * rank, "seed": seed}))
+    return made
+
+
+def made_group(seed: int, lengths: Sequence[tuple[int, int]]) -> list[Text]:
+    """Texts of (tokens, answer tokens) that begin with ten tokens of their group."""
+    first = range(20 * seed + 5, 20 * seed + 15)
+    return [made_text(seed + 10 * i, *sizes, first) for i, sizes in enumerate(lengths)]
+
+
+GROUPS = {
+    "equal": [made_group(seed, [(14, 3), (19, 6)]) for seed in range(3)],
+    "of unequal token counts": [
+        made_group(0, [(14, 3), (19, 6)]),
+        made_group(1, [(30, 9), (12, 1)]),
+        made_group(2, [(11, 2), (11, 2)]),
+    ],
+    "that share nothing": [[text] for text in TEXTS["several that share nothing"]],
+}
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_adapters_side_by_side_are_each_as_alone(tiny: LoadedModel, kind: str) -> None:
+    groups, cells = GROUPS[kind], made_cells()
+    model = attach_adapters(tiny, cells, NAMES)
+    randomise(model)
+    weights = [adapter_weights(model, name) for name in NAMES]
+    with torch.no_grad():
+        together = predicting_states(model, groups, NAMES)
+    sizes = [sum(len(text.targets) for text in texts) for texts in groups]
+    ones = [torch.Generator().manual_seed(i) for i in range(3)]
+    slopes = [torch.randn(n, 64, generator=made) for n, made in zip(sizes, ones, strict=True)]
+
+    def gradients(one: PeftModel, name: str) -> list[torch.Tensor]:
+        return [p.grad for n, p in one.named_parameters() if f".{name}." in n]
+
+    model.requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+    (predicting_states(model, groups, NAMES) * torch.cat(slopes)).sum().backward()
+    ours = [gradients(model, name) for name in NAMES]
+    tiny.model = model.unload()
+    for i, states in enumerate(together.split(sizes)):
+        solo = attach_adapter(tiny, cells[i])
+        restore_adapter(solo, weights[i])
+        expected = plain_states(solo, groups[i])
+        assert apart(states, expected.detach()) < 1e-5
+        (expected * slopes[i]).sum().backward()
+        theirs = gradients(solo, "default")
+        assert len(ours[i]) == len(theirs) == 28
+        assert max(apart(a, b) for a, b in zip(ours[i], theirs, strict=True)) < 1e-5
+        tiny.model = solo.unload()
+
+
+def trained_alone(tiny: LoadedModel, chosen: Cell, **more: object) -> dict[str, torch.Tensor]:
+    model = attach_adapter(tiny, chosen)
+    train(model, tiny, chosen, questions(), **more)
+    weights = adapter_weights(model)
+    tiny.model = model.unload()
+    return weights
+
+
+def assert_same_adapter(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    """As a whole: Adam takes a full step even where a gradient is nothing but rounding."""
+    assert found.keys() == expected.keys()
+    ours, theirs = (
+        torch.cat([weights[name].flatten() for name in expected]) for weights in (found, expected)
+    )
+    assert apart(ours, theirs) < 1e-4
+
+
+def test_adapters_trained_together_are_those_trained_alone(tiny: LoadedModel) -> None:
+    cells = made_cells()
+    steps: list[list[TrainStep]] = [[] for _ in cells]
+    model = attach_adapters(tiny, cells, NAMES)
+    jobs = [
+        Job(chosen, questions(), record=noted.append, name=name)
+        for chosen, noted, name in zip(cells, steps, NAMES, strict=True)
+    ]
+    trained = train_together(model, tiny, jobs)
+    found = [adapter_weights(model, name) for name in NAMES]
+    tiny.model = model.unload()
+    assert [one.failed for one in trained] == [None, None, None]
+    sizes = [one.record.trainable_parameters for one in trained]
+    assert sizes == [sizes[0], 2 * sizes[0], 4 * sizes[0]]
+    for chosen, weights, noted in zip(cells, found, steps, strict=True):
+        alone: list[TrainStep] = []
+        assert_same_adapter(weights, trained_alone(tiny, chosen, record=alone.append))
+        assert len(noted) == len(alone) == 20
+        for ours, theirs in zip(noted, alone, strict=True):
+            assert ours.learning_rate == theirs.learning_rate
+            assert ours.loss_nats == pytest.approx(theirs.loss_nats, rel=1e-4)
+            assert ours.grad_norm == pytest.approx(theirs.grad_norm, rel=1e-3)
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_adapter_that_diverges_leaves_the_others_as_alone(tiny: LoadedModel, bad: int) -> None:
+    cells = made_cells()
+    cells[bad] = cells[bad].model_copy(update={"recipe": cell(learning_rate=1e30).recipe})
+    model = attach_adapters(tiny, cells, NAMES)
+    jobs = [Job(c, questions(), name=name) for c, name in zip(cells, NAMES, strict=True)]
+    trained = train_together(model, tiny, jobs)
+    found = [adapter_weights(model, name) for name in NAMES]
+    tiny.model = model.unload()
+    for i, one in enumerate(trained):
+        if i == bad:
+            assert one.record.steps == 1
+            assert "at step 2" in (one.failed or "")
+        else:
+            assert one.record.steps == 20
+            assert one.failed is None
+            assert_same_adapter(found[i], trained_alone(tiny, cells[i]))
+
+
+def test_an_anchored_adapter_learns_beside_one_without_anchors(tiny: LoadedModel) -> None:
+    anchors = prepare_anchors(tiny, [AnsweredPrompt("Hi?", "Hello.", True)])
+    cells = [cell(anchor_weight=2.0, anchors_per_step=1), cell()]
+    model = attach_adapters(tiny, cells, NAMES[:2])
+    jobs = [
+        Job(cells[0], questions(), anchors, name=NAMES[0]),
+        Job(cells[1], questions(), name=NAMES[1]),
+    ]
+    train_together(model, tiny, jobs)
+    found = [adapter_weights(model, name) for name in NAMES[:2]]
+    tiny.model = model.unload()
+    assert_same_adapter(found[0], trained_alone(tiny, cells[0], anchors=anchors))
+    assert_same_adapter(found[1], trained_alone(tiny, cells[1]))
+
+
+def said_alone(model: torch.nn.Module, prompt: Sequence[int], limit: int) -> list[int]:
+    """Greedy answer by the library's forward pass over the whole text, once for every token."""
+    ids = list(prompt)
+    with torch.inference_mode():
+        for _ in range(limit):
+            ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+def nll_alone(model: torch.nn.Module, prompt: Sequence[int], option: Sequence[int]) -> float:
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([[*prompt, *option]])).logits[0]
+    scores = logits[len(prompt) - 1 : -1].log_softmax(dim=-1)
+    return -scores.gather(1, torch.tensor(option)[:, None]).double().sum().item()
+
+
+LIMIT = 3 * cache.GROWTH
+
+
+@pytest.fixture
+def talker(tiny: LoadedModel) -> PeftModel:
+    """A model whose answers do not repeat themselves soon."""
+    model = attach_adapter(tiny, cell()).eval()
+    randomise(model, std=0.5)
+    return model
+
+
+@pytest.mark.parametrize("shared", [0, 7])
+def test_answers_and_options_of_a_batch_are_the_librarys_one_at_a_time(
+    talker: PeftModel, shared: int
+) -> None:
+    texts = [made_text(i, 8 + 5 * i, 9, range(30, 30 + shared)) for i in range(8)]
+    prompts = [
+        Prompt(text.tokens[: text.first + 1], [text.targets[i:] for i in range(0, 9, 4)])
+        for text in texts
+    ]
+    prompts[3] = Prompt(prompts[3].ids)
+    free = [said_alone(talker, prompt.ids, LIMIT) for prompt in prompts]
+    assert all(len(set(answer)) > 5 for answer in free)
+    *others, last = free  # the last row goes on to the limit, the others end sooner or later
+    ends = [
+        next(token for token in answer[place:] if token not in last)
+        for answer, place in zip(others, (2, cache.GROWTH, 2 * cache.GROWTH), strict=False)
+    ]
+    replies = examine(talker, prompts, max_new_tokens=LIMIT, ends=ends, batch_size=8)
+    lengths = set()
+    for prompt, answer, reply in zip(prompts, free, replies, strict=True):
+        end = next((i + 1 for i, token in enumerate(answer) if token in ends), LIMIT)
+        assert reply.tokens == answer[:end]
+        lengths.add(end)
+        expected = [nll_alone(talker, prompt.ids, option) for option in prompt.options]
+        assert reply.nll == pytest.approx(expected, rel=1e-5)
+    assert len(lengths) > 3
+    assert max(lengths) == LIMIT
+
+
+def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedModel) -> None:
+    torch.manual_seed(0)
+    tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
+    model = attach_adapter(tiny, cell())
+    assert read_decoder(model) is None
+    steps: list[TrainStep] = []
+    train(model, tiny, cell(), questions(), record=steps.append)
+    assert steps[-1].loss_nats < steps[0].loss_nats - 0.2
+    prompts = [Prompt((5, 6, 7), [(8, 9)]), Prompt((5, 6, 10, 11, 12), [(13,)])]
+    for prompt, reply in zip(
+        prompts,
+        examine(model, prompts, max_new_tokens=6, ends=[-1], batch_size=2),
+        strict=True,
+    ):
+        assert reply.tokens == said_alone(model, prompt.ids, 6)
+        expected = [nll_alone(model, prompt.ids, option) for option in prompt.options]
+        assert reply.nll == pytest.approx(expected, rel=1e-5)
+    texts = TEXTS["one text"]
+    with pytest.raises(TrainingError, match="one adapter at a time"):
+        predicting_states(model, [texts, texts], ["default", "default"])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(MistralForCausalLM(MistralConfig(**SIZES, sliding_window=8)), id="window"),
+        pytest.param(LlamaForCausalLM(LlamaConfig(**SIZES, hidden_act="gelu")), id="gelu"),
+        pytest.param(
+            LlamaForCausalLM(
+                LlamaConfig(
+                    **SIZES,
+                    rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4},
+                )
+            ),
+            id="dynamic positions",
+        ),
+    ],
+)
+def test_a_model_with_more_than_plain_blocks_is_left_to_the_library(model: PreTrainedModel) -> None:
+    assert read_decoder(model) is None
+
+
+def test_dropout_is_left_to_the_library_while_training(tiny: LoadedModel) -> None:
+    model = attach_adapter(tiny, cell(dropout=0.1))
+    assert read_decoder(model.train()) is None
+    assert read_decoder(model.eval()) is not None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"use_dora": True},
+        {"lora_bias": True},
+        {"target_modules": ["q_proj", "embed_tokens"]},
+    ],
+    ids="+".join,
+)
+def test_an_adapter_of_another_kind_is_left_to_the_library(
+    tiny: LoadedModel, settings: dict[str, object]
+) -> None:
+    config = LoraConfig(**{"r": 2, "target_modules": "all-linear", **settings})
+    assert read_decoder(get_peft_model(tiny.model, config).eval()) is None
+
+
+def test_a_merged_adapter_is_left_to_the_library_until_it_is_taken_out(tiny: LoadedModel) -> None:
+    model = attach_adapter(tiny, cell()).eval()
+    randomise(model)
+    texts = TEXTS["several that share a prefix"]
+    with torch.no_grad():
+        before = predicting_states(model, [texts])
+        model.merge_adapter()
+        assert read_decoder(model) is None
+        assert apart(predicting_states(model, [texts]), before) < 1e-5
+        model.unmerge_adapter()
+        assert read_decoder(model) is not None
+        assert apart(predicting_states(model, [texts]), before) < 1e-5
+        assert apart(predicting_states(model.merge_and_unload(), [texts]), before) < 1e-5
+
+
+def test_switching_adapters_off_gives_the_base(tiny: LoadedModel) -> None:
+    texts = TEXTS["several that share a prefix"]
+    with torch.no_grad():
+        base = plain_states(tiny.model, texts)
+        model = attach_adapter(tiny, cell()).eval()
+        randomise(model)
+        assert apart(predicting_states(model, [texts]), base) > 0.01
+        with model.disable_adapter():
+            assert apart(predicting_states(model, [texts]), base) < 1e-5
+
+
+def test_joined_weights_are_the_models_own_and_change_nothing(tiny: LoadedModel) -> None:
+    before = {name: p.clone() for name, p in tiny.model.named_parameters()}
+    ids = torch.tensor([[5, 6, 7, 8, 9]])
+    with torch.no_grad():
+        logits = tiny.model(ids).logits
+    examine(tiny.model, [Prompt((5, 6, 7))], max_new_tokens=2, ends=(), batch_size=1)
+    decoder = read_decoder(tiny.model)
+    assert decoder is not None
+    for layer in decoder.layers:
+        for projection in (layer.query_key_value, layer.gate_up):
+            joined = projection.weight().untyped_storage().data_ptr()
+            for part in projection.parts:
+                assert part.weight.untyped_storage().data_ptr() == joined
+    for name, parameter in tiny.model.named_parameters():
+        assert torch.equal(parameter, before[name]), name
+        assert not parameter.is_inference(), name
+    with torch.no_grad():
+        assert torch.equal(tiny.model(ids).logits, logits)
+
+
+def test_a_weight_that_is_replaced_is_read_anew(tiny: LoadedModel) -> None:
+    texts = TEXTS["several that share a prefix"]
+    with torch.no_grad():
+        predicting_states(tiny.model, [texts])
+        weight = tiny.model.model.layers[0].self_attn.v_proj.weight
+        weight.data = 2 * weight.data
+        expected = plain_states(tiny.model, texts)
+        assert apart(predicting_states(tiny.model, [texts]), expected) < 1e-5
+
+
+def test_the_heads_losses_and_their_gradients_are_autograds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", 4)  # parts of 4, 4 and 2
+    torch.manual_seed(0)
+    head = torch.nn.Linear(16, 50, bias=False).requires_grad_(False)
+    reference = torch.randn(10, 16)
+    targets = torch.randint(50, (10,))
+    for scale in (1.0, 300.0):  # at 300 some chances are too small for fp32
+        states = (scale * (reference + torch.randn(10, 16))).requires_grad_()
+        slopes = torch.rand(10)
+        logs = head(states).log_softmax(dim=-1)
+        nll = -logs.gather(1, targets[:, None])[:, 0]
+        assert (nll.max() > TINY_NATS) == (scale > 1)
+        base = head(scale * reference).log_softmax(dim=-1)
+        kl = (base.exp() * (base - logs)).sum(dim=-1)
+        for ours, theirs in [
+            (answer_nll(head, states, targets), nll),
+            (anchor_kl(head, states, targets, scale * reference), kl),
+        ]:
+            assert apart(ours.detach(), theirs.detach()) < 1e-5
+            (found,) = torch.autograd.grad((ours * slopes).sum(), states)
+            (expected,) = torch.autograd.grad((theirs * slopes).sum(), states, retain_graph=True)
+            assert apart(found, expected) < 1e-5
