@@ -248,7 +248,8 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
         pairs = len(plan.trained(cell.facts))
-        return recipe, pairs, train_steps(pairs, cell, plan.config.max_steps)
+        steps = train_steps(pairs, cell, plan.config.max_steps)
+        return recipe, pairs, steps, bool(plan.anchored(cell.facts))
 
     for _, group in groupby(cells, key=alike):
         members = list(group)

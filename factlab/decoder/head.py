@@ -92,7 +92,7 @@ class _HeadLoss(torch.autograd.Function):
                 base = head(reference[part].to(states.dtype))
                 q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
                 # log q - log p is the difference of the logits plus a constant, read off a token.
-                apart = base.float().sub_(logits)
+                apart = base.float() - logits
                 constant = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
                 constant -= apart.gather(1, wanted)
                 losses.append(apart.mul_(q).sum(dim=-1, keepdim=True) + constant)

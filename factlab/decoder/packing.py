@@ -110,6 +110,7 @@ def pack(groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype) -> P
             rows[row, :size] = column[:size] + flat.start
             slots[flat] = column[:size] + row * width
             filled[row] = size
+            rows[row, size:] = group * length  # never another adapter's: a NaN there would pass
             row, at = row + 1, at + size
         used[group] = at
     filler = (torch.arange(length) >= used[:, None]).view(-1)

@@ -179,11 +179,12 @@ def _side_by_side(
     if not isinstance(tensors[0], nn.Parameter):
         return torch.cat(list(tensors))  # unpacked for the moment
     joined = _JOINED.setdefault(parts[0], {}).get(name)
-    if joined is None or joined.data_ptr() != tensors[0].data_ptr():
+    sizes = [len(tensor) for tensor in tensors]
+    places = joined.split(sizes) if joined is not None else ()
+    if [p.data_ptr() for p in places] != [tensor.data_ptr() for tensor in tensors]:
         # Not an inference tensor, even if it is first wanted while asking: training comes after.
         with torch.inference_mode(mode=False), torch.no_grad():
             joined = torch.cat([tensor.detach() for tensor in tensors])
-            sizes = [len(tensor) for tensor in tensors]
             for part, view in zip(parts, joined.split(sizes), strict=True):
                 getattr(part, name).data = view
         _JOINED[parts[0]][name] = joined

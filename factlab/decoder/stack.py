@@ -126,7 +126,7 @@ def read_decoder(
         )
         for block in trunk.layers
     ]
-    if reader.refused:
+    if reader.refused or type(trunk.embed_tokens) is not nn.Embedding:
         return None
     heads = config.num_attention_heads
     return Decoder(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.question import Question
@@ -150,7 +151,7 @@ def train_together(
         model: The base with fresh adapters; see `attach_adapters`.
         loaded: The base it stands on, for its tokenizer and device.
         jobs: What each adapter is trained on. Their steps are equally many, and their recipes
-            differ in nothing but learning rate and anchors.
+            differ in nothing but the learning rate; all have anchors, or none.
         max_steps: Stop after this many steps; 0 leaves the adapters as initialised.
         checkpoints: Steps after which `measure` is called with the step, the model in evaluation
             mode; the time that it takes is not counted as training.
@@ -183,6 +184,8 @@ def train_together(
         measure(step)
         _learn(model)  # to look at one adapter is, to PEFT, to freeze the others
 
+    if len({bool(job.anchors) for job in jobs}) > 1:
+        raise TrainingError("adapters with anchors and without cannot be trained side by side.")
     pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
     if steps:

@@ -84,8 +84,8 @@ class AnswerTrainer(SFTTrainer):
         return torch.utils.data.SequentialSampler(self.train_dataset)  # type: ignore[arg-type]
 
     def _get_grad_norm(self, *args: Any, **kwargs: Any) -> float:
-        # The library's own "norm only" multiplies all gradients by it if it is not finite, and so
-        # one adapter that diverged would take the others along. Norms are taken in training_step.
+        # The library's own, asked for the norm alone, multiplies all gradients by NaN if one is
+        # not finite: an adapter that diverged would take the others along. See training_step.
         del args, kwargs
         return 0.0
 
@@ -178,6 +178,10 @@ class AnswerTrainer(SFTTrainer):
         loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
         own = self.create_optimizer().param_groups
         groups = {learner.name: group for learner, group in zip(self.learners, own, strict=True)}
+        for learner in self.learners:
+            if learner.failed is not None:
+                for parameter in groups[learner.name]["params"]:
+                    parameter.grad = None
         noted, self.pending = self.pending, []
         for learner, step in noted:
             group = groups[learner.name]
