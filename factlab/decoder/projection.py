@@ -180,8 +180,9 @@ def _side_by_side(
         return torch.cat(list(tensors))  # unpacked for the moment
     joined = _JOINED.setdefault(parts[0], {}).get(name)
     sizes = [len(tensor) for tensor in tensors]
-    places = joined.split(sizes) if joined is not None else ()
-    if [p.data_ptr() for p in places] != [tensor.data_ptr() for tensor in tensors]:
+    if joined is None or [p.data_ptr() for p in joined.split(sizes)] != [
+        tensor.data_ptr() for tensor in tensors
+    ]:
         # Not an inference tensor, even if it is first wanted while asking: training comes after.
         with torch.inference_mode(mode=False), torch.no_grad():
             joined = torch.cat([tensor.detach() for tensor in tensors])

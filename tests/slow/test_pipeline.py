@@ -294,7 +294,8 @@ def test_cells_trained_side_by_side_are_those_trained_alone(
     together = run(tiny_folder, tmp_path / "together", pack=3, **sweep)  # three, then one
     for one, packed in zip(alone.cells, together.cells, strict=True):
         assert (packed.id, packed.kept_step) == (one.id, one.kept_step)
-        assert packed.training is not None and one.training is not None
+        assert packed.training is not None
+        assert one.training is not None
         assert packed.training.trainable_parameters == one.training.trainable_parameters
         assert packed.training.final_loss_nats == pytest.approx(one.training.final_loss_nats, 1e-4)
         for name, metric in one.metrics.items():
