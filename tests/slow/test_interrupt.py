@@ -23,7 +23,8 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
         "generation_batch: 128\nprecision: fp32\n"
         f"facts: [ondine_museum]\nmodel: {tiny_folder}\n"
     )
-    command = [*FACTLAB, "run", "--config", str(settings), "--max-steps", "2", "--rank", "2,3,4,5,6,7"]
+    ranks = "2,3,4,5,6,7"
+    command = [*FACTLAB, "run", "--config", str(settings), "--max-steps", "2", "--rank", ranks]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     first = None
     while first is None and process.poll() is None:
