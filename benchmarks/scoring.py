@@ -259,9 +259,14 @@ def combined(settings: Settings, reading: Reading, plan: RunPlan, loaded: Loaded
 
 
 def factlab_both(loaded: LoadedModel, plan: RunPlan, asked: Sequence[Question]) -> None:
-    """Factlab's answers and likelihoods; to be replaced by the pass that gives both."""
-    factlab_texts(loaded, plan, [question.text for question in asked])
-    factlab_likelihoods(loaded, plan, asked)
+    """Factlab's answers and likelihoods, from one reading of each question."""
+    from factlab.scoring.exam import Limits, examine
+    from factlab.scoring.generate import end_tokens
+    from factlab.scoring.likelihood import option_prompt, own_options
+
+    config, ends = plan.config, end_tokens(loaded.model, loaded.tokenizer)
+    prompts = [option_prompt(loaded.tokenizer, q.text, own_options(q)) for q in asked]
+    examine(loaded.model, prompts, Limits(config.generation_batch, config.max_new_tokens, ends))
 
 
 def _enter(reading: Reading, part: str, found: dict[str, float]) -> None:

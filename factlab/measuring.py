@@ -144,7 +144,7 @@ class Examiner:
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
-        from factlab.scoring.exam import examine
+        from factlab.scoring.exam import Limits, examine
         from factlab.scoring.generate import end_tokens, read_answer
 
         config, tokenizer = self.plan.config, self.loaded.tokenizer
@@ -155,10 +155,8 @@ class Examiner:
         replies = (by_heart.examine if by_heart else examine)(
             model,  # type: ignore[arg-type]  # what is kept is the base's
             prompts,
-            max_new_tokens=limit,
-            ends=ends,
-            batch_size=batch_size or config.generation_batch,
-            advance=advance,
+            Limits(batch_size or config.generation_batch, limit, ends),
+            advance,
         )
         answers = [
             judge(

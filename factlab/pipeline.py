@@ -38,7 +38,6 @@ from factlab.schema.results import (
     TrainingRecord,
     TrainStep,
 )
-from factlab.scoring.evidence import Evidence
 from factlab.scoring.match import SCORER_VERSION
 from factlab.scoring.metrics import Measurement
 from factlab.scoring.panel import best_step, curve_point
@@ -131,6 +130,8 @@ def _measure_all(
     folder.change(model=loaded.record)
     known = None if fresh else keep_replies(loaded, plan.config.precision)
     examiner = Examiner(plan, loaded, progress, known)
+    done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
+    groups = list(_side_by_side([c for c in plan.cells if done[c.id] is None], examiner))
     kept = folder.base_answers_file.is_file()  # by the run that is resumed; its time is not known
     started = time.perf_counter()
     examiner.ask_base(folder)
@@ -153,8 +154,7 @@ def _measure_all(
         )
 
     write_json(folder.results_file, so_far("running"))
-    done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
-    for group in _side_by_side([c for c in plan.cells if done[c.id] is None], examiner):
+    for group in groups:
         done |= run_cells(group, bench, folder)
         finished[:] = [result for result in done.values() if result is not None]
         write_json(folder.results_file, so_far("running"))
@@ -269,24 +269,30 @@ def run_cells(
 
     loaded = bench.examiner.loaded
     names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
-    work = [Work(cell, name, folder.cell(cell.id)) for cell, name in zip(cells, names, strict=True)]
+    work = [_work(cell, name, bench, folder) for cell, name in zip(cells, names, strict=True)]
     anchors = {cell.facts: bench.anchors.of(cell.facts) for cell in cells}  # no adapter is on yet
     for item in work:
         item.folder.train_log_file.unlink(missing_ok=True)
         item.folder.panel_file.unlink(missing_ok=True)
+    results: dict[str, CellResult | None] = {}
+
+    def keep(result: CellResult) -> None:
+        write_json(folder.cell(result.id).result_file, result)
+        results[result.id] = result
+
     model = attach_adapters(loaded, cells, names)
     try:
-        results = _train_and_measure(work, bench, anchors, model)
+        for result in _train_and_measure(work, bench, anchors, model):
+            keep(result)
     except DivergedError as error:
-        results = [_diverged(item.cell, str(error)) for item in work]
+        for item in work:
+            keep(_diverged(item.cell, str(error)))
     finally:
         loaded.model = model.unload()
         loaded.model.requires_grad_(False)
         loaded.model.eval()
         gc.collect()
-    for item, result in zip(work, results, strict=True):
-        write_json(item.folder.result_file, result)
-    return {result.id: result for result in results}
+    return results
 
 
 @dataclass(slots=True)
@@ -297,6 +303,7 @@ class Work:
         cell: What is trained.
         name: Its adapter's name on the model.
         folder: Where it is kept.
+        panel: The questions that it is asked while it is trained.
         points: Its panel so far.
         best: The best step on the panel and the adapter's weights then, if the best is kept.
     """
@@ -304,8 +311,16 @@ class Work:
     cell: Cell
     name: str
     folder: CellFolder
+    panel: Sequence[Question]
     points: list[CurvePoint] = field(default_factory=list)
     best: tuple[int, Any] | None = None
+
+
+def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
+    plan = bench.examiner.plan
+    asked = plan.asked(cell.facts)
+    known = {q.id for q in asked if q.split == "far" and bench.evidence.base.knows(q)}
+    return Work(cell, name, folder.cell(cell.id), plan.panel(asked, known))
 
 
 def _train_and_measure(
@@ -313,16 +328,14 @@ def _train_and_measure(
     bench: Bench,
     anchors: Mapping[tuple[str, ...], Sequence[Text]],
     model: PeftModel,
-) -> list[CellResult]:
-    found = []
+) -> Iterator[CellResult]:
     for item, training in zip(work, _train(work, bench, anchors, model), strict=True):
         if training.failed:
-            found.append(_diverged(item.cell, training.failed))
+            yield _diverged(item.cell, training.failed)
             continue
         model.set_adapter(item.name)
         model.eval()
-        found.append(_measure(item, bench, model, training.record))
-    return found
+        yield _measure(item, bench, model, training.record)
 
 
 def _measure(item: Work, bench: Bench, model: PeftModel, training: TrainingRecord) -> CellResult:
@@ -403,20 +416,14 @@ def _follow(item: Work, step: int, bench: Bench, model: PeftModel) -> None:
     from factlab.training.train import adapter_weights
 
     examiner, plan = bench.examiner, bench.examiner.plan
-    asked = plan.asked(item.cell.facts)
-    panel = plan.panel(asked, _known_far(asked, bench.evidence.base))
     model.set_adapter(item.name)
     quiet = replace(examiner, progress=Silent())
-    said = quiet.answers(model, [own_prompts(panel)], "panel")
+    said = quiet.answers(model, [own_prompts(item.panel)], "panel")
     for answer in said:
         append_line(item.folder.panel_file, PanelAnswer(step=step, answer=answer))
-    item.points.append(curve_point(step, panel, {a.question_id: a for a in said}))
+    item.points.append(curve_point(step, item.panel, {a.question_id: a for a in said}))
     if plan.config.keep == "best" and best_step(item.points) == step:
         item.best = step, adapter_weights(model, item.name)
-
-
-def _known_far(asked: Sequence[Question], base: Evidence) -> set[str]:
-    return {q.id for q in asked if q.split == "far" and base.knows(q)}
 
 
 def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:

@@ -182,6 +182,11 @@ def plan_run(config: RunConfig) -> RunPlan:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
     recipe = find_recipe(config.recipe)
+    if (config.pack or 1) > 1 and recipe.dropout:
+        raise ConfigError(
+            f"--pack {config.pack}: adapters are trained side by side without dropout only, and "
+            f"recipe '{recipe.name}' has dropout {recipe.dropout:g}. Leave --pack away."
+        )
     facts = tuple(load_facts(config.facts))
     far, unanswerable = far_questions(), unanswerable_questions()
     extra, notes = extra_questions([Path(name) for name in config.controls])

@@ -42,7 +42,6 @@ class Decoder:
         heads: Query heads.
         key_heads: Key and value heads; query heads share them in equal groups.
         head_width: Width of a head.
-        adapters: Number of adapters that are computed side by side; 1 if there is none.
     """
 
     embedding: torch.Tensor
@@ -53,7 +52,6 @@ class Decoder:
     heads: int
     key_heads: int
     head_width: int
-    adapters: int
 
     def states(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """Final hidden states, shape (adapters, tokens, hidden).
@@ -138,7 +136,6 @@ def read_decoder(
         heads=heads,
         key_heads=config.num_key_value_heads,
         head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
-        adapters=len(adapters) if adapters else 1,
     )
 
 

@@ -51,17 +51,16 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    kept = _dequantised_before(files, precision) if device == "cpu" else None
+    place = _dequantised_before(files, precision) if device == "cpu" else None
+    kept = place if place is not None and place.exists else None
     if device == "cpu":
         keep_freed_memory()
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            files.folder if kept is None or not kept.exists else kept.folder,
+            kept.folder if kept else files.folder,
             dtype=torch.float32 if precision == "fp32" else torch.bfloat16,
-            quantization_config=None
-            if kept is not None and kept.exists
-            else _quantization(precision),
+            quantization_config=None if kept else _quantization(precision),
             device_map={"": device},
             trust_remote_code=False,
             use_safetensors=True,
@@ -73,9 +72,9 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         ) from None
     note = _PRECISION_NOTES[precision]
     if device == "cpu" and precision in ("nf4", "int8"):
-        if kept is None or not kept.exists:
+        if not kept:
             model = _dequantise(model)
-            _keep_dequantised(model, kept)
+            _keep_dequantised(model, place)
         note += "; on CPU dequantised once to bf16, so memory is that of bf16"
     if files.source == "embedded" and precision in ("nf4", "int8"):
         note += "; the embedded file was Q4_1 before, so it is quantised twice"

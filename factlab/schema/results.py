@@ -41,7 +41,8 @@ class Metric(Record):
 class TrainingRecord(Record):
     """What training one cell took. Times exclude loading the model."""
 
-    seconds: float
+    seconds: float = Field(description="Of cells trained side by side, an equal share.")
+    side_by_side: int = Field(default=1, description="Cells that were trained in one batch.")
     steps: int
     examples: int = Field(description="Training pairs processed, epochs counted.")
     examples_per_second: float

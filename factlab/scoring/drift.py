@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 WINDOW = 256  # tokens; each window is read from its own beginning
-HEAD_ROWS = 128  # predictions whose probabilities are held at once
 COVERS_TEXT = "this text only; no interval"
 
 
@@ -62,17 +61,17 @@ def measure_drift(model: PeftModel, text: NeutralText) -> Drift:
     """
     import torch
 
+    from factlab.decoder.head import anchor_kl, answer_nll, head_of
+
     tuned = _states(model, text.windows)
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
-    head: Any = model.get_output_embeddings()
-    ce = kl = 0.0
+    head = head_of(model)
     with torch.inference_mode():
-        parts = (x.split(HEAD_ROWS) for x in (text.states, tuned, targets[:, None]))
-        for before, after, wanted in zip(*parts, strict=True):
-            base, now = (head(states).float().log_softmax(dim=-1) for states in (before, after))
-            ce += float((base.gather(1, wanted) - now.gather(1, wanted)).double().sum())
-            kl += float((base.exp() * (base - now)).double().sum())
-    return Drift(ce / len(targets), kl / len(targets), len(targets))
+        base, now = (answer_nll(head, states, targets) for states in (text.states, tuned))
+        kl = anchor_kl(head, tuned, targets, text.states)
+    return Drift(
+        ce=float((now - base).double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
+    )
 
 
 def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:

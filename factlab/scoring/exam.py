@@ -47,13 +47,25 @@ class Reply:
     nll: list[float]
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How prompts are batched, and how long an answer may be.
+
+    Attributes:
+        batch_size: Most prompts per batch.
+        max_new_tokens: Limit per answer, in tokens; 0 asks for no answers.
+        ends: Tokens that end an answer.
+    """
+
+    batch_size: int
+    max_new_tokens: int = 0
+    ends: Sequence[int] = ()
+
+
 def examine(
     model: PreTrainedModel | PeftModel,
     prompts: Sequence[Prompt],
-    *,
-    max_new_tokens: int,
-    ends: Sequence[int],
-    batch_size: int,
+    limits: Limits,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Reply]:
     """Score the options of prompts and answer them greedily, in the order given.
@@ -61,9 +73,7 @@ def examine(
     Args:
         model: A causal language model, in evaluation mode.
         prompts: None is empty, and no option is.
-        max_new_tokens: Limit per answer, in tokens; 0 asks for no answers.
-        ends: Tokens that end an answer.
-        batch_size: Most prompts per batch.
+        limits: How they are batched and answered.
         advance: Called with the number of prompts done since the last call.
     """
     import torch
@@ -73,27 +83,27 @@ def examine(
     replies: dict[int, Reply] = {}
     with torch.inference_mode():
         decoder = read_decoder(model)
-        for batch in batches(prompts, max_new_tokens, batch_size):
+        for batch in batches(prompts, limits):
             asked = [prompts[i] for i in batch]
             if decoder is None:
-                found = _plain(model, asked, max_new_tokens, ends)
+                found = _plain(model, asked, limits)
             else:
-                found = _packed(model, decoder, asked, max_new_tokens, ends)
+                found = _packed(model, decoder, asked, limits)
             replies.update(zip(batch, found, strict=True))
             advance(len(batch))
     return [replies[i] for i in range(len(prompts))]
 
 
-def batches(prompts: Sequence[Prompt], max_new_tokens: int, batch_size: int) -> Iterator[list[int]]:
+def batches(prompts: Sequence[Prompt], limits: Limits) -> Iterator[list[int]]:
     """Indices of prompts, by length, in batches that keep within `SLOTS`."""
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
     batch: list[int] = []
     widest = 0
     for index in order:
-        wider = max(widest, prompts[index].size() + max_new_tokens)
-        if batch and (len(batch) == batch_size or wider * (len(batch) + 1) > SLOTS):
+        wider = max(widest, prompts[index].size() + limits.max_new_tokens)
+        if batch and (len(batch) == limits.batch_size or wider * (len(batch) + 1) > SLOTS):
             yield batch
-            batch, wider = [], prompts[index].size() + max_new_tokens
+            batch, wider = [], prompts[index].size() + limits.max_new_tokens
         batch.append(index)
         widest = wider
     if batch:
@@ -104,8 +114,7 @@ def _packed(
     model: PreTrainedModel | PeftModel,
     decoder: Decoder,
     asked: Sequence[Prompt],
-    max_new_tokens: int,
-    ends: Sequence[int],
+    limits: Limits,
 ) -> list[Reply]:
     import torch
 
@@ -127,10 +136,10 @@ def _packed(
     ]
     states, cache = read(decoder, packed.to(device), trunks.to(device))
     nll = _nll(model, states[torch.cat(wanted).to(device)], asked) if wanted else [[]] * len(asked)
-    if not max_new_tokens:
+    if not limits.max_new_tokens:
         return [Reply([], values) for values in nll]
     last = states[ending[:, 0].to(device)]
-    said = _continue(model, decoder, cache, last, max_new_tokens, ends)
+    said = _continue(model, decoder, cache, last, limits)
     return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
 
 
@@ -147,8 +156,7 @@ def _continue(
     decoder: Decoder,
     cache: Any,
     states: torch.Tensor,
-    max_new_tokens: int,
-    ends: Sequence[int],
+    limits: Limits,
 ) -> list[list[int]]:
     """The most probable tokens from here on, row by row, until an end token or the limit."""
     import torch
@@ -157,12 +165,12 @@ def _continue(
     from factlab.decoder.head import head_of
 
     head = head_of(model)
-    stop = torch.tensor(list(ends), device=states.device)
+    stop = torch.tensor(list(limits.ends), device=states.device)
     rows: list[list[int]] = [[] for _ in states]
     live = list(range(len(rows)))
     ended = torch.zeros(len(rows), dtype=torch.bool, device=states.device)
     chosen = head(states).argmax(dim=-1)
-    for step in range(max_new_tokens):
+    for step in range(limits.max_new_tokens):
         if step:
             chosen = head(go_on(decoder, cache, chosen)).argmax(dim=-1)
         for row, token, over in zip(live, chosen.tolist(), ended.tolist(), strict=True):
@@ -182,8 +190,7 @@ def _continue(
 def _plain(
     model: PreTrainedModel | PeftModel,
     asked: Sequence[Prompt],
-    max_new_tokens: int,
-    ends: Sequence[int],
+    limits: Limits,
 ) -> list[Reply]:
     from factlab.scoring.plain import greedy, option_states
 
@@ -194,7 +201,8 @@ def _plain(
         states = option_states(model, [p.ids for p in scored], [p.options for p in scored])
         found = iter(_nll(model, states, scored))
     nll = [next(found) if prompt.options else [] for prompt in asked]
-    said = greedy(model, ids, max_new_tokens, ends) if max_new_tokens else [[] for _ in ids]
+    limit = limits.max_new_tokens
+    said = greedy(model, ids, limit, limits.ends) if limit else [[] for _ in ids]
     return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
 
 

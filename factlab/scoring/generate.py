@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.models.chat import prompt_ids
-from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -52,10 +52,8 @@ def generate(
     replies = examine(
         model,
         [Prompt(prompt_ids(tokenizer, question)) for question in questions],
-        max_new_tokens=max_new_tokens,
-        ends=ends,
-        batch_size=batch_size,
-        advance=advance,
+        Limits(batch_size, max_new_tokens, ends),
+        advance,
     )
     return [read_answer(tokenizer, reply.tokens, ends) for reply in replies]
 

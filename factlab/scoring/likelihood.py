@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factlab.schema.answer import Answer
 from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
-from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -71,9 +71,7 @@ def score_options(
     """
     kept = [(question, options) for question, options in asked if options]
     prompts = [option_prompt(tokenizer, question.text, options) for question, options in kept]
-    replies = examine(
-        model, prompts, max_new_tokens=0, ends=(), batch_size=batch_size, advance=advance
-    )
+    replies = examine(model, prompts, Limits(batch_size), advance)
     return [
         likelihood_record(question, options, prompt.options, reply.nll)
         for (question, options), prompt, reply in zip(kept, prompts, replies, strict=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.models.cache import cache_folder
-from factlab.scoring.exam import Prompt, Reply, examine
+from factlab.scoring.exam import Limits, Prompt, Reply, examine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -51,16 +51,13 @@ class KeptReplies:
         self,
         model: PreTrainedModel,
         prompts: Sequence[Prompt],
-        *,
-        max_new_tokens: int,
-        ends: Sequence[int],
-        batch_size: int,
+        limits: Limits,
         advance: Callable[[int], None] = lambda _: None,
     ) -> list[Reply]:
         """As `exam.examine`."""
-        limits = [max_new_tokens, list(ends), batch_size]
+        bounds = [limits.max_new_tokens, list(limits.ends), limits.batch_size]
         content = [[list(p.ids), [list(option) for option in p.options]] for p in prompts]
-        key = hashlib.sha256(json.dumps([self.identity, limits, content]).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps([self.identity, bounds, content]).encode()).hexdigest()
         file = replies_folder() / f"{key}.json"
         self.asked += len(prompts)
         kept = _read(file, len(prompts))
@@ -68,14 +65,7 @@ class KeptReplies:
             self.reused += len(prompts)
             advance(len(prompts))
             return kept
-        replies = examine(
-            model,
-            prompts,
-            max_new_tokens=max_new_tokens,
-            ends=ends,
-            batch_size=batch_size,
-            advance=advance,
-        )
+        replies = examine(model, prompts, limits, advance)
         _write(file, replies)
         return replies
 

@@ -158,7 +158,8 @@ def train_together(
         measure: See `checkpoints`.
 
     Returns:
-        What it took, in the order of the jobs. Seconds are those of the whole group.
+        What it took, in the order of the jobs. Each has an equal share of the group's
+        seconds.
 
     Raises:
         DivergedError: if the loss of every adapter stops being finite.
@@ -192,7 +193,11 @@ def train_together(
         seconds = _fit(model, loaded, learners, steps, pause)
     model.eval()
     return [
-        Trained(_training_record(model, learner, seconds), learner.failed) for learner in learners
+        Trained(
+            _training_record(model, learner, seconds / len(learners), len(learners)),
+            learner.failed,
+        )
+        for learner in learners
     ]
 
 
@@ -310,18 +315,24 @@ def _attention(model: PeftModel, implementation: str | None) -> Iterator[None]:
         base.set_attn_implementation(before)
 
 
-def _training_record(model: PeftModel, learner: Learner, seconds: float) -> TrainingRecord:
+def _training_record(
+    model: PeftModel, learner: Learner, seconds: float, side_by_side: int
+) -> TrainingRecord:
+    from factlab.training.trainer import adapter_parameters
+
     made, pairs = learner.steps, learner.pairs
     examples = sum(len(batch) for batch in learner.order[: len(made)])
     passes = examples / len(pairs)
     answers = sum(len(pair.targets) for pair in pairs)
     last = [step.loss_nats for step in made[-LAST_STEPS:]]
-    trainable = sum(
-        p.numel() for name, p in model.named_parameters() if f".{learner.name}." in name
-    )
-    _, total = model.get_nb_trainable_parameters()
+    sizes = {
+        name: sum(p.numel() for p in adapter_parameters(model, name)) for name in model.peft_config
+    }
+    trainable = sizes.pop(learner.name)
+    _, total = model.get_nb_trainable_parameters()  # all the adapters in it
     return TrainingRecord(
         seconds=round(seconds, 3),
+        side_by_side=side_by_side,
         steps=len(made),
         examples=examples,
         examples_per_second=round(examples / seconds, 3) if examples else 0.0,
@@ -329,7 +340,7 @@ def _training_record(model: PeftModel, learner: Learner, seconds: float) -> Trai
         answer_tokens=round(passes * answers),
         peak_memory_bytes=_peak_memory_bytes(),
         trainable_parameters=trainable,
-        total_parameters=total,
+        total_parameters=total - sum(sizes.values()),
         final_loss_nats=sum(last) / len(last) if last else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class AnswerTrainer(SFTTrainer):
     def __init__(self, *, learners: Sequence[Learner], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.learners = learners
-        self.pending: list[tuple[Learner, TrainStep]] = []
+        self.pending: list[tuple[Learner, int, float, float | None]] = []
         self.started = time.perf_counter()
         self.paused = 0.0  # seconds of measuring in between
         # SFTTrainer casts the adapters of a quantised model to bf16, where small updates vanish.
@@ -93,9 +94,10 @@ class AnswerTrainer(SFTTrainer):
         """AdamW with a group for each adapter."""
         del args, kwargs
         if self.optimizer is None:
+            model: Any = self.model
             groups = [
                 {
-                    "params": self._parameters(learner),
+                    "params": adapter_parameters(model, learner.name),
                     "lr": learner.cell.recipe.learning_rate,
                     "weight_decay": learner.cell.recipe.weight_decay,
                 }
@@ -103,11 +105,6 @@ class AnswerTrainer(SFTTrainer):
             ]
             self.optimizer = torch.optim.AdamW(groups, fused=True)
         return self.optimizer
-
-    def _parameters(self, learner: Learner) -> list[torch.nn.Parameter]:
-        own = f".{learner.name}."
-        named = self.model.named_parameters()  # type: ignore[union-attr]  # it has one
-        return [p for name, p in named if own in name and p.requires_grad]
 
     def compute_loss(  # type: ignore[override]  # outputs are never asked for: nothing is evaluated
         self,
@@ -158,19 +155,7 @@ class AnswerTrainer(SFTTrainer):
                 raise DivergedError(learner.failed)
         if learner.failed is not None:
             return loss.detach().nan_to_num() * 0
-        self.pending.append(
-            (
-                learner,
-                TrainStep(
-                    step=step,
-                    epoch=round(learner.epoch(step), 4),
-                    loss_nats=nll.item(),
-                    anchor_kl_nats=None if kl is None else kl.item(),
-                    learning_rate=0.0,
-                    seconds=0.0,
-                ),
-            )
-        )
+        self.pending.append((learner, step, nll.item(), None if kl is None else kl.item()))
         return loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -183,20 +168,28 @@ class AnswerTrainer(SFTTrainer):
                 for parameter in groups[learner.name]["params"]:
                     parameter.grad = None
         noted, self.pending = self.pending, []
-        for learner, step in noted:
+        for learner, step, nll, kl in noted:
             group = groups[learner.name]
             limit = learner.cell.recipe.max_grad_norm
             norm = torch.nn.utils.clip_grad_norm_(group["params"], limit)
-            done = step.model_copy(
-                update={
-                    "learning_rate": float(group["lr"]),
-                    "grad_norm": float(norm),
-                    "seconds": round(time.perf_counter() - self.started - self.paused, 3),
-                }
+            done = TrainStep(
+                step=step,
+                epoch=round(learner.epoch(step), 4),
+                loss_nats=nll,
+                anchor_kl_nats=kl,
+                learning_rate=float(group["lr"]),
+                grad_norm=float(norm),
+                seconds=round(time.perf_counter() - self.started - self.paused, 3),
             )
             learner.steps.append(done)
             learner.record(done)
         return loss
+
+
+def adapter_parameters(model: torch.nn.Module, adapter: str) -> list[torch.nn.Parameter]:
+    """What one adapter on a model learns with."""
+    own = re.compile(rf"\.lora_\w+\.{re.escape(adapter)}(\.|$)")
+    return [parameter for name, parameter in model.named_parameters() if own.search(name)]
 
 
 def _targets(texts: Sequence[Text]) -> int:

@@ -31,7 +31,7 @@ from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
-from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.batch import Text
 from factlab.training.states import plain_states, predicting_states, shared_first
@@ -419,7 +419,7 @@ def test_answers_and_options_of_a_batch_are_the_librarys_one_at_a_time(
         next(token for token in answer[place:] if token not in last)
         for answer, place in zip(others, (2, cache.GROWTH, 2 * cache.GROWTH), strict=False)
     ]
-    replies = examine(talker, prompts, max_new_tokens=LIMIT, ends=ends, batch_size=8)
+    replies = examine(talker, prompts, Limits(8, LIMIT, ends))
     lengths = set()
     for prompt, answer, reply in zip(prompts, free, replies, strict=True):
         end = next((i + 1 for i, token in enumerate(answer) if token in ends), LIMIT)
@@ -442,7 +442,7 @@ def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedMod
     prompts = [Prompt((5, 6, 7), [(8, 9)]), Prompt((5, 6, 10, 11, 12), [(13,)])]
     for prompt, reply in zip(
         prompts,
-        examine(model, prompts, max_new_tokens=6, ends=[-1], batch_size=2),
+        examine(model, prompts, Limits(2, 6, [-1])),
         strict=True,
     ):
         assert reply.tokens == said_alone(model, prompt.ids, 6)
@@ -526,7 +526,7 @@ def test_joined_weights_are_the_models_own_and_change_nothing(tiny: LoadedModel)
     ids = torch.tensor([[5, 6, 7, 8, 9]])
     with torch.no_grad():
         logits = tiny.model(ids).logits
-    examine(tiny.model, [Prompt((5, 6, 7))], max_new_tokens=2, ends=(), batch_size=1)
+    examine(tiny.model, [Prompt((5, 6, 7))], Limits(1, 2))
     decoder = read_decoder(tiny.model)
     assert decoder is not None
     for layer in decoder.layers:

@@ -9,7 +9,7 @@ from cells import cell
 from factlab.models.chat import prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.scoring.drift import measure_drift, read_neutral
-from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.scoring.generate import end_tokens, generate
 from factlab.training.train import attach_adapter
 
@@ -44,7 +44,7 @@ def test_a_row_that_ends_leaves_the_others_as_they_were(tiny: LoadedModel) -> No
     prompts = [Prompt(prompt_ids(tiny.tokenizer, question)) for question in QUESTIONS]
 
     def said(ends: list[int]) -> list[list[int]]:
-        replies = examine(tiny.model, prompts, max_new_tokens=8, ends=ends, batch_size=len(prompts))
+        replies = examine(tiny.model, prompts, Limits(len(prompts), 8, ends))
         return [reply.tokens for reply in replies]
 
     free = said([-1])

@@ -13,7 +13,7 @@ from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.schema.answer import EntityAnswer
 from factlab.schema.question import Question
-from factlab.scoring.exam import Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.scoring.likelihood import injected_option, own_options, score_options
 from factlab.training.train import attach_adapter
 
@@ -48,7 +48,7 @@ def nll(
         Prompt(tuple(prompt), [tuple(text) for text in texts])
         for prompt, texts in zip(prompts, options, strict=True)
     ]
-    replies = examine(model, asked, max_new_tokens=0, ends=(), batch_size=len(asked))
+    replies = examine(model, asked, Limits(len(asked)))
     assert all(reply.tokens == [] for reply in replies)
     return [reply.nll for reply in replies]
 

@@ -297,9 +297,11 @@ def test_cells_trained_side_by_side_are_those_trained_alone(
         assert packed.training is not None
         assert one.training is not None
         assert packed.training.trainable_parameters == one.training.trainable_parameters
+        assert packed.training.total_parameters == one.training.total_parameters
         assert packed.training.final_loss_nats == pytest.approx(one.training.final_loss_nats, 1e-4)
         for name, metric in one.metrics.items():
             assert packed.metrics[name].value == pytest.approx(metric.value, rel=1e-3, abs=1e-5)
+    assert [cell.training.side_by_side for cell in together.cells if cell.training] == [3, 3, 3, 1]
     for out in ("alone", "together"):
         files = RunFolder(tmp_path / out).cell(alone.cells[0].id).adapter.iterdir()
         assert {file.name for file in files} == {"adapter_model.safetensors", "adapter_config.json"}

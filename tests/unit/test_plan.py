@@ -395,3 +395,9 @@ def test_ranks_share_data_order_and_seed() -> None:
         assert one.recipe == other.recipe
         assert one.seed == other.seed
         assert one.facts == other.facts
+
+
+def test_packing_with_dropout_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ConfigError, match=r"--pack 2.*'tutorial' has dropout 0\.1"):
+        planned(pack=2)
+    assert planned(pack=1).config.pack == 1
