@@ -45,6 +45,7 @@ from factlab.scoring.panel import best_step, curve_point
 if TYPE_CHECKING:
     from peft import PeftModel
 
+    from factlab.models.kept import Kept
     from factlab.models.load import LoadedModel
     from factlab.models.resolve import ModelFiles
     from factlab.scoring.drift import NeutralText
@@ -124,11 +125,12 @@ def _leave(folder: RunFolder, status: Status, error: str) -> None:
 def _measure_all(
     folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress, *, fresh: bool
 ) -> RunResult:
-    from factlab.scoring.replies import keep_replies
+    from factlab.models.kept import keep
+    from factlab.scoring.replies import KeptReplies
 
     loaded = _load(files, plan.config, progress)
     folder.change(model=loaded.record)
-    known = None if fresh else keep_replies(loaded, plan.config.precision)
+    known = None if fresh else KeptReplies(keep(loaded, plan.config.precision))
     examiner = Examiner(plan, loaded, progress, known)
     done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
     groups = list(_side_by_side([c for c in plan.cells if done[c.id] is None], examiner))
@@ -138,7 +140,7 @@ def _measure_all(
     if known is not None and known.reused:
         folder.change(notes=(*plan.notes, _reused(known)))
     seconds = None if kept else round(time.perf_counter() - started, 3)
-    bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder), _neutral(loaded))
+    bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder), _neutral(examiner))
     base = base_result(bench.evidence, seconds)
     finished: list[CellResult] = []
 
@@ -196,11 +198,16 @@ def _load(files: ModelFiles, config: RunConfig, progress: Progress) -> LoadedMod
     return loaded
 
 
-def _neutral(loaded: LoadedModel) -> NeutralText:
+def _neutral(examiner: Examiner) -> NeutralText:
     from factlab.scoring.drift import read_neutral
 
+    loaded = examiner.loaded
     ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
-    return read_neutral(loaded.model, ids)
+    return read_neutral(loaded.model, ids, _kept(examiner))
+
+
+def _kept(examiner: Examiner) -> Kept | None:
+    return examiner.kept.kept if examiner.kept else None
 
 
 # --- cells ------------------------------------------------------------------------------------
@@ -234,7 +241,8 @@ class Anchors:
 
             said = [(question, self.said[question.id]) for question in questions]
             answered = [AnsweredPrompt(q.text, r.text, r.finished) for q, r in said]
-            self.made = {facts: prepare_anchors(self.examiner.loaded, answered)}
+            kept = _kept(self.examiner)
+            self.made = {facts: prepare_anchors(self.examiner.loaded, answered, kept)}
         return self.made[facts]
 
 

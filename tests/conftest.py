@@ -17,9 +17,9 @@ settings.load_profile("factlab")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _replies_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a base replied in one test session is no evidence in another."""
-    from factlab.scoring import replies
+    from factlab.models import kept
 
-    folder = tmp_path_factory.mktemp("replies")
-    replies.replies_folder = lambda: folder
+    folder = tmp_path_factory.mktemp("kept")
+    kept.kept_folder = lambda: folder

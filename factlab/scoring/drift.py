@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
+    from factlab.models.kept import Kept
+
 WINDOW = 256  # tokens; each window is read from its own beginning
 COVERS_TEXT = "this text only; no interval"
 
@@ -43,11 +45,19 @@ class Drift:
     tokens: int
 
 
-def read_neutral(model: PreTrainedModel | PeftModel, token_ids: Sequence[int]) -> NeutralText:
-    """Read the neutral text with the base; no adapter may be on."""
+def read_neutral(
+    model: PreTrainedModel | PeftModel, token_ids: Sequence[int], kept: Kept | None = None
+) -> NeutralText:
+    """Read the neutral text with the base, or take what it made of it before.
+
+    No adapter may be on.
+    """
     starts = range(0, len(token_ids) - 1, WINDOW)
     windows = [tuple(token_ids[start : start + WINDOW + 1]) for start in starts]
-    return NeutralText(windows, _states(model, windows))
+    if kept is None:
+        return NeutralText(windows, _states(model, windows))
+    found = kept.tensor(["neutral text", windows], lambda: _states(model, windows))
+    return NeutralText(windows, found.to(next(model.parameters()).device))
 
 
 def measure_drift(model: PeftModel, text: NeutralText) -> Drift:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from factlab.models.chat import RenderedPair, render_pair
 from factlab.models.load import LoadedModel
 from factlab.training.batch import Text, text_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from factlab.models.kept import Kept
 
 BATCH = 16
 
@@ -21,27 +27,31 @@ class AnsweredPrompt:
     finished: bool
 
 
-def prepare_anchors(loaded: LoadedModel, answered: Sequence[AnsweredPrompt]) -> list[Text]:
+def prepare_anchors(
+    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], kept: Kept | None = None
+) -> list[Text]:
     """Render anchors with the base's states on them; the adapter must be off or absent.
 
-    The states are the reference of the KL term, computed once for all cells.
+    The states are the reference of the KL term, computed once for all cells, or in an earlier run.
     """
+    pairs = [_pair(loaded, item) for item in answered]
+    texts = [text_of(pair) for pair in pairs if pair.answer_ids]
+    if not texts:
+        return []
+    asked = ["anchors", BATCH, [[text.tokens, text.targets] for text in texts]]
+    states = kept.tensor(asked, lambda: _states(loaded, texts)) if kept else _states(loaded, texts)
+    parts = states.split([len(text.targets) for text in texts])
+    return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
+
+
+def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:
     import torch
 
     from factlab.training.states import predicting_states
 
-    pairs = [_pair(loaded, item) for item in answered]
-    texts = [text_of(pair) for pair in pairs if pair.answer_ids]
-    anchors: list[Text] = []
-    for start in range(0, len(texts), BATCH):
-        batch = texts[start : start + BATCH]
-        with torch.no_grad():
-            states = predicting_states(loaded.model, [batch])
-        parts = states.split([len(text.targets) for text in batch])
-        anchors += [
-            replace(text, reference=part.cpu()) for text, part in zip(batch, parts, strict=True)
-        ]
-    return anchors
+    with torch.no_grad():
+        batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+        return torch.cat([predicting_states(loaded.model, [batch]).cpu() for batch in batches])
 
 
 def _pair(loaded: LoadedModel, item: AnsweredPrompt) -> RenderedPair:

@@ -323,7 +323,7 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"
-    monkeypatch.setattr("factlab.scoring.replies.replies_folder", lambda: kept)
+    monkeypatch.setattr("factlab.models.kept.kept_folder", lambda: kept)
     runs = [run(tiny_folder, tmp_path / name) for name in ("first", "second")]
     fresh = run(tiny_folder, tmp_path / "fresh", fresh=True)
     first, second, anew = (RunFolder(tmp_path / n) for n in ("first", "second", "fresh"))
@@ -333,23 +333,28 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
         for name in ("base_answers_file", "base_likelihoods_file", "in_context_file"):
             assert getattr(second, name).read_bytes() == getattr(other, name).read_bytes()
     assert runs[0].base.metrics == runs[1].base.metrics == fresh.base.metrics
-    for file in kept.glob("*.json"):
+    training = [r.cells[0].training for r in (*runs, fresh)]
+    assert len({record.final_loss_nats for record in training if record}) == 1  # anchors alike
+    assert len({r.cells[0].metrics["drift/kl"].value for r in (*runs, fresh)}) == 1
+    assert {file.suffix for file in kept.iterdir()} == {".json", ".safetensors"}
+    for file in kept.iterdir():
         file.write_text("[[[1", encoding="utf-8")  # a torn file is asked anew
     third = run(tiny_folder, tmp_path / "third")
     assert third.base.metrics == fresh.base.metrics
+    assert third.cells[0].metrics == fresh.cells[0].metrics
 
 
 def test_other_weights_are_asked_anew(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from factlab.models.kept import keep
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.scoring.replies import keep_replies
 
-    monkeypatch.setattr("factlab.scoring.replies.replies_folder", lambda: tmp_path)
+    monkeypatch.setattr("factlab.models.kept.kept_folder", lambda: tmp_path)
     loaded = load_model(resolve_model(str(tiny_folder)), "fp32")
-    same = keep_replies(loaded, "fp32")
-    assert same.identity == keep_replies(loaded, "fp32").identity
-    assert same.identity != keep_replies(loaded, "bf16").identity
+    same = keep(loaded, "fp32")
+    assert same.identity == keep(loaded, "fp32").identity
+    assert same.identity != keep(loaded, "bf16").identity
     loaded.record = loaded.record.model_copy(update={"sha256": "0" * 64})
-    assert same.identity != keep_replies(loaded, "fp32").identity
+    assert same.identity != keep(loaded, "fp32").identity
