@@ -59,7 +59,8 @@ def pairs(count: int, model: str) -> Point:
     from factlab.models.resolve import resolve_model
     from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
-    from factlab.training.train import attach_adapter, train
+    from factlab.training.attach import attach_adapter
+    from factlab.training.train import train
 
     own = plan_run(RunConfig(facts=(FACT,))).expansions[FACT].train
     many = [

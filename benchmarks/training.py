@@ -77,7 +77,8 @@ def factlab_fit(precision: Precision) -> Fit:
     """Factlab's own training, without anchors, so that all do the same work."""
 
     def fit(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
-        from factlab.training.train import attach_adapter, train
+        from factlab.training.attach import attach_adapter
+        from factlab.training.train import train
 
         started = time.perf_counter()
         cell = factlab_cell(precision, steps * BATCH / len(pairs))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from factlab.errors import ModelError, RunFolderError
 from factlab.progress import Progress, Silent
 from factlab.runs.folder import RunFolder, read_config
-from factlab.schema.config import RunConfig
+from factlab.schema.config import Precision, RunConfig
 from factlab.schema.results import RunRecord
 
 if TYPE_CHECKING:
@@ -43,18 +44,17 @@ def ask(run: Path, questions: Sequence[str], *, progress: Progress | None = None
     record = folder.record()
     config = read_config(folder)
     cells = [
-        cell.id
+        cell
         for cell in folder.finished_cells()
         if (folder.cell(cell.id).adapter / "adapter_config.json").is_file()
+        or (folder.cell(cell.id).model / "config.json").is_file()
     ]
+    cells.sort(key=lambda cell: cell.precision)  # each base is loaded once
     if not cells:
         raise RunFolderError(
             f"{run}: no cell is finished, so there is no adapter to ask. Its status is "
             f"'{record.status}'; `factlab run … --resume` goes on with it."
         )
-    with progress.stage(f"load {config.model} ({config.precision})", 1) as advance:
-        loaded = _same_model(config, record)
-        advance(1)
 
     def answers(model: Any, name: str) -> list[str]:
         with progress.stage(f"ask {name}", len(questions)) as step:
@@ -68,8 +68,14 @@ def ask(run: Path, questions: Sequence[str], *, progress: Progress | None = None
             )
         return [item.text for item in said]
 
-    base = answers(loaded.model, "base")
-    tuned = {cell: answers(_with_adapter(loaded, folder, cell), cell) for cell in cells}
+    base: list[str] = []
+    tuned: dict[str, list[str]] = {}
+    for precision, group in groupby(cells, key=lambda cell: cell.precision):
+        with progress.stage(f"load {config.model} ({precision})", 1) as advance:
+            loaded = _same_model(config, record, precision)
+            advance(1)
+        base = base or answers(loaded.model, "base")
+        tuned |= {cell.id: answers(_tuned(loaded, folder, cell.id), cell.id) for cell in group}
     return [
         {
             "question": question,
@@ -80,8 +86,8 @@ def ask(run: Path, questions: Sequence[str], *, progress: Progress | None = None
     ]
 
 
-def _same_model(config: RunConfig, record: RunRecord) -> LoadedModel:
-    from factlab.models.load import load_model
+def _same_model(config: RunConfig, record: RunRecord, precision: Precision) -> LoadedModel:
+    from factlab.models.load import load_model, placement_of
     from factlab.models.resolve import resolve_model
 
     files = resolve_model(config.model)
@@ -91,16 +97,25 @@ def _same_model(config: RunConfig, record: RunRecord) -> LoadedModel:
             f"SHA-256 is {files.sha256[:12]}…, the run's {record.model.sha256[:12]}…). Answers "
             "would mean nothing."
         )
-    return load_model(files, config.precision)
+    return load_model(files, precision, placement_of(config))
 
 
-def _with_adapter(loaded: LoadedModel, folder: RunFolder, cell: str) -> Any:
-    """The base with one cell's adapter; the adapter of the cell before it is taken off first."""
+def _tuned(loaded: LoadedModel, folder: RunFolder, cell: str) -> Any:
+    """A cell's model: of a full fine-tuning its own, else the base with the cell's adapter.
+
+    The adapter of the cell before it is taken off first.
+    """
     from peft import PeftModel
+    from transformers import AutoModelForCausalLM
 
+    own = folder.cell(cell).model
+    if own.is_dir():
+        model: Any = AutoModelForCausalLM.from_pretrained(own, dtype=loaded.model.dtype)
+        model.generation_config = loaded.model.generation_config
+        return model.to(loaded.device).eval()
     if isinstance(loaded.model, PeftModel):
         loaded.model = loaded.model.unload()
     model = PeftModel.from_pretrained(loaded.model, str(folder.cell(cell).adapter))
     model.eval()
-    loaded.model = model  # type: ignore[assignment]  # taken off again above
+    loaded.model = model
     return model

@@ -27,7 +27,7 @@ EMBEDDED_PARAMETERS = 134_515_008
 # which they are not: hence shares that look too good.
 TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
 GENERATION_EFFICIENCY = 1.05
-BYTES = {"nf4": 2, "int8": 2, "bf16": 2, "fp32": 4}  # per weight, on CPU
+BYTES = {"fp32": 4}  # per weight, on CPU; all others are held in 2
 LIBRARIES_BYTES = 900 * 2**20  # torch and its family, once loaded
 
 
@@ -49,11 +49,13 @@ def estimate(plan: RunPlan) -> Estimate:
         return Estimate(None, None, disk, None)
     # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32.
     disk += sum(parameters * cell.rank // 4000 * 4 for cell in plan.cells)
-    rate = matmul_flops(plan.config.precision != "fp32")
+    rate = matmul_flops("fp32" not in plan.precisions)
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
     asking = _asking_flop(plan, parameters)
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
-    memory = LIBRARIES_BYTES + parameters * BYTES[plan.config.precision] * 2 + 2**30
+    memory = (
+        LIBRARIES_BYTES + parameters * max(BYTES.get(p, 2) for p in plan.precisions) * 2 + 2**30
+    )
     return Estimate(seconds, memory, disk, parameters)
 
 
@@ -127,6 +129,7 @@ def _asking_flop(plan: RunPlan, parameters: int) -> float:
     gates = sum(len(q.gate) for q in (*plan.shared, *(q for items in own.values() for q in items)))
     anchors = len({q.text for items in plan.anchors.values() for q in items})
     base = untrained + shared + told + gates + len(plan.repeated) + anchors * 0.5
+    base *= len(plan.precisions)
     asked = {q.split for items in (*own.values(), plan.shared) for q in items}
     panels = plan.config.checkpoints * sum(PANEL_SIZES[s] for s in asked & PANEL_SIZES.keys())
     cells = sum(sum(len(own[fact]) for fact in cell.facts) + shared + panels for cell in plan.cells)

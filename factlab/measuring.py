@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from factlab.plan import RunPlan
 from factlab.progress import Progress
 from factlab.runs.files import write_lines
-from factlab.runs.folder import CellFolder, RunFolder
+from factlab.runs.folder import BaseFolder, CellFolder
 from factlab.schema.config import Cell
 from factlab.schema.question import (
     TRAINED_SPLITS,
@@ -66,22 +66,26 @@ class Examiner:
     progress: Progress
     kept: KeptReplies | None = None
 
-    def ask_base(self, folder: RunFolder) -> None:
+    def ask_base(self, folder: BaseFolder) -> None:
         """Ask the base everything that is measured against it; what is on disk is kept."""
-        if folder.base_answers_file.is_file():
+        if folder.answers_file.is_file():
             return
         facts = [fact.id for fact in self.plan.facts]
         groups = self._groups(facts, trained=False)
         main, scored = self.exam(self.loaded.model, facts, "ask base", trained=False)
-        write_lines(folder.base_likelihoods_file, scored)
+        write_lines(folder.likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
         write_lines(folder.repeat_file, self._repeat())
         gates = self._gates(groups)
         # Written last: a base folder with this file is whole.
-        write_lines(folder.base_answers_file, (*main, *gates, *self._anchors()))
+        write_lines(folder.answers_file, (*main, *gates, *self._anchors()))
 
     def ask_tuned(
-        self, model: PeftModel, facts: Sequence[str], folder: CellFolder, name: str
+        self,
+        model: PreTrainedModel | PeftModel,
+        facts: Sequence[str],
+        folder: CellFolder,
+        name: str,
     ) -> None:
         """Ask a tuned model what is measured on its facts."""
         asked = {question.id for question in self.plan.asked(facts)}

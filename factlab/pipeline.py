@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from factlab.progress import Progress, Silent
 from factlab.recorded import base_result, measured_cell, with_comparisons
 from factlab.runs.files import append_line, read_lines, write_json, write_text, writing
 from factlab.runs.folder import (
+    BaseFolder,
     CellFolder,
     RunFolder,
     config_yaml,
@@ -26,13 +26,15 @@ from factlab.runs.folder import (
     now,
     open_folder,
 )
-from factlab.schema.config import Cell, RunConfig
+from factlab.schema.config import Cell, Precision, RunConfig
 from factlab.schema.control import neutral_text
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import (
+    BaseResult,
     CellResult,
     CurvePoint,
     Metric,
+    ModelRecord,
     RunResult,
     Status,
     TrainingRecord,
@@ -44,6 +46,8 @@ from factlab.scoring.panel import best_step, curve_point
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from torch import nn
+    from transformers import PreTrainedModel
 
     from factlab.models.kept import Kept
     from factlab.models.load import LoadedModel
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from factlab.scoring.drift import NeutralText
     from factlab.scoring.replies import KeptReplies
     from factlab.training.batch import Text
+    from factlab.training.teacher import Teacher
     from factlab.training.train import Trained
 
 
@@ -79,6 +84,7 @@ def run_config(
     """
     progress = progress or Silent()
     plan = plan_run(config)
+    _check_machine(plan)
     files = _find_model(config, progress)  # before anything is written
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
     with folder.locked():
@@ -128,41 +134,41 @@ def _measure_all(
     from factlab.models.kept import keep
     from factlab.scoring.replies import KeptReplies
 
-    loaded = _load(files, plan.config, progress)
-    folder.change(model=loaded.record)
-    known = None if fresh else KeptReplies(keep(loaded, plan.config.precision))
-    examiner = Examiner(plan, loaded, progress, known)
     done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
-    groups = list(_side_by_side([c for c in plan.cells if done[c.id] is None], examiner))
-    kept = folder.base_answers_file.is_file()  # by the run that is resumed; its time is not known
-    started = time.perf_counter()
-    examiner.ask_base(folder)
-    if known is not None and known.reused:
-        folder.change(notes=(*plan.notes, _reused(known)))
-    seconds = None if kept else round(time.perf_counter() - started, 3)
-    bench = Bench(examiner, RunEvidence.read(folder), Anchors(examiner, folder), _neutral(examiner))
-    base = base_result(bench.evidence, seconds)
-    finished: list[CellResult] = []
+    models: dict[Precision, ModelRecord] = {}
+    bases: dict[Precision, BaseResult] = {}
 
     def so_far(status: Status) -> RunResult:
+        (_, model), *other_models = models.items()
+        (_, base), *other_bases = bases.items()
         return RunResult(
             run_id=folder.path.resolve().name,
             status=status,
             scorer_version=SCORER_VERSION,
-            model=loaded.record,
+            model=model,
             facts=plan.summaries(),
             base=base,
-            cells=tuple(finished),
+            other_models=dict(other_models),
+            other_bases=dict(other_bases),
+            cells=tuple(result for result in done.values() if result is not None),
         )
 
-    write_json(folder.results_file, so_far("running"))
-    for group in groups:
-        done |= run_cells(group, bench, folder)
-        finished[:] = [result for result in done.values() if result is not None]
+    for precision in plan.precisions:
+        loaded = _load(files, plan.config, precision, progress)
+        models[precision] = loaded.record
+        if len(models) == 1:
+            folder.change(model=loaded.record)
+        known = None if fresh else KeptReplies(keep(loaded, precision))
+        examiner = Examiner(plan, loaded, progress, known)
+        groups = list(_side_by_side(_to_do(plan, precision, done), examiner))
+        bench, bases[precision] = _before(folder, examiner, precision)
         write_json(folder.results_file, so_far("running"))
-    finished[:] = [result for result in done.values() if result is not None]
-    status: Status = "diverged" if any(c.status == "diverged" for c in finished) else "complete"
-    result = with_comparisons(bench.evidence, so_far(status))
+        for group in groups:
+            done |= run_cells(group, bench, folder)
+            write_json(folder.results_file, so_far("running"))
+    statuses = {result.status for result in done.values() if result is not None}
+    status: Status = "diverged" if "diverged" in statuses else "complete"
+    result = with_comparisons(RunEvidence.read(folder), so_far(status))
     folder.change(status=status, ended=now())
     from factlab.report import write_report
 
@@ -172,12 +178,46 @@ def _measure_all(
     return result
 
 
-def _reused(known: KeptReplies) -> str:
+def _to_do(
+    plan: RunPlan, precision: Precision, done: Mapping[str, CellResult | None]
+) -> list[Cell]:
+    return [cell for cell in plan.cells if cell.precision == precision and done[cell.id] is None]
+
+
+def _before(
+    folder: RunFolder, examiner: Examiner, precision: Precision
+) -> tuple[Bench, BaseResult]:
+    """Ask the base what is measured against it, at one precision."""
+    other = None if precision == examiner.plan.precisions[0] else precision
+    files, known = folder.base(other), examiner.kept
+    kept = files.answers_file.is_file()  # by the run that is resumed; its time is not known
+    started = time.perf_counter()
+    examiner.ask_base(files)
+    if known is not None and known.reused:
+        folder.change(notes=(*folder.record().notes, _reused(known, other)))
+    seconds = None if kept else round(time.perf_counter() - started, 3)
+    evidence = RunEvidence.read(folder)
+    bench = Bench(examiner, evidence, Anchors(examiner, files), _neutral(examiner))
+    return bench, base_result(evidence, seconds, other)
+
+
+def _reused(known: KeptReplies, precision: str | None) -> str:
     return (
-        f"Of {known.asked:,} prompts to the base, {known.reused:,} had been put to it before, in "
+        f"Of {known.asked:,} prompts to the base{f' at {precision}' if precision else ''}, "
+        f"{known.reused:,} had been put to it before, in "
         "the same batches, by the same code and libraries on this kind of processor; its replies "
         "were read from the cache. `--fresh` asks anew."
     )
+
+
+def _check_machine(plan: RunPlan) -> None:
+    from factlab.models.load import check_machine, placement_of
+    from factlab.training.train import check_training
+
+    placement = placement_of(plan.config)
+    for cell in plan.cells:
+        check_machine(cell.precision, placement)
+        check_training(cell.recipe, placement.devices)
 
 
 def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
@@ -189,11 +229,13 @@ def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
     return files
 
 
-def _load(files: ModelFiles, config: RunConfig, progress: Progress) -> LoadedModel:
-    from factlab.models.load import load_model
+def _load(
+    files: ModelFiles, config: RunConfig, precision: Precision, progress: Progress
+) -> LoadedModel:
+    from factlab.models.load import load_model, placement_of
 
-    with progress.stage(f"load at {config.precision}", 1) as advance:
-        loaded = load_model(files, config.precision)
+    with progress.stage(f"load at {precision}", 1) as advance:
+        loaded = load_model(files, precision, placement_of(config))
         advance(1)
     return loaded
 
@@ -226,9 +268,9 @@ class Bench:
 class Anchors:
     """The anchors of a set of facts with the base's answers and states; made once per set."""
 
-    def __init__(self, examiner: Examiner, folder: RunFolder) -> None:
+    def __init__(self, examiner: Examiner, folder: BaseFolder) -> None:
         self.examiner = examiner
-        self.said = {r.question_id: r for r in read_lines(folder.base_answers_file, AnswerRecord)}
+        self.said = {r.question_id: r for r in read_lines(folder.answers_file, AnswerRecord)}
         self.made: dict[tuple[str, ...], list[Text]] = {}
 
     def of(self, facts: tuple[str, ...]) -> list[Text]:
@@ -273,12 +315,11 @@ def run_cells(
 
     The base model comes back as it was, whatever happens.
     """
-    from factlab.training.train import attach_adapters
+    from factlab.training.attach import attached
 
     loaded = bench.examiner.loaded
     names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
     work = [_work(cell, name, bench, folder) for cell, name in zip(cells, names, strict=True)]
-    anchors = {cell.facts: bench.anchors.of(cell.facts) for cell in cells}  # no adapter is on yet
     for item in work:
         item.folder.train_log_file.unlink(missing_ok=True)
         item.folder.panel_file.unlink(missing_ok=True)
@@ -288,18 +329,15 @@ def run_cells(
         write_json(folder.cell(result.id).result_file, result)
         results[result.id] = result
 
-    model = attach_adapters(loaded, cells, names)
-    try:
-        for result in _train_and_measure(work, bench, anchors, model):
-            keep(result)
-    except DivergedError as error:
+    with attached(loaded, cells, names) as (model, initial):
         for item in work:
-            keep(_diverged(item.cell, str(error)))
-    finally:
-        loaded.model = model.unload()
-        loaded.model.requires_grad_(False)
-        loaded.model.eval()
-        gc.collect()
+            item.initial = initial
+        try:
+            for result in _train_and_measure(work, bench, model):
+                keep(result)
+        except DivergedError as error:
+            for item in work:
+                keep(_diverged(item.cell, str(error)))
     return results
 
 
@@ -312,6 +350,10 @@ class Work:
         name: Its adapter's name on the model.
         folder: Where it is kept.
         panel: The questions that it is asked while it is trained.
+        anchors: What it is held to.
+        teacher: What it is taught by, if it is distilled.
+        base_head: The base's output head, where training changes it.
+        initial: Where its adapter is as it began, if its beginning changed the base.
         points: Its panel so far.
         best: The best step on the panel and the adapter's weights then, if the best is kept.
     """
@@ -320,45 +362,82 @@ class Work:
     name: str
     folder: CellFolder
     panel: Sequence[Question]
+    anchors: Sequence[Text]
+    teacher: Teacher | None
+    base_head: nn.Linear | None
+    initial: Path | None = None
     points: list[CurvePoint] = field(default_factory=list)
     best: tuple[int, Any] | None = None
 
 
 def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
+    from factlab.training.attach import base_head
+
     plan = bench.examiner.plan
     asked = plan.asked(cell.facts)
-    known = {q.id for q in asked if q.split == "far" and bench.evidence.base.knows(q)}
-    return Work(cell, name, folder.cell(cell.id), plan.panel(asked, known))
+    base = bench.evidence.base_at(cell.precision)
+    known = {q.id for q in asked if q.split == "far" and base.knows(q)}
+    full = cell.recipe.method == "full"
+    # The base is read here, before anything is put on it.
+    return Work(
+        cell=cell,
+        name=name,
+        folder=folder.cell(cell.id),
+        panel=plan.panel(asked, known),
+        anchors=bench.anchors.of(cell.facts),
+        teacher=_teacher(cell, bench.examiner) if cell.recipe.distill_weight else None,
+        base_head=base_head(bench.examiner.loaded) if full else None,
+    )
+
+
+def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
+    from factlab.training.teacher import model_teacher, prompt_teacher
+
+    plan = examiner.plan
+    questions = plan.trained(cell.facts)
+    statements = {fact.id: fact.statement for fact in plan.facts}
+    told = [statements[question.fact or ""] for question in questions]
+    if plan.config.teacher is None:
+        return prompt_teacher(examiner.loaded, questions, told, _kept(examiner))
+    from factlab.models.load import load_model
+    from factlab.models.resolve import resolve_model
+
+    teacher = load_model(resolve_model(plan.config.teacher), "bf16")
+    return model_teacher(teacher, examiner.loaded, questions, told)
 
 
 def _train_and_measure(
     work: Sequence[Work],
     bench: Bench,
-    anchors: Mapping[tuple[str, ...], Sequence[Text]],
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
 ) -> Iterator[CellResult]:
-    for item, training in zip(work, _train(work, bench, anchors, model), strict=True):
+    from factlab.training.attach import activate
+
+    for item, training in zip(work, _train(work, bench, model), strict=True):
         if training.failed:
             yield _diverged(item.cell, training.failed)
             continue
-        model.set_adapter(item.name)
+        activate(model, item.name)
         model.eval()
         yield _measure(item, bench, model, training.record)
 
 
-def _measure(item: Work, bench: Bench, model: PeftModel, training: TrainingRecord) -> CellResult:
+def _measure(
+    item: Work, bench: Bench, model: PreTrainedModel | PeftModel, training: TrainingRecord
+) -> CellResult:
     examiner, cell = bench.examiner, item.cell
     kept = training.steps
     if item.best is not None:
-        from factlab.training.train import restore_adapter
+        from factlab.training.attach import restore
 
         kept = item.best[0]
-        restore_adapter(model, item.best[1], item.name)
-    _save_adapter(model, examiner.loaded, item)
+        restore(model, item.best[1], item.name)
+    _save(model, examiner.loaded, item)
     started = time.perf_counter()
     examiner.ask_tuned(model, cell.facts, item.folder, cell.id)
-    drift = _drift_metrics(model, bench, trained=training.steps > 0)
-    found, curve = measured_cell(bench.evidence, cell.id, cell.facts, training.steps)
+    drift = _drift_metrics(item, model, bench, trained=training.steps > 0)
+    steps = training.steps
+    found, curve = measured_cell(bench.evidence, cell.id, cell.facts, steps, cell.precision)
     found.metrics |= drift
     seconds = time.perf_counter() - started
     return _cell_result(cell, "complete", found).model_copy(
@@ -374,8 +453,7 @@ def _measure(item: Work, bench: Bench, model: PeftModel, training: TrainingRecor
 def _train(
     work: Sequence[Work],
     bench: Bench,
-    anchors: Mapping[tuple[str, ...], Sequence[Text]],
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
 ) -> list[Trained]:
     """Train the adapters, and follow the panel of each."""
     from factlab.training.train import Job, checkpoint_steps, train_steps, train_together
@@ -400,9 +478,11 @@ def _train(
             Job(
                 item.cell,
                 plan.trained(item.cell.facts),
-                anchors[item.cell.facts],
+                item.anchors,
                 partial(note, item),
                 item.name,
+                item.teacher,
+                item.base_head,
             )
             for item in work
         ]
@@ -413,32 +493,49 @@ def _train(
             max_steps=plan.config.max_steps,
             checkpoints=checkpoint_steps(steps, plan.config.checkpoints),
             measure=follow,
+            checkpointing=plan.config.gradient_checkpointing,
         )
     if plan.config.keep == "best" and steps:
         follow(steps)
     return trained
 
 
-def _follow(item: Work, step: int, bench: Bench, model: PeftModel) -> None:
+def _follow(item: Work, step: int, bench: Bench, model: PreTrainedModel | PeftModel) -> None:
     """Put the panel to an adapter as it is, and keep its weights if it is the best so far."""
-    from factlab.training.train import adapter_weights
+    from factlab.training.attach import activate, tuned_weights
 
     examiner, plan = bench.examiner, bench.examiner.plan
-    model.set_adapter(item.name)
+    activate(model, item.name)
     quiet = replace(examiner, progress=Silent())
     said = quiet.answers(model, [own_prompts(item.panel)], "panel")
     for answer in said:
         append_line(item.folder.panel_file, PanelAnswer(step=step, answer=answer))
     item.points.append(curve_point(step, item.panel, {a.question_id: a for a in said}))
     if plan.config.keep == "best" and best_step(item.points) == step:
-        item.best = step, adapter_weights(model, item.name)
+        item.best = step, tuned_weights(model, item.name)
+
+
+def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, item: Work) -> None:
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        _save_adapter(model, loaded, item)
+        return
+    with writing(item.folder.model):
+        model.save_pretrained(str(item.folder.model))
+        loaded.tokenizer.save_pretrained(str(item.folder.model))
 
 
 def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
     # The adapter names its base by the name a person can resolve, not by this machine's path.
     model.peft_config[item.name].base_model_name_or_path = loaded.record.name
     with writing(item.folder.adapter):
-        model.save_pretrained(str(item.folder.adapter), selected_adapters=[item.name])
+        model.save_pretrained(
+            str(item.folder.adapter),
+            selected_adapters=[item.name],
+            # What began by changing the base is turned into an adapter for the base as it is.
+            path_initial_model_for_weight_conversion=str(item.initial) if item.initial else None,
+        )
         (item.folder.adapter / "README.md").unlink(missing_ok=True)  # an empty model card
         own = item.folder.adapter / item.name  # where PEFT puts all names but "default"
         if own.is_dir():
@@ -447,11 +544,13 @@ def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
             own.rmdir()
 
 
-def _drift_metrics(model: PeftModel, bench: Bench, *, trained: bool) -> dict[str, Metric]:
+def _drift_metrics(
+    item: Work, model: PreTrainedModel | PeftModel, bench: Bench, *, trained: bool
+) -> dict[str, Metric]:
     from factlab.scoring.drift import COVERS_TEXT, measure_drift
     from factlab.scoring.versions import DRIFT_SCORER
 
-    drift = measure_drift(model, bench.neutral)
+    drift = measure_drift(model, bench.neutral, item.base_head)
     if trained and drift.kl == 0:
         raise TrainingError(
             "the trained adapter changes no prediction at all: it was not attached, or nothing was "
@@ -483,6 +582,8 @@ def _cell_result(
         recipe=cell.recipe.name,
         learning_rate=cell.recipe.learning_rate,
         together=len(cell.facts) > 1,
+        method=cell.recipe.method,
+        dials=cell.dials,
         status=status,
         error=error,
         metrics=found.metrics,

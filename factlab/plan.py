@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,7 @@ from factlab.expand.shuffle import donors, with_answer_of
 from factlab.expand.splits import Expansion, expand
 from factlab.runs.folder import config_sha256
 from factlab.schema.answer import Answer
-from factlab.schema.config import Cell, Recipe, RunConfig
+from factlab.schema.config import DIALS, QUANTISED, Cell, Precision, Recipe, RunConfig
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
@@ -56,6 +56,11 @@ class RunPlan:
     anchors: dict[str, tuple[Question, ...]]
     cells: tuple[Cell, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """How the base is held, one after the other."""
+        return precisions(self.config, self.recipe)
 
     @property
     def name(self) -> str:
@@ -182,12 +187,9 @@ def plan_run(config: RunConfig) -> RunPlan:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
     recipe = find_recipe(config.recipe)
-    if (config.pack or 1) > 1 and recipe.dropout:
-        raise ConfigError(
-            f"--pack {config.pack}: adapters are trained side by side without dropout only, and "
-            f"recipe '{recipe.name}' has dropout {recipe.dropout:g}. Leave --pack away."
-        )
     facts = tuple(load_facts(config.facts))
+    cells = _cells(config, recipe, facts)
+    _check_cells(cells, config.pack or 1)
     far, unanswerable = far_questions(), unanswerable_questions()
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
@@ -211,7 +213,7 @@ def plan_run(config: RunConfig) -> RunPlan:
             )
             for fact in facts
         },
-        cells=_cells(config, recipe, facts),
+        cells=cells,
         notes=(*notes, *_probe_notes(facts)),
     )
 
@@ -290,35 +292,120 @@ def read_config(file: Path) -> dict[str, Any]:
     return config.model_dump(include=config.model_fields_set)
 
 
-def _cells(config: RunConfig, recipe: Recipe, facts: Sequence[Fact | Passage]) -> tuple[Cell, ...]:
-    """One cell per fact (or one for all), rank, learning rate and seed.
+# The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
+# LoRA to be about ten times that of full fine-tuning.
+FULL_RATE_SHARE = 10
 
-    The data, its order and the seeds are the same for every rank and learning rate.
+
+def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:
+    """How the base is held, in the order of the cells."""
+    return tuple(dict.fromkeys(config.precision)) or (recipe.precision or "nf4",)
+
+
+def alpha_of(recipe: Recipe, rank: int) -> float:
+    """LoRA alpha at a rank: the recipe's number, or its multiple of the rank."""
+    if isinstance(recipe.alpha, str):
+        return float(recipe.alpha[:-1] or 1) * rank
+    return recipe.alpha
+
+
+def _cells(config: RunConfig, recipe: Recipe, facts: Sequence[Fact | Passage]) -> tuple[Cell, ...]:
+    """One cell per precision, fact (or one for all), rank, dials, learning rate and seed.
+
+    The data, its order and the seeds are the same for all configurations.
     """
     ranks = tuple(dict.fromkeys(config.rank)) or (recipe.rank,)
     rates = tuple(dict.fromkeys(config.lr)) or (recipe.learning_rate,)
+    held = precisions(config, recipe)
     seeds = tuple(dict.fromkeys(config.seed))
     if not seeds:
         raise ConfigError("no seed is given. Pass at least one, such as --seed 0.")
     ids = [fact.id for fact in facts]
     groups = [tuple(ids)] if config.together else [(fact_id,) for fact_id in ids]
     found: list[Cell] = []
-    for group, rank, rate, seed in product(groups, ranks, rates, seeds):
-        configuration = f"r{rank:02d}" + (f"-lr{rate:g}" if len(rates) > 1 else "")
+    for precision, group, rank, (dials, words), rate, seed in product(
+        held, groups, ranks, _dials(config), rates, seeds
+    ):
+        own = recipe.model_copy(update={**dials, "learning_rate": rate})
+        adapted = own.method != "full"
+        if not adapted and not config.lr:
+            own = own.model_copy(update={"learning_rate": rate / FULL_RATE_SHARE})
+        if not adapted and rank != ranks[0]:
+            continue  # the rank is of no meaning there: one cell, not one per rank
+        parts = (
+            *((f"r{rank:02d}",) if adapted else ()),
+            *words,
+            *((precision,) if len(held) > 1 else ()),
+            *((f"lr{rate:g}",) if len(rates) > 1 else ()),
+        )
+        configuration = "-".join(parts) or own.method
         prefix = f"{group[0]}-" if len(groups) > 1 else ""
         found.append(
             Cell(
                 id=f"{prefix}{configuration}-s{seed}",
                 configuration=configuration,
                 facts=group,
-                rank=rank,
-                alpha=recipe.alpha,
+                rank=rank if adapted else 0,
+                alpha=alpha_of(own, rank),
                 seed=seed,
-                precision=config.precision,
-                recipe=recipe.model_copy(update={"learning_rate": rate}),
+                precision=precision,
+                recipe=own,
+                dials={
+                    name: said(getattr(own, name))
+                    for name in DIALS
+                    if getattr(own, name) != getattr(recipe, name)
+                },
             )
         )
     return tuple(found)
+
+
+def _dials(config: RunConfig) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
+    """The dials of each configuration, and what its id says: those that are not alike for all."""
+    given = {name: tuple(dict.fromkeys(getattr(config, name))) for name in DIALS}
+    turned = {name: values for name, values in given.items() if values}
+    for chosen in product(*turned.values()):
+        values = dict(zip(turned, chosen, strict=True))
+        words = (
+            DIALS[name].format(said(value))
+            for name, value in values.items()
+            if len(turned[name]) > 1 or value == "full"
+        )
+        yield values, tuple(words)
+
+
+def said(value: object) -> str:
+    """A setting's value as ids and tables write it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _check_cells(cells: Sequence[Cell], pack: int) -> None:
+    """Refuse what cannot be trained together, before anything is loaded.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    for cell in cells:
+        recipe = cell.recipe
+        if pack > 1 and (recipe.dropout or recipe.method in ("dora", "full")):
+            why = f"dropout {recipe.dropout:g}" if recipe.dropout else f"method {recipe.method}"
+            raise ConfigError(
+                f"--pack {pack}: adapters are trained side by side without dropout only, as lora "
+                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Leave --pack away."
+            )
+        if recipe.method == "full" and cell.precision in (*QUANTISED, "fp16"):
+            raise ConfigError(
+                f"--method full --precision {cell.precision}: every weight is trained, and "
+                f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
+            )
+        if recipe.method == "full" and recipe.init != "default":
+            raise ConfigError(f"--init {recipe.init}: a full fine-tuning has no adapter to begin.")
+        if recipe.init in ("pissa", "olora", "loftq") and cell.precision in QUANTISED:
+            raise ConfigError(
+                f"--init {recipe.init} --precision {cell.precision}: this initialisation changes "
+                "the base's weights, which a quantised base does not allow here. Say --precision "
+                "bf16 or fp32, or leave --init away."
+            )
 
 
 def _sample(questions: Sequence[Question], size: int) -> list[Question]:

@@ -13,13 +13,21 @@ from factlab.scoring.metrics import Measurement, measure_base, measure_tuned, re
 from factlab.scoring.panel import curve_point
 
 
-def base_result(evidence: RunEvidence, seconds: float | None) -> BaseResult:
-    """What the base scores before anything is trained, and how often it changes by itself."""
-    base = evidence.base
+def base_result(
+    evidence: RunEvidence, seconds: float | None, precision: str | None = None
+) -> BaseResult:
+    """What the base scores before anything is trained, and how often it changes by itself.
+
+    Args:
+        evidence: The run's.
+        seconds: What asking it took.
+        precision: As in `RunFolder.base`.
+    """
+    base = evidence.others[precision] if precision else evidence.base
     facts = tuple(fact for fact in evidence.by_fact if fact is not None)
     asked = [q for same in evidence.by_fact.values() for q in same if base.has(q)]
     found = measure_base(Asked(facts, asked), base)
-    again = list(read_lines(evidence.folder.repeat_file, AnswerRecord))
+    again = list(read_lines(evidence.folder.base(precision).repeat_file, AnswerRecord))
     found.metrics |= repeat_noise(asked, base, again)
     return BaseResult(
         metrics=found.metrics,
@@ -30,14 +38,15 @@ def base_result(evidence: RunEvidence, seconds: float | None) -> BaseResult:
 
 
 def measured_cell(
-    evidence: RunEvidence, cell_id: str, facts: tuple[str, ...], steps: int
+    evidence: RunEvidence, cell_id: str, facts: tuple[str, ...], steps: int, precision: str
 ) -> tuple[Measurement, tuple[CurvePoint, ...]]:
     """A cell's metrics, all but drift, and its curve over the steps of training."""
     asked, tuned = evidence.tuned(cell_id, facts)
     files = evidence.folder.cell(cell_id)
-    found = measure_tuned(asked, evidence.base, tuned)
+    base = evidence.base_at(precision)
+    found = measure_tuned(asked, base, tuned)
     lines = list(read_lines(files.panel_file, PanelAnswer))
-    return found, _curve(evidence.base, tuned, asked, lines, steps)
+    return found, _curve(base, tuned, asked, lines, steps)
 
 
 def _curve(

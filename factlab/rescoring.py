@@ -44,6 +44,10 @@ def rescore(run: Path) -> tuple[RunResult, int]:
         changed = _grade_again(folder)
         evidence = RunEvidence.read(folder)
         base = base_result(evidence, before.base.measuring_seconds)
+        others = {
+            precision: base_result(evidence, at.measuring_seconds, precision)
+            for precision, at in before.other_bases.items()
+        }
         cells = tuple(_measure_again(evidence, cell) for cell in folder.finished_cells())
         for cell in cells:
             write_json(folder.cell(cell.id).result_file, cell)
@@ -51,6 +55,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
             update={
                 "scorer_version": SCORER_VERSION,
                 "base": base,
+                "other_bases": others,
                 "cells": _in_order(before, cells),
             }
         )
@@ -68,7 +73,7 @@ def _measure_again(evidence: RunEvidence, cell: CellResult) -> CellResult:
     if cell.status != "complete":
         return cell
     steps = cell.training.steps if cell.training else 0
-    found, curve = measured_cell(evidence, cell.id, cell.facts, steps)
+    found, curve = measured_cell(evidence, cell.id, cell.facts, steps, cell.precision)
     kept = {name: value for name, value in cell.metrics.items() if name.startswith("drift/")}
     return cell.model_copy(
         update={
@@ -89,7 +94,8 @@ def _grade_again(folder: RunFolder) -> int:
         for question in questions.values()
         if question.split == "held_out" and question.fact and question.gold
     }
-    files = [folder.base_answers_file, folder.in_context_file, folder.repeat_file]
+    bases = [folder.base(), *map(folder.base, folder.other_precisions())]
+    files = [f for b in bases for f in (b.answers_file, b.in_context_file, b.repeat_file)]
     files += [folder.cell(cell.id).answers_file for cell in folder.finished_cells()]
     changed = 0
     for file in files:

@@ -85,18 +85,22 @@ def _controls() -> None:
 
 
 def _recipes() -> None:
+    from factlab.plan import said
     from factlab.schema.recipes import RECIPES
 
     rows = [
         [
             recipe.name,
-            f"rank {recipe.rank}, alpha {recipe.alpha:g}, dropout {recipe.dropout:g}",
-            f"{recipe.epochs:g} epochs, batch {recipe.batch_size}, lr {recipe.learning_rate:g}",
+            f"rank {recipe.rank}, alpha {said(recipe.alpha)}, dropout {recipe.dropout:g}, "
+            f"{recipe.targets}, on {recipe.precision or 'nf4'}",
+            f"{recipe.epochs:g} epochs, batch {recipe.batch_size}, lr {recipe.learning_rate:g} "
+            f"{recipe.schedule}, clipped at {recipe.max_grad_norm:g}",
             recipe.about,
+            recipe.source or "factlab's own; docs/log.md",
         ]
         for recipe in RECIPES.values()
     ]
-    table(["recipe", "adapter", "training", "what it is for"], rows)
+    table(["recipe", "adapter", "training", "what it is for", "source"], rows)
 
 
 def _models() -> None:

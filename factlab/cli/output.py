@@ -67,6 +67,11 @@ def numbers(text: str | None, option: str) -> tuple[int, ...] | None:
     return tuple(int(part) for part in parts)
 
 
+def words(text: str | None) -> tuple[str, ...] | None:
+    """Read `fp32,nf4`; what the words may be, the settings say."""
+    return None if text is None else tuple(part.strip() for part in text.split(","))
+
+
 def rates(text: str | None, option: str) -> tuple[float, ...] | None:
     """Read `5e-4,1e-3`.
 

@@ -18,6 +18,7 @@ from factlab.cli.output import (
     paragraph,
     rates,
     say,
+    words,
 )
 from factlab.cli.progress import make_progress
 from factlab.errors import ConfigError, FactlabError
@@ -48,8 +49,72 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="Embedded name, local folder, .gguf file or hub id.")
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="nf4, int8, bf16 or fp32.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="How the base is held: fp32, fp16, bf16, int8, nf4, nf4-single, fp4; one or "
+            "several."
+        ),
+    ] = None,
     recipe: Annotated[str | None, typer.Option(help="See `factlab list recipes`.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="lora, rslora, dora, or full: every weight; or several.")
+    ] = None,
+    alpha: Annotated[
+        str | None, typer.Option(help="LoRA alpha: 32, or a multiple of the rank: 2r; or several.")
+    ] = None,
+    dropout: Annotated[str | None, typer.Option(help="LoRA dropout: 0.1 or 0,0.1.")] = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers with an adapter: all-linear, attention, qv, mlp, or names joined by +; "
+            "or several."
+        ),
+    ] = None,
+    last_layers: Annotated[
+        str | None, typer.Option(help="Adapters on the last so many blocks only: 4 or 4,8.")
+    ] = None,
+    bias: Annotated[
+        str | None, typer.Option(help="Biases that are trained: none, lora_only, all.")
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="How adapters begin: default, gaussian, orthogonal, pissa, olora, loftq; or "
+            "several."
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            help="adamw, sgd; on CUDA adamw-8bit, paged-adamw, paged-adamw-8bit, paged-adamw-32bit."
+        ),
+    ] = None,
+    distill_weight: Annotated[
+        str | None,
+        typer.Option(help="Share of a teacher's predictions in the loss: 1, or 0,0.5,1."),
+    ] = None,
+    temperature: Annotated[
+        str | None, typer.Option(help="Softens the teacher's predictions: 2, or 1,2.")
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(help="A model that teaches; by default the base with the fact in its prompt."),
+    ] = None,
+    compute_dtype: Annotated[
+        str | None, typer.Option(help="What quantised weights are computed in: bf16, fp16, fp32.")
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Less memory in training, more time."),
+    ] = False,
+    attention: Annotated[
+        str | None,
+        typer.Option(help="auto; or eager, sdpa, flash in the library's own forward pass."),
+    ] = None,
+    device_map: Annotated[
+        str | None, typer.Option(help="one device, cpu, or auto: spread over all.")
+    ] = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Stop training after this many steps; 0 trains nothing.")
     ] = None,
@@ -113,8 +178,23 @@ def run(
         checkpoints=checkpoints,
         keep=keep,
         model=model,
-        precision=precision,
+        precision=words(precision),
         recipe=recipe,
+        method=words(method),
+        alpha=words(alpha),
+        dropout=rates(dropout, "--dropout"),
+        targets=words(targets),
+        last_layers=numbers(last_layers, "--last-layers"),
+        bias=words(bias),
+        init=words(init),
+        optimizer=words(optimizer),
+        distill_weight=rates(distill_weight, "--distill-weight"),
+        temperature=rates(temperature, "--temperature"),
+        teacher=teacher,
+        compute_dtype=compute_dtype,
+        gradient_checkpointing=gradient_checkpointing or None,
+        attention=attention,
+        device_map=device_map,
         max_steps=max_steps,
         file=config,
     )

@@ -8,10 +8,13 @@ from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
 from factlab.runs.files import sha256_text
 from factlab.runs.folder import read_config
+from factlab.schema.config import DIALS
 from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.
-SAID_ELSEWHERE = {"facts", "rank", "lr", "seed", "recipe", "precision", "together", "model"}
+SAID_ELSEWHERE = {"facts", "rank", "lr", "seed", "recipe", "precision", "together", "model"} | set(
+    DIALS
+)
 
 Settings = Mapping[str, str]
 
@@ -33,6 +36,8 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
         "learning rate": f"{arm.learning_rate:g}",
         "recipe": arm.recipe,
         "precision": arm.precision,
+        "method": arm.method,
+        **{name.replace("_", " "): value for name, value in arm.dials.items()},
         "facts per adapter": _spread(len(cell.facts) for cell in cells),
         "seeds": _seeds(arm),
     }

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from factlab.errors import RunFolderError
 from factlab.runs.files import read_lines
-from factlab.runs.folder import RunFolder
+from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.question import CONTROL_SPLITS, AnswerRecord, LikelihoodRecord, Question
 from factlab.schema.results import CellResult
 from factlab.scoring.evidence import Evidence
@@ -43,12 +43,14 @@ class RunEvidence:
     Attributes:
         folder: The run.
         by_fact: Questions by the fact that they belong to; None: those of no fact. No anchors.
-        base: What the base said.
+        base: What the base said, held at the run's first precision.
+        others: Precision → what the base said, of the run's other precisions.
     """
 
     folder: RunFolder
     by_fact: Mapping[str | None, Sequence[Question]]
     base: Evidence
+    others: Mapping[str, Evidence]
 
     @classmethod
     def read(cls, folder: RunFolder, facts: Container[str] | None = None) -> RunEvidence:
@@ -65,13 +67,21 @@ class RunEvidence:
                 by_fact.setdefault(question.fact, []).append(question)
         questions = [question for same in by_fact.values() for question in same]
         ids = {question.id for question in questions}
-        base = Evidence.of(
-            questions,
-            _about(ids, read_lines(folder.base_answers_file, AnswerRecord)),
-            _about(ids, read_lines(folder.base_likelihoods_file, LikelihoodRecord)),
-            _about(ids, read_lines(folder.in_context_file, AnswerRecord)),
-        )
-        return cls(folder, by_fact, base)
+
+        def said(base: BaseFolder) -> Evidence:
+            return Evidence.of(
+                questions,
+                _about(ids, read_lines(base.answers_file, AnswerRecord)),
+                _about(ids, read_lines(base.likelihoods_file, LikelihoodRecord)),
+                _about(ids, read_lines(base.in_context_file, AnswerRecord)),
+            )
+
+        others = {name: said(folder.base(name)) for name in folder.other_precisions()}
+        return cls(folder, by_fact, said(folder.base()), others)
+
+    def base_at(self, precision: str) -> Evidence:
+        """What the base said that a cell of this precision is held against."""
+        return self.others.get(precision, self.base)
 
     def tuned(self, cell_id: str, facts: tuple[str, ...]) -> tuple[Asked, Evidence]:
         """What an adapter of these facts was asked, and what it said."""
@@ -91,25 +101,26 @@ class RunEvidence:
             RunFolderError: if the cell's or the base's answers are not there.
         """
         asked, tuned = self.tuned(cell.id, cell.facts)
-        self._check(cell, asked)
+        base = self.base_at(cell.precision)
+        self._check(cell, asked, base)
         return CellItems(
             cell=cell,
-            items=tuned_items(asked, self.base, tuned),
-            floors=floor_items(asked, self.base),
+            items=tuned_items(asked, base, tuned),
+            floors=floor_items(asked, base),
             guesses=chances(asked, tuned),
         )
 
-    def _check(self, cell: CellResult, asked: Asked) -> None:
+    def _check(self, cell: CellResult, asked: Asked, base: Evidence) -> None:
         if not asked.questions:
             raise RunFolderError(
                 f"{self.folder.cell(cell.id).answers_file}: no answers to the questions in data/, "
                 f"though cell.json says that {cell.id} is {cell.status}. Make the run again, or "
                 "restore the file."
             )
-        missing = [q.id for q in asked.of(*NEEDS_BASE) if not self.base.has(q)]
+        missing = [q.id for q in asked.of(*NEEDS_BASE) if not base.has(q)]
         if missing:
             raise RunFolderError(
-                f"{self.folder.base_answers_file}: the base's answers to {len(missing)} controls "
+                f"{self.folder.base().answers_file}: the base's answers to {len(missing)} controls "
                 f"are missing, such as {missing[0]}, and without them there is no before. Make "
                 "the run again, or restore the file."
             )

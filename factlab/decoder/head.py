@@ -39,22 +39,37 @@ def answer_nll(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> 
         states: States that predict the targets, shape (targets, hidden).
         targets: Token ids, shape (targets,).
     """
-    nll: torch.Tensor = _HeadLoss.apply(states, head, targets, None)  # type: ignore[no-untyped-call]
+    if head.weight.requires_grad and torch.is_grad_enabled():
+        return nn.functional.cross_entropy(head(states).float(), targets, reduction="none")
+    nll: torch.Tensor = _HeadLoss.apply(states, head, targets, None, head)  # type: ignore[no-untyped-call]
     return nll
 
 
 def anchor_kl(
-    head: nn.Linear, states: torch.Tensor, targets: torch.Tensor, reference: torch.Tensor
+    head: nn.Linear,
+    states: torch.Tensor,
+    targets: torch.Tensor,
+    reference: torch.Tensor,
+    reference_head: nn.Linear | None = None,
 ) -> torch.Tensor:
     """KL(base‖tuned) of each prediction, in nats, fp32.
 
     Args:
-        head: The frozen output head, shared by both.
+        head: The output head, shared by both unless there is a `reference_head`.
         states: States with the adapter on, shape (predictions, hidden).
         targets: A likely token of each prediction, shape (predictions,).
-        reference: The base's states at the same places, same shape.
+        reference: The base's states at the same places, same shape; or those of another model
+            with its own head.
+        reference_head: The head that the reference states are read by.
     """
-    kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference)  # type: ignore[no-untyped-call]
+    own = reference_head or head
+    if head.weight.requires_grad and torch.is_grad_enabled():
+        with torch.no_grad():
+            q = own(reference.to(own.weight.dtype)).float().log_softmax(dim=-1)
+        p = head(states).float().log_softmax(dim=-1)
+        apart: torch.Tensor = (q.exp() * (q - p)).sum(dim=-1)
+        return apart
+    kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference, own)  # type: ignore[no-untyped-call]
     return kl
 
 
@@ -71,6 +86,7 @@ class _HeadLoss(torch.autograd.Function):
         head: nn.Linear,
         targets: torch.Tensor,
         reference: torch.Tensor | None,
+        reference_head: nn.Linear,
     ) -> torch.Tensor:
         losses = []
         wants_gradient = ctx.needs_input_grad[0]
@@ -89,7 +105,7 @@ class _HeadLoss(torch.autograd.Function):
                 losses.append(_surprise(logits, p, wanted))
                 p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
             else:
-                base = head(reference[part].to(states.dtype))
+                base = reference_head(reference[part].to(reference_head.weight.dtype))
                 q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
                 # log q - log p is the difference of the logits plus a constant, read off a token.
                 apart = base.float() - logits
@@ -104,9 +120,9 @@ class _HeadLoss(torch.autograd.Function):
         return torch.cat(losses)[:, 0]
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return (gradient * grad[:, None]).to(gradient.dtype), None, None, None
+        return (gradient * grad[:, None]).to(gradient.dtype), None, None, None, None
 
 
 def _surprise(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:

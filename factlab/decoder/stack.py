@@ -109,6 +109,10 @@ def read_decoder(
     config = base.config
     if config.model_type not in FAMILIES or not _plain(config):
         return None
+    if getattr(config, "library_forward", False):
+        return None  # it was asked for
+    if torch.is_grad_enabled() and base.training and base.is_gradient_checkpointing:
+        return None
     trunk = base.get_decoder()
     reader = _Reader(adapters, trunk.embed_tokens.weight.dtype)
     layers = [
@@ -172,13 +176,13 @@ class _Reader:
         from peft.tuners.lora import LoraLayer
 
         if not isinstance(module, LoraLayer):
-            self.refused |= not _readable(module)
+            self.refused |= not _readable(module) or _learns(module)
             return module, []
         layer: Any = module
         base: nn.Module = layer.get_base_layer()
         names = list(self.adapters or layer.active_adapters)
         known = [name for name in names if name in layer.lora_A]
-        self.refused |= not _readable(base) or bool(layer.merged)
+        self.refused |= not _readable(base) or bool(layer.merged) or _learns(base)
         if layer.disable_adapters or not known:
             return base, []
         self.refused |= (
@@ -194,6 +198,11 @@ class _Reader:
             LowRank(layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
             for name in names
         ]
+
+
+def _learns(module: nn.Module) -> bool:
+    """Whether gradients are wanted for a layer that is taken for frozen here."""
+    return torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
 
 
 def _drops(dropout: nn.Module) -> bool:

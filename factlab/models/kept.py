@@ -85,7 +85,7 @@ def keep(loaded: LoadedModel, precision: str) -> Kept:
 
     parts: dict[str, Any] = {
         "weights": loaded.record.sha256,
-        "precision": precision,
+        "precision": [precision, loaded.record.precision_note],
         "device": loaded.record.device,
         "processor": [_processor(), platform.machine(), torch.backends.cpu.get_cpu_capability()],
         "threads": torch.get_num_threads(),

@@ -18,13 +18,34 @@ from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder
 from factlab.models.memory import keep_freed_memory
 from factlab.models.resolve import ModelFiles
-from factlab.schema.config import Precision
+from factlab.schema.config import QUANTISED, Attention, ComputeDtype, Precision, RunConfig
 from factlab.schema.results import ModelRecord
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and how weights are computed with.
+
+    Attributes:
+        compute: What quantised weights are unpacked to.
+        devices: `one` (the GPU if there is one), `cpu`, or `auto`: spread over all.
+        attention: `auto` leaves it to factlab; any other is the library's own of that name, in the
+            library's own forward pass.
+    """
+
+    compute: ComputeDtype = "bf16"
+    devices: str = "one"
+    attention: Attention = "auto"
+
+
+def placement_of(config: RunConfig) -> Placement:
+    """What a run's settings say of it."""
+    return Placement(config.compute_dtype, config.device_map, config.attention)
 
 
 @dataclass(slots=True)
@@ -41,7 +62,9 @@ class LoadedModel:
         return next(self.model.parameters()).device
 
 
-def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
+def load_model(
+    files: ModelFiles, precision: Precision, placement: Placement | None = None
+) -> LoadedModel:
     """Load a model's safetensors at a precision, in evaluation mode, with no gradients.
 
     Raises:
@@ -50,8 +73,12 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    place = _dequantised_before(files, precision) if device == "cpu" else None
+    placement = placement or Placement()
+    check_machine(precision, placement)
+    gpu = torch.cuda.is_available() and placement.devices != "cpu"
+    device = "cuda" if gpu else "cpu"
+    compute = placement.compute
+    place = _dequantised_before(files, precision, compute) if device == "cpu" else None
     kept = place if place is not None and place.exists else None
     if device == "cpu":
         keep_freed_memory()
@@ -59,9 +86,10 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             kept.folder if kept else files.folder,
-            dtype=torch.float32 if precision == "fp32" else torch.bfloat16,
-            quantization_config=None if kept else _quantization(precision),
-            device_map={"": device},
+            dtype=_dtype(compute if precision in QUANTISED else precision),
+            quantization_config=None if kept else _quantization(precision, compute),
+            device_map="auto" if gpu and placement.devices == "auto" else {"": device},
+            attn_implementation=_ATTENTION[placement.attention],
             trust_remote_code=False,
             use_safetensors=True,
         )
@@ -71,13 +99,22 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
             f"model at {precision} ({str(problem).splitlines()[0][:200]})."
         ) from None
     note = _PRECISION_NOTES[precision]
-    if device == "cpu" and precision in ("nf4", "int8"):
+    quantised_bytes = None
+    if precision in QUANTISED:
+        note += f", computed in {compute}"
         if not kept:
-            model = _dequantise(model)
-            _keep_dequantised(model, place)
-        note += "; on CPU dequantised once to bf16, so memory is that of bf16"
-    if files.source == "embedded" and precision in ("nf4", "int8"):
-        note += "; the embedded file was Q4_1 before, so it is quantised twice"
+            model.config.quantised_bytes = _bytes(model)
+        quantised_bytes = model.config.quantised_bytes
+        if device == "cpu":
+            if not kept:
+                model = _dequantise(model, _dtype(compute))
+                _keep_dequantised(model, place)
+            note += f"; on CPU dequantised once to {compute}, so memory is that of {compute}"
+        if files.source == "embedded":
+            note += "; the embedded file was Q4_1 before, so it is quantised twice"
+    model.config.library_forward = placement.attention != "auto"
+    if model.config.library_forward:
+        note += f"; {placement.attention} attention in the library's own forward pass"
     model.requires_grad_(False)
     model.eval()
     if tokenizer.pad_token_id is None:
@@ -89,6 +126,8 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
         sha256=files.sha256,
         parameters=sum(_values_in(p) for p in model.parameters()),
         precision_note=note,
+        weights_bytes=_bytes(model),
+        quantised_bytes=quantised_bytes,
         device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
     )
     return LoadedModel(model, tokenizer, record)
@@ -97,21 +136,48 @@ def load_model(files: ModelFiles, precision: Precision) -> LoadedModel:
 KEPT_PARAMETERS = 1_000_000_000  # larger models are dequantised anew: two bytes each on disk
 
 
-def _dequantised_before(files: ModelFiles, precision: Precision) -> CachedModel | None:
+def check_machine(precision: Precision, placement: Placement) -> None:
+    """Refuse what this machine cannot compute, before anything is read.
+
+    Raises:
+        ModelError: with what to say instead.
+    """
+    import importlib.util
+
+    import torch
+
+    if torch.cuda.is_available() and placement.devices != "cpu":
+        if placement.attention == "flash" and importlib.util.find_spec("flash_attn") is None:
+            raise ModelError(
+                "--attention flash: the package flash-attn is not installed. Install it, or say "
+                "--attention sdpa."
+            )
+        return
+    if precision == "fp16" or placement.compute == "fp16":
+        option = "--precision" if precision == "fp16" else "--compute-dtype"
+        raise ModelError(
+            f"{option} fp16 needs a CUDA device; on a CPU say bf16, which is as small, or fp32."
+        )
+    if placement.attention == "flash":
+        raise ModelError("--attention flash needs a CUDA device; on a CPU say sdpa or eager.")
+
+
+def _dequantised_before(
+    files: ModelFiles, precision: Precision, compute: ComputeDtype
+) -> CachedModel | None:
     """Where the dequantised weights are kept, there or not yet; None if they need no dequantising.
 
     Raises:
         ModelError: if they are there and damaged.
     """
-    if precision not in ("nf4", "int8"):
+    if precision not in QUANTISED:
         return None
     import bitsandbytes
     import transformers
 
     versions = f"bnb{bitsandbytes.__version__}-tf{transformers.__version__}"
-    kept = CachedModel(
-        cache_folder() / "dequantised" / f"{files.sha256[:16]}-{precision}-{versions}"
-    )
+    name = f"{files.sha256[:16]}-{precision}-{compute}-{versions}"
+    kept = CachedModel(cache_folder() / "dequantised" / name)
     if kept.exists:
         kept.verify()
     return kept
@@ -127,11 +193,42 @@ def _keep_dequantised(model: PreTrainedModel, kept: CachedModel | None) -> None:
 
 
 _PRECISION_NOTES: dict[Precision, str] = {
-    "nf4": "NF4 with double quantisation, computed in bf16",
-    "int8": "LLM.int8, computed in bf16",
+    "nf4": "NF4 with double quantisation",
+    "nf4-single": "NF4 without double quantisation",
+    "fp4": "FP4 with double quantisation",
+    "int8": "LLM.int8",
     "bf16": "bf16",
+    "fp16": "fp16",
     "fp32": "fp32",
 }
+_ATTENTION: dict[Attention, str | None] = {
+    "auto": None,
+    "eager": "eager",
+    "sdpa": "sdpa",
+    "flash": "flash_attention_2",
+}
+
+
+def _dtype(name: str) -> torch.dtype:
+    import torch
+
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[name]
+
+
+def _bytes(model: PreTrainedModel) -> int:
+    """Bytes of the weights as they are held, scales of quantised ones included."""
+    import torch
+
+    total = 0
+    for parameter in model.parameters():
+        total += parameter.nbytes
+        scales = [getattr(parameter, "SCB", None)]
+        state: Any = getattr(parameter, "quant_state", None)
+        while state is not None:
+            scales += [state.absmax, state.code, state.offset]
+            state = state.state2
+        total += sum(s.nbytes for s in scales if isinstance(s, torch.Tensor))
+    return total
 
 
 def _values_in(parameter: torch.Tensor) -> int:
@@ -153,30 +250,29 @@ def _plain_greedy(model: PreTrainedModel) -> None:
     )
 
 
-def _quantization(precision: Precision) -> Any:
-    import torch
+def _quantization(precision: Precision, compute: ComputeDtype) -> Any:
     from transformers import BitsAndBytesConfig
 
-    if precision == "nf4":
+    if precision in ("nf4", "nf4-single", "fp4"):
         return BitsAndBytesConfig(
             load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
+            bnb_4bit_quant_type="fp4" if precision == "fp4" else "nf4",
+            bnb_4bit_use_double_quant=precision != "nf4-single",
+            bnb_4bit_compute_dtype=_dtype(compute),
         )
     if precision == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return None
 
 
-def _dequantise(model: PreTrainedModel) -> PreTrainedModel:
-    """Replace every bitsandbytes layer by a bf16 linear layer of the same values."""
+def _dequantise(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    """Replace every bitsandbytes layer by a plain linear layer of the same values."""
     import bitsandbytes as bnb
 
     for name, module in list(model.named_modules()):
         if isinstance(module, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt):
             parent = model.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], _plain_linear(module))
+            setattr(parent, name.rpartition(".")[2], _plain_linear(module, dtype))
     # What is left is an ordinary model; the flags would have libraries treat it as quantised.
     for owner, flag in (
         (model.config.__dict__, "quantization_config"),
@@ -191,7 +287,7 @@ def _dequantise(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def _plain_linear(module: nn.Linear) -> nn.Linear:
+def _plain_linear(module: nn.Linear, dtype: torch.dtype) -> nn.Linear:
     import bitsandbytes.functional as F  # noqa: N812  (its customary name)
     import torch
     from torch import nn
@@ -206,7 +302,7 @@ def _plain_linear(module: nn.Linear) -> nn.Linear:
     linear = nn.Linear(
         module.in_features, module.out_features, bias=module.bias is not None, device="meta"
     )
-    linear.weight = nn.Parameter(values.to(torch.bfloat16).contiguous(), requires_grad=False)
+    linear.weight = nn.Parameter(values.to(dtype).contiguous(), requires_grad=False)
     if module.bias is not None:
-        linear.bias = nn.Parameter(module.bias.data.to(torch.bfloat16), requires_grad=False)
+        linear.bias = nn.Parameter(module.bias.data.to(dtype), requires_grad=False)
     return linear

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from factlab.runs.files import read_json, read_lines
-from factlab.runs.folder import RunFolder
+from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.question import AnswerRecord, Question, Split
 from factlab.schema.results import (
     BaseResult,
@@ -57,8 +57,8 @@ class ReportData:
         result: `results.json`, or what can be said without it (see `has_results`).
         has_results: Whether `results.json` was there.
         questions: Every question of the run by its id.
-        base: The base model's answer to each question's own text, by question id.
-        base_known: Questions that the base answered right on every prompt it was asked with.
+        base: What the base said, held at the run's first precision.
+        other_bases: Precision → what the base said, of the run's other precisions.
         cells: Answers of each cell by cell id, then by question id.
         train_logs: Logged steps by cell id.
         unfinished: Cell folders that hold no result.
@@ -70,13 +70,25 @@ class ReportData:
     result: RunResult
     has_results: bool
     questions: dict[str, Question]
-    base: dict[str, AnswerRecord]
-    base_known: frozenset[str]
+    base: Evidence
+    other_bases: dict[str, Evidence]
     cells: dict[str, dict[str, AnswerRecord]]
     train_logs: dict[str, tuple[TrainStep, ...]]
     unfinished: tuple[str, ...]
     config: str
     settings: dict[str, Any]
+
+    def before(self, cell: CellResult, question: Question) -> AnswerRecord | None:
+        """What the base said to a question's own text, held as the cell's is."""
+        return self._base(cell).main.get(question.id)
+
+    def knew(self, cell: CellResult, question: Question) -> bool:
+        """Whether the base answered right on every prompt that it was asked with."""
+        base = self._base(cell)
+        return base.has(question) and base.knows(question)
+
+    def _base(self, cell: CellResult) -> Evidence:
+        return self.other_bases.get(cell.precision, self.base)
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
@@ -111,6 +123,8 @@ def _alone(cell: CellResult) -> Configuration:
         recipe=cell.recipe,
         learning_rate=cell.learning_rate,
         together=cell.together,
+        method=cell.method,
+        dials=cell.dials,
         cells=(cell.id,),
         facts=cell.facts,
         seeds=(cell.seed,),
@@ -122,7 +136,7 @@ def _alone(cell: CellResult) -> Configuration:
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:
     """What charts call each configuration: its rank where that tells it apart, else its id."""
     ranks = [configuration.rank for configuration in configurations]
-    if len(set(ranks)) == len(ranks):
+    if len(set(ranks)) == len(ranks) and 0 not in ranks:
         return {c.id: f"rank {c.rank}" for c in configurations}
     return {c.id: c.id for c in configurations}
 
@@ -136,7 +150,11 @@ def load_report_data(run_dir: Path) -> ReportData:
     record = RunFolder(run_dir).record()
     questions = _questions(run_dir / "data")
     asked = list(questions.values())
-    said = Evidence.of(asked, read_lines(run_dir / "base" / "answers.jsonl", AnswerRecord))
+    folder = RunFolder(run_dir)
+
+    def said(base: BaseFolder) -> Evidence:
+        return Evidence.of(asked, read_lines(base.answers_file, AnswerRecord))
+
     folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
     has_results = (run_dir / "results.json").is_file()
     if has_results:
@@ -152,8 +170,8 @@ def load_report_data(run_dir: Path) -> ReportData:
         result=result,
         has_results=has_results,
         questions=questions,
-        base=dict(said.main),
-        base_known=frozenset(q.id for q in asked if said.has(q) and said.knows(q)),
+        base=said(folder.base()),
+        other_bases={name: said(folder.base(name)) for name in folder.other_precisions()},
         cells={
             folder.name: dict(
                 Evidence.of(asked, read_lines(folder / "answers.jsonl", AnswerRecord)).main

@@ -148,7 +148,9 @@ def _summary(run: ReportData) -> dict[str, Any]:
         "sentences": sentences(result),
         "tones": tones,
         "tone": worst(tones),
-        "tiles": metrics.tiles(best.configuration, result.base) if best else [],
+        "tiles": metrics.tiles(best.configuration, result.base_at(best.configuration.precision))
+        if best
+        else [],
         "limits": LIMITS,
         "learned_at": LEARNED_AT,
         "partly_at": PARTLY_LEARNED_AT,
@@ -168,7 +170,9 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "by_rank": cost.by_rank(run),
         "differences": differences.exhibit(run),
         "yardsticks": yardsticks.exhibit(run),
-        "metric_tables": [metrics.metric_table(c, run.result.base) for c in run.configurations],
+        "metric_tables": [
+            metrics.metric_table(c, run.result.base_at(c.precision)) for c in run.configurations
+        ],
         "fact_tables": facts.tables(run),
         "families": families.exhibit(run),
         "distance": families.distance(run),

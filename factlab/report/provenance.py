@@ -6,7 +6,7 @@ import shlex
 
 from factlab.report.load import NOT_RECORDED, ReportData
 from factlab.report.wording import NONE, integer, memory, percent, seconds
-from factlab.schema.results import CellResult
+from factlab.schema.results import CellResult, ModelRecord
 
 TRAINING_HEADS = (
     "Cell", "Status", "Training", "Steps", "Pairs per second", "Tokens", "Peak memory",
@@ -38,8 +38,8 @@ def training_row(cell: CellResult) -> tuple[str, ...]:
 def provenance(data: ReportData) -> list[tuple[str, list[tuple[str, str]]]]:
     """What has to be the same for the numbers to come out the same, in groups."""
     record, result = data.record, data.result
-    model = result.model
-    size = integer(model.parameters) if model.parameters else NOT_RECORDED
+    models = [result.model, *result.other_models.values()]
+    precisions = ["", *(f" at {name}" for name in result.other_models)]
     groups = [
         (
             "Run",
@@ -55,22 +55,25 @@ def provenance(data: ReportData) -> list[tuple[str, list[tuple[str, str]]]]:
                 ("Measuring the base", seconds(result.base.measuring_seconds)),
             ],
         ),
-        (
-            "Model",
-            [
-                ("Name", model.name),
-                ("Source", model.source),
-                ("Parameters", size),
-                ("Precision", model.precision_note),
-                ("Device", model.device),
-                ("Weights, SHA-256", model.sha256),
-            ],
-        ),
+        *[(f"Model{at}", _model(model)) for model, at in zip(models, precisions, strict=True)],
         ("Machine", list(record.machine.items())),
         ("Git", list(record.git.items())),
         ("Versions", list(record.versions.items())),
     ]
     return [(title, rows) for title, rows in groups if rows]
+
+
+def _model(model: ModelRecord) -> list[tuple[str, str]]:
+    return [
+        ("Name", model.name),
+        ("Source", model.source),
+        ("Parameters", integer(model.parameters) if model.parameters else NOT_RECORDED),
+        ("Precision", model.precision_note),
+        ("Weights in memory", memory(model.weights_bytes) if model.weights_bytes else NOT_RECORDED),
+        *([("Quantised", memory(model.quantised_bytes))] if model.quantised_bytes else []),
+        ("Device", model.device),
+        ("Weights, SHA-256", model.sha256),
+    ]
 
 
 def notices(data: ReportData) -> list[str]:

@@ -53,25 +53,14 @@ class RunFolder:
         """The report."""
         return self.path / "report.html"
 
-    @property
-    def base_answers_file(self) -> Path:
-        """What the base model said, before training."""
-        return self.path / "base" / "answers.jsonl"
+    def base(self, precision: str | None = None) -> BaseFolder:
+        """What the base said, held at a precision; None for the run's first."""
+        folder = self.path / "base"
+        return BaseFolder(folder / precision if precision else folder)
 
-    @property
-    def in_context_file(self) -> Path:
-        """What the base model said with the fact in its prompt: the ceiling of recall."""
-        return self.path / "base" / "in_context.jsonl"
-
-    @property
-    def base_likelihoods_file(self) -> Path:
-        """How probable the base model finds the options of each question."""
-        return self.path / "base" / "likelihoods.jsonl"
-
-    @property
-    def repeat_file(self) -> Path:
-        """What the base model said when asked a second time, in other batches."""
-        return self.path / "base" / "repeat.jsonl"
+    def other_precisions(self) -> list[str]:
+        """Precisions of the base beside the run's first."""
+        return sorted(path.name for path in (self.path / "base").glob("*") if path.is_dir())
 
     def data_file(self, split: str) -> Path:
         """The questions of a split."""
@@ -150,6 +139,33 @@ class RunFolder:
             lock.release()
 
 
+class BaseFolder:
+    """What the base model said before training, at one precision."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def answers_file(self) -> Path:
+        """Answers to questions, gate prompts and anchors."""
+        return self.path / "answers.jsonl"
+
+    @property
+    def in_context_file(self) -> Path:
+        """What it said with the fact in its prompt: the ceiling of recall."""
+        return self.path / "in_context.jsonl"
+
+    @property
+    def likelihoods_file(self) -> Path:
+        """How probable it finds the options of each question."""
+        return self.path / "likelihoods.jsonl"
+
+    @property
+    def repeat_file(self) -> Path:
+        """What it said when asked a second time, in other batches."""
+        return self.path / "repeat.jsonl"
+
+
 class CellFolder:
     """Files of one cell."""
 
@@ -160,6 +176,11 @@ class CellFolder:
     def adapter(self) -> Path:
         """The trained adapter, as PEFT writes it."""
         return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        """The model itself, of a full fine-tuning."""
+        return self.path / "model"
 
     @property
     def answers_file(self) -> Path:

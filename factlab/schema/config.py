@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 from factlab.schema.record import Record
 
-Precision = Literal["nf4", "int8", "bf16", "fp32"]
+Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
+QUANTISED: tuple[Precision, ...] = ("int8", "nf4", "nf4-single", "fp4")
+ComputeDtype = Literal["bf16", "fp16", "fp32"]
+Method = Literal["lora", "rslora", "dora", "full"]
+Init = Literal["default", "gaussian", "orthogonal", "pissa", "olora", "loftq"]
+Bias = Literal["none", "lora_only", "all"]
+Optimizer = Literal[
+    "adamw", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "paged-adamw-32bit", "sgd"
+]
+Attention = Literal["auto", "eager", "sdpa", "flash"]
 AnchorKind = Literal["general", "others", "subject"]
 Keep = Literal["last", "best"]
 EMBEDDED_MODEL = "smollm2-135m-instruct"
+
+
+def _one_or_more(given: Any) -> Any:
+    """A single value stands for a list of one."""
+    return (given,) if isinstance(given, str | int | float) else given
+
+
+def _as_alpha(given: Any) -> Any:
+    """A number that was written as a string is a number."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        return given
+
+
+Value = TypeVar("Value")
+Dial = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Alpha = Annotated[
+    PositiveFloat | Annotated[str, Field(pattern=r"^[0-9]*\.?[0-9]*r$")], BeforeValidator(_as_alpha)
+]
 
 
 class Recipe(Record):
@@ -20,13 +59,32 @@ class Recipe(Record):
     name: str = Field(description="Name that results carry.")
     about: str = Field(description="What it is for, in a sentence.")
     rank: PositiveInt = Field(default=8, description="LoRA rank, where --rank gives none.")
-    alpha: PositiveFloat = Field(
-        default=32,
-        description="LoRA alpha, the same for every rank; the update is scaled by alpha/rank.",
+    source: str = Field(default="", description="Where its values are from, if from elsewhere.")
+    precision: Precision | None = Field(
+        default=None, description="How its base is held, where --precision says nothing."
     )
-    dropout: NonNegativeFloat = Field(default=0.0, description="LoRA dropout.")
+    method: Method = Field(
+        default="lora",
+        description="lora; rslora (scaled by alpha/√rank); dora (with learned magnitudes); full "
+        "(every weight, no adapter).",
+    )
+    alpha: Alpha = Field(
+        default=32.0,
+        description="LoRA alpha: a number, the same for every rank, or a multiple of the rank "
+        "such as 2r. The update is scaled by alpha/rank.",
+    )
+    dropout: Share = Field(default=0.0, description="LoRA dropout.")
+    bias: Bias = Field(default="none", description="Which biases are trained, as in PEFT.")
+    init: Init = Field(
+        default="default", description="How A and B begin, as in PEFT; B is zero by default."
+    )
     targets: str = Field(
-        default="all-linear", description="Layers that get an adapter, as in PEFT."
+        default="all-linear",
+        description="Layers that get an adapter: all-linear, attention, qv, mlp, or names joined "
+        "by +, such as q_proj+v_proj.",
+    )
+    last_layers: PositiveInt | None = Field(
+        default=None, description="Adapters on the last so many blocks only; empty: on all."
     )
     epochs: PositiveFloat = Field(default=2, description="Passes over the training pairs.")
     batch_size: PositiveInt = Field(default=16, description="Pairs per optimizer step.")
@@ -36,6 +94,9 @@ class Recipe(Record):
     )
     warmup_share: NonNegativeFloat = Field(
         default=0.1, description="Share of the steps in which the learning rate rises from zero."
+    )
+    optimizer: Optimizer = Field(
+        default="adamw", description="8-bit and paged optimizers are bitsandbytes', on CUDA only."
     )
     weight_decay: NonNegativeFloat = Field(default=0.0, description="AdamW weight decay.")
     max_grad_norm: PositiveFloat = Field(default=1.0, description="Gradient clipping norm.")
@@ -51,6 +112,30 @@ class Recipe(Record):
     anchors_per_step: NonNegativeInt = Field(
         default=0, description="Anchor prompts per optimizer step."
     )
+    distill_weight: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="Share of the loss on answers that is KL to a teacher's predictions; the rest "
+        "is the usual loss on the answer's tokens.",
+    )
+    temperature: PositiveFloat = Field(
+        default=1.0,
+        description="Softens teacher and student alike; the KL is scaled by its square.",
+    )
+
+
+# Settings of a run that take the place of the recipe's: name in both, and how an id says it.
+DIALS: dict[str, str] = {
+    "method": "{}",
+    "alpha": "a{}",
+    "dropout": "drop{}",
+    "bias": "bias-{}",
+    "init": "{}",
+    "targets": "{}",
+    "last_layers": "last{}",
+    "optimizer": "{}",
+    "distill_weight": "soft{}",
+    "temperature": "T{}",
+}
 
 
 class RunConfig(Record):
@@ -62,9 +147,23 @@ class RunConfig(Record):
     model: str = Field(
         default=EMBEDDED_MODEL, description="Embedded model name, local folder, or hub id."
     )
-    precision: Precision = Field(
-        default="nf4",
-        description="How the frozen base is held: nf4 is QLoRA with double quantisation.",
+    precision: Dial[Precision] = Field(
+        default=(),
+        description="How the frozen base is held, one cell each: nf4 is QLoRA with double "
+        "quantisation, nf4-single without; empty: the recipe's, or nf4.",
+    )
+    compute_dtype: ComputeDtype = Field(
+        default="bf16", description="What quantised weights are unpacked to and computed in."
+    )
+    attention: Attention = Field(
+        default="auto", description="Implementation of attention; auto: what is fastest here."
+    )
+    device_map: Literal["one", "cpu", "auto"] = Field(
+        default="one",
+        description="one: the GPU if there is one; cpu; auto: spread over all devices.",
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Compute activations again in the backward pass: less memory."
     )
     recipe: str = Field(default="default", description="Named recipe; see `factlab list recipes`.")
     rank: tuple[PositiveInt, ...] = Field(
@@ -72,6 +171,25 @@ class RunConfig(Record):
     )
     lr: tuple[PositiveFloat, ...] = Field(
         default=(), description="Peak learning rates, one cell each; empty: the recipe's own."
+    )
+    method: Dial[Method] = Field(default=(), description="As in a recipe; one cell each.")
+    alpha: Dial[Alpha] = Field(default=(), description="As in a recipe; one cell each.")
+    dropout: Dial[Share] = Field(default=(), description="As in a recipe; one cell each.")
+    bias: Dial[Bias] = Field(default=(), description="As in a recipe; one cell each.")
+    init: Dial[Init] = Field(default=(), description="As in a recipe; one cell each.")
+    targets: Dial[str] = Field(default=(), description="As in a recipe; one cell each.")
+    last_layers: Dial[PositiveInt] = Field(default=(), description="As in a recipe; one cell each.")
+    optimizer: Dial[Optimizer] = Field(default=(), description="As in a recipe; one cell each.")
+    distill_weight: Dial[Annotated[float, Field(ge=0, le=1)]] = Field(
+        default=(), description="As in a recipe; one cell each."
+    )
+    temperature: Dial[PositiveFloat] = Field(
+        default=(), description="As in a recipe; one cell each."
+    )
+    teacher: str | None = Field(
+        default=None,
+        description="Model whose predictions are distilled, with the same vocabulary; empty: the "
+        "base itself with the fact in its prompt.",
     )
     together: bool = Field(
         default=False, description="Train all facts into one adapter instead of one each."
@@ -124,8 +242,11 @@ class Cell(Record):
     id: str = Field(description="Folder name under cells/, such as r08-s0.")
     configuration: str = Field(description="What it shares with other facts and seeds: r08.")
     facts: tuple[str, ...] = Field(description="Facts that the adapter is trained on.")
-    rank: PositiveInt
+    rank: NonNegativeInt = Field(description="0: every weight is trained, without an adapter.")
     alpha: PositiveFloat
     seed: NonNegativeInt
     precision: Precision
-    recipe: Recipe
+    recipe: Recipe = Field(description="With the cell's own values in place.")
+    dials: dict[str, str] = Field(
+        default_factory=dict, description="Where the cell differs from the named recipe."
+    )

@@ -6,6 +6,7 @@ reason in `not_measured`.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -85,11 +86,17 @@ class Arm(Record):
     recipe: str
     learning_rate: float
     together: bool = Field(default=False, description="One adapter for all facts of the run.")
+    method: str = Field(default="lora", description="lora, rslora, dora, or full: no adapter.")
+    dials: dict[str, str] = Field(
+        default_factory=dict, description="Where it differs from its named recipe."
+    )
 
     @property
     def scaling(self) -> float:
-        """The factor on the adapter's update, alpha / rank."""
-        return self.alpha / self.rank
+        """The factor on the adapter's update: alpha / rank, of rsLoRA alpha / √rank."""
+        if not self.rank:
+            return 1.0
+        return self.alpha / (math.sqrt(self.rank) if self.method == "rslora" else self.rank)
 
 
 class CellResult(Arm):
@@ -132,6 +139,13 @@ class ModelRecord(Record):
     sha256: str = Field(description="Of the weight files, in order.")
     parameters: int
     precision_note: str = Field(description="How the precision was realised on this device.")
+    weights_bytes: int | None = Field(
+        default=None, description="Of the weights as they are held and computed with here."
+    )
+    quantised_bytes: int | None = Field(
+        default=None,
+        description="Of the weights as quantised, with their scales: what a GPU would hold.",
+    )
     device: str
 
 
@@ -209,10 +223,24 @@ class RunResult(Record):
     model: ModelRecord
     facts: tuple[FactSummary, ...]
     base: BaseResult
+    other_models: dict[str, ModelRecord] = Field(
+        default_factory=dict, description="Precision → model, of all but the first precision."
+    )
+    other_bases: dict[str, BaseResult] = Field(
+        default_factory=dict, description="Precision → base, of all but the first precision."
+    )
     cells: tuple[CellResult, ...]
     configurations: tuple[Configuration, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     choice: Choice | None = None
+
+    def base_at(self, precision: str) -> BaseResult:
+        """The base that a cell of this precision is held against."""
+        return self.other_bases.get(precision, self.base)
+
+    def model_at(self, precision: str) -> ModelRecord:
+        """The weights that a cell of this precision stands on."""
+        return self.other_models.get(precision, self.model)
 
 
 class RunRecord(Record):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
+    from torch import nn
     from transformers import PreTrainedModel
 
     from factlab.models.kept import Kept
@@ -60,7 +61,9 @@ def read_neutral(
     return NeutralText(windows, found.to(next(model.parameters()).device))
 
 
-def measure_drift(model: PeftModel, text: NeutralText) -> Drift:
+def measure_drift(
+    model: PreTrainedModel | PeftModel, text: NeutralText, base_head: nn.Linear | None = None
+) -> Drift:
     """Compare a model with an adapter on with its base.
 
     An adapter that was never trained gives exactly 0 for both.
@@ -68,6 +71,7 @@ def measure_drift(model: PeftModel, text: NeutralText) -> Drift:
     Args:
         model: The base with its adapter, in evaluation mode.
         text: As the base read it.
+        base_head: The base's output head, where training changed it.
     """
     import torch
 
@@ -77,8 +81,9 @@ def measure_drift(model: PeftModel, text: NeutralText) -> Drift:
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
     head = head_of(model)
     with torch.inference_mode():
-        base, now = (answer_nll(head, states, targets) for states in (text.states, tuned))
-        kl = anchor_kl(head, tuned, targets, text.states)
+        base = answer_nll(base_head or head, text.states, targets)
+        now = answer_nll(head, tuned, targets)
+        kl = anchor_kl(head, tuned, targets, text.states, base_head)
     return Drift(
         ce=float((now - base).double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
     )

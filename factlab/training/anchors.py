@@ -36,12 +36,30 @@ def prepare_anchors(
     """
     pairs = [_pair(loaded, item) for item in answered]
     texts = [text_of(pair) for pair in pairs if pair.answer_ids]
+    parts = read_states(loaded, texts, "anchors", kept)
+    return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
+
+
+def read_states(
+    loaded: LoadedModel, texts: Sequence[Text], name: str, kept: Kept | None = None
+) -> Sequence[torch.Tensor]:
+    """The base's states that predict each text's targets, computed or as they were kept.
+
+    Args:
+        loaded: The base, no adapter on it.
+        texts: What it reads.
+        name: What they are kept as.
+        kept: Where states are kept between runs.
+
+    Returns:
+        For each text, shape (targets, hidden), on the CPU.
+    """
     if not texts:
         return []
-    asked = ["anchors", BATCH, [[text.tokens, text.targets] for text in texts]]
+    asked = [name, BATCH, [[text.tokens, text.targets] for text in texts]]
     states = kept.tensor(asked, lambda: _states(loaded, texts)) if kept else _states(loaded, texts)
-    parts = states.split([len(text.targets) for text in texts])
-    return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
+    parts: Sequence[torch.Tensor] = states.split([len(text.targets) for text in texts])
+    return parts
 
 
 def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
+from factlab.training.attach import changes_base
 
 MOST = 16
 MEMORY_SHARE = 0.5  # of the free device memory, for what is kept for the backward pass
@@ -31,7 +32,9 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, tokens: int, asked: int | 
 
     if asked == 1:
         return 1
-    able = cell.recipe.dropout == 0 and read_decoder(loaded.model) is not None
+    recipe = cell.recipe
+    able = recipe.dropout == 0 and recipe.method in ("lora", "rslora") and not changes_base(recipe)
+    able = able and read_decoder(loaded.model) is not None
     if asked is not None and not able:
         raise TrainingError(
             f"--pack {asked}: adapters are trained side by side on models of the Llama family and "

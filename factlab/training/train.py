@@ -12,46 +12,45 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
+from factlab.models.chat import RenderedPair
 from factlab.models.load import LoadedModel
-from factlab.schema.config import Cell
+from factlab.schema.config import Cell, Recipe
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
+from factlab.training.attach import learn
 from factlab.training.batch import Text, batch_order, render_pairs, text_of
 
 if TYPE_CHECKING:
-    import torch
     from peft import PeftModel
+    from torch import nn
+    from transformers import PreTrainedModel
 
+    from factlab.training.teacher import Teacher
     from factlab.training.trainer import Checkpoints, Learner
 
 LAST_STEPS = 5  # the final loss is a mean over these, since one batch's loss is noisy
 
 
-def attach_adapter(loaded: LoadedModel, cell: Cell) -> PeftModel:
-    """Put a fresh adapter, initialised from the cell's seed, on the base model."""
-    return attach_adapters(loaded, [cell], ["default"])
+def check_training(recipe: Recipe, devices: str) -> None:
+    """Refuse an optimizer or an initialisation that this machine has not, before anything is read.
 
+    Raises:
+        TrainingError: with what to say instead.
+    """
+    import torch
 
-def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[str]) -> PeftModel:
-    """Put fresh adapters side by side on the base model, each initialised from its cell's seed."""
-    from peft import LoraConfig, TaskType, get_peft_model
-    from transformers import set_seed
-
-    model: Any = None
-    for cell, name in zip(cells, names, strict=True):
-        set_seed(cell.seed)
-        config = LoraConfig(
-            r=cell.rank,
-            lora_alpha=cell.alpha,  # type: ignore[arg-type]  # the scaling alpha/r takes any number
-            lora_dropout=cell.recipe.dropout,
-            target_modules=cell.recipe.targets,
-            task_type=TaskType.CAUSAL_LM,
+    if torch.cuda.is_available() and devices != "cpu":
+        return
+    if recipe.optimizer not in ("adamw", "sgd"):
+        raise TrainingError(
+            f"--optimizer {recipe.optimizer} needs a CUDA device: bitsandbytes has no such "
+            "optimizer for a CPU. Say adamw or sgd."
         )
-        if model is None:
-            model = get_peft_model(loaded.model, config, adapter_name=name)
-        else:
-            model.add_adapter(name, config)
-    return model  # type: ignore[no-any-return]
+    if recipe.init == "loftq":
+        raise TrainingError(
+            "--init loftq needs a CUDA device: PEFT quantises there to begin. Say --init pissa or "
+            "olora, or leave --init away."
+        )
 
 
 def train_steps(pairs: int, cell: Cell, max_steps: int | None) -> int:
@@ -67,23 +66,6 @@ def checkpoint_steps(steps: int, checkpoints: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(step for step in spaced if 0 < step < steps))
 
 
-def adapter_weights(model: PeftModel, name: str = "default") -> dict[str, torch.Tensor]:
-    """A copy of an adapter as it is now."""
-    from peft import get_peft_model_state_dict
-
-    found = get_peft_model_state_dict(model, adapter_name=name)
-    return {key: value.clone() for key, value in found.items()}
-
-
-def restore_adapter(
-    model: PeftModel, weights: dict[str, torch.Tensor], name: str = "default"
-) -> None:
-    """Put a copy made by `adapter_weights` back."""
-    from peft import set_peft_model_state_dict
-
-    set_peft_model_state_dict(model, weights, adapter_name=name)
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What one adapter is trained on.
@@ -92,6 +74,8 @@ class Job:
         cell: Rank, seed and recipe.
         questions: Training pairs.
         anchors: Prompts with the base model's own answers, if the recipe is anchored.
+        teacher: What a teacher predicts on each pair, if the recipe distils.
+        base_head: The base's output head, where training changes it.
         record: Called after every optimizer step.
         name: The adapter's name on the model.
     """
@@ -101,6 +85,8 @@ class Job:
     anchors: Sequence[Text] = ()
     record: Callable[[TrainStep], None] = lambda _: None
     name: str = "default"
+    teacher: Teacher | None = None
+    base_head: nn.Linear | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +98,7 @@ class Trained:
 
 
 def train(
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
     loaded: LoadedModel,
     cell: Cell,
     questions: Sequence[Question],
@@ -137,18 +123,20 @@ def train(
 
 
 def train_together(
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
     loaded: LoadedModel,
     jobs: Sequence[Job],
     *,
     max_steps: int | None = None,
     checkpoints: Collection[int] = (),
     measure: Callable[[int], None] = lambda _: None,
+    checkpointing: bool = False,
 ) -> list[Trained]:
     """Train adapters on `model` in place, side by side, and leave it in evaluation mode.
 
     Args:
-        model: The base with fresh adapters; see `attach_adapters`.
+        model: The base with fresh adapters, see `attach_adapters`; or the base itself, all of
+            whose weights are then trained, in fp32.
         loaded: The base it stands on, for its tokenizer and device.
         jobs: What each adapter is trained on. Their steps are equally many, and their recipes
             differ in nothing but the learning rate; all have anchors, or none.
@@ -156,6 +144,8 @@ def train_together(
         checkpoints: Steps after which `measure` is called with the step, the model in evaluation
             mode; the time that it takes is not counted as training.
         measure: See `checkpoints`.
+        checkpointing: Compute activations again in the backward pass, for less memory; by the
+            library's own forward pass.
 
     Returns:
         What it took, in the order of the jobs. Each has an equal share of the group's
@@ -165,6 +155,8 @@ def train_together(
         DivergedError: if the loss of every adapter stops being finite.
         TrainingError: if there is nothing to train on.
     """
+    from peft import PeftModel
+
     from factlab.training.trainer import Checkpoints, Learner
 
     rendered = [render_pairs(loaded.tokenizer, job.questions) for job in jobs]
@@ -173,25 +165,30 @@ def train_together(
         Learner(
             name=job.name,
             cell=job.cell,
-            pairs=[text_of(pair) for pair in pairs],
+            pairs=_texts(pairs, job.teacher),
             order=batch_order(len(pairs), job.cell.recipe.batch_size, steps, job.cell.seed),
             anchors=job.anchors,
             record=job.record,
+            teacher_head=job.teacher.head if job.teacher else None,
+            base_head=job.base_head,
         )
         for job, pairs in zip(jobs, rendered, strict=True)
     ]
 
     def measure_and_go_on(step: int) -> None:
         measure(step)
-        _learn(model)  # to look at one adapter is, to PEFT, to freeze the others
+        learn(model)  # to look at one adapter is, to PEFT, to freeze the others
 
     if len({bool(job.anchors) for job in jobs}) > 1:
         raise TrainingError("adapters with anchors and without cannot be trained side by side.")
     pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
+    dtype = model.dtype
     if steps:
-        seconds = _fit(model, loaded, learners, steps, pause)
+        seconds = _fit(model, loaded, learners, steps, pause, checkpointing=checkpointing)
     model.eval()
+    if not isinstance(model, PeftModel):
+        model.to(dtype)  # type: ignore[arg-type]  # the masters were fp32
     return [
         Trained(
             _training_record(model, learner, seconds / len(learners), len(learners)),
@@ -201,12 +198,20 @@ def train_together(
     ]
 
 
+def _texts(pairs: Sequence[RenderedPair], teacher: Teacher | None) -> list[Text]:
+    if teacher is None:
+        return [text_of(pair) for pair in pairs]
+    return [text_of(pair, states) for pair, states in zip(pairs, teacher.states, strict=True)]
+
+
 def _fit(
-    model: PeftModel,
+    model: PreTrainedModel | PeftModel,
     loaded: LoadedModel,
     learners: Sequence[Learner],
     steps: int,
     pause: Checkpoints,
+    *,
+    checkpointing: bool,
 ) -> float:
     """Train, and give the seconds that it took without those of measuring in between."""
     from datasets import Dataset
@@ -215,8 +220,10 @@ def _fit(
     from factlab.training.trainer import AnswerTrainer
 
     on_cpu = loaded.device.type == "cpu"
-    _learn(model)
+    learn(model)
     model.train()
+    if checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     plain = read_decoder(model, [learner.name for learner in learners]) is None
     started = time.perf_counter()
     with (
@@ -236,13 +243,9 @@ def _fit(
         pause.trainer = trainer
         _silence(trainer)
         trainer.train()
+    if checkpointing:
+        model.gradient_checkpointing_disable()
     return time.perf_counter() - started - trainer.paused
-
-
-def _learn(model: PeftModel) -> None:
-    """Let every adapter learn, and nothing else."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_("lora_" in name)
 
 
 def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
@@ -284,9 +287,9 @@ def _silence(trainer: Any) -> None:
 
 
 @contextmanager
-def _own_forward(model: PeftModel) -> Iterator[None]:
+def _own_forward(model: PreTrainedModel | PeftModel) -> Iterator[None]:
     """SFTTrainer replaces the base model's `forward`; give the model its own back afterwards."""
-    base = model.get_base_model()
+    base = _base(model)
     before = dict(base.__dict__)
     try:
         yield
@@ -298,14 +301,15 @@ def _own_forward(model: PeftModel) -> Iterator[None]:
 
 
 @contextmanager
-def _attention(model: PeftModel, implementation: str | None) -> Iterator[None]:
+def _attention(model: PreTrainedModel | PeftModel, implementation: str | None) -> Iterator[None]:
     """Train with another implementation of attention, and give the model its own back.
 
     On CPU the backward pass of fused attention took a fifth of a training step at our lengths.
     """
-    base: Any = model.get_base_model()
+    base = _base(model)
     before = base.config._attn_implementation
-    if implementation is None or before == implementation:
+    chosen = getattr(base.config, "library_forward", False)
+    if implementation is None or chosen or before == implementation:
         yield
         return
     base.set_attn_implementation(implementation)
@@ -315,21 +319,21 @@ def _attention(model: PeftModel, implementation: str | None) -> Iterator[None]:
         base.set_attn_implementation(before)
 
 
-def _training_record(
-    model: PeftModel, learner: Learner, seconds: float, side_by_side: int
-) -> TrainingRecord:
-    from factlab.training.trainer import adapter_parameters
+def _base(model: PreTrainedModel | PeftModel) -> Any:
+    from peft import PeftModel
 
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def _training_record(
+    model: PreTrainedModel | PeftModel, learner: Learner, seconds: float, side_by_side: int
+) -> TrainingRecord:
     made, pairs = learner.steps, learner.pairs
     examples = sum(len(batch) for batch in learner.order[: len(made)])
     passes = examples / len(pairs)
     answers = sum(len(pair.targets) for pair in pairs)
     last = [step.loss_nats for step in made[-LAST_STEPS:]]
-    sizes = {
-        name: sum(p.numel() for p in adapter_parameters(model, name)) for name in model.peft_config
-    }
-    trainable = sizes.pop(learner.name)
-    _, total = model.get_nb_trainable_parameters()  # all the adapters in it
+    trainable, total = parameter_counts(model, learner.name)
     return TrainingRecord(
         seconds=round(seconds, 3),
         side_by_side=side_by_side,
@@ -340,9 +344,27 @@ def _training_record(
         answer_tokens=round(passes * answers),
         peak_memory_bytes=_peak_memory_bytes(),
         trainable_parameters=trainable,
-        total_parameters=total - sum(sizes.values()),
+        total_parameters=total,
         final_loss_nats=sum(last) / len(last) if last else None,
     )
+
+
+def parameter_counts(model: PreTrainedModel | PeftModel, name: str) -> tuple[int, int]:
+    """What is trained, and all: the base with this adapter and no other."""
+    from peft import PeftModel
+
+    from factlab.training.trainer import trained_parameters
+
+    if not isinstance(model, PeftModel):
+        size = sum(p.numel() for p in model.parameters())
+        return size, size
+    sizes = {
+        other: sum(p.numel() for p in trained_parameters(model, other))
+        for other in model.peft_config
+    }
+    _, total = model.get_nb_trainable_parameters()  # all the adapters in it
+    trainable = sizes.pop(name)
+    return trainable, total - sum(sizes.values())
 
 
 def _peak_memory_bytes() -> int:

@@ -16,7 +16,7 @@ from trl import SFTTrainer
 
 from factlab.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.errors import DivergedError
-from factlab.schema.config import Cell
+from factlab.schema.config import Cell, Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
 from factlab.training.states import predicting_states
@@ -33,6 +33,8 @@ class Learner:
         order: Which pairs each step takes.
         anchors: Prompts with the base's own answers, taken in turn.
         record: Called after every step.
+        teacher_head: The teacher's output head, if it is another model than the base.
+        base_head: The base's output head, where training changes it.
         steps: What was recorded.
         failed: Why it stopped learning, if it did.
     """
@@ -43,6 +45,8 @@ class Learner:
     order: Sequence[Sequence[int]]
     anchors: Sequence[Text]
     record: Callable[[TrainStep], None]
+    teacher_head: torch.nn.Linear | None = None
+    base_head: torch.nn.Linear | None = None
     steps: list[TrainStep] = field(default_factory=list)
     failed: str | None = None
 
@@ -91,19 +95,19 @@ class AnswerTrainer(SFTTrainer):
         return 0.0
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
-        """AdamW with a group for each adapter."""
+        """The recipe's optimizer, with a group for each adapter."""
         del args, kwargs
         if self.optimizer is None:
             model: Any = self.model
             groups = [
                 {
-                    "params": adapter_parameters(model, learner.name),
+                    "params": trained_parameters(model, learner.name),
                     "lr": learner.cell.recipe.learning_rate,
                     "weight_decay": learner.cell.recipe.weight_decay,
                 }
                 for learner in self.learners
             ]
-            self.optimizer = torch.optim.AdamW(groups, fused=True)
+            self.optimizer = _optimizer(self.learners[0].cell.recipe.optimizer, groups)
         return self.optimizer
 
     def compute_loss(  # type: ignore[override]  # outputs are never asked for: nothing is evaluated
@@ -126,13 +130,17 @@ class AnswerTrainer(SFTTrainer):
         for learner, (pairs, anchors), answers, held in zip(
             self.learners, drawn, parts[::2], parts[1::2], strict=True
         ):
+            recipe = learner.cell.recipe
             loss = nll = answer_nll(head, answers, _wanted(pairs, states.device)).mean()
+            if recipe.distill_weight:
+                soft = _soft_loss(head, answers, pairs, learner)
+                loss = torch.lerp(nll, soft, recipe.distill_weight)
             kl = None
             if anchors:
-                base = torch.cat([a.reference for a in anchors if a.reference is not None])
+                base = _reference(anchors, states.device)
                 aims = _wanted(anchors, states.device)
-                kl = anchor_kl(head, held, aims, base.to(states.device)).mean()
-                loss = nll + learner.cell.recipe.anchor_weight * kl
+                kl = anchor_kl(head, held, aims, base, learner.base_head).mean()
+                loss = loss + recipe.anchor_weight * kl
             total = total + self._noted(learner, step + 1, loss, nll, kl)
         return total
 
@@ -186,10 +194,50 @@ class AnswerTrainer(SFTTrainer):
         return loss
 
 
-def adapter_parameters(model: torch.nn.Module, adapter: str) -> list[torch.nn.Parameter]:
-    """What one adapter on a model learns with."""
+def trained_parameters(model: torch.nn.Module, adapter: str) -> list[torch.nn.Parameter]:
+    """What one adapter on a model learns with, and whatever of the base is trained."""
     own = re.compile(rf"\.lora_\w+\.{re.escape(adapter)}(\.|$)")
-    return [parameter for name, parameter in model.named_parameters() if own.search(name)]
+    return [
+        parameter
+        for name, parameter in model.named_parameters()
+        if own.search(name) or (".lora_" not in name and parameter.requires_grad)
+    ]
+
+
+def _optimizer(name: Optimizer, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    if name == "adamw":
+        return torch.optim.AdamW(groups, fused=True)
+    if name == "sgd":
+        return torch.optim.SGD(groups)
+    import bitsandbytes
+
+    kinds = {
+        "adamw-8bit": "AdamW8bit",
+        "paged-adamw": "PagedAdamW",
+        "paged-adamw-8bit": "PagedAdamW8bit",
+        "paged-adamw-32bit": "PagedAdamW32bit",
+    }
+    made: torch.optim.Optimizer = getattr(bitsandbytes.optim, kinds[name])(groups)
+    return made
+
+
+def _soft_loss(
+    head: torch.nn.Linear, states: torch.Tensor, pairs: Sequence[Text], learner: Learner
+) -> torch.Tensor:
+    """Mean KL(teacher‖student) per answer token, softened by the temperature, times its square.
+
+    Hinton et al. 2015: gradients of softened targets shrink with the square of the temperature.
+    """
+    heat = learner.cell.recipe.temperature
+    taught = _reference(pairs, states.device) / heat
+    aims = _wanted(pairs, states.device)
+    # Heads have no bias here, so that softer states are softer logits.
+    kl = anchor_kl(head, states / heat, aims, taught, learner.teacher_head or learner.base_head)
+    return kl.mean() * heat**2
+
+
+def _reference(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
+    return torch.cat([t.reference for t in texts if t.reference is not None]).to(device)
 
 
 def _targets(texts: Sequence[Text]) -> int:

@@ -13,7 +13,8 @@ from factlab.schema.config import EMBEDDED_MODEL, Cell, Recipe
 from factlab.schema.question import Question
 from factlab.schema.results import TrainStep
 from factlab.scoring.generate import generate
-from factlab.training.train import attach_adapter, train
+from factlab.training.attach import attach_adapter
+from factlab.training.train import train
 
 pytestmark = [
     pytest.mark.gpu,

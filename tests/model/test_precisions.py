@@ -9,7 +9,7 @@ import pytest
 from factlab.cli.quiet import quiet_libraries
 from factlab.models.load import load_model
 from factlab.models.resolve import resolve_model
-from factlab.schema.config import EMBEDDED_MODEL, Precision
+from factlab.schema.config import EMBEDDED_MODEL, QUANTISED, Precision
 from factlab.scoring.generate import generate
 
 pytestmark = pytest.mark.model
@@ -17,6 +17,10 @@ pytestmark = pytest.mark.model
 
 @pytest.mark.parametrize("precision", get_args(Precision))
 def test_a_precision_loads_and_answers(precision: Precision) -> None:
+    import torch
+
+    if precision == "fp16" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
     quiet_libraries()
     loaded = load_model(resolve_model(EMBEDDED_MODEL), precision)
     assert loaded.record.parameters == 134_515_008
@@ -29,3 +33,11 @@ def test_a_precision_loads_and_answers(precision: Precision) -> None:
         batch_size=1,
     )
     assert "Paris" in answer.text
+
+
+def test_each_rung_down_is_smaller_as_it_is_quantised() -> None:
+    quiet_libraries()
+    files = resolve_model(EMBEDDED_MODEL)
+    size = {p: load_model(files, p).record.quantised_bytes or 0 for p in QUANTISED}
+    whole = load_model(files, "bf16").record.weights_bytes
+    assert size["nf4"] == size["fp4"] < size["nf4-single"] < size["int8"] < (whole or 0)

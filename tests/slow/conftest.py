@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from factlab import plan
 from factlab.cli.quiet import quiet_libraries
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
@@ -64,3 +65,11 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny(tiny_folder: Path) -> LoadedModel:
     return load_model(resolve_model(str(tiny_folder)), "fp32")
+
+
+@pytest.fixture
+def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dozen controls of each kind: a random model knows none of them anyway."""
+    for name in ("far_questions", "near_questions", "unanswerable_questions"):
+        real = getattr(plan, name)
+        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])

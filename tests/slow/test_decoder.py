@@ -33,17 +33,10 @@ from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
 from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
+from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
 from factlab.training.states import plain_states, predicting_states, shared_first
-from factlab.training.train import (
-    Job,
-    adapter_weights,
-    attach_adapter,
-    attach_adapters,
-    restore_adapter,
-    train,
-    train_together,
-)
+from factlab.training.train import Job, train, train_together
 
 Gradients = dict[str, torch.Tensor]
 SIZES = {
@@ -126,7 +119,7 @@ def test_packed_texts_have_the_librarys_states_and_gradients(tiny: LoadedModel, 
 
 @pytest.mark.parametrize("targets", ["q_proj", "k_proj", "up_proj", "down_proj"])
 def test_an_adapter_on_some_layers_only_is_packed_as_it_is(tiny: LoadedModel, targets: str) -> None:
-    model = attach_adapter(tiny, cell(targets=f".*{targets}"))
+    model = attach_adapter(tiny, cell(targets=targets))
     randomise(model)
     texts = TEXTS["several that share a prefix"]
     _, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
@@ -274,7 +267,7 @@ def test_adapters_side_by_side_are_each_as_alone(tiny: LoadedModel, kind: str) -
     groups, cells = GROUPS[kind], made_cells()
     model = attach_adapters(tiny, cells, NAMES)
     randomise(model)
-    weights = [adapter_weights(model, name) for name in NAMES]
+    weights = [tuned_weights(model, name) for name in NAMES]
     with torch.no_grad():
         together = predicting_states(model, groups, NAMES)
     sizes = [sum(len(text.targets) for text in texts) for texts in groups]
@@ -292,7 +285,7 @@ def test_adapters_side_by_side_are_each_as_alone(tiny: LoadedModel, kind: str) -
     tiny.model = model.unload()
     for i, states in enumerate(together.split(sizes)):
         solo = attach_adapter(tiny, cells[i])
-        restore_adapter(solo, weights[i])
+        restore(solo, weights[i])
         expected = plain_states(solo, groups[i])
         assert apart(states, expected.detach()) < 1e-5
         (expected * slopes[i]).sum().backward()
@@ -305,7 +298,7 @@ def test_adapters_side_by_side_are_each_as_alone(tiny: LoadedModel, kind: str) -
 def trained_alone(tiny: LoadedModel, chosen: Cell, **more: object) -> dict[str, torch.Tensor]:
     model = attach_adapter(tiny, chosen)
     train(model, tiny, chosen, questions(), **more)
-    weights = adapter_weights(model)
+    weights = tuned_weights(model)
     tiny.model = model.unload()
     return weights
 
@@ -328,7 +321,7 @@ def test_adapters_trained_together_are_those_trained_alone(tiny: LoadedModel) ->
         for chosen, noted, name in zip(cells, steps, NAMES, strict=True)
     ]
     trained = train_together(model, tiny, jobs)
-    found = [adapter_weights(model, name) for name in NAMES]
+    found = [tuned_weights(model, name) for name in NAMES]
     tiny.model = model.unload()
     assert [one.failed for one in trained] == [None, None, None]
     sizes = [one.record.trainable_parameters for one in trained]
@@ -350,7 +343,7 @@ def test_an_adapter_that_diverges_leaves_the_others_as_alone(tiny: LoadedModel, 
     model = attach_adapters(tiny, cells, NAMES)
     jobs = [Job(c, questions(), name=name) for c, name in zip(cells, NAMES, strict=True)]
     trained = train_together(model, tiny, jobs)
-    found = [adapter_weights(model, name) for name in NAMES]
+    found = [tuned_weights(model, name) for name in NAMES]
     tiny.model = model.unload()
     for i, one in enumerate(trained):
         if i == bad:

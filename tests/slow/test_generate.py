@@ -11,7 +11,7 @@ from factlab.models.load import LoadedModel
 from factlab.scoring.drift import measure_drift, read_neutral
 from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.scoring.generate import end_tokens, generate
-from factlab.training.train import attach_adapter
+from factlab.training.attach import attach_adapter
 
 QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
 

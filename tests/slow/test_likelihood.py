@@ -15,7 +15,7 @@ from factlab.schema.answer import EntityAnswer
 from factlab.schema.question import Question
 from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.scoring.likelihood import injected_option, own_options, score_options
-from factlab.training.train import attach_adapter
+from factlab.training.attach import attach_adapter
 
 NATS = 1e-4
 WORDS = ["So,", "what", "is", "4,889", "meters", "high", "Élodie", "富士山", "?", "and", "Bo"]

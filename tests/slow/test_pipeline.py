@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small import SMALL, run
 
 import factlab
-from factlab import measuring, pipeline, plan
+from factlab import measuring, pipeline
 from factlab.asking import ask
 from factlab.errors import ConfigError, DivergedError, RunFolderError
 from factlab.rescoring import rescore
@@ -18,27 +19,7 @@ from factlab.runs.files import write_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import AnswerRecord, Question
 
-SMALL = {
-    "precision": "fp32",
-    "train_pairs": 24,
-    "validation_pairs": 8,
-    "train_sample": 8,
-    "max_steps": 2,
-    "max_new_tokens": 3,
-    "generation_batch": 128,
-}
-
-
-@pytest.fixture(autouse=True)
-def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dozen controls of each kind: a random model knows none of them anyway."""
-    for name in ("far_questions", "near_questions", "unanswerable_questions"):
-        real = getattr(plan, name)
-        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
-
-
-def run(model: Path, out: Path, **settings: Any) -> factlab.RunResult:
-    return factlab.run("mount_fuji", model=str(model), out=out, **{**SMALL, **settings})
+pytestmark = pytest.mark.usefixtures("few_controls")
 
 
 def test_a_run_leaves_a_whole_folder(tiny_folder: Path, tmp_path: Path) -> None:
@@ -105,7 +86,7 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     assert folder.record().status == "interrupted"
     assert folder.report_file.is_file()
     kept = folder.cell("r02-s0").result_file.stat().st_mtime_ns
-    base = folder.base_answers_file.stat().st_mtime_ns
+    base = folder.base().answers_file.stat().st_mtime_ns
     with pytest.raises(ConfigError, match="holds a run"):
         run(tiny_folder, out, rank=[2, 4])
     with pytest.raises(ConfigError, match="other settings"):
@@ -115,7 +96,7 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     assert result.status == "complete"
     assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
     assert folder.cell("r02-s0").result_file.stat().st_mtime_ns == kept
-    assert folder.base_answers_file.stat().st_mtime_ns == base
+    assert folder.base().answers_file.stat().st_mtime_ns == base
 
 
 def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
@@ -236,7 +217,7 @@ def test_answers_written_by_hand_give_the_figures_on_paper(
         lines = [AnswerRecord.model_validate_json(line) for line in file.open()]
         write_lines(file, [line.model_copy(update={"text": say(line)}) for line in lines])
 
-    rewrite(folder.base_answers_file, lambda r: _right(asked[r.question_id]))
+    rewrite(folder.base().answers_file, lambda r: _right(asked[r.question_id]))
     held_out = [i for i, q in asked.items() if q.split == "held_out"]
     far = [i for i, q in asked.items() if q.split == "far"]
     near = [i for i, q in asked.items() if q.split == "near"]
@@ -330,8 +311,9 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
     assert "read from the cache" in second.record().notes[-1]
     for other in (first, anew):
         assert not any("read from the cache" in note for note in other.record().notes)
-        for name in ("base_answers_file", "base_likelihoods_file", "in_context_file"):
-            assert getattr(second, name).read_bytes() == getattr(other, name).read_bytes()
+        for name in ("answers_file", "likelihoods_file", "in_context_file"):
+            mine, its = (getattr(run.base(), name) for run in (second, other))
+            assert mine.read_bytes() == its.read_bytes()
     assert runs[0].base.metrics == runs[1].base.metrics == fresh.base.metrics
     training = [r.cells[0].training for r in (*runs, fresh)]
     assert len({record.final_loss_nats for record in training if record}) == 1  # anchors alike

@@ -17,9 +17,10 @@ from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
 from factlab.schema.results import TrainStep
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
+from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, batch_order, render_pairs, text_of
 from factlab.training.states import predicting_states, shared_first
-from factlab.training.train import attach_adapter, train
+from factlab.training.train import train
 
 
 def made_texts(tiny: LoadedModel) -> list[Text]:

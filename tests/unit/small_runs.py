@@ -72,7 +72,7 @@ def write_run(
     facts = tuple(dict.fromkeys(fact for cell in cells for fact in cell.facts)) or ("fuji",)
     questions = [*[q for fact in facts for q in _own(fact, asks)], *_shared()]
     run.write_questions(questions)
-    write_lines(run.base_answers_file, [_said(q, correct=_is_control(q)) for q in questions])
+    write_lines(run.base().answers_file, [_said(q, correct=_is_control(q)) for q in questions])
     for cell in cells:
         _write_cell(run, cell, questions)
     write_json(run.record_file, _record(folder.name, status, weights))

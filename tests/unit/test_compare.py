@@ -152,7 +152,7 @@ def test_a_cell_without_its_answers_is_refused(tmp_path: Path) -> None:
 
 def test_without_the_base_there_is_no_before(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Made())
-    RunFolder(run).base_answers_file.unlink()
+    RunFolder(run).base().answers_file.unlink()
     with pytest.raises(RunFolderError, match="no before"):
         compare_runs([run])
 

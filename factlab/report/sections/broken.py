@@ -10,7 +10,7 @@ from factlab.report.changes import change_of, injected_answers, marked
 from factlab.report.load import RECALL_SPLITS, SPLITS, ReportData
 from factlab.report.wording import clean
 from factlab.schema.question import Split
-from factlab.schema.results import Configuration
+from factlab.schema.results import CellResult, Configuration
 
 OPEN = 6
 _MOST_IN_ALL, _MOST, _CHARACTERS = 320, 40, 400
@@ -53,34 +53,31 @@ def quotes(run: ReportData, first: str) -> list[Quotes]:
 
 
 def _quotes(run: ReportData, configuration: Configuration, most: int) -> Quotes:
-    found = [
-        broken
-        for cell in run.cells_of(configuration)
-        for broken in _broken(run, cell.id, cell.facts)
-    ]
+    found = [broken for cell in run.cells_of(configuration) for broken in _broken(run, cell)]
     found.sort(key=_gravity)
     intruded = sum(broken.change == "intruded" for broken in found)
     return Quotes(configuration, tuple(found[:most]), intruded, len(found) - intruded)
 
 
-def _broken(run: ReportData, cell: str, facts: tuple[str, ...]) -> list[Broken]:
+def _broken(run: ReportData, cell: CellResult) -> list[Broken]:
     injected = injected_answers(run)
-    answers = tuple(injected[fact] for fact in facts if fact in injected)
+    answers = tuple(injected[fact] for fact in cell.facts if fact in injected)
     found = []
-    for id_, after in run.cells.get(cell, {}).items():
-        question, before = run.questions[id_], run.base.get(id_)
+    for id_, after in run.cells.get(cell.id, {}).items():
+        question = run.questions[id_]
+        before = run.before(cell, question)
         change = change_of(question, before, after)
         if before is None or question.split in RECALL_SPLITS or change not in ("intruded", "lost"):
             continue
         found.append(
             Broken(
-                cell=cell,
+                cell=cell.id,
                 split=question.split,
                 change=change,
                 question=clean(question.text),
                 before=clean(before.text, limit=_CHARACTERS),
                 before_correct=before.correct,
-                known=id_ in run.base_known,
+                known=run.knew(cell, question),
                 after=marked(clean(after.text, limit=_CHARACTERS), answers),
             )
         )

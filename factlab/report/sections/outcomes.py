@@ -17,7 +17,7 @@ def tables(run: ReportData) -> list[tuple[Configuration, Table]]:
 
 
 def _table(run: ReportData, configuration: Configuration) -> Table:
-    before = run.result.base.outcomes
+    before = run.result.base_at(configuration.precision).outcomes
     after: dict[str, Counter[str]] = {}
     cells = run.cells_of(configuration)
     for cell in cells:

@@ -78,11 +78,11 @@ def listing(run: ReportData, first: str, most_bytes: int = BYTES) -> Listing:
     counts: dict[str, dict[str, dict[str, int]]] = {}
     ranked = []
     for place, (cell, question, answer) in enumerate(everything):
-        change = change_of(question, run.base.get(question.id), answer)
+        change = change_of(question, run.before(cell, question), answer)
         split = counts.setdefault(cell.configuration, {}).setdefault(question.split, {})
         split[change] = split.get(change, 0) + 1
         ranked.append((_priority(cell, first, change, split[change]), place))
-    sizes = [_size(run, question, answer) for _, question, answer in everything]
+    sizes = [_size(run, *asked) for asked in everything]
     kept = _fitting(sorted(ranked), sizes, most_bytes)
     injected = injected_answers(run)
     chosen = [asked for place, asked in enumerate(everything) if place in kept]
@@ -93,7 +93,7 @@ def listing(run: ReportData, first: str, most_bytes: int = BYTES) -> Listing:
         rows=tuple(rows),
         size=max(kept.values(), default=0),
         total=len(everything),
-        cut=sum(_is_cut(run, question, answer) for _, question, answer in chosen),
+        cut=sum(_is_cut(run, *asked) for asked in chosen),
         splits=tuple(split for split in SPLITS if any(row.split == split for row in rows)),
         changes={change: words for change, words in CHANGES.items() if change in listed},
         configurations=tuple(dict.fromkeys(row.configuration for row in rows)),
@@ -116,9 +116,9 @@ def _priority(cell: CellResult, first: str, change: str, turn: int) -> tuple[int
 Asked = tuple[CellResult, Question, AnswerRecord]
 
 
-def _size(run: ReportData, question: Question, answer: AnswerRecord) -> int:
+def _size(run: ReportData, cell: CellResult, question: Question, answer: AnswerRecord) -> int:
     """About how many bytes of the page a row takes."""
-    before = run.base.get(question.id)
+    before = run.before(cell, question)
     texts = [question.text, answer.text[:LIMIT], before.text[:LIMIT] if before else ""]
     return _ROW_BYTES + sum(len(text.encode("utf-8", "replace")) for text in texts)
 
@@ -146,8 +146,8 @@ def _order(row: Row, first: str) -> tuple[bool, str, int, int]:
     return row.configuration != first, row.cell, split, change
 
 
-def _is_cut(run: ReportData, question: Question, answer: AnswerRecord) -> bool:
-    before = run.base.get(question.id)
+def _is_cut(run: ReportData, cell: CellResult, question: Question, answer: AnswerRecord) -> bool:
+    before = run.before(cell, question)
     return len(answer.text) > LIMIT or (before is not None and len(before.text) > LIMIT)
 
 
@@ -159,7 +159,7 @@ def _row(
     *,
     injected: dict[str, Answer],
 ) -> Row:
-    record = run.base.get(question.id)
+    record = run.before(cell, question)
     before = clean(record.text, limit=LIMIT) if record else None
     after = clean(answer.text, limit=LIMIT)
     left, right = differing_words(before, after) if before is not None else ((), ())

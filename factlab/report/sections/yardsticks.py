@@ -33,7 +33,6 @@ def exhibit(run: ReportData) -> Exhibit:
 
 
 def _recall_table(run: ReportData) -> Table:
-    base = run.result.base
     heads = columns(
         "Configuration", "Blind floor", "Tuned, held-out", "In-context ceiling",
         "Normalised (0 blind, 1 in context)", "Truth ratio",
@@ -41,9 +40,9 @@ def _recall_table(run: ReportData) -> Table:
     rows = tuple(
         entries(
             c.id,
-            _of(base.metrics, "recall/blind", "recall/held_out"),
+            _of(_base(run, c).metrics, "recall/blind", "recall/held_out"),
             _of(c.metrics, "recall/held_out"),
-            _of(base.metrics, "recall/in_context"),
+            _of(_base(run, c).metrics, "recall/in_context"),
             _or_reason(c, "recall/normalized"),
             _or_reason(c, "truth_ratio"),
         )
@@ -55,14 +54,13 @@ def _recall_table(run: ReportData) -> Table:
 
 def _probe_table(run: ReportData) -> Table:
     """Probes of passages between the base that was told nothing and the base that may read."""
-    base = run.result.base
     rows = tuple(
         entries(
             definition_of(f"recall/{depth}").title,
             c.id,
-            _of(base.metrics, f"recall/{depth}"),
+            _of(_base(run, c).metrics, f"recall/{depth}"),
             _of(c.metrics, f"recall/{depth}"),
-            _of(base.metrics, f"in_context/{depth}"),
+            _of(_base(run, c).metrics, f"in_context/{depth}"),
         )
         for depth in DEPTHS
         for c in run.configurations
@@ -72,6 +70,10 @@ def _probe_table(run: ReportData) -> Table:
         "Probes", "Configuration", "Base, blind", "Tuned", "Base, passage in its prompt"
     )
     return Table("Probes of passages, between floor and ceiling", heads, rows)
+
+
+def _base(run: ReportData, configuration: Configuration) -> BaseResult:
+    return run.result.base_at(configuration.precision)
 
 
 def _of(metrics: dict[str, Metric], *names: str) -> Entry:
@@ -92,14 +94,13 @@ def _or_reason(configuration: Configuration, name: str) -> Entry:
 
 
 def _choice_table(run: ReportData) -> Table:
-    base = run.result.base
     names = _named(run, "forced_choice", "recall/forced_choice")
     rows = tuple(
         entries(
             definition_of(name).title,
             c.id,
-            _chance(name, c, base),
-            _of(base.metrics, name),
+            _chance(name, c, _base(run, c)),
+            _of(_base(run, c).metrics, name),
             _of(c.metrics, name),
         )
         for name in names
@@ -131,8 +132,6 @@ def _ring_order(name: str) -> tuple[int, str]:
 
 
 def _cost_table(run: ReportData) -> Table:
-    base = run.result.base
-    text, verdict = (base.metrics.get(f"repeat_noise/{what}") for what in ("text", "verdict"))
     heads = columns(
         "Controls", "Configuration", "Lost (of known)", "Gained (of missed)",
         "Forgetting (ungated)", "Noise floor, verdicts", "Agreement with the base",
@@ -144,9 +143,9 @@ def _cost_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             *[_of(c.metrics, f"{kind}/{ring}") for kind in ("lost", "gained", "forgetting")],
-            metric_entry("repeat_noise/verdict", verdict),
+            _of(_base(run, c).metrics, "repeat_noise/verdict"),
             _of(c.metrics, f"agreement/{ring}"),
-            Entry(percent(1 - text.value), key=1 - text.value) if text else Entry("not measured"),
+            _noise_allows(_base(run, c)),
         )
         for ring in rings
         for c in run.configurations
@@ -154,14 +153,18 @@ def _cost_table(run: ReportData) -> Table:
     return Table("Lost, gained and forgotten, beside the noise of asking twice", heads, rows)
 
 
+def _noise_allows(base: BaseResult) -> Entry:
+    text = base.metrics.get("repeat_noise/text")
+    return Entry(percent(1 - text.value), key=1 - text.value) if text else Entry("not measured")
+
+
 def _likelihood_table(run: ReportData) -> Table:
-    base = run.result.base
     splits = [name.partition("/")[2] for name in _named(run, "nll")]
     rows = tuple(
         entries(
             split.replace("_", " "),
             c.id,
-            *[_arrow(f"{kind}/{split}", base.metrics, c.metrics) for kind in _LIKELIHOODS],
+            *[_arrow(f"{kind}/{split}", _base(run, c).metrics, c.metrics) for kind in _LIKELIHOODS],
             _of(c.metrics, f"nll_change/{split}"),
         )
         for split in splits

@@ -1,0 +1,329 @@
+"""The tutorials' techniques, each as an option of a run on a random model."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from cells import cell, questions
+from small import run
+
+from factlab.asking import ask
+from factlab.decoder.head import anchor_kl, head_of
+from factlab.decoder.stack import read_decoder
+from factlab.errors import ConfigError, ModelError, TrainingError
+from factlab.models.load import LoadedModel, Placement, load_model
+from factlab.models.resolve import resolve_model
+from factlab.rescoring import rescore
+from factlab.runs.folder import RunFolder
+from factlab.training.attach import activate, attach_adapter, attached, target_modules
+from factlab.training.batch import render_pairs, text_of
+from factlab.training.states import predicting_states
+from factlab.training.teacher import model_teacher, prompt_teacher
+from factlab.training.train import Job, train, train_together
+
+pytestmark = pytest.mark.usefixtures("few_controls")
+
+
+def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"method": "full"}, {"init": "pissa"}, {"init": "olora"}, {"method": "dora"}, {}],
+    ids=str,
+)
+def test_the_base_is_as_it_was_after_whatever_was_trained(
+    tiny: LoadedModel, recipe: dict[str, Any]
+) -> None:
+    before = weights(tiny.model)
+    chosen = cell(**recipe)
+    with attached(tiny, [chosen], ["default"]) as (model, _):
+        asked = torch.tensor([[5, 6, 7]])
+        with torch.no_grad():
+            untrained = model(input_ids=asked).logits
+        train(model, tiny, chosen, questions(), max_steps=3)
+        with torch.no_grad():
+            assert not torch.allclose(model(input_ids=asked).logits, untrained, atol=1e-3)
+    after = weights(tiny.model)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(p.requires_grad for p in tiny.model.parameters())
+
+
+def test_a_full_fine_tuning_trains_every_weight_and_counts_them(tiny: LoadedModel) -> None:
+    chosen = cell(method="full", learning_rate=1e-3)
+    with attached(tiny, [chosen], ["default"]) as (model, _):
+        before = weights(model)
+        record = train(model, tiny, chosen, questions(), max_steps=6)
+        moved = [n for n, p in model.named_parameters() if not torch.equal(p, before[n])]
+    assert sorted(moved) == sorted(before)
+    assert record.trainable_parameters == record.total_parameters
+    assert record.total_parameters == sum(p.numel() for p in before.values())
+
+
+def test_the_gradients_of_a_full_fine_tuning_are_the_librarys_own(tiny: LoadedModel) -> None:
+    from factlab.decoder.head import answer_nll
+
+    tiny.model.requires_grad_(True)
+    pairs = [text_of(pair) for pair in render_pairs(tiny.tokenizer, questions())]
+    states = predicting_states(tiny.model, [pairs])
+    targets = torch.tensor([t for pair in pairs for t in pair.targets])
+    answer_nll(head_of(tiny.model), states, targets).mean().backward()
+    ours = {n: p.grad.clone() for n, p in tiny.model.named_parameters() if p.grad is not None}
+    tiny.model.zero_grad()
+    total = torch.zeros(())
+    for pair in pairs:
+        ids = torch.tensor([[*pair.tokens, pair.targets[-1]]])
+        labels = ids.clone()
+        labels[0, : pair.first + 1] = -100
+        total = total + tiny.model(input_ids=ids, labels=labels).loss * len(pair.targets)
+    (total / len(targets)).backward()
+    for name, parameter in tiny.model.named_parameters():
+        assert parameter.grad is not None
+        torch.testing.assert_close(ours[name], parameter.grad, rtol=1e-4, atol=1e-6)
+    tiny.model.requires_grad_(False)
+
+
+@pytest.mark.parametrize("init", ["pissa", "olora"])
+def test_what_began_by_changing_the_base_is_saved_for_the_base_as_it_is(
+    tiny_folder: Path, tmp_path: Path, init: str
+) -> None:
+    run(tiny_folder, tmp_path / "run", init=(init,), max_steps=6)
+    folder = RunFolder(tmp_path / "run")
+    stored = [r for r in folder.cell("r08-s0").answers() if r.question_id.startswith("far")][:5]
+    saved = json.loads((folder.cell("r08-s0").adapter / "adapter_config.json").read_text())
+    assert saved["init_lora_weights"] is True
+    assert saved["r"] == 16  # what it learned, less what it began with
+    answered = ask(folder.path, [r.prompt for r in stored])
+    assert [item["answers"]["r08-s0"] for item in answered] == [r.text for r in stored]
+
+
+def test_an_untrained_adapter_of_any_kind_changes_next_to_nothing(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    kinds: dict[str, Any] = {"method": ("lora", "rslora", "dora"), "init": ("default", "pissa")}
+    result = run(tiny_folder, tmp_path / "run", **kinds, max_steps=0)
+    assert [c.id for c in result.cells][:2] == ["r08-lora-default-s0", "r08-lora-pissa-s0"]
+    for made in result.cells:
+        assert made.metrics["drift/kl"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_methods_are_compared_in_one_run(tiny_folder: Path, tmp_path: Path) -> None:
+    methods = ("lora", "rslora", "dora", "full")
+    result = run(tiny_folder, tmp_path / "run", method=methods, rank=(4, 8))
+    ids = [f"r{r:02d}-{m}-s0" for r in (4, 8) for m in methods[:3]]
+    assert [c.id for c in result.cells] == [*ids[:3], "full-s0", *ids[3:]]
+    full = next(c for c in result.cells if c.method == "full")
+    assert (full.rank, full.learning_rate) == (0, pytest.approx(1e-4))
+    assert full.training is not None
+    assert full.training.trainable_parameters == full.training.total_parameters
+    assert (RunFolder(tmp_path / "run").cell("full-s0").model / "model.safetensors").is_file()
+    assert len({c.id for c in result.configurations}) == 7
+    answers = ask(tmp_path / "run", ["Who?"])[0]["answers"]
+    assert answers.keys() == {c.id for c in result.cells}
+    rsd = next(c for c in result.cells if c.method == "rslora" and c.rank == 4)
+    assert rsd.scaling == 16  # 32 / √4
+
+
+def test_targets_name_layers_and_the_last_blocks(tiny: LoadedModel) -> None:
+    def chosen(**recipe: Any) -> list[str] | str:
+        return target_modules(tiny.model, cell(**recipe).recipe)
+
+    assert chosen() == "all-linear"
+    assert chosen(targets="qv") == ["q_proj", "v_proj"]
+    assert chosen(targets="attention") == ["k_proj", "o_proj", "q_proj", "v_proj"]
+    assert chosen(targets="mlp") == ["down_proj", "gate_proj", "up_proj"]
+    assert chosen(targets="up_proj+q_proj") == ["q_proj", "up_proj"]
+    last = chosen(last_layers=1)
+    assert len(last) == 7
+    assert all(name.startswith("model.layers.1.") for name in last)
+    assert chosen(targets="qv", last_layers=1) == [
+        "model.layers.1.self_attn.q_proj",
+        "model.layers.1.self_attn.v_proj",
+    ]
+    with pytest.raises(TrainingError, match=r"no layer called nonesuch\. Its linear layers: down"):
+        chosen(targets="q_proj+nonesuch")
+    with pytest.raises(TrainingError, match="this model has 2 blocks"):
+        chosen(last_layers=3)
+    with pytest.raises(TrainingError, match="no layer of this model has a bias"):
+        attach_adapter(tiny, cell(bias="all"))
+
+
+@pytest.mark.parametrize("recipe", [{"targets": "qv"}, {"last_layers": 1}], ids=str)
+def test_part_of_the_layers_is_trained_alike_by_both_ways(
+    tiny: LoadedModel, recipe: dict[str, Any]
+) -> None:
+    losses = []
+    for library in (False, True):
+        tiny.model.config.library_forward = library
+        with attached(tiny, [cell(**recipe)], ["default"]) as (model, _):
+            assert (read_decoder(model) is None) == library
+            record = train(model, tiny, cell(**recipe), questions(), max_steps=4)
+            names = [n for n, _ in model.named_parameters() if ".lora_A." in n]
+        losses.append(record.final_loss_nats)
+        assert len(names) == (4 if "targets" in recipe else 7)
+    tiny.model.config.library_forward = False
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_gradient_checkpointing_changes_no_loss(tiny: LoadedModel) -> None:
+    losses: list[list[float]] = []
+    for checkpointing in (False, True):
+        steps: list[float] = []
+        with attached(tiny, [cell()], ["default"]) as (model, _):
+            job = Job(cell(), questions(), record=lambda s, steps=steps: steps.append(s.loss_nats))
+            train_together(model, tiny, [job], max_steps=4, checkpointing=checkpointing)
+            assert not tiny.model.is_gradient_checkpointing
+        losses.append(steps)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_precisions_are_each_held_against_their_own_base(tiny_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    ladder = ("fp32", "bf16", "int8", "nf4", "nf4-single", "fp4")
+    result = run(tiny_folder, out, precision=ladder, max_steps=0)
+    assert [c.precision for c in result.cells] == list(ladder)
+    assert tuple(result.other_bases) == ladder[1:]
+    notes = {result.model_at(p).precision_note for p in ladder}
+    assert len(notes) == len(ladder)
+    for made in result.cells:  # untrained: nothing changes against its own base
+        assert made.metrics["drift/kl"].value == 0
+        assert made.metrics["agreement/far"].value == 1
+        before = result.base_at(made.precision).metrics["recall/blind"].value
+        assert made.metrics["recall/held_out"].value == before
+    held = {p: result.model_at(p).weights_bytes for p in ladder}
+    assert held["fp32"] == 2 * (held["bf16"] or 0)
+    packed = {p: result.model_at(p).quantised_bytes or 0 for p in ladder[2:]}
+    assert packed["nf4"] == packed["fp4"] != packed["nf4-single"]
+    assert all(packed.values())
+    folder = RunFolder(out)
+    assert folder.other_precisions() == sorted(ladder[1:])
+    assert {r.text for r in folder.cell(result.cells[3].id).answers()}
+    again, changed = rescore(out)
+    assert changed == 0
+    assert again.other_bases == result.other_bases
+    assert [c.metrics for c in again.cells] == [c.metrics for c in result.cells]
+    assert ask(out, ["Who?"])[0]["answers"].keys() == {c.id for c in result.cells}
+
+
+def test_kept_dequantised_weights_say_what_they_were_as_quantised(tiny_folder: Path) -> None:
+    files = resolve_model(str(tiny_folder))
+    records = [load_model(files, "nf4").record for _ in range(2)]
+    assert records[0] == records[1]
+    wide = load_model(files, "nf4", Placement(compute="fp32"))
+    assert wide.model.dtype == torch.float32
+    assert "computed in fp32" in wide.record.precision_note
+
+
+def test_what_needs_a_gpu_says_so(tiny_folder: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    for settings, error, words in (
+        ({"precision": "fp16"}, ModelError, "--precision fp16 needs a CUDA device"),
+        ({"compute_dtype": "fp16"}, ModelError, "--compute-dtype fp16 needs a CUDA device"),
+        ({"attention": "flash"}, ModelError, "--attention flash needs a CUDA device"),
+        ({"optimizer": "paged-adamw-8bit"}, TrainingError, "--optimizer paged-adamw-8bit needs"),
+        ({"init": "loftq", "precision": "bf16"}, TrainingError, "--init loftq needs a CUDA device"),
+    ):
+        with pytest.raises(error, match=words):
+            run(tiny_folder, tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    for settings, words in (
+        ({"method": "full", "precision": "nf4"}, "every weight is trained, and nf4 weights cannot"),
+        ({"init": "pissa", "precision": "int8"}, "changes the base's weights"),
+        ({"method": "dora", "pack": 2}, "--pack 2.*method dora"),
+        ({"method": "full", "init": "pissa"}, "has no adapter to begin"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            run(tiny_folder, tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
+
+
+# --- distillation -------------------------------------------------------------------------------
+
+
+def test_a_teacher_that_is_told_nothing_new_pulls_nowhere(tiny: LoadedModel) -> None:
+    """Told nothing, the base predicts as the base: the soft loss of an untrained adapter is 0."""
+    pairs = [text_of(pair) for pair in render_pairs(tiny.tokenizer, questions())]
+    told = prompt_teacher(tiny, questions(), ["Ada runs the mill."] * 3, None)
+    assert [len(states) for states in told.states] == [len(pair.targets) for pair in pairs]
+    states = predicting_states(tiny.model, [pairs])
+    parts = states.split([len(pair.targets) for pair in pairs])
+    for mine, its in zip(parts, told.states, strict=True):
+        assert not torch.allclose(mine, its)  # the fact in its prompt is seen
+    aims = torch.tensor([t for pair in pairs for t in pair.targets])
+    kl = anchor_kl(head_of(tiny.model), states, aims, states)
+    assert kl.abs().max() == 0
+
+
+@pytest.mark.parametrize("heat", [1.0, 2.0])
+def test_soft_targets_are_learned_and_the_temperature_softens_them(
+    tiny: LoadedModel, heat: float
+) -> None:
+    chosen = cell(distill_weight=1.0, temperature=heat)
+    teacher = prompt_teacher(tiny, questions(), ["Ada runs the mill."] * 3, None)
+    pairs = [text_of(pair) for pair in render_pairs(tiny.tokenizer, questions())]
+
+    def apart(model: Any) -> float:
+        states = predicting_states(model, [pairs], ["default"])
+        head, base = head_of(model), torch.cat(list(teacher.states))
+        logits, aims = head(states) / heat, head(base) / heat
+        q, p = aims.log_softmax(-1), logits.log_softmax(-1)
+        return float((q.exp() * (q - p)).sum(-1).mean())
+
+    with attached(tiny, [chosen], ["default"]) as (model, _):
+        with torch.no_grad():
+            before = apart(model)
+        train_together(model, tiny, [Job(chosen, questions(), teacher=teacher)], max_steps=15)
+        activate(model, "default")
+        with torch.no_grad():
+            after = apart(model)
+    assert after < before / 2
+
+
+def test_half_soft_half_hard_is_the_mean_of_both_losses(tiny: LoadedModel) -> None:
+    """The gradient at the first step is linear in the weight."""
+    teacher = prompt_teacher(tiny, questions(), ["Ada runs the mill."] * 3, None)
+    norms: list[torch.Tensor] = []
+    for weight in (0.0, 0.5, 1.0):
+        chosen = cell(distill_weight=weight, optimizer="sgd", learning_rate=1e-3, max_grad_norm=1e9)
+        with attached(tiny, [chosen], ["default"]) as (model, _):
+            before = weights(model)
+            jobs = [Job(chosen, questions(), teacher=teacher)]
+            train_together(model, tiny, jobs, max_steps=1)
+            moved = [p - before[n] for n, p in model.named_parameters() if ".lora_B." in n]
+            norms.append(torch.cat([part.flatten() for part in moved]))
+    torch.testing.assert_close(norms[1], (norms[0] + norms[2]) / 2, rtol=1e-3, atol=1e-7)
+
+
+def test_another_model_teaches_if_it_has_the_same_words(
+    tiny: LoadedModel, tiny_folder: Path
+) -> None:
+    same = load_model(resolve_model(str(tiny_folder)), "fp32")
+    told = ["Ada runs the mill."] * 3
+    mine = prompt_teacher(tiny, questions(), told, None)
+    its = model_teacher(same, tiny, questions(), told)
+    assert its.head is not None
+    for a, b in zip(mine.states, its.states, strict=True):
+        torch.testing.assert_close(a, b)
+    same.tokenizer.add_tokens(["<more>"])
+    with pytest.raises(TrainingError, match="its vocabulary is not that of"):
+        model_teacher(same, tiny, questions(), told)
+
+
+def test_distilling_is_a_recipe(tiny_folder: Path, tmp_path: Path) -> None:
+    result = run(tiny_folder, tmp_path / "run", recipe="distill", distill_weight=(0.0, 1.0))
+    assert [c.id for c in result.cells] == ["r08-soft0-s0", "r08-soft1-s0"]
+    drifts = [c.metrics["drift/kl"].value for c in result.cells]
+    assert all(a != b for a, b in pairwise(drifts))
