@@ -105,7 +105,7 @@ def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
     front = found.choice.pareto if found.choice is not None else ()
     header = (
         "",
-        "rank\n(α/r)",
+        "trained\n(scaling)",
         "learning\nrate",
         "facts ×\nseeds",
         "recall",
@@ -123,7 +123,9 @@ def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
 def _row(configuration: Configuration) -> list[str]:
     metrics = configuration.metrics
     return [
-        f"{configuration.rank} ({configuration.scaling:g})",
+        f"{configuration.adapter} ({configuration.scaling:g})"
+        if configuration.rank
+        else configuration.adapter,
         f"{configuration.learning_rate:g}",
         f"{len(configuration.facts)} × {len(configuration.seeds)}",
         _rate(metrics.get("recall/held_out")),

@@ -23,6 +23,7 @@ from factlab.report.sections import (
     differences,
     facts,
     families,
+    ladder,
     metrics,
     neighbours,
     outcomes,
@@ -169,6 +170,7 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "cost": cost.exhibit(run),
         "by_rank": cost.by_rank(run),
         "differences": differences.exhibit(run),
+        "ladder": ladder.tables(run),
         "yardsticks": yardsticks.exhibit(run),
         "metric_tables": [
             metrics.metric_table(c, run.result.base_at(c.precision)) for c in run.configurations

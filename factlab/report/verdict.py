@@ -317,8 +317,8 @@ def _learned_several(best: Best, result: RunResult) -> str:
         )
     why = "the one chosen" if best.chosen else "the least damaged of those"
     return (
-        f"Learned by {best.reached} of {plural(len(found), 'configuration')}: {which.id} (rank "
-        f"{which.rank}), {why}{scope or ','} answers {told}; over all of them recall is {span}."
+        f"Learned by {best.reached} of {plural(len(found), 'configuration')}: {which.id} "
+        f"({which.adapter}), {why}{scope or ','} answers {told}; over all of them recall is {span}."
     )
 
 

@@ -92,6 +92,16 @@ class Arm(Record):
     )
 
     @property
+    def adapter(self) -> str:
+        """What is trained, in words: 'rank 8, alpha 32', and whatever is not the recipe's own."""
+        named = {"method", "alpha"}
+        others = [f"{k.replace('_', ' ')} {v}" for k, v in self.dials.items() if k not in named]
+        if not self.rank:
+            return ", ".join(("every weight", *others))
+        method = () if self.method == "lora" else (self.method,)
+        return ", ".join((f"rank {self.rank}, alpha {self.alpha:g}", *method, *others))
+
+    @property
     def scaling(self) -> float:
         """The factor on the adapter's update: alpha / rank, of rsLoRA alpha / √rank."""
         if not self.rank:

@@ -294,7 +294,7 @@ def configuration_table(run: ReportData) -> Table:
     choice = run.result.choice
     heads = columns(
         "Configuration", "Held-out recall", "Far retention", "Near intrusion", "Far intrusion",
-        "Cost", "Choice", "#Rank", "#Alpha", "#Learning rate", "Recipe", "#Facts", "#Seeds",
+        "Cost", "Choice", "Trained", "Base", "#Learning rate", "Recipe", "#Facts", "#Seeds",
     )  # fmt: skip
     rows = [
         entries(
@@ -302,8 +302,8 @@ def configuration_table(run: ReportData) -> Table:
             *[metric_entry(name, c.metrics.get(name)) for name in _SHOWN],
             _cost_entry(c.metrics),
             _choice_words(c.id, choice) if choice else "–",
-            c.rank,
-            c.alpha,
+            c.adapter,
+            c.precision,
             c.learning_rate,
             c.recipe,
             len(c.facts),
