@@ -47,8 +47,8 @@ def estimate(plan: RunPlan) -> Estimate:
     disk = 2_000_000 + len(plan.cells) * 1_000_000
     if parameters is None:
         return Estimate(None, None, disk, None)
-    # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32.
-    disk += sum(parameters * cell.rank // 4000 * 4 for cell in plan.cells)
+    # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
+    disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
     rate = matmul_flops("fp32" not in plan.precisions)
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
     asking = _asking_flop(plan, parameters)
@@ -56,7 +56,7 @@ def estimate(plan: RunPlan) -> Estimate:
     memory = (
         LIBRARIES_BYTES + parameters * max(BYTES.get(p, 2) for p in plan.precisions) * 2 + 2**30
     )
-    return Estimate(seconds, memory, disk, parameters)
+    return Estimate(seconds, memory, round(disk), parameters)
 
 
 def parameters_of(model: str) -> int | None:

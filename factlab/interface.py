@@ -14,6 +14,7 @@ from factlab.pipeline import run_config
 from factlab.progress import Progress
 from factlab.schema.config import RunConfig
 from factlab.schema.results import RunResult
+from factlab.schema.yaml import words_of
 
 
 def run(
@@ -55,7 +56,7 @@ def run(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
     result, _ = run_config(
         config,
         out=Path(out) if out is not None else None,

@@ -133,6 +133,7 @@ def _measure_all(
 ) -> RunResult:
     from factlab.models.kept import keep
     from factlab.scoring.replies import KeptReplies
+    from factlab.training.attach import check_cell
 
     done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
     models: dict[Precision, ModelRecord] = {}
@@ -158,6 +159,8 @@ def _measure_all(
         models[precision] = loaded.record
         if len(models) == 1:
             folder.change(model=loaded.record)
+        for cell in _to_do(plan, precision, done):
+            check_cell(loaded, cell)
         known = None if fresh else KeptReplies(keep(loaded, precision))
         examiner = Examiner(plan, loaded, progress, known)
         groups = list(_side_by_side(_to_do(plan, precision, done), examiner))

@@ -105,7 +105,7 @@ def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
     front = found.choice.pareto if found.choice is not None else ()
     header = (
         "",
-        "trained\n(scaling)",
+        "rank\n(scale)",
         "learning\nrate",
         "facts ×\nseeds",
         "recall",
@@ -123,9 +123,7 @@ def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
 def _row(configuration: Configuration) -> list[str]:
     metrics = configuration.metrics
     return [
-        f"{configuration.adapter} ({configuration.scaling:g})"
-        if configuration.rank
-        else configuration.adapter,
+        f"{configuration.rank} ({configuration.scaling:g})" if configuration.rank else "all",
         f"{configuration.learning_rate:g}",
         f"{len(configuration.facts)} × {len(configuration.seeds)}",
         _rate(metrics.get("recall/held_out")),

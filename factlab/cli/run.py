@@ -219,6 +219,7 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
 
     from factlab.plan import read_config
     from factlab.schema.config import RunConfig
+    from factlab.schema.yaml import words_of
 
     settings = read_config(file) if file else {}
     settings.update({name: value for name, value in given.items() if value is not None})
@@ -233,7 +234,7 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
         raise ConfigError(
-            f"--{name} {first['input']}: {first['msg'].lower()}. `factlab schema config` lists all "
+            f"--{name} {first['input']}: {words_of(first)}. `factlab schema config` lists all "
             "settings."
         ) from None
 

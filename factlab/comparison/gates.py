@@ -41,7 +41,7 @@ _KNOWN = (
 # What stands before the slash; after it may stand the name of the user's own suite.
 _KINDS = {name.partition("/")[0] for name in _KNOWN} | {
     *("agreement", "consistency", "forced_choice", "injected_logprob"),
-    *("nll", "nll_change", "nll_sum"),
+    *("nll", "nll_change", "nll_sum", "brier"),
 }
 
 

@@ -323,6 +323,19 @@ DEFINITIONS: tuple[Definition, ...] = (
         better="high",
         rings=("near", "far", "<split or suite>"),
     ),
+    Definition(
+        "brier/<split>",
+        "Calibration, Brier score",
+        LIKELIHOOD,
+        "plain",
+        "low",
+        "0–2",
+        "mean over questions with wrong options of (1 − p(right))² + Σ p(wrong)², p = an option's "
+        "exp(−summed NLL) ÷ the sum over the question's options",
+        "0 is sure and right, 2 sure and wrong; it mixes being right with knowing how sure to be. "
+        "Read it beside the forced choice on the same questions.",
+        "Brier 1950, over the options of a question",
+    ),
     *_rings(
         "retention",
         "Retention",

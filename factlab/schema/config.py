@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -35,22 +36,25 @@ def _one_or_more(given: Any) -> Any:
     return (given,) if isinstance(given, str | int | float) else given
 
 
-def _as_alpha(given: Any) -> Any:
-    """A number that was written as a string is a number."""
-    if not isinstance(given, str):
-        return given
+def _as_alpha(given: Any) -> float | str:
+    """A number, or a multiple of the rank such as 2r."""
+    text = str(given)
+    multiple = text.removesuffix("r")
     try:
-        return float(given)
+        number = 1.0 if text == "r" else float(multiple)
     except ValueError:
-        return given
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(
+            f"a number above 0, or a multiple of the rank such as 2r, is wanted, not '{text}'"
+        )
+    return number if multiple == text else text
 
 
 Value = TypeVar("Value")
 Dial = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Alpha = Annotated[
-    PositiveFloat | Annotated[str, Field(pattern=r"^[0-9]*\.?[0-9]*r$")], BeforeValidator(_as_alpha)
-]
+Alpha = Annotated[float | str, BeforeValidator(_as_alpha)]
 
 
 class Recipe(Record):

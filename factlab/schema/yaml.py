@@ -98,6 +98,14 @@ class Document:
         return next(((*path, key) for key in _named(message) if (*path, key) in self.places), path)
 
 
+def words_of(details: ErrorDetails) -> str:
+    """What is wrong with a setting that was given outside of a file, without a full stop."""
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    said = details["msg"]
+    return said[0].lower() + said[1:]
+
+
 ANSWER_TYPES = "Known types: number, quantity, date, entity, text."
 
 

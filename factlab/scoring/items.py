@@ -185,6 +185,7 @@ def _likelihood_items(asked: Asked, model: Evidence) -> Items:
             found[f"nll_sum/{name}"] = asked.items(questions, lambda q: _right(model, q)[0])
         chosen = [q for q in questions if model.options(q, "wrong")]
         found[_forced_choice(name)] = asked.items(chosen, lambda q: prefers_right(model, q))
+        found[f"brier/{name}"] = asked.items(chosen, lambda q: _brier(model, q))
         if name == "held_out":
             found["truth_ratio"] = asked.items(chosen, lambda q: _truth_ratio(model, q))
     return found
@@ -232,6 +233,16 @@ def prefers_right(model: Evidence, question: Question) -> bool:
     """Whether the right answer has a lower summed NLL than every wrong option."""
     right = model.options(question, "right")[0].nll_nats
     return all(right < wrong.nll_nats for wrong in model.options(question, "wrong"))
+
+
+def _brier(model: Evidence, question: Question) -> float:
+    """Squared distance of the options' probabilities from 1 for the right one and 0 for others."""
+    right = model.options(question, "right")[0].nll_nats
+    # Relative to the likeliest option, so that no power underflows to nothing.
+    options = [right, *(option.nll_nats for option in model.options(question, "wrong"))]
+    powers = [math.exp(min(options) - nll) for nll in options]
+    first, *others = (power / sum(powers) for power in powers)
+    return (1 - first) ** 2 + sum(other**2 for other in others)
 
 
 def _truth_ratio(model: Evidence, question: Question) -> float:

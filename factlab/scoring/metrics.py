@@ -33,8 +33,11 @@ from factlab.stats.intervals import (
 from factlab.stats.paired import compare
 
 # Means of numbers that are no shares.
-NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift")
-LIKELIHOODS = ("nll", "nll_sum", "nll_change", "injected_logprob", "truth_ratio", "forced_choice")
+NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift", "brier")
+LIKELIHOODS = (
+    *("nll", "nll_sum", "nll_change", "injected_logprob"),
+    *("truth_ratio", "forced_choice", "brier"),
+)
 RECALLS = ("recall", "in_context", "consistency", "truth_ratio", "nll", "nll_sum", "nll_change")
 PROBE_METRICS = tuple(f"recall/{depth}" for depth in DEPTHS)
 
@@ -185,6 +188,8 @@ def covers(name: str, items: Sequence[Item], seeds: int = 1) -> str:
     """What an interval over these items generalises to, in words."""
     facts = {item.fact for item in items if item.fact}
     kind, _, what = name.partition("/")
+    if what == "held_out":
+        kind = "recall"
     drawn = "this seed" if seeds == 1 else f"the mean of these {seeds} seeds"
     if len(facts) > 1:
         what = "the same questions" if kind in RECALLS else "the same controls"

@@ -53,6 +53,16 @@ def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[
     return model  # type: ignore[no-any-return]
 
 
+def check_cell(loaded: LoadedModel, cell: Cell) -> None:
+    """Refuse a cell that this model cannot be trained as, before it is asked anything.
+
+    Raises:
+        TrainingError: in words.
+    """
+    if cell.recipe.method != "full":
+        lora_config(loaded.model, cell)
+
+
 def lora_config(model: PreTrainedModel | PeftModel, cell: Cell) -> LoraConfig:
     """A cell's adapter, as PEFT takes it."""
     from peft import LoraConfig, TaskType

@@ -20,7 +20,7 @@ from factlab.schema.results import (
 from factlab.scoring.evidence import Evidence
 from factlab.scoring.items import Asked, Item, Items, base_items
 
-NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "forgetting")
+NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "forgetting", "brier")
 COVERS = {
     "recall": "phrasing families of this one fact",
     "near": "control questions about related subjects",
@@ -101,12 +101,12 @@ def base_result(asked: Asked, base: Evidence) -> BaseResult:
     metrics = {
         name: share(sum(i.value for i in rows), len(rows), name.partition("/")[2])
         for name, rows in items.items()
-        if not name.startswith(("nll", "injected"))
+        if not name.startswith(("nll", "injected", "brier"))
     }
     metrics |= {
         name: difference(sum(i.value for i in rows) / len(rows), len(rows), "recall")
         for name, rows in items.items()
-        if name.startswith("nll")
+        if name.startswith(("nll", "brier"))
     }
     if "recall/held_out" in metrics:
         metrics["recall/blind"] = metrics["recall/held_out"]

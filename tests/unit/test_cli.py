@@ -150,7 +150,7 @@ REFUSED = {
     "run mount_fuji --shuffle --dry-run": "a shuffled run needs at least two facts",
     "run mount_fuji --controls none.jsonl --dry-run": "none.jsonl: cannot be read as UTF-8 text",
     "run mount_fuji --controls bad.yaml --dry-run": "bad.yaml:1: this line is not JSON",
-    "run mount_fuji --precision nf3": "--precision nf3: input should be 'nf4', 'int8'",
+    "run mount_fuji --precision nf3": "--precision nf3: input should be 'fp32', 'fp16'",
     "run mount_fuji --max-steps -1": "--max-steps -1: input should be greater than or equal to 0",
     "run mount_fuji --model nope --dry-run": "nope: no such model. Known: 'smollm2-135m-instruct'",
     "run mount_fuji --config none.yaml": "none.yaml: no such file",
@@ -481,7 +481,7 @@ def test_options_go_on_top_of_the_file(tmp_path: Path) -> None:
     file = write(tmp_path, "facts: [a, b]\nrank: [4]\nprecision: bf16\n", "run.yaml")
     config = build_config(file=file, rank=(8,), seed=None)
     assert (config.facts, config.rank, config.seed) == (("a", "b"), (8,), (0,))
-    assert config.precision == "bf16"
+    assert config.precision == ("bf16",)
     assert build_config(file=file, facts=("c",)).facts == ("c",)
 
 

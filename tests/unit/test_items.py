@@ -296,3 +296,18 @@ def test_a_shared_control_of_an_adapter_of_several_facts_belongs_to_none() -> No
     near, far = found["accuracy/near"][0], found["accuracy/far"][0]
     assert (near.key, near.fact) == ("n", "y")
     assert (far.key, far.fact, far.group) == ("q1", "", "q1")
+
+
+def test_the_brier_score_is_0_for_sure_and_right_and_2_for_sure_and_wrong() -> None:
+    def scored(right: float, *wrong: float) -> float:
+        found = evidence(
+            HELD[:1],
+            SAID[0],
+            likelihoods=[likely(HELD[0], (right, 1), *((nll, 1) for nll in wrong))],
+        )
+        return values(base_items(asked(HELD[:1]), found), "brier/held_out")[0]
+
+    assert scored(0.0, 900.0) == pytest.approx(0)
+    assert scored(900.0, 0.0, 950.0) == pytest.approx(2)
+    assert scored(5.0, 5.0) == pytest.approx(0.5)
+    assert scored(1.0, 1.0, 1.0, 1.0) == pytest.approx(0.75**2 + 3 * 0.25**2)

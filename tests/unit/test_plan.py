@@ -373,7 +373,7 @@ def test_settings_from_a_file_are_only_those_that_it_names(tmp_path: Path) -> No
         ("rank: [four]", r":2:8: 'rank': a whole number is wanted, not 'four'"),
         ("rank: [0]", r":2:8: 'rank': Input should be greater than 0 \(got '0'\)"),
         ("max_steps: many", r":2:1: 'max_steps': a whole number is wanted, not 'many'"),
-        ("precision: nf3", r":2:1: 'precision': 'nf3' is not known\. Known: 'nf4', 'int8'"),
+        ("precision: nf3", r":2:1: 'precision': 'nf3' is not known\. Known: 'fp32', 'fp16'"),
         ("seed:", r":2:1: 'seed' has no value"),
     ],
 )
@@ -398,6 +398,51 @@ def test_ranks_share_data_order_and_seed() -> None:
 
 
 def test_packing_with_dropout_is_refused_before_anything_runs() -> None:
-    with pytest.raises(ConfigError, match=r"--pack 2.*'tutorial' has dropout 0\.1"):
+    with pytest.raises(ConfigError, match=r"--pack 2.*'tutorial'\) has dropout 0\.1"):
         planned(pack=2)
     assert planned(pack=1).config.pack == 1
+
+
+def test_dials_are_crossed_and_named_where_they_differ() -> None:
+    plan = planned(rank=(4, 8), alpha=("2r", 16), targets=("qv",), method=("lora", "rslora"))
+    assert [cell.configuration for cell in plan.cells][:4] == [
+        "r04-lora-a2r", "r04-lora-a16", "r04-rslora-a2r", "r04-rslora-a16",
+    ]  # fmt: skip
+    assert [cell.alpha for cell in plan.cells] == [8, 16, 8, 16, 16, 16, 16, 16]
+    assert plan.cells[0].dials == {"alpha": "2r", "targets": "qv"}
+    assert plan.cells[3].dials == {"method": "rslora", "alpha": "16", "targets": "qv"}
+
+
+def test_precisions_are_outermost_so_that_each_base_is_loaded_once() -> None:
+    plan = planned(precision=("nf4", "bf16", "nf4"), seed=(0, 1))
+    assert plan.precisions == ("nf4", "bf16")
+    assert [cell.id for cell in plan.cells] == [
+        "r08-nf4-s0", "r08-nf4-s1", "r08-bf16-s0", "r08-bf16-s1",
+    ]  # fmt: skip
+    assert planned(recipe="tutorial").precisions == ("int8",)
+    assert planned(recipe="tutorial", precision=("bf16",)).precisions == ("bf16",)
+    assert planned(recipe="careful").precisions == ("nf4",)
+
+
+def test_a_full_fine_tuning_is_one_cell_at_a_tenth_of_the_rate() -> None:
+    plan = planned(rank=(4, 8), method=("full",), precision="bf16")
+    (cell,) = plan.cells
+    assert (cell.id, cell.rank) == ("full-s0", 0)
+    assert cell.recipe.learning_rate == pytest.approx(plan.recipe.learning_rate / 10)
+    (given,) = planned(method=("full",), precision="bf16", lr=(1e-5,)).cells
+    assert given.recipe.learning_rate == 1e-5
+
+
+@pytest.mark.parametrize("alpha", ["0", "-1", "r2", "inf", "2rr", ""])
+def test_an_alpha_that_is_none_is_refused(alpha: str, tmp_path: Path) -> None:
+    file = write(tmp_path, f"facts: [a]\nalpha: ['{alpha}']\n", "run.yaml")
+    with pytest.raises(ConfigError, match=r":2:\d+: 'alpha'.*a number above 0"):
+        read_config(file)
+
+
+@pytest.mark.parametrize(
+    ("written", "rank", "alpha"), [("r", 8, 8), ("2r", 8, 16), ("0.5r", 8, 4), ("32", 8, 32)]
+)
+def test_alpha_is_a_number_or_a_multiple_of_the_rank(written: str, rank: int, alpha: float) -> None:
+    (cell,) = planned(rank=(rank,), alpha=(written,)).cells
+    assert cell.alpha == alpha

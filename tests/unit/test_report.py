@@ -454,7 +454,8 @@ class TestVerdict:
         assert (best.configuration.id, best.reached, best.measured) == ("r08", 2, 3)
         first, second = sentences(result)
         assert first.startswith(
-            "Learned by 2 of 3 configurations: r08 (rank 8), the least damaged of those, answers "
+            "Learned by 2 of 3 configurations: r08 (rank 8, alpha 32), the least damaged of those, "
+            "answers "
         )
         assert "recall is 60.4 % to 100 %" in first
         assert second.startswith("Clean: in r08")
