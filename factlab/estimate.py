@@ -44,9 +44,9 @@ class Estimate:
 def estimate(plan: RunPlan) -> Estimate:
     """Estimate a planned run."""
     parameters = parameters_of(plan.config.model)
-    disk = 2_000_000 + len(plan.cells) * 1_000_000
+    disk = 2e6 + len(plan.cells) * 1e6
     if parameters is None:
-        return Estimate(None, None, disk, None)
+        return Estimate(None, None, round(disk), None)
     # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
     disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
     rate = matmul_flops("fp32" not in plan.precisions)
