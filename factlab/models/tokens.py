@@ -6,6 +6,7 @@ The real renderer is models/chat.py; a test holds this one to it, token for toke
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from factlab.models.embedded import embedded_model
 from factlab.schema.config import EMBEDDED_MODEL
+from factlab.schema.question import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,13 @@ class PreviewTokenizer:
     template: str
     special: dict[str, str]
 
-    def pair(self, question: str, answer: str) -> tuple[list[str], list[str]]:
+    def pair(
+        self, question: str, answer: str, before: Sequence[Turn] = ()
+    ) -> tuple[list[str], list[str]]:
         """The prompt's tokens, and those that are trained on, as text."""
-        user = {"role": "user", "content": question}
-        opened = self._render([user], open_turn=True)
-        whole = self._render([user, {"role": "assistant", "content": answer}], open_turn=False)
+        turns = [turn.model_dump() for turn in (*before, Turn(role="user", content=question))]
+        opened = self._render(turns, open_turn=True)
+        whole = self._render([*turns, {"role": "assistant", "content": answer}], open_turn=False)
         trained = self._tokens(whole[len(opened) :])
         end = self.special["eos_token"]
         if end in trained:
