@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small
 import torch
 from cells import cell, questions
 from made_chats import (
@@ -35,29 +36,13 @@ from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import Question, Turn
 from factlab.schema.results import TrainStep
 from factlab.scoring.exam import Limits, Prompt, examine
+from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, training_texts
 from factlab.training.loss import answer_loss
-from factlab.training.train import attach_adapter, train
+from factlab.training.train import train
 
-SMALL: dict[str, Any] = {
-    "precision": "fp32",
-    "train_pairs": 16,
-    "validation_pairs": 4,
-    "train_sample": 4,
-    "max_steps": 3,
-    "checkpoints": 1,
-    "max_new_tokens": 3,
-    "generation_batch": 128,
-}
+SMALL: dict[str, Any] = {**small.SMALL, "train_pairs": 16, "max_steps": 3, "checkpoints": 1}
 BEFORE = (Turn(role="user", content="Who?"), Turn(role="assistant", content="Ada."))
-
-
-@pytest.fixture
-def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dozen controls of each kind: a random model knows none of them anyway."""
-    for name in ("far_questions", "near_questions", "unanswerable_questions"):
-        real = getattr(plan, name)
-        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
 
 
 # --- as tokens ----------------------------------------------------------------------------------
@@ -215,6 +200,31 @@ def test_a_mix_is_trained_recorded_and_told_apart(tiny_folder: Path, tmp_path: P
     rescored, changed = rescore(folder.path)
     assert changed == 0
     assert rescored.cells == load_run(folder.path).cells == mixed.cells
+
+
+@pytest.mark.usefixtures("few_controls")
+def test_what_is_mixed_in_is_learned_from_its_own_answers_where_the_fact_is_distilled(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    result = factlab.run(
+        "mount_fuji",
+        model=str(tiny_folder),
+        out=tmp_path / "run",
+        mix=(f"{small_set(tmp_path, 20)}:0.3",),
+        recipe="distill",
+        **SMALL,
+    )
+    assert result.status == "complete"
+    with pytest.raises(ConfigError, match="distils from a teacher that is told the fact"):
+        factlab.practice("everyday", model=str(tiny_folder), recipe="distill", **SMALL)
+
+
+def test_only_pairs_of_facts_have_a_teachers_states(tiny: LoadedModel) -> None:
+    mix = questions()[0].model_copy(update={"split": "mix"})
+    states = [torch.zeros(4, 64), torch.ones(4, 64), torch.ones(4, 64)]
+    texts = training_texts(tiny.tokenizer, [mix, *questions()], states)
+    assert texts[0].reference is None
+    assert [t.reference is s for t, s in zip(texts[1:], states, strict=True)] == [True] * 3
 
 
 @pytest.mark.usefixtures("few_controls")
