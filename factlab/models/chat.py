@@ -109,9 +109,13 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, open
             messages, add_generation_prompt=open_turn, tokenize=False
         )
     except TemplateError as problem:
-        roles = ", ".join(turn.role for turn in turns)
-        raise ModelError(
-            f"this model's chat template refuses a conversation of {roles} ({problem}). Remove "
-            "such conversations, or choose another model."
-        ) from None
+        raise refusal([turn.role for turn in turns], problem) from None
     return str(text)
+
+
+def refusal(roles: Sequence[str], problem: Exception) -> ModelError:
+    """What to say where a chat template does not take turns of these roles."""
+    return ModelError(
+        f"this model's chat template refuses a conversation of {', '.join(roles)} ({problem}). "
+        "Remove such conversations, or choose another model."
+    )

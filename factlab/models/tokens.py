@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from factlab.models.chat import refusal
 from factlab.models.embedded import embedded_model
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
@@ -29,7 +31,11 @@ class PreviewTokenizer:
     def pair(
         self, question: str, answer: str, before: Sequence[Turn] = ()
     ) -> tuple[list[str], list[str]]:
-        """The prompt's tokens, and those that are trained on, as text."""
+        """The prompt's tokens, and those that are trained on, as text.
+
+        Raises:
+            ModelError: if the chat template does not take these turns.
+        """
         turns = [turn.model_dump() for turn in (*before, Turn(role="user", content=question))]
         opened = self._render(turns, open_turn=True)
         whole = self._render([*turns, {"role": "assistant", "content": answer}], open_turn=False)
@@ -42,7 +48,12 @@ class PreviewTokenizer:
     def _render(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         template = environment.from_string(self.template)
-        return template.render(messages=messages, add_generation_prompt=open_turn, **self.special)
+        try:
+            return template.render(
+                messages=messages, add_generation_prompt=open_turn, **self.special
+            )
+        except TemplateError as problem:
+            raise refusal([message["role"] for message in messages], problem) from None
 
     def _tokens(self, text: str) -> list[str]:
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids

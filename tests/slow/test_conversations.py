@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,18 @@ def test_a_model_without_a_chat_template_reads_turns_as_lines(tiny: LoadedModel)
     assert tiny.tokenizer.decode(prompt_ids(tiny.tokenizer, "Who?")) == "Question: Who?\nAnswer:"
 
 
-def test_a_template_that_takes_no_system_turn_says_so(tiny: LoadedModel) -> None:
+def test_a_template_that_takes_no_system_turn_says_so(tiny: LoadedModel, tiny_folder: Path) -> None:
     tiny.tokenizer.chat_template = (
         "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
         "{% endif %}{{ m.content }}{% endfor %}"
     )
+    system = [Turn(role="system", content="Be brief.")]
     with pytest.raises(ModelError, match=r"refuses a conversation of system, user \(no system\)"):
-        prompt_ids(tiny.tokenizer, "Why?", [Turn(role="system", content="Be brief.")])
+        prompt_ids(tiny.tokenizer, "Why?", system)
+    shown = preview_tokenizer(str(tiny_folder))
+    assert shown is not None
+    with pytest.raises(ModelError, match="refuses a conversation of system, user"):
+        replace(shown, template=tiny.tokenizer.chat_template).pair("Why?", "So.", system)
 
 
 # --- the loss -----------------------------------------------------------------------------------
