@@ -16,8 +16,8 @@ from factlab.expand.controls import (
     near_questions,
     unanswerable_questions,
 )
-from factlab.expand.draw import Guard, Length
-from factlab.expand.mix import Mixed, Wanted, counts, mix_in, notes_on, read_wanted
+from factlab.expand.draw import Guard, Length, notes_on
+from factlab.expand.mix import Mixed, Wanted, counts, mix_in, read_wanted
 from factlab.expand.passages import expand_passage, left_out
 from factlab.expand.practice import Practice, Taught, expand_practice, load_practice
 from factlab.expand.shuffle import donors, with_answer_of

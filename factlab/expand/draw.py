@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from factlab.chats.conversation import Conversation
+from factlab.chats.source import ConversationSet
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
 from factlab.schema.answer import Answer
+from factlab.schema.results import SetRecord
 from factlab.values.names import fold
 
 CHUNK = 256  # conversations that are looked at at once
@@ -62,6 +64,42 @@ def draw(conversations: Sequence[Conversation], most: int, *, seed: str, guard: 
             break
         _sort(order[start : start + CHUNK], most, guard, found)
     return found
+
+
+def record_of(
+    read: ConversationSet, drawn: Drawn, *, share: float | None = None, held_out: int | None = None
+) -> SetRecord:
+    """What results say about a set that was drawn from."""
+    return SetRecord(
+        name=read.name,
+        share=share,
+        sha256=read.sha256,
+        formats=dict(read.kinds),
+        rows=read.rows,
+        repeated=read.rows - len(read.conversations),
+        used=len(drawn.kept),
+        held_out=held_out,
+        left_out=dict(drawn.left_out),
+    )
+
+
+def usable(record: SetRecord) -> str:
+    """How many of a set's rows can be used, and what was left out, for sentences."""
+    told = f"only {record.used:,} of its {record.rows:,} rows can be used"
+    reasons = [f"{number:,} {reason}" for reason, number in record.left_out.items()]
+    if record.repeated:
+        reasons.append(f"{record.repeated:,} repeat another")
+    return told + (f" ({'; '.join(reasons)})" if reasons else "")
+
+
+def notes_on(record: SetRecord) -> tuple[str, ...]:
+    """What was left out of a set, in sentences."""
+    reasons = [f"{number:,} that {reason}" for reason, number in record.left_out.items()]
+    if record.repeated:
+        reasons.append(f"{record.repeated:,} that repeat another row")
+    if not reasons:
+        return ()
+    return (f"{record.name}: conversations were left out: {'; '.join(reasons)}.",)
 
 
 def _sort(chunk: Sequence[Conversation], most: int, guard: Guard, found: Drawn) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from factlab.chats.source import ConversationSet, read_set
 from factlab.errors import ConfigError, DataError
-from factlab.expand.draw import Guard, draw
+from factlab.expand.draw import Guard, draw, record_of, usable
 from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
 
@@ -114,16 +114,7 @@ def _drawn(
     wanted: Wanted, read: ConversationSet, size: int, seed: str, guard: Guard, place: int
 ) -> Mixed:
     found = draw(read.conversations, size, seed=seed, guard=guard)
-    record = SetRecord(
-        name=read.name,
-        share=wanted.share,
-        sha256=read.sha256,
-        formats=dict(read.kinds),
-        rows=read.rows,
-        repeated=read.rows - len(read.conversations),
-        used=len(found.kept),
-        left_out=dict(found.left_out),
-    )
+    record = record_of(read, found, share=wanted.share)
     if len(found.kept) < size:
         raise DataError(
             f"--mix {wanted.source}:{wanted.share:g}: this share takes {size:,} conversations, and "
@@ -131,22 +122,3 @@ def _drawn(
         )
     pairs = tuple(c.as_question("mix", f"{place}-{read.name}") for c in found.kept)
     return Mixed(wanted.share, pairs, record)
-
-
-def usable(record: SetRecord) -> str:
-    """How many of a set's rows can be used, and what was left out, for sentences."""
-    told = f"only {record.used:,} of its {record.rows:,} rows can be used"
-    reasons = [f"{number:,} {reason}" for reason, number in record.left_out.items()]
-    if record.repeated:
-        reasons.append(f"{record.repeated:,} repeat another")
-    return told + (f" ({'; '.join(reasons)})" if reasons else "")
-
-
-def notes_on(record: SetRecord) -> tuple[str, ...]:
-    """What was left out of a set, in sentences."""
-    reasons = [f"{number:,} that {reason}" for reason, number in record.left_out.items()]
-    if record.repeated:
-        reasons.append(f"{record.repeated:,} that repeat another row")
-    if not reasons:
-        return ()
-    return (f"{record.name}: conversations were left out: {'; '.join(reasons)}.",)

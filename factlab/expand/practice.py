@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from factlab.chats.conversation import Conversation
 from factlab.chats.source import ConversationSet, read_set
 from factlab.errors import DataError
-from factlab.expand.draw import Guard, draw
-from factlab.expand.mix import usable
+from factlab.expand.draw import Guard, draw, record_of, usable
 from factlab.expand.splits import Expansion
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
@@ -79,16 +78,7 @@ def expand_practice(
     read = practice.read
     drawn = draw(read.conversations, examples, seed=f"{seed}/practice", guard=guard)
     held, trained = _held_out(drawn.kept, random.Random(f"{seed}/practice/held_out"))
-    record = SetRecord(
-        name=read.name,
-        sha256=read.sha256,
-        formats=dict(read.kinds),
-        rows=read.rows,
-        repeated=read.rows - len(read.conversations),
-        used=len(drawn.kept),
-        held_out=len(held),
-        left_out=dict(drawn.left_out),
-    )
+    record = record_of(read, drawn, held_out=len(held))
     if len(drawn.kept) < LEAST:
         raise DataError(
             f"{read.name}: {LEAST} conversations are needed at least, so that one can be held out, "
