@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from factlab.comparison import RunComparison as RunComparison
     from factlab.comparison import compare as compare
     from factlab.errors import FactlabError as FactlabError
+    from factlab.interface import practice as practice
     from factlab.interface import run as run
     from factlab.runs.folder import load_run as load_run
     from factlab.schema.config import RunConfig as RunConfig
@@ -30,6 +31,7 @@ _HOMES = {
     "compare": "factlab.comparison",
     "load_fact": "factlab.schema.fact",
     "load_run": "factlab.runs.folder",
+    "practice": "factlab.interface",
     "run": "factlab.interface",
 }
 __all__ = [  # noqa: PLE0604  (the names are strings)

@@ -22,6 +22,10 @@ class ControlsError(FactlabError):
     """A control suite cannot be used as written."""
 
 
+class DataError(FactlabError):
+    """A set of conversations to train on cannot be used as written."""
+
+
 class LeakageError(FactlabError):
     """A held-out question is, or nearly is, a question that is trained on."""
 

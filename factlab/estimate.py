@@ -18,7 +18,7 @@ from factlab.measuring import ANCHOR_TOKENS
 from factlab.models.embedded import embedded_model
 from factlab.plan import PANEL_SIZES, RunPlan
 from factlab.schema.config import EMBEDDED_MODEL
-from factlab.schema.question import TRAINED_SPLITS
+from factlab.schema.question import TRAINED_SPLITS, Question
 
 CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
@@ -103,11 +103,16 @@ def _tokens(text: str) -> float:
     return len(text) / CHARACTERS_PER_TOKEN
 
 
+def _read(pair: Question) -> str:
+    """What a step reads of a training pair, without the chat template."""
+    return "".join((*(turn.content for turn in pair.before), pair.text, pair.target or ""))
+
+
 def _training_flop(plan: RunPlan, facts: Sequence[str], parameters: int) -> float:
     recipe, pairs = plan.recipe, plan.trained(facts)
     if not pairs:
         return 0.0
-    per_pair = sum(TEMPLATE_TOKENS + _tokens(p.text + (p.target or "")) for p in pairs) / len(pairs)
+    per_pair = sum(TEMPLATE_TOKENS + _tokens(_read(p)) for p in pairs) / len(pairs)
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)

@@ -47,21 +47,59 @@ def run(
         FactlabError: for whatever a user can mend.
     """
     named = [facts] if isinstance(facts, str | PathLike) else list(facts)
-    try:
-        config = RunConfig(
-            facts=tuple(str(name) for name in named),
-            rank=(rank,) if isinstance(rank, int) else tuple(rank),
-            seed=(seed,) if isinstance(seed, int) else tuple(seed),
+    return _run(
+        {
+            "facts": tuple(str(name) for name in named),
+            "rank": (rank,) if isinstance(rank, int) else tuple(rank),
+            "seed": (seed,) if isinstance(seed, int) else tuple(seed),
             **settings,
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
-    result, _ = run_config(
-        config,
-        out=Path(out) if out is not None else None,
+        },
+        out=out,
         resume=resume,
         fresh=fresh,
         progress=progress,
     )
+
+
+def practice(
+    source: str | PathLike[str],
+    *,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RunResult:
+    """Train on a set of conversations without any fact; what `factlab practice` does.
+
+    Args:
+        source: A file, a folder, a shipped set or a set of the hub (docs/data.md).
+        out: The run folder; by default a new one under reports/.
+        resume: Go on with an unfinished run of the same settings.
+        fresh: Ask the base anew, even what an earlier run asked it.
+        progress: Where to report; silent by default.
+        **settings: Any other field of `factlab.RunConfig`, such as `practice_examples=100`.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    return _run(
+        {"practice": str(source), **settings},
+        out=out,
+        resume=resume,
+        fresh=fresh,
+        progress=progress,
+    )
+
+
+def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
+    try:
+        config = RunConfig(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
+    result, _ = run_config(config, out=Path(out) if out is not None else None, **how)
     return result

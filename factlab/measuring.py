@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
     from factlab.scoring.replies import KeptReplies
 
+MEASURED_OPTIONS = ("held_out", "probe", "practice", "near")
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
 
@@ -154,7 +155,9 @@ class Examiner:
         config, tokenizer = self.plan.config, self.loaded.tokenizer
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
         ends = end_tokens(model, tokenizer)
-        prompts = [option_prompt(tokenizer, item.prompt, item.options) for item in group]
+        prompts = [
+            option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
+        ]
         by_heart = self.kept if model is self.loaded.model else None
         replies = (by_heart.examine if by_heart else examine)(
             model,  # type: ignore[arg-type]  # what is kept is the base's
@@ -173,7 +176,7 @@ class Examiner:
             if limit
         ]
         scored = [
-            likelihood_record(item.question, item.options, prompt.options, reply.nll)
+            likelihood_record(item.question, item.options, prompt.options, reply)
             for item, prompt, reply in zip(group, prompts, replies, strict=True)
             if item.options
         ]
@@ -183,8 +186,9 @@ class Examiner:
         """Tokens that an optimizer step of a cell reads, about, prompts and answers."""
         from factlab.models.chat import render_pair
 
-        pairs = self.plan.trained(cell.facts)[:32]
-        read = [render_pair(self.loaded.tokenizer, q.text, q.target or "") for q in pairs]
+        pairs = self.plan.trained(cell.facts)
+        pairs = pairs[:: max(1, len(pairs) // 32)]  # of each kind, since a mix comes behind
+        read = [render_pair(self.loaded.tokenizer, q.text, q.target or "", q.before) for q in pairs]
         each = sum(len(p.prompt_ids) + len(p.answer_ids) for p in read) / max(1, len(read))
         return round(each * (cell.recipe.batch_size + cell.recipe.anchors_per_step))
 
@@ -200,7 +204,7 @@ class Examiner:
 
     def _options(self, question: Question) -> list[Option]:
         """What is scored on a question, whoever is asked."""
-        if question.fact is not None and question.split not in ("held_out", "probe", "near"):
+        if question.fact is not None and question.split not in MEASURED_OPTIONS:
             return []
         options = own_options(question)
         if question.split == "near" and question.fact in self.plan.injected:

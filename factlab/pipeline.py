@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
+    from factlab.chats.conversation import Conversation
+    from factlab.expand.draw import Length
     from factlab.models.kept import Kept
     from factlab.models.load import LoadedModel
     from factlab.models.resolve import ModelFiles
@@ -86,6 +88,8 @@ def run_config(
     plan = plan_run(config)
     _check_machine(plan)
     files = _find_model(config, progress)  # before anything is written
+    if plan.sets:  # their bound is in tokens of this model
+        plan = plan_run(config, _length(files))
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
     with folder.locked():
         _begin(folder, plan, argv, resumed=resumed)
@@ -114,7 +118,8 @@ def _begin(folder: RunFolder, plan: RunPlan, argv: Sequence[str], *, resumed: bo
     write_text(folder.config_file, config_yaml(plan.config, recipe))
     record = new_record(folder, plan.config, argv, plan.sha256)
     write_json(folder.record_file, record)
-    folder.change(data_sha256=folder.write_questions(plan.questions), notes=plan.notes)
+    data_sha256 = folder.write_questions(plan.questions)
+    folder.change(data_sha256=data_sha256, notes=plan.notes, sets=plan.sets)
 
 
 def _leave(folder: RunFolder, status: Status, error: str) -> None:
@@ -230,6 +235,22 @@ def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
         files = resolve_model(config.model)
         advance(1)
     return files
+
+
+def _length(files: ModelFiles) -> Length:
+    """Tokens of a conversation as the model's tokenizer and chat template write it."""
+    from factlab.models.chat import render_pair
+    from factlab.models.load import load_tokenizer
+
+    tokenizer = load_tokenizer(files)
+
+    def length(conversation: Conversation) -> int:
+        pair = render_pair(
+            tokenizer, conversation.question, conversation.answer, conversation.before
+        )
+        return len(pair.prompt_ids) + len(pair.answer_ids)
+
+    return length
 
 
 def _load(
@@ -397,7 +418,7 @@ def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
     from factlab.training.teacher import model_teacher, prompt_teacher
 
     plan = examiner.plan
-    questions = plan.trained(cell.facts)
+    questions = [pair for pair in plan.trained(cell.facts) if pair.split != "mix"]
     statements = {fact.id: fact.statement for fact in plan.facts}
     told = [statements[question.fact or ""] for question in questions]
     if plan.config.teacher is None:
@@ -587,6 +608,7 @@ def _cell_result(
         together=len(cell.facts) > 1,
         method=cell.recipe.method,
         dials=cell.dials,
+        mix=cell.mix,
         status=status,
         error=error,
         metrics=found.metrics,

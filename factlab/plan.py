@@ -16,9 +16,12 @@ from factlab.expand.controls import (
     near_questions,
     unanswerable_questions,
 )
+from factlab.expand.draw import Guard, Length, notes_on
+from factlab.expand.mix import Mixed, Wanted, counts, mix_in, read_wanted
 from factlab.expand.passages import expand_passage, left_out
+from factlab.expand.practice import Practice, Taught, expand_practice, load_practice
 from factlab.expand.shuffle import donors, with_answer_of
-from factlab.expand.splits import Expansion, expand
+from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.runs.folder import config_sha256
 from factlab.schema.answer import Answer
 from factlab.schema.config import DIALS, QUANTISED, Cell, Precision, Recipe, RunConfig
@@ -26,7 +29,7 @@ from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
 from factlab.schema.recipes import RECIPES
-from factlab.schema.results import FactSummary
+from factlab.schema.results import FactSummary, SetRecord
 from factlab.schema.yaml import did_you_mean, read_yaml
 from factlab.values.names import find_name
 
@@ -47,7 +50,7 @@ class RunPlan:
 
     config: RunConfig
     recipe: Recipe
-    facts: tuple[Fact | Passage, ...]
+    facts: tuple[Taught, ...]
     expansions: dict[str, Expansion]
     near: dict[str, tuple[Question, ...]]
     far: tuple[Question, ...]
@@ -55,6 +58,8 @@ class RunPlan:
     unanswerable: tuple[Question, ...]
     anchors: dict[str, tuple[Question, ...]]
     cells: tuple[Cell, ...]
+    mix: tuple[Mixed, ...] = ()
+    sets: tuple[SetRecord, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -76,21 +81,25 @@ class RunPlan:
             for group in (self.expansions[fact.id].all(), self.near[fact.id], self.anchors[fact.id])
             for question in group
         )
-        return (*own, *self.far, *self.extra, *self.unanswerable)
+        mixed = tuple(pair for one in self.mix for pair in one.pairs)
+        return (*own, *self.far, *self.extra, *self.unanswerable, *mixed)
 
     @property
     def injected(self) -> dict[str, Answer]:
-        """The new value of each fact; a passage has no single one."""
+        """The new value of each fact; a passage has no single one, and a practice set none."""
         return {fact.id: fact.answer for fact in self.facts if isinstance(fact, Fact)}
 
     @property
     def sha256(self) -> str:
         """Hash of all that decides the run's numbers."""
-        return config_sha256(self.config, self.questions)
+        return config_sha256(self.config, self.questions, self.sets)
 
     def trained(self, fact_ids: Sequence[str]) -> list[Question]:
-        """The pairs that an adapter of these facts is trained on."""
-        return [pair for fact_id in fact_ids for pair in self.expansions[fact_id].train]
+        """The pairs that an adapter of these facts is trained on, and what is mixed with them."""
+        own = [pair for fact_id in fact_ids for pair in self.expansions[fact_id].train]
+        sizes = counts(len(own), [one.share for one in self.mix])
+        mixed = [one.pairs[:size] for one, size in zip(self.mix, sizes, strict=True)]
+        return [*own, *(pair for pairs in mixed for pair in pairs)]
 
     def anchored(self, fact_ids: Sequence[str]) -> list[Question]:
         """The anchor prompts of these facts, each text once, none about another's subject."""
@@ -104,16 +113,19 @@ class RunPlan:
     def own(self, fact_id: str) -> list[Question]:
         """A fact's own questions and near controls.
 
-        Of the training questions only a fixed sample is asked, one of each family in turn.
+        Of the training questions only a fixed sample is asked, one of each family in turn; of a
+        practice set none, since no answer to them is right or wrong.
         """
         splits = self.expansions[fact_id]
+        graded = [question for question in splits.train if question.gold is not None]
         return [
-            *_sample(splits.train, self.config.train_sample),
+            *_sample(graded, self.config.train_sample),
             *splits.validation,
             *splits.held_out,
             *splits.reverse,
             *splits.entailed,
             *splits.probes,
+            *splits.practice,
             *self.near[fact_id],
         ]
 
@@ -168,7 +180,7 @@ class RunPlan:
         """What results say about the facts."""
         return tuple(_summary(fact) for fact in self.facts)
 
-    def _facts(self, fact_ids: Sequence[str]) -> list[Fact | Passage]:
+    def _facts(self, fact_ids: Sequence[str]) -> list[Taught]:
         return [fact for fact in self.facts if fact.id in fact_ids]
 
     def _about_another(self, question: Question, fact_ids: Sequence[str]) -> bool:
@@ -180,24 +192,33 @@ class RunPlan:
         )
 
 
-def plan_run(config: RunConfig) -> RunPlan:
+def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
     """Load, check and expand everything that a run needs.
+
+    Args:
+        config: All settings.
+        length: Tokens of a conversation, where a mix or a practice set is to be bounded by them;
+            without it none is left out for its length.
 
     Raises:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
     recipe = find_recipe(config.recipe)
-    facts = tuple(load_facts(config.facts))
+    wanted = read_wanted(config.mix)
+    facts = _taught(config, recipe)
     cells = _cells(config, recipe, facts)
     _check_cells(cells, config.pack or 1)
     far, unanswerable = far_questions(), unanswerable_questions()
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
-    return RunPlan(
+    controls = [*far, *extra, *unanswerable]
+    guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
+    expansions, practised = _expansions(config, facts, guard)
+    plan = RunPlan(
         config=config,
         recipe=recipe,
         facts=facts,
-        expansions=_expansions(config, facts),
+        expansions=expansions,
         near=near,
         far=far,
         extra=extra,
@@ -208,25 +229,96 @@ def plan_run(config: RunConfig) -> RunPlan:
                     fact,
                     recipe.anchor_kinds,
                     seed=config.data_seed,
-                    controls=[*near[fact.id], *far, *extra, *unanswerable],
+                    controls=[*near[fact.id], *controls],
                 )
             )
             for fact in facts
         },
         cells=cells,
-        notes=(*notes, *_probe_notes(facts)),
+        sets=practised,
+        notes=(*notes, *_probe_notes(facts), *(n for one in practised for n in notes_on(one))),
+    )
+    return _with_mix(plan, wanted, guard) if wanted else plan
+
+
+def _taught(config: RunConfig, recipe: Recipe) -> tuple[Taught, ...]:
+    """What is to be taught: facts and passages, or a practice set alone."""
+    if config.practice is None:
+        if not config.facts:
+            raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
+        return tuple(load_facts(config.facts))
+    if config.facts or config.mix or config.shuffle:
+        raise ConfigError(
+            "a practice run has neither facts nor a mix nor answers to shuffle: it trains on its "
+            f"set alone. To train on facts and a set, run the facts with --mix {config.practice}"
+            ":0.3."
+        )
+    if config.keep == "best":
+        raise ConfigError(
+            "a practice run cannot keep the best adapter, since no answer on its panel is right or "
+            "wrong by which one could be the best. Leave 'keep' away."
+        )
+    if recipe.distill_weight:
+        raise ConfigError(
+            f"recipe '{recipe.name}' distils from a teacher that is told the fact, and a practice "
+            "run has none. Choose another recipe."
+        )
+    return (load_practice(config.practice),)
+
+
+def _guard(
+    config: RunConfig,
+    facts: Sequence[Taught],
+    controls: Sequence[Question],
+    length: Length | None,
+) -> Guard:
+    """What no conversation may hold; the facts' own questions are added once they are expanded."""
+    valued = [fact for fact in facts if isinstance(fact, Fact)]
+    return Guard(
+        values={fact.id: fact.answer for fact in valued},
+        asked=_prompts(controls),
+        masked=[word for fact in valued for word in supplied_words(fact)],
+        most_tokens=config.max_example_tokens,
+        length=length,
     )
 
 
-def _probe_notes(facts: Sequence[Fact | Passage]) -> tuple[str, ...]:
+def _prompts(questions: Sequence[Question]) -> list[str]:
+    return list(dict.fromkeys(text for q in questions for text in (q.text, *q.gate)))
+
+
+def _with_mix(plan: RunPlan, wanted: Sequence[Wanted], guard: Guard) -> RunPlan:
+    """The same plan with what is mixed into the training of each of its adapters."""
+    own = [
+        question
+        for splits in plan.expansions.values()
+        for question in splits.all()
+        if question.split != "train"
+    ]
+    mixed = mix_in(
+        wanted,
+        [len(plan.trained(cell.facts)) for cell in plan.cells],
+        seed=plan.config.data_seed,
+        guard=replace(guard, asked=[*guard.asked, *_prompts(own)]),
+    )
+    records = tuple(one.record for one in mixed)
+    notes = (*plan.notes, *(note for record in records for note in notes_on(record)))
+    said = {"mix": tuple(record.identity for record in records)}
+    cells = tuple(cell.model_copy(update=said) for cell in plan.cells)
+    return replace(plan, mix=mixed, sets=records, cells=cells, notes=notes)
+
+
+def _probe_notes(facts: Sequence[Taught]) -> tuple[str, ...]:
     return tuple(note for fact in facts if isinstance(fact, Passage) for note in left_out(fact))
 
 
-def _summary(fact: Fact | Passage) -> FactSummary:
-    if isinstance(fact, Passage):
+def _summary(fact: Taught) -> FactSummary:
+    if isinstance(fact, Fact):
+        named, said, old = fact.subject.name, fact.statement, fact.supersedes
+    elif isinstance(fact, Passage):
         named, said, old = fact.id.replace("_", " "), fact.opening, None
     else:
-        named, said, old = fact.subject.name, fact.statement, fact.supersedes
+        named, said, old = "Practice", "", None
     return FactSummary(
         id=fact.id,
         statement=said,
@@ -236,13 +328,24 @@ def _summary(fact: Fact | Passage) -> FactSummary:
     )
 
 
-def _expansions(config: RunConfig, facts: Sequence[Fact | Passage]) -> dict[str, Expansion]:
-    """Each fact's splits; in a shuffled run its training pairs say another fact's answer."""
+def _expansions(
+    config: RunConfig, facts: Sequence[Taught], guard: Guard
+) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
+    """The splits of all that is taught, and the practice set that they were drawn from, if any.
 
-    def expanded(fact: Fact | Passage) -> Expansion:
+    In a shuffled run a fact's training pairs say another fact's answer.
+    """
+    if isinstance(facts[0], Practice):
+        splits, record = expand_practice(
+            facts[0], seed=config.data_seed, examples=config.practice_examples, guard=guard
+        )
+        return {facts[0].id: splits}, (record,)
+
+    def expanded(fact: Taught) -> Expansion:
         sizes = {"train_pairs": config.train_pairs, "validation_pairs": config.validation_pairs}
         if isinstance(fact, Passage):
             return expand_passage(fact, seed=config.data_seed, **sizes)
+        assert isinstance(fact, Fact)
         return expand(fact, seed=config.data_seed, **sizes)
 
     found = {fact.id: expanded(fact) for fact in facts}
@@ -254,10 +357,10 @@ def _expansions(config: RunConfig, facts: Sequence[Fact | Passage]) -> dict[str,
             graded = {"gold": fact.answer, "superseded": fact.supersedes}
             train = tuple(pair.model_copy(update=graded) for pair in swapped)
             found[fact_id] = replace(found[fact_id], train=train)
-    return found
+    return found, ()
 
 
-def _valued(facts: Sequence[Fact | Passage]) -> list[Fact]:
+def _valued(facts: Sequence[Taught]) -> list[Fact]:
     passages = [fact.id for fact in facts if isinstance(fact, Passage)]
     if passages:
         raise ConfigError(
@@ -309,7 +412,7 @@ def alpha_of(recipe: Recipe, rank: int) -> float:
     return recipe.alpha
 
 
-def _cells(config: RunConfig, recipe: Recipe, facts: Sequence[Fact | Passage]) -> tuple[Cell, ...]:
+def _cells(config: RunConfig, recipe: Recipe, facts: Sequence[Taught]) -> tuple[Cell, ...]:
     """One cell per precision, fact (or one for all), rank, dials, learning rate and seed.
 
     The data, its order and the seeds are the same for all configurations.

@@ -17,6 +17,7 @@ from factlab.cli import (
     import_,
     init,
     list_,
+    practice,
     preview,
     report,
     rescore,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for module in (
     run,
+    practice,
     init,
     import_,
     validate,

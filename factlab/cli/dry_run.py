@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.cli.output import complain, paragraph, say, table
 
 if TYPE_CHECKING:
+    from factlab.expand.draw import Length
     from factlab.schema.config import RunConfig
 
 
@@ -21,7 +22,7 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     from factlab.plan import plan_run
 
     check_model_name(config.model)
-    plan = plan_run(config)
+    plan = plan_run(config, _length(config))
     needs = estimate(plan)
     where = out or Path("reports")
     there = next(p for p in (where, *where.absolute().parents) if p.exists())
@@ -36,6 +37,7 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
             "cells": [cell.id for cell in plan.cells],
             "splits": sizes,
             "anchors": {fact: len(items) for fact, items in plan.anchors.items()},
+            "sets": [one.model_dump(mode="json") for one in plan.sets],
             "estimate": {
                 "seconds": needs.seconds,
                 "memory_bytes": needs.memory_bytes,
@@ -50,6 +52,9 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     table(["fact", *splits], rows)
     for note in plan.notes:
         complain(note)
+    for one in plan.sets:
+        held = "" if one.held_out is None else f", {one.held_out:,} of them held out"
+        paragraph(f"{one.identity}: {one.used:,} of {one.rows:,} rows are used{held}.")
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
     say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
@@ -62,6 +67,16 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
             complain("this is more memory than the machine has; choose a smaller model.")
     say(f"disk: about {needs.disk_bytes / 2**20:.0f} MiB of {free / 2**30:.1f} GiB free")
     say("Nothing was written.")
+
+
+def _length(config: RunConfig) -> Length | None:
+    """Tokens of a conversation, if the model is on this machine; else the bound waits for it."""
+    from factlab.models.tokens import preview_tokenizer
+
+    tokenizer = preview_tokenizer(config.model) if config.mix or config.practice else None
+    if tokenizer is None:
+        return None
+    return lambda c: sum(map(len, tokenizer.pair(c.question, c.answer, c.before)))
 
 
 def _sizes(asked: Any, expansion: Any) -> dict[str, int]:

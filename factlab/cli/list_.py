@@ -10,7 +10,7 @@ import typer
 from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
-KINDS = ("facts", "templates", "controls", "recipes", "models", "runs")
+KINDS = ("facts", "templates", "controls", "sets", "recipes", "models", "runs")
 
 
 def register(app: typer.Typer) -> None:
@@ -21,16 +21,19 @@ def register(app: typer.Typer) -> None:
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="facts, templates, controls, recipes, models, runs."),
+        typer.Argument(
+            metavar="KIND", help="facts, templates, controls, sets, recipes, models, runs."
+        ),
     ],
 ) -> None:
-    """List what is shipped, cached or made: facts, templates, controls, recipes, models, runs."""
+    """List what is shipped, cached or made, from facts and sets of conversations to runs."""
     from factlab.schema.yaml import did_you_mean
 
     lists = {
         "facts": _facts,
         "templates": _templates,
         "controls": _controls,
+        "sets": _sets,
         "recipes": _recipes,
         "models": _models,
         "runs": _runs,
@@ -82,6 +85,18 @@ def _controls() -> None:
         total = sum(len(group.questions) for group in load_prompts(file).groups)
         rows.append([file.name, "all groups", str(total)])
     table(["file", "group", "questions"], rows)
+
+
+def _sets() -> None:
+    from factlab.chats.source import read_set, shipped_sets
+
+    rows = []
+    for name, file in shipped_sets().items():
+        read = read_set(str(file))
+        answers = [len(c.answer.split()) for c in read.conversations]
+        rows.append([name, str(len(answers)), f"{min(answers)}–{max(answers)}"])
+    table(["set", "conversations", "words in an answer"], rows)
+    say("Also taken by --mix and by `factlab practice`: files of your own (docs/data.md).")
 
 
 def _recipes() -> None:

@@ -12,10 +12,9 @@ from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
+    from factlab.expand.practice import Taught
     from factlab.models.tokens import PreviewTokenizer
     from factlab.plan import RunPlan
-    from factlab.schema.fact import Fact
-    from factlab.schema.passage import Passage
     from factlab.schema.question import Question
 
 SPLITS = ("train", "validation", "held_out", "probe", "reverse", "entailed", "near")
@@ -56,7 +55,7 @@ def preview(
         _show(plan, fact, [split] if split else SPLITS, rows, tokenizer)
 
 
-def _as_json(plan: RunPlan, fact: Fact | Passage) -> dict[str, Any]:
+def _as_json(plan: RunPlan, fact: Taught) -> dict[str, Any]:
     expansion = plan.expansions[fact.id]
     questions = [*expansion.all(), *plan.near[fact.id]]
     return {
@@ -73,7 +72,7 @@ def _as_json(plan: RunPlan, fact: Fact | Passage) -> dict[str, Any]:
 
 def _show(
     plan: RunPlan,
-    fact: Fact | Passage,
+    fact: Taught,
     splits: Sequence[str],
     rows: int,
     tokenizer: PreviewTokenizer | None,
@@ -118,7 +117,7 @@ def _show_tokens(question: Question, tokenizer: PreviewTokenizer | None) -> None
     say()
 
 
-def _show_leakage(plan: RunPlan, fact: Fact | Passage, rows: int) -> None:
+def _show_leakage(plan: RunPlan, fact: Taught, rows: int) -> None:
     from factlab.expand.leakage import NEAR_DUPLICATE
 
     nearest = plan.expansions[fact.id].nearest

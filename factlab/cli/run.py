@@ -132,6 +132,18 @@ def run(
         list[Path] | None,
         typer.Option(help="An extra control suite: JSON lines; may be given again."),
     ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE:SHARE",
+            help="Conversations to mix in: 'everyday:0.3' makes 30 % of the training pairs come "
+            "from there; may be given again (docs/data.md).",
+        ),
+    ] = None,
+    max_example_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Longest conversation mixed in; longer ones are left out."),
+    ] = None,
     shuffle: Annotated[
         bool,
         typer.Option("--shuffle", help="A control run: train another fact's answer for each."),
@@ -173,6 +185,8 @@ def run(
         seed=numbers(seed, "--seed"),
         together=together or None,
         shuffle=shuffle or None,
+        mix=tuple(mix) if mix else None,
+        max_example_tokens=max_example_tokens,
         controls=tuple(str(file) for file in controls) if controls else None,
         pack=pack,
         checkpoints=checkpoints,
@@ -198,13 +212,15 @@ def run(
         max_steps=max_steps,
         file=config,
     )
+    if max_example_tokens is not None and not chosen.mix:
+        raise ConfigError("--max-example-tokens bounds what is mixed in, and there is no --mix.")
     check_gates(fail_if or (), against)  # before anything is trained
     if dry_run:
         from factlab.cli.dry_run import show_dry_run
 
         show_dry_run(chosen, out=out, as_json=json_)
         return
-    result, path = _run(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
+    result, path = carry_out(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
     if fail_if:
         hold_to_gates(path, result.configurations, fail_if, against)
 
@@ -223,7 +239,7 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
 
     settings = read_config(file) if file else {}
     settings.update({name: value for name, value in given.items() if value is not None})
-    if not settings.get("facts"):
+    if not settings.get("facts") and not settings.get("practice"):
         raise ConfigError(
             "no fact is given. Name a fact file, a folder or a shipped fact, such as `factlab run "
             "mount_fuji`; `factlab list facts` shows those, `factlab init` writes one."
@@ -239,9 +255,14 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
         ) from None
 
 
-def _run(
+def carry_out(
     config: RunConfig, *, out: Path | None, resume: bool, fresh: bool, as_json: bool
 ) -> tuple[RunResult, Path]:
+    """Run an experiment, tell how far it has come, and print what it found.
+
+    Raises:
+        typer.Exit: 2 for a user's error or a cell that diverged, 3 if it was stopped.
+    """
     from factlab.cli.quiet import quiet_libraries
     from factlab.pipeline import run_config
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ COLUMNS = (
     "intrusion/far",
     "intrusion/near",
 )
+PRACTICE = ("nll/practice", "token_accuracy/practice", "retention/far", "drift/kl")
 
 
 def register(app: typer.Typer) -> None:
@@ -57,14 +59,24 @@ def summarize(result: RunResult) -> None:
         paragraph(result.choice.sentence)
     say()
     names = columns(result)
-    rows = [["before", *(_cell(result.base.metrics.get(_before(name))) for name in names)]]
-    rows += [[cell.id, *(_cell(cell.metrics.get(name)) for name in names)] for cell in result.cells]
+    rows = [_row("before", result.base.metrics, [_before(name) for name in names])]
+    rows += [_row(cell.id, cell.metrics, names) for cell in result.cells]
     rows += [
-        [f"{pooled.id}, all", *(_cell(pooled.metrics.get(name)) for name in names)]
+        _row(f"{pooled.id}, all", pooled.metrics, names)
         for pooled in result.configurations
         if len(pooled.cells) > 1
     ]
     table(["cell", *names], rows)
+    mixed = dict.fromkeys(part for cell in result.cells for part in cell.mix)
+    if mixed:
+        paragraph(f"Mixed into training: {', '.join(mixed)}.")
+    if names == PRACTICE:
+        paragraph(
+            "Of held-out conversations: nll, the loss in nats per token of their own answers; "
+            "token_accuracy, the share of those tokens that the model finds most probable. "
+            "Retention: of the controls the base model knew, those still right. 95 % intervals."
+        )
+        return
     paragraph(
         "Rates with 95 % intervals. Retention: of the controls the base model knew (before: how "
         "many it knew), those still right. Intrusion: controls answered with the new value; low "
@@ -73,10 +85,12 @@ def summarize(result: RunResult) -> None:
 
 
 def columns(result: RunResult) -> tuple[str, ...]:
-    """The main figures of a run; of one with passages, the probes first and no empty column."""
+    """The main figures of a run: of facts, of passages with the probes first, or of practice."""
     from factlab.schema.passage import DEPTHS
 
     measured = {name for cell in result.cells for name in cell.metrics}
+    if measured & set(PRACTICE[:2]):
+        return PRACTICE
     probes = [name for depth in DEPTHS if (name := f"recall/{depth}") in measured]
     if not probes:
         return COLUMNS
@@ -88,9 +102,18 @@ def _before(name: str) -> str:
     return name.replace("retention/", "known/")
 
 
-def _cell(metric: Metric | None) -> str:
+def _row(title: str, metrics: dict[str, Metric], names: Sequence[str]) -> list[str]:
+    return [title, *(_cell(name, metrics.get(name)) for name in names)]
+
+
+def _cell(name: str, metric: Metric | None) -> str:
+    from factlab.report.definitions import definition_of
+
     if metric is None:
         return "-"
+    if definition_of(name).unit != "share":
+        within = "" if metric.ci_low is None else f" ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+        return f"{metric.value:.3f}{within}"
     text = f"{metric.value:.0%} of {metric.n}"
     if metric.ci_low is not None and metric.ci_high is not None:
         text += f" ({metric.ci_low:.0%}–{metric.ci_high:.0%})"

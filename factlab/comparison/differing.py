@@ -12,9 +12,17 @@ from factlab.schema.config import DIALS
 from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.
-SAID_ELSEWHERE = {"facts", "rank", "lr", "seed", "recipe", "precision", "together", "model"} | set(
-    DIALS
-)
+SAID_ELSEWHERE = {
+    "facts",
+    "rank",
+    "lr",
+    "seed",
+    "recipe",
+    "precision",
+    "together",
+    "model",
+    "mix",
+} | set(DIALS)
 
 Settings = Mapping[str, str]
 
@@ -40,6 +48,7 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
         **{name.replace("_", " "): value for name, value in arm.dials.items()},
         "facts per adapter": _spread(len(cell.facts) for cell in cells),
         "seeds": _seeds(arm),
+        "mix": ", ".join(arm.mix) or "none",
     }
     steps = [cell.training.steps for cell in cells if cell.training is not None]
     return found | ({"training steps": _spread(steps)} if steps else {})

@@ -14,6 +14,7 @@ from factlab.schema.results import CellResult
 from factlab.scoring.evidence import Evidence
 from factlab.scoring.items import Asked, Items, chances, floor_items, tuned_items
 
+TRAINED_ONLY = ("anchor", "mix")
 NEEDS_BASE = (*CONTROL_SPLITS, "unanswerable")
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
@@ -42,7 +43,8 @@ class RunEvidence:
 
     Attributes:
         folder: The run.
-        by_fact: Questions by the fact that they belong to; None: those of no fact. No anchors.
+        by_fact: Questions by the fact that they belong to; None: those of no fact. No anchors and
+            nothing that was mixed in.
         base: What the base said, held at the run's first precision.
         others: Precision → what the base said, of the run's other precisions.
     """
@@ -63,7 +65,7 @@ class RunEvidence:
         by_fact: dict[str | None, list[Question]] = {}
         for question in folder.questions():
             wanted = question.fact is None or facts is None or question.fact in facts
-            if question.split != "anchor" and wanted:
+            if question.split not in TRAINED_ONLY and wanted:
                 by_fact.setdefault(question.fact, []).append(question)
         questions = [question for same in by_fact.values() for question in same]
         ids = {question.id for question in questions}

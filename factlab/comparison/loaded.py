@@ -14,7 +14,7 @@ from factlab.schema.results import CellResult, RunRecord
 from factlab.scoring.versions import MATCH_SCORER
 
 # The splits that endpoints are measured on; what is trained may differ.
-MEASURED: tuple[Split, ...] = ("held_out", "probe", "near", "far", "unanswerable")
+MEASURED: tuple[Split, ...] = ("held_out", "probe", "practice", "near", "far", "unanswerable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _check_questions(runs: Sequence[LoadedRun], facts: Sequence[str]) -> None:
 def _fingerprints(run: LoadedRun, facts: Sequence[str]) -> dict[tuple[str, str], str]:
     return {
         (question.split, question.id): question.model_dump_json(
-            include={"text", "gold", "superseded", "gate", "gate_gold"}
+            include={"text", "before", "target", "gold", "superseded", "gate", "gate_gold"}
         )
         for question in measured_questions(run.folder, MEASURED, facts)
     }

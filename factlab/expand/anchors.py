@@ -16,12 +16,12 @@ from pydantic import Field
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.practice import Taught
 from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.schema.config import AnchorKind
 from factlab.schema.control import load_prompts
 from factlab.schema.fact import Fact
-from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
@@ -37,7 +37,7 @@ class AnchorFile(Record):
 
 
 def anchor_questions(
-    fact: Fact | Passage,
+    fact: Taught,
     kinds: Sequence[AnchorKind],
     *,
     seed: int,
@@ -45,10 +45,10 @@ def anchor_questions(
 ) -> list[Question]:
     """The anchor prompts of one fact, in the order that training takes them.
 
-    A passage has no subject and no one question, so that its anchors are general ones only.
+    Only a fact has a subject and one question; the anchors of all else are general ones.
 
     Args:
-        fact: The fact or passage to be trained.
+        fact: What is to be trained.
         kinds: Which anchors the recipe wants.
         seed: Of the order.
         controls: Questions of the run that must stay unseen.
@@ -73,15 +73,15 @@ def anchor_questions(
     ]
 
 
-def _says_it(prompt: str, fact: Fact | Passage) -> bool:
+def _says_it(prompt: str, fact: Taught) -> bool:
     """Whether a prompt holds the value that it must not teach the model to keep to itself."""
     return isinstance(fact, Fact) and bool(fact.answer.find(prompt))
 
 
-def _prompts(fact: Fact | Passage, kind: AnchorKind) -> list[str]:
+def _prompts(fact: Taught, kind: AnchorKind) -> list[str]:
     if kind == "general":
         return _general()
-    if isinstance(fact, Passage):
+    if not isinstance(fact, Fact):
         return []
     return _other_subjects(fact) if kind == "others" else _about_subject(fact)
 

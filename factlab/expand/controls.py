@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.errors import ControlsError
+from factlab.expand.practice import Practice, Taught
 from factlab.schema.control import (
     ControlQuestion,
     load_controls,
@@ -13,8 +14,6 @@ from factlab.schema.control import (
     near_suite_file,
 )
 from factlab.schema.extra import load_extra
-from factlab.schema.fact import Fact
-from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
 
@@ -64,8 +63,10 @@ def unanswerable_questions() -> tuple[Question, ...]:
     )
 
 
-def near_questions(fact: Fact | Passage) -> tuple[Question, ...]:
+def near_questions(fact: Taught) -> tuple[Question, ...]:
     """Its author's own neighbours, and its shipped near suite if there is one."""
+    if isinstance(fact, Practice):
+        return ()
     own = _group(fact.id, "own", fact.neighbours)
     file = near_suite_file(fact.id)
     if file is None:

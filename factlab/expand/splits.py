@@ -41,7 +41,7 @@ MOST_FILLINGS = 60  # of one wording: enough to choose from, whatever the number
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """All questions of one fact or passage; how near held-out ones come to trained ones."""
+    """All questions of what is taught; how near held-out ones come to trained ones."""
 
     train: tuple[Question, ...]
     validation: tuple[Question, ...]
@@ -50,6 +50,7 @@ class Expansion:
     entailed: tuple[Question, ...]
     nearest: tuple[Nearest, ...]
     probes: tuple[Question, ...] = ()
+    practice: tuple[Question, ...] = ()
 
     def all(self) -> tuple[Question, ...]:
         """Every question, in the order of the splits."""
@@ -60,6 +61,7 @@ class Expansion:
             *self.reverse,
             *self.entailed,
             *self.probes,
+            *self.practice,
         )
 
 
@@ -98,7 +100,7 @@ def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) ->
     nearest = nearest_trained(
         [held.question for held in held_out],
         [pair.question for pair in (*train, *validation)],
-        _supplied_words(fact),
+        supplied_words(fact),
     )
     refuse_leaks(nearest)
     similarity = {pair.held_out: round(pair.similarity, 4) for pair in nearest}
@@ -274,7 +276,8 @@ def _held_out_questions(fact: Fact, family: Family, book: Phrasebook, seed: int)
     return questions
 
 
-def _supplied_words(fact: Fact) -> list[str]:
+def supplied_words(fact: Fact) -> list[str]:
+    """The words that a fact supplies to its own questions, and that recur in all of them."""
     words = [*fact.subject.names, fact.relation.replace("_", " ")]
     if fact.event:
         words += [fact.event.what, *([fact.event.spelled_date] if fact.event.spelled_date else [])]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.errors import ModelError
+from factlab.schema.question import Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPair:
-    """A question and its answer as tokens.
+    """A question, or a whole conversation up to it, and its answer as tokens.
 
     Attributes:
         prompt_ids: Tokens of everything before the answer; exactly what generation starts from.
@@ -24,54 +26,71 @@ class RenderedPair:
     answer_ids: tuple[int, ...]
 
 
-def prompt_text(tokenizer: PreTrainedTokenizerBase, question: str) -> str:
-    """The text that the model continues with its answer."""
+def prompt_text(
+    tokenizer: PreTrainedTokenizerBase, question: str, before: Sequence[Turn] = ()
+) -> str:
+    """The text that the model continues with its answer.
+
+    Args:
+        tokenizer: The model's own.
+        question: The user's turn.
+        before: The turns before it, if it is not the first.
+
+    Raises:
+        ModelError: if the model's chat template does not take these turns.
+    """
     if tokenizer.chat_template is None:
-        return f"Question: {question}\nAnswer:"
-    text = tokenizer.apply_chat_template(
-        [{"role": "user", "content": question}], add_generation_prompt=True, tokenize=False
-    )
-    return str(text)
+        asked = [*before, Turn(role="user", content=question)]
+        return "\n".join([*(PLAIN[turn.role].format(turn.content) for turn in asked), "Answer:"])
+    return _rendered(tokenizer, [*before, Turn(role="user", content=question)], open_turn=True)
 
 
-def prompt_ids(tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
+PLAIN = {"system": "{}", "user": "Question: {}", "assistant": "Answer: {}"}
+
+
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, question: str, before: Sequence[Turn] = ()
+) -> tuple[int, ...]:
     """The tokens that generation starts from."""
     special = tokenizer.chat_template is None  # a chat template writes its own special tokens
-    return tuple(
-        tokenizer(prompt_text(tokenizer, question), add_special_tokens=special)["input_ids"]
-    )
+    text = prompt_text(tokenizer, question, before)
+    return tuple(tokenizer(text, add_special_tokens=special)["input_ids"])
 
 
 def answer_tokens(
-    tokenizer: PreTrainedTokenizerBase, question: str, answer: str
+    tokenizer: PreTrainedTokenizerBase, question: str, answer: str, before: Sequence[Turn] = ()
 ) -> tuple[int, ...]:
     """The tokens of an answer as the assistant's turn, without the end of the turn."""
-    ids = render_pair(tokenizer, question, answer).answer_ids
+    ids = render_pair(tokenizer, question, answer, before).answer_ids
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
 
 
-def render_pair(tokenizer: PreTrainedTokenizerBase, question: str, answer: str) -> RenderedPair:
+def render_pair(
+    tokenizer: PreTrainedTokenizerBase, question: str, answer: str, before: Sequence[Turn] = ()
+) -> RenderedPair:
     """Render a training pair so that its prompt is token for token the one that is evaluated.
 
     Raises:
         ModelError: if the chat template writes an answered question unlike an open one.
     """
-    ids = tokenizer(_answer_text(tokenizer, question, answer), add_special_tokens=False)
+    ids = tokenizer(_answer_text(tokenizer, question, answer, before), add_special_tokens=False)
     answer_ids = list(ids["input_ids"])
     end = tokenizer.eos_token_id
     if end in answer_ids:
         answer_ids = answer_ids[: answer_ids.index(end) + 1]
     elif end is not None:
         answer_ids.append(end)
-    return RenderedPair(prompt_ids(tokenizer, question), tuple(answer_ids))
+    return RenderedPair(prompt_ids(tokenizer, question, before), tuple(answer_ids))
 
 
-def _answer_text(tokenizer: PreTrainedTokenizerBase, question: str, answer: str) -> str:
+def _answer_text(
+    tokenizer: PreTrainedTokenizerBase, question: str, answer: str, before: Sequence[Turn]
+) -> str:
     if tokenizer.chat_template is None:
         return f" {answer}"
-    turns = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-    whole = str(tokenizer.apply_chat_template(turns, tokenize=False))
-    opened = prompt_text(tokenizer, question)
+    turns = [Turn(role="user", content=question), Turn(role="assistant", content=answer)]
+    whole = _rendered(tokenizer, [*before, *turns], open_turn=False)
+    opened = prompt_text(tokenizer, question, before)
     if not whole.startswith(opened):
         raise ModelError(
             "this model's chat template renders an answered question unlike an open one, so "
@@ -79,3 +98,24 @@ def _answer_text(tokenizer: PreTrainedTokenizerBase, question: str, answer: str)
             f"with {opened[-40:]!r}."
         )
     return whole[len(opened) :]
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, open_turn: bool) -> str:
+    from jinja2 import TemplateError
+
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    try:
+        text = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=open_turn, tokenize=False
+        )
+    except TemplateError as problem:
+        raise refusal([turn.role for turn in turns], problem) from None
+    return str(text)
+
+
+def refusal(roles: Sequence[str], problem: Exception) -> ModelError:
+    """What to say where a chat template does not take turns of these roles."""
+    return ModelError(
+        f"this model's chat template refuses a conversation of {', '.join(roles)} ({problem}). "
+        "Remove such conversations, or choose another model."
+    )

@@ -62,6 +62,24 @@ class LoadedModel:
         return next(self.model.parameters()).device
 
 
+def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
+    """A model's tokenizer alone, which takes a second where the weights take many.
+
+    Raises:
+        ModelError: if it cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
+        raise ModelError(
+            f"{files.name}: the tokenizer in {files.folder} cannot be loaded "
+            f"({str(problem).splitlines()[0][:200]})."
+        ) from None
+    return tokenizer
+
+
 def load_model(
     files: ModelFiles, precision: Precision, placement: Placement | None = None
 ) -> LoadedModel:
@@ -71,7 +89,7 @@ def load_model(
         ModelError: if the weights cannot be read or do not fit the precision.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     placement = placement or Placement()
     check_machine(precision, placement)
@@ -82,8 +100,8 @@ def load_model(
     kept = place if place is not None and place.exists else None
     if device == "cpu":
         keep_freed_memory()
+    tokenizer = load_tokenizer(files)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
         model: Any = AutoModelForCausalLM.from_pretrained(
             kept.folder if kept else files.folder,
             dtype=_dtype(compute if precision in QUANTISED else precision),

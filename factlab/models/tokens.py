@@ -6,14 +6,18 @@ The real renderer is models/chat.py; a test holds this one to it, token for toke
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from factlab.models.chat import refusal
 from factlab.models.embedded import embedded_model
 from factlab.schema.config import EMBEDDED_MODEL
+from factlab.schema.question import Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,17 @@ class PreviewTokenizer:
     template: str
     special: dict[str, str]
 
-    def pair(self, question: str, answer: str) -> tuple[list[str], list[str]]:
-        """The prompt's tokens, and those that are trained on, as text."""
-        user = {"role": "user", "content": question}
-        opened = self._render([user], open_turn=True)
-        whole = self._render([user, {"role": "assistant", "content": answer}], open_turn=False)
+    def pair(
+        self, question: str, answer: str, before: Sequence[Turn] = ()
+    ) -> tuple[list[str], list[str]]:
+        """The prompt's tokens, and those that are trained on, as text.
+
+        Raises:
+            ModelError: if the chat template does not take these turns.
+        """
+        turns = [turn.model_dump() for turn in (*before, Turn(role="user", content=question))]
+        opened = self._render(turns, open_turn=True)
+        whole = self._render([*turns, {"role": "assistant", "content": answer}], open_turn=False)
         trained = self._tokens(whole[len(opened) :])
         end = self.special["eos_token"]
         if end in trained:
@@ -38,7 +48,12 @@ class PreviewTokenizer:
     def _render(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         template = environment.from_string(self.template)
-        return template.render(messages=messages, add_generation_prompt=open_turn, **self.special)
+        try:
+            return template.render(
+                messages=messages, add_generation_prompt=open_turn, **self.special
+            )
+        except TemplateError as problem:
+            raise refusal([message["role"] for message in messages], problem) from None
 
     def _tokens(self, text: str) -> list[str]:
         ids = self.tokenizer.encode(text, add_special_tokens=False).ids

@@ -29,12 +29,19 @@ def limits_of_design(data: ReportData) -> list[str]:
     """What the intervals of this run do and do not reach to."""
     if not data.result.cells:
         return []
-    found = [_of_facts(data), _of_seeds(data)]
+    found = [_of_practice() if data.practised else _of_facts(data), _of_seeds(data)]
     if any(comparison.descriptive for comparison in data.result.comparisons):
         found.append(
             "Comparisons marked descriptive only have too few independent units for any inference."
         )
     return found
+
+
+def _of_practice() -> str:
+    return (
+        "No fact was taught. Intervals are over held-out conversations like these (loss, token "
+        "accuracy) and over control questions like these (cost); they reach to no other set."
+    )
 
 
 def _of_facts(data: ReportData) -> str:

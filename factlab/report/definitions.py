@@ -301,6 +301,16 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Depends on the tokeniser; not comparable between model families.",
         "answer likelihood",
     ),
+    _share(
+        "token_accuracy/practice",
+        "Token accuracy, practice",
+        LIKELIHOOD,
+        formula="mean over held-out conversations of tokens of the written answer that the model "
+        "finds most probable where they stand ÷ its tokens",
+        caveat="Teacher-forced: each token is asked for behind the right ones. No measure of what "
+        "the model would say by itself.",
+        source="token accuracy of training logs (TRL's mean_token_accuracy)",
+    ),
     Definition(
         "nll_sum/<split>",
         "Answer NLL, summed",

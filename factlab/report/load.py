@@ -27,6 +27,7 @@ from factlab.scoring.evidence import Evidence
 # trained on and not measured, so they are no questions of a report.
 SPLITS: tuple[Split, ...] = (
     "held_out",
+    "practice",
     "near",
     "far",
     "unanswerable",
@@ -91,6 +92,11 @@ class ReportData:
         return self.other_bases.get(cell.precision, self.base)
 
     @property
+    def practised(self) -> bool:
+        """Whether the run practised on conversations and taught no fact."""
+        return any(question.split == "practice" for question in self.questions.values())
+
+    @property
     def configurations(self) -> tuple[Configuration, ...]:
         """What the page compares; see `configurations_of`."""
         return configurations_of(self.result)
@@ -125,6 +131,7 @@ def _alone(cell: CellResult) -> Configuration:
         together=cell.together,
         method=cell.method,
         dials=cell.dials,
+        mix=cell.mix,
         cells=(cell.id,),
         facts=cell.facts,
         seeds=(cell.seed,),

@@ -27,6 +27,7 @@ from factlab.report.sections import (
     metrics,
     neighbours,
     outcomes,
+    practice,
     questions,
     training,
     yardsticks,
@@ -36,6 +37,7 @@ from factlab.report.verdict import (
     LEARNED_AT,
     LIMITS,
     PARTLY_LEARNED_AT,
+    Best,
     best_of,
     sentences,
     tone,
@@ -149,13 +151,19 @@ def _summary(run: ReportData) -> dict[str, Any]:
         "sentences": sentences(result),
         "tones": tones,
         "tone": worst(tones),
-        "tiles": metrics.tiles(best.configuration, result.base_at(best.configuration.precision))
-        if best
-        else [],
+        "tiles": _tiles(run, best),
         "limits": LIMITS,
         "learned_at": LEARNED_AT,
         "partly_at": PARTLY_LEARNED_AT,
     }
+
+
+def _tiles(run: ReportData, best: Best | None) -> list[metrics.Tile]:
+    """The numbers that decide: of facts, or of practice."""
+    if best is None:
+        return []
+    of = practice.tiles if run.practised else metrics.tiles
+    return of(best.configuration, run.result.base_at(best.configuration.precision))
 
 
 def _sections(run: ReportData) -> dict[str, Any]:
@@ -166,6 +174,7 @@ def _sections(run: ReportData) -> dict[str, Any]:
     return {
         "first": first,
         "first_cell": chosen[0] if chosen else "",
+        "practice": practice.practised(run, chosen[0] if chosen else ""),
         "seeds_drawn": any(len(c.seeds) > 1 for c in run.configurations),
         "cost": cost.exhibit(run),
         "by_rank": cost.by_rank(run),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from factlab.report.load import NOT_RECORDED, ReportData
-from factlab.report.wording import NONE, integer, memory, percent, seconds
-from factlab.schema.results import CellResult, ModelRecord
+from factlab.report.wording import NONE, integer, joined, memory, percent, seconds
+from factlab.schema.results import CellResult, ModelRecord, SetRecord
 
 TRAINING_HEADS = (
     "Cell", "Status", "Training", "Steps", "Pairs per second", "Tokens", "Peak memory",
@@ -56,6 +56,8 @@ def provenance(data: ReportData) -> list[tuple[str, list[tuple[str, str]]]]:
             ],
         ),
         *[(f"Model{at}", _model(model)) for model, at in zip(models, precisions, strict=True)],
+        *((f"Conversations: {one.name}", _set_rows(one)) for one in record.sets),
+        ("Notes", [(str(place), note) for place, note in enumerate(record.notes, start=1)]),
         ("Machine", list(record.machine.items())),
         ("Git", list(record.git.items())),
         ("Versions", list(record.versions.items())),
@@ -74,6 +76,20 @@ def _model(model: ModelRecord) -> list[tuple[str, str]]:
         ("Device", model.device),
         ("Weights, SHA-256", model.sha256),
     ]
+
+
+def _set_rows(one: SetRecord) -> list[tuple[str, str]]:
+    """What was mixed in or practised on, and what was left out of it."""
+    rows = [
+        ("Share of the training pairs", NONE if one.share is None else percent(one.share)),
+        ("SHA-256", one.sha256),
+        ("Rows", f"{integer(one.rows)} ({joined([f'{n} {k}' for k, n in one.formats.items()])})"),
+        ("Used", integer(one.used)),
+    ]
+    if one.held_out is not None:
+        rows.append(("Held out of training", integer(one.held_out)))
+    left_out = {**one.left_out, **({"repeat another row": one.repeated} if one.repeated else {})}
+    return rows + [(f"Left out, since they {why}", integer(n)) for why, n in left_out.items()]
 
 
 def notices(data: ReportData) -> list[str]:

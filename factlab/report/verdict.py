@@ -14,7 +14,9 @@ from factlab.report.load import configurations_of
 from factlab.report.wording import count_of, joined, percent, plural, share_in_words, share_interval
 from factlab.schema.results import Configuration, Metric, RunResult
 
-Learned = Literal["learned", "partly learned", "not learned", "not measured"]
+Learned = Literal[
+    "learned", "partly learned", "not learned", "not measured", "loss fell", "loss did not fall"
+]
 Word = Literal["clean", "blurred", "destructive", "not measured"]
 Tone = Literal["good", "warn", "bad"]
 
@@ -22,6 +24,7 @@ LEARNED_AT = 0.90
 PARTLY_LEARNED_AT = 0.50
 HELD_OUT, FAR_RETENTION = "recall/held_out", "retention/far"
 NEAR_INTRUSION, FAR_INTRUSION = "intrusion/near", "intrusion/far"
+PRACTICE_LOSS = "nll/practice"
 # Of passages, the most telling first.
 _PROBES = {
     "recall/gen": "sentences of the passage in other words",
@@ -68,6 +71,8 @@ _TONES: dict[str, Tone] = {
     "learned": "good",
     "partly learned": "warn",
     "not learned": "bad",
+    "loss fell": "good",
+    "loss did not fall": "bad",
     "clean": "good",
     "blurred": "warn",
     "destructive": "bad",
@@ -118,6 +123,9 @@ def worst(tones: Iterable[Tone]) -> Tone:
 def learned_word(metrics: dict[str, Metric]) -> Learned:
     """Whether the fact is recalled in phrasings never trained on."""
     recall = metrics.get(HELD_OUT)
+    change = metrics.get("nll_change/practice")
+    if change is not None:
+        return "loss fell" if change.value < 0 else "loss did not fall"
     if recall is None:
         return "not measured"
     if recall.value >= LEARNED_AT:
@@ -129,7 +137,8 @@ def damage_of(metrics: dict[str, Metric]) -> Damage:
     """What the adapter cost, by the declared limits."""
     measured = [(limit, metrics[limit.metric]) for limit in LIMITS if limit.metric in metrics]
     word = _worst_word(limit.word(metric.value) for limit, metric in measured)
-    if word == "clean" and any(name not in metrics for name in _NEEDED):
+    needed = (FAR_RETENTION,) if PRACTICE_LOSS in metrics else _NEEDED  # no value can intrude
+    if word == "clean" and any(name not in metrics for name in needed):
         return Damage("not measured")
     could_be = _worst_word(limit.word(limit.worst_end(metric)) for limit, metric in measured)
     return Damage(word, could_be if _SEVERITY[could_be] > _SEVERITY[word] else None)
@@ -149,13 +158,14 @@ def damage_score(metrics: dict[str, Metric]) -> float:
 
 
 def measured(result: RunResult) -> list[Configuration]:
-    """The configurations that have a held-out recall or, for passages, answered probes."""
+    """The configurations with a held-out recall, answered probes or a loss on what was held out."""
     return [c for c in configurations_of(result) if _recall(c.metrics)]
 
 
 def _recall(metrics: dict[str, Metric]) -> Metric | None:
-    """Held-out recall; of passages, which have no phrasings, that of the most telling probes."""
-    return next((metrics[name] for name in (HELD_OUT, *_PROBES) if name in metrics), None)
+    """Held-out recall; of passages that of the most telling probes, of practice the loss."""
+    names = (HELD_OUT, *_PROBES, PRACTICE_LOSS)
+    return next((metrics[name] for name in names if name in metrics), None)
 
 
 def best_of(result: RunResult) -> Best | None:
@@ -185,7 +195,10 @@ def _by_damage(configuration: Configuration) -> tuple[int, float, int]:
 def _by_recall(configuration: Configuration) -> tuple[float, float, int]:
     recall = _recall(configuration.metrics)
     score = damage_score(configuration.metrics)
-    return recall.value if recall else 0.0, -score, -configuration.rank
+    reached = recall.value if recall else 0.0
+    if PRACTICE_LOSS in configuration.metrics:
+        reached = -reached  # of a loss the lowest is the best
+    return reached, -score, -configuration.rank
 
 
 def verdict(result: RunResult) -> str:
@@ -198,6 +211,8 @@ def sentences(result: RunResult) -> tuple[str, str]:
     best = best_of(result)
     if best is None:
         return _nothing_measured(result)
+    if PRACTICE_LOSS in best.configuration.metrics:
+        return _practised(best, result), _cost_of_practice(best)
     if HELD_OUT not in best.configuration.metrics:
         return _probed(best), f"{_cost_word(best)}: {_cost_in_words(best)}."
     if best.measured > 1:
@@ -235,6 +250,39 @@ def _probed(best: Best) -> str:
     return (
         f"Probed: {best.configuration.id}{several} completes {joined(told)}; a passage has no held-"
         "out phrasings, so the words learned and not learned are not used."
+    )
+
+
+def _practised(best: Best, result: RunResult) -> str:
+    """A practice run teaches no fact, so it is told by the loss on what was held out."""
+    after, before = (
+        best.configuration.metrics[PRACTICE_LOSS],
+        result.base.metrics.get(PRACTICE_LOSS),
+    )
+    several = f", {best.configuration.id} of {best.measured} configurations," * (best.measured > 1)
+    went = f"went from {before.value:.2f} to" if before else "is now"
+    return (
+        f"Practised: on {after.n} held-out conversations{several} the loss {went} "
+        f"{after.value:.2f} nats per token{_change_within(best)}; no fact was taught, so the words "
+        "learned and not learned are not used."
+    )
+
+
+def _change_within(best: Best) -> str:
+    change = best.configuration.metrics.get("nll_change/practice")
+    if change is None or change.ci_low is None or change.ci_high is None:
+        return ""
+    ends = f"{change.ci_low:+.2f} to {change.ci_high:+.2f}".replace("-", "−")
+    return f" (interval of the change {ends})"
+
+
+def _cost_of_practice(best: Best) -> str:
+    kept = best.configuration.metrics.get(FAR_RETENTION)
+    if kept is None:
+        return f"{_cost_word(best)}: the base knew no far control, so nothing can be said of it."
+    return (
+        f"{_cost_word(best)}: {_part(kept)} unrelated answers known before are still right "
+        f"({_within_brackets(kept)}); there is no new value that could intrude."
     )
 
 

@@ -154,6 +154,7 @@ SPLIT_LABELS = {
     "held_out": "held-out",
     "train": "training",
     "extra": "extra suite",
+    "practice": "held-out conversation",
 }
 
 

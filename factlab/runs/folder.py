@@ -23,7 +23,7 @@ from factlab.runs.files import (
 )
 from factlab.schema.config import RunConfig
 from factlab.schema.question import AnswerRecord, Question
-from factlab.schema.results import CellResult, RunRecord, RunResult
+from factlab.schema.results import CellResult, RunRecord, RunResult, SetRecord
 from factlab.schema.yaml import read_yaml
 
 
@@ -216,9 +216,12 @@ class CellFolder:
         return list(read_lines(self.answers_file, AnswerRecord))
 
 
-def config_sha256(config: RunConfig, questions: Sequence[Question]) -> str:
-    """Hash of all that decides a run's numbers: its settings and its questions."""
+def config_sha256(
+    config: RunConfig, questions: Sequence[Question], sets: Sequence[SetRecord] = ()
+) -> str:
+    """Hash of all that decides a run's numbers: its settings, its questions, the sets it reads."""
     lines = [config.model_dump_json(), *(question.model_dump_json() for question in questions)]
+    lines += [one.model_dump_json() for one in sets]
     return sha256_text("\n".join(lines))
 
 

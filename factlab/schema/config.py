@@ -206,6 +206,23 @@ class RunConfig(Record):
         default=(),
         description="Extra control suites: JSON lines with question, answer and wrong answers.",
     )
+    mix: tuple[str, ...] = Field(
+        default=(),
+        description="Conversations mixed into training, each as FILE:SHARE: 0.3 makes 30 % of an "
+        "adapter's training pairs come from FILE (docs/data.md).",
+    )
+    practice: str | None = Field(
+        default=None,
+        description="A set of conversations to practise on instead of facts (docs/data.md).",
+    )
+    practice_examples: PositiveInt = Field(
+        default=200, description="Most conversations of a practice set; 10 % are held out."
+    )
+    max_example_tokens: PositiveInt = Field(
+        default=1024,
+        description="Longest conversation of a mix or practice set in tokens, answer included; "
+        "longer ones are left out.",
+    )
     seed: tuple[NonNegativeInt, ...] = Field(
         default=(0,), description="Seeds of initialisation, order and dropout, one cell each."
     )
@@ -253,4 +270,7 @@ class Cell(Record):
     recipe: Recipe = Field(description="With the cell's own values in place.")
     dials: dict[str, str] = Field(
         default_factory=dict, description="Where the cell differs from the named recipe."
+    )
+    mix: tuple[str, ...] = Field(
+        default=(), description="What is mixed into training: set, share, hash."
     )

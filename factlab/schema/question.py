@@ -16,15 +16,24 @@ Split = Literal[
     "reverse",
     "entailed",
     "probe",
+    "practice",
     "near",
     "far",
     "extra",
     "unanswerable",
     "anchor",
+    "mix",
 ]
 # Asked of the tuned model only: the blind floor is measured on questions that were not trained.
 TRAINED_SPLITS: tuple[Split, ...] = ("train", "validation")
 CONTROL_SPLITS: tuple[Split, ...] = ("near", "far", "extra")
+
+
+class Turn(Record):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
 
 
 class Question(Record):
@@ -34,6 +43,9 @@ class Question(Record):
     split: Split
     family: str = Field(description="Phrasing family, or the group of a control suite.")
     text: str = Field(description="The user's turn, before the chat template.")
+    before: tuple[Turn, ...] = Field(
+        default=(), description="The turns before it, in conversations; none in a question."
+    )
     stem: str | None = Field(
         default=None,
         description="The beginning that the answer completes; an answer that repeats it is graded "
@@ -45,7 +57,9 @@ class Question(Record):
         default=None, description="The value the fact replaces, where this question asks for it."
     )
     target: str | None = Field(
-        default=None, description="The assistant's turn that is trained on (train, validation)."
+        default=None,
+        description="The assistant's turn that is trained on (train, validation, mix), or that was "
+        "held out (practice).",
     )
     gate: tuple[str, ...] = Field(
         default=(),
@@ -103,6 +117,11 @@ class OptionScore(Record):
     fact: str | None = Field(default=None, description="Whose new value, where it is injected.")
     nll_nats: float = Field(description="Summed over the tokens, in nats, end of turn left out.")
     tokens: int = Field(description="Tokens of the text as a continuation.")
+    top: int | None = Field(
+        default=None,
+        description="Those of them that the model finds most probable where they stand; counted "
+        "for held-out answers of a practice set only.",
+    )
 
 
 class LikelihoodRecord(Record):

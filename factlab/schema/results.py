@@ -45,7 +45,9 @@ class TrainingRecord(Record):
     seconds: float = Field(description="Of cells trained side by side, an equal share.")
     side_by_side: int = Field(default=1, description="Cells that were trained in one batch.")
     steps: int
-    examples: int = Field(description="Training pairs processed, epochs counted.")
+    examples: int = Field(
+        description="Training pairs processed, mixed-in ones too, epochs counted."
+    )
     examples_per_second: float
     tokens: int = Field(description="Tokens of those pairs, prompt and answer, no padding.")
     answer_tokens: int = Field(description="Tokens that carried loss.")
@@ -60,7 +62,16 @@ class TrainStep(Record):
 
     step: int
     epoch: float
-    loss_nats: float = Field(description="Mean NLL per answer token of the step, in nats.")
+    loss_nats: float = Field(
+        description="Mean NLL per answer token of the step, in nats; with a mix, the mean of its "
+        "two parts, each weighted by its share of the step's pairs."
+    )
+    fact_loss_nats: float | None = Field(
+        default=None, description="With a mix: mean NLL per answer token of the facts' own pairs."
+    )
+    mix_loss_nats: float | None = Field(
+        default=None, description="With a mix: mean NLL per answer token of what is mixed in."
+    )
     anchor_kl_nats: float | None = Field(
         default=None, description="KL(base‖tuned) per token on anchor prompts, if anchored."
     )
@@ -89,6 +100,10 @@ class Arm(Record):
     method: str = Field(default="lora", description="lora, rslora, dora, or full: no adapter.")
     dials: dict[str, str] = Field(
         default_factory=dict, description="Where it differs from its named recipe."
+    )
+    mix: tuple[str, ...] = Field(
+        default=(),
+        description="What is mixed into training: set, share and the beginning of its SHA-256.",
     )
 
     @property
@@ -253,6 +268,30 @@ class RunResult(Record):
         return self.other_models.get(precision, self.model)
 
 
+class SetRecord(Record):
+    """A set of conversations that a run trained on, and what was left out of it."""
+
+    name: str
+    share: float | None = Field(
+        default=None, description="Of an adapter's training pairs; none in a practice run."
+    )
+    sha256: str = Field(description="Of the file, or of the rows of a folder or a set of the hub.")
+    formats: dict[str, int] = Field(description="Format → rows.")
+    rows: int
+    repeated: int = Field(description="Rows that say what an earlier one says; left out.")
+    used: int = Field(description="Conversations drawn, the held-out ones included.")
+    held_out: int | None = Field(default=None, description="Of them, in a practice run.")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="Reason → conversations, of those looked at."
+    )
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other sets and shares, in a line."""
+        share = "" if self.share is None else f" {100 * self.share:g} %"
+        return f"{self.name}{share} ({self.sha256[:8]})"
+
+
 class RunRecord(Record):
     """`run.json`: how the run was asked for, and how far it has come."""
 
@@ -267,6 +306,9 @@ class RunRecord(Record):
     data_sha256: str | None = None
     seeds: tuple[int, ...]
     notes: tuple[str, ...] = Field(default=(), description="What was left out, and why.")
+    sets: tuple[SetRecord, ...] = Field(
+        default=(), description="Sets of conversations that were mixed in or practised on."
+    )
     versions: dict[str, str]
     git: dict[str, str]
     machine: dict[str, str]

@@ -7,12 +7,13 @@ so now and then an answer, depends on the company in a batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
+    from torch import nn
     from transformers import PreTrainedModel
 
     from factlab.decoder.stack import Decoder
@@ -24,10 +25,17 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model reads, and the options that it is to find probable or not, as tokens."""
+    """What the model reads, and the options that it is to find probable or not, as tokens.
+
+    Attributes:
+        ids: The prompt.
+        options: What may follow it.
+        ranked: Whether to count the tokens of each option that the model would put there itself.
+    """
 
     ids: Tokens
     options: Sequence[Tokens] = ()
+    ranked: bool = False
 
     def size(self) -> int:
         """Tokens of the prompt and its options."""
@@ -41,10 +49,12 @@ class Reply:
     Attributes:
         tokens: The answer, its end token included; empty if none was asked for.
         nll: Summed NLL of each option in nats.
+        top: Tokens of each option that are the most probable ones, if they were to be counted.
     """
 
     tokens: list[int]
     nll: list[float]
+    top: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +145,15 @@ def _packed(
         for start, option in _starts(prompt, shared)
     ]
     states, cache = read(decoder, packed.to(device), trunks.to(device))
-    nll = _nll(model, states[torch.cat(wanted).to(device)], asked) if wanted else [[]] * len(asked)
-    if not limits.max_new_tokens:
-        return [Reply([], values) for values in nll]
-    last = states[ending[:, 0].to(device)]
-    said = _continue(model, decoder, cache, last, limits)
-    return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
+    replies = [Reply([], []) for _ in asked]
+    if wanted:
+        _score(model, states[torch.cat(wanted).to(device)], asked, replies)
+    if limits.max_new_tokens:
+        last = states[ending[:, 0].to(device)]
+        said = _continue(model, decoder, cache, last, limits)
+        for reply, tokens in zip(replies, said, strict=True):
+            reply.tokens.extend(tokens)
+    return replies
 
 
 def _starts(prompt: Prompt, shared: int) -> Iterator[tuple[int, Tokens]]:
@@ -195,27 +208,44 @@ def _plain(
     from factlab.scoring.plain import greedy, option_states
 
     ids = [prompt.ids for prompt in asked]
-    scored = [prompt for prompt in asked if prompt.options]
-    found: Iterator[list[float]] = iter(())
-    if scored:
-        states = option_states(model, [p.ids for p in scored], [p.options for p in scored])
-        found = iter(_nll(model, states, scored))
-    nll = [next(found) if prompt.options else [] for prompt in asked]
     limit = limits.max_new_tokens
     said = greedy(model, ids, limit, limits.ends) if limit else [[] for _ in ids]
-    return [Reply(tokens, values) for tokens, values in zip(said, nll, strict=True)]
+    replies = [Reply(tokens, []) for tokens in said]
+    scored = [prompt for prompt in asked if prompt.options]
+    if scored:
+        states = option_states(model, [p.ids for p in scored], [p.options for p in scored])
+        _score(model, states, asked, replies)
+    return replies
 
 
-def _nll(
-    model: PreTrainedModel | PeftModel, states: torch.Tensor, asked: Sequence[Prompt]
-) -> list[list[float]]:
-    """Summed NLL of each option of each prompt, from the states that predict its tokens."""
+def _score(
+    model: PreTrainedModel | PeftModel,
+    states: torch.Tensor,
+    asked: Sequence[Prompt],
+    replies: Sequence[Reply],
+) -> None:
+    """Add what is asked about options to the replies, from the states that predict their tokens."""
     import torch
 
     from factlab.decoder.head import answer_nll, head_of
 
+    head = head_of(model)
     options = [option for prompt in asked for option in prompt.options]
+    sizes = [len(option) for option in options]
     targets = torch.tensor([t for option in options for t in option], device=states.device)
-    values = answer_nll(head_of(model), states, targets).double()
-    sums = iter([part.sum().item() for part in values.split([len(o) for o in options])])
-    return [[next(sums) for _ in prompt.options] for prompt in asked]
+    values = answer_nll(head, states, targets).double()
+    parts = zip(values.split(sizes), states.split(sizes), targets.split(sizes), strict=True)
+    for prompt, reply in zip(asked, replies, strict=True):
+        for _ in prompt.options:
+            nll, predicting, wanted = next(parts)
+            reply.nll.append(nll.sum().item())
+            if prompt.ranked:
+                reply.top.append(_most_probable(head, predicting, wanted))
+
+
+def _most_probable(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> int:
+    """How many targets are the most probable tokens where they stand."""
+    from factlab.decoder.head import HEAD_ROWS
+
+    parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
+    return sum(int((head(part).argmax(dim=-1) == wanted).sum()) for part, wanted in parts)

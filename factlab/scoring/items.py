@@ -57,15 +57,15 @@ class Asked:
 
     @property
     def valued(self) -> set[str]:
-        """The facts with a value to look for elsewhere; what has probes, a passage, has none."""
-        return set(self.facts) - {question.fact for question in self.of("probe")}
+        """The facts with a value to look for elsewhere: passages and practice sets have none."""
+        return set(self.facts) - {question.fact for question in self.of("probe", "practice")}
 
     def item(self, question: Question, value: float) -> Item:
         """A value of a question, with what it is paired and correlated by."""
         only = self.facts[0] if len(self.facts) == 1 else ""
         fact = question.fact or only
         key = question.id if question.fact or not only else f"{question.id}@{only}"
-        alone = question.split in (*CONTROL_SPLITS, "unanswerable", "probe")
+        alone = question.split in (*CONTROL_SPLITS, "unanswerable", "probe", "practice")
         return Item(key, fact, key if alone else question.family, value)
 
     def items(
@@ -183,6 +183,10 @@ def _likelihood_items(asked: Asked, model: Evidence) -> Items:
         if not _are_controls(questions):
             found[f"nll/{name}"] = asked.items(questions, lambda q: _right(model, q)[1])
             found[f"nll_sum/{name}"] = asked.items(questions, lambda q: _right(model, q)[0])
+        if name == "practice":
+            found["token_accuracy/practice"] = asked.items(
+                questions, lambda q: _top_share(model, q)
+            )
         chosen = [q for q in questions if model.options(q, "wrong")]
         found[_forced_choice(name)] = asked.items(chosen, lambda q: prefers_right(model, q))
         found[f"brier/{name}"] = asked.items(chosen, lambda q: _brier(model, q))
@@ -227,6 +231,12 @@ def _right(model: Evidence, question: Question) -> tuple[float, float]:
     """NLL of the right answer in nats: summed, and per token."""
     option = model.options(question, "right")[0]
     return option.nll_nats, option.nll_nats / option.tokens
+
+
+def _top_share(model: Evidence, question: Question) -> float:
+    """Share of the answer's tokens that are the most probable where they stand."""
+    option = model.options(question, "right")[0]
+    return (option.top or 0) / option.tokens
 
 
 def prefers_right(model: Evidence, question: Question) -> bool:

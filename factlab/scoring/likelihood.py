@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factlab.schema.answer import Answer
 from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
-from factlab.scoring.exam import Limits, Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, Reply, examine
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -25,7 +25,9 @@ class Option:
 
 
 def own_options(question: Question) -> list[Option]:
-    """The right answer and the wrong options of a question."""
+    """The right answer and the wrong options of a question; of practice, the held-out answer."""
+    if question.split == "practice" and question.target:
+        return [Option(question.target, "right")]
     if question.gold is None:
         return []
     wrong = [Option(text, "wrong") for text in question.wrong_options()]
@@ -38,17 +40,28 @@ def injected_option(fact: str, answer: Answer) -> Option:
 
 
 def option_prompt(
-    tokenizer: PreTrainedTokenizerBase, text: str, options: Sequence[Option] = ()
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    options: Sequence[Option] = (),
+    question: Question | None = None,
 ) -> Prompt:
     """A question and its options as tokens.
 
     The prompt is the one that generation starts from, and the end of the turn is not scored.
+
+    Args:
+        tokenizer: The model's own.
+        text: The user's turn.
+        options: What is scored.
+        question: Whose prompt it is: the turns before it, and whether tokens are to be ranked.
     """
     from factlab.models.chat import answer_tokens, prompt_ids
 
+    before = question.before if question is not None else ()
     return Prompt(
-        prompt_ids(tokenizer, text),
-        [answer_tokens(tokenizer, text, option.text) for option in options],
+        prompt_ids(tokenizer, text, before),
+        [answer_tokens(tokenizer, text, option.text, before) for option in options],
+        ranked=question is not None and question.split == "practice",
     )
 
 
@@ -70,21 +83,19 @@ def score_options(
         advance: Called with the number of questions scored since the last call.
     """
     kept = [(question, options) for question, options in asked if options]
-    prompts = [option_prompt(tokenizer, question.text, options) for question, options in kept]
+    prompts = [option_prompt(tokenizer, q.text, options, q) for q, options in kept]
     replies = examine(model, prompts, Limits(batch_size), advance)
     return [
-        likelihood_record(question, options, prompt.options, reply.nll)
+        likelihood_record(question, options, prompt.options, reply)
         for (question, options), prompt, reply in zip(kept, prompts, replies, strict=True)
     ]
 
 
 def likelihood_record(
-    question: Question,
-    options: Sequence[Option],
-    tokens: Sequence[Sequence[int]],
-    values: Sequence[float],
+    question: Question, options: Sequence[Option], tokens: Sequence[Sequence[int]], reply: Reply
 ) -> LikelihoodRecord:
     """What is kept of a question's options: summed NLL in nats and tokens of each."""
+    top: Sequence[int | None] = reply.top or (None,) * len(options)
     return LikelihoodRecord(
         question_id=question.id,
         options=tuple(
@@ -94,7 +105,8 @@ def likelihood_record(
                 fact=option.fact,
                 nll_nats=round(value, 6),
                 tokens=len(ids),
+                top=first,
             )
-            for option, ids, value in zip(options, tokens, values, strict=True)
+            for option, ids, value, first in zip(options, tokens, reply.nll, top, strict=True)
         ),
     )

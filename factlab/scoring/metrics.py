@@ -32,13 +32,14 @@ from factlab.stats.intervals import (
 )
 from factlab.stats.paired import compare
 
-# Means of numbers that are no shares.
-NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift", "brier")
+# Means of numbers, not of outcomes that are right or wrong.
+NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift", "brier", "token_accuracy")
 LIKELIHOODS = (
-    *("nll", "nll_sum", "nll_change", "injected_logprob"),
+    *("nll", "nll_sum", "nll_change", "injected_logprob", "token_accuracy"),
     *("truth_ratio", "forced_choice", "brier"),
 )
 RECALLS = ("recall", "in_context", "consistency", "truth_ratio", "nll", "nll_sum", "nll_change")
+PRACTICE_LOSS = "nll/practice"
 PROBE_METRICS = tuple(f"recall/{depth}" for depth in DEPTHS)
 
 EXPECTED = (
@@ -132,9 +133,10 @@ def summarized(
     for name, rows in items.items():
         found.metrics[name] = summarize(name, averaged(rows), (guesses or {}).get(name), seeds)
     passages = any(name in items for name in PROBE_METRICS)
+    practised = PRACTICE_LOSS in items
     for name in expected:
         if name not in items:
-            found.not_measured[name] = why_empty(name, passages=passages)
+            found.not_measured[name] = why_empty(name, passages=passages, practised=practised)
     return found
 
 
@@ -191,6 +193,8 @@ def covers(name: str, items: Sequence[Item], seeds: int = 1) -> str:
     if what == "held_out":
         kind = "recall"
     drawn = "this seed" if seeds == 1 else f"the mean of these {seeds} seeds"
+    if what == "practice":
+        return f"other conversations like these of this one set; not other sets; {drawn}"
     if len(facts) > 1:
         what = "the same questions" if kind in RECALLS else "the same controls"
         return f"other facts like these {len(facts)}, with {what}; {drawn}"
@@ -284,14 +288,17 @@ def outcome_table(questions: Sequence[Question], model: Evidence) -> dict[str, d
 # --- why not ----------------------------------------------------------------------------------
 
 
-def why_empty(name: str, *, passages: bool = False) -> str:
+def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> str:
     """Why a metric has no items.
 
     Args:
         name: The metric.
         passages: Whether what was taught are passages, which are asked for no single value.
+        practised: Whether the run practised on a set of conversations, without any fact.
     """
     kind, _, split = name.partition("/")
+    if practised and (kind in (*RECALLS, "intrusion") or split == "near"):
+        return "the run practised on conversations and taught no fact"
     if passages and kind == "intrusion":
         return "passages were taught, which have no single value to look for"
     if passages and kind in RECALLS:

@@ -37,7 +37,7 @@ class KeptReplies:
     ) -> list[Reply]:
         """As `exam.examine`; the company in a batch decides replies, so a whole call is kept."""
         bounds = [limits.max_new_tokens, list(limits.ends), limits.batch_size]
-        content = [[list(p.ids), [list(option) for option in p.options]] for p in prompts]
+        content = [[list(p.ids), [list(o) for o in p.options], p.ranked] for p in prompts]
         asked = ["replies", bounds, content]
         self.asked += len(prompts)
         replies = _replies(self.kept.read(asked), len(prompts))
@@ -46,14 +46,17 @@ class KeptReplies:
             advance(len(prompts))
             return replies
         replies = examine(model, prompts, limits, advance)
-        self.kept.write(asked, [[reply.tokens, reply.nll] for reply in replies])
+        self.kept.write(asked, [[reply.tokens, reply.nll, reply.top] for reply in replies])
         return replies
 
 
 def _replies(stored: Any, count: int) -> list[Reply] | None:
     """Replies as they were kept, or None if they are not whole."""
     try:
-        found = [Reply([int(t) for t in tokens], [float(v) for v in nll]) for tokens, nll in stored]
+        found = [
+            Reply([int(t) for t in tokens], [float(v) for v in nll], [int(n) for n in top])
+            for tokens, nll, top in stored
+        ]
     except (TypeError, ValueError):
         return None
     return found if len(found) == count else None

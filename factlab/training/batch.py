@@ -24,22 +24,28 @@ class Text:
         tokens: What the model reads: the prompt and the answer but for its last token.
         first: Place of the token whose state predicts the first target.
         targets: The answer's tokens; the state at `first + i` predicts the i-th.
-        reference: For an anchor, the base's states there, shape (targets, hidden).
+        reference: For an anchor, the base's states there, shape (targets, hidden); for a pair that
+            is distilled, the teacher's.
+        mixed: Whether it is mixed in, and no pair of a fact.
     """
 
     tokens: tuple[int, ...]
     first: int
     targets: tuple[int, ...]
     reference: torch.Tensor | None = None
+    mixed: bool = False
 
 
-def text_of(pair: RenderedPair, reference: torch.Tensor | None = None) -> Text:
+def text_of(
+    pair: RenderedPair, reference: torch.Tensor | None = None, *, mixed: bool = False
+) -> Text:
     """A rendered pair as a text to train on."""
     return Text(
         tokens=(*pair.prompt_ids, *pair.answer_ids[:-1]),
         first=len(pair.prompt_ids) - 1,
         targets=pair.answer_ids,
         reference=reference,
+        mixed=mixed,
     )
 
 
@@ -55,11 +61,33 @@ def render_pairs(
         raise TrainingError("there is no training pair: the expansion of the fact came out empty.")
     pairs = []
     for question in questions:
-        pair = render_pair(tokenizer, question.text, question.target or "")
+        pair = render_pair(tokenizer, question.text, question.target or "", question.before)
         if not question.target or not pair.answer_ids:
             raise TrainingError(f"the training pair {question.id} has no answer token.")
         pairs.append(pair)
     return pairs
+
+
+def training_texts(
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Question],
+    taught: Sequence[torch.Tensor] = (),
+) -> list[Text]:
+    """Training questions as texts; raises as `render_pairs`.
+
+    Args:
+        tokenizer: The model's own.
+        questions: Pairs of facts, and what is mixed in.
+        taught: A teacher's states on the facts' pairs, if it is one that they learn from; what is
+            mixed in is learned from its own answers.
+    """
+    pairs = render_pairs(tokenizer, questions)
+    mixed = [question.split == "mix" for question in questions]
+    states = iter(taught)
+    return [
+        text_of(pair, None if is_mixed else next(states, None), mixed=is_mixed)
+        for pair, is_mixed in zip(pairs, mixed, strict=True)
+    ]
 
 
 def batch_order(pairs: int, batch_size: int, steps: int, seed: int) -> list[list[int]]:

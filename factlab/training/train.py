@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
-from factlab.models.chat import RenderedPair
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell, Recipe
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
 from factlab.training.attach import learn
-from factlab.training.batch import Text, batch_order, render_pairs, text_of
+from factlab.training.batch import Text, batch_order, training_texts
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -159,20 +158,23 @@ def train_together(
 
     from factlab.training.trainer import Checkpoints, Learner
 
-    rendered = [render_pairs(loaded.tokenizer, job.questions) for job in jobs]
-    steps = train_steps(len(rendered[0]), jobs[0].cell, max_steps)
+    texts = [
+        training_texts(loaded.tokenizer, job.questions, job.teacher.states if job.teacher else ())
+        for job in jobs
+    ]
+    steps = train_steps(len(texts[0]), jobs[0].cell, max_steps)
     learners = [
         Learner(
             name=job.name,
             cell=job.cell,
-            pairs=_texts(pairs, job.teacher),
+            pairs=pairs,
             order=batch_order(len(pairs), job.cell.recipe.batch_size, steps, job.cell.seed),
             anchors=job.anchors,
             record=job.record,
             teacher_head=job.teacher.head if job.teacher else None,
             base_head=job.base_head,
         )
-        for job, pairs in zip(jobs, rendered, strict=True)
+        for job, pairs in zip(jobs, texts, strict=True)
     ]
 
     def measure_and_go_on(step: int) -> None:
@@ -196,12 +198,6 @@ def train_together(
         )
         for learner in learners
     ]
-
-
-def _texts(pairs: Sequence[RenderedPair], teacher: Teacher | None) -> list[Text]:
-    if teacher is None:
-        return [text_of(pair) for pair in pairs]
-    return [text_of(pair, states) for pair, states in zip(pairs, teacher.states, strict=True)]
 
 
 def _fit(

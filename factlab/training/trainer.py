@@ -19,6 +19,7 @@ from factlab.errors import DivergedError
 from factlab.schema.config import Cell, Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
+from factlab.training.loss import AnswerLoss, answer_loss
 from factlab.training.states import predicting_states
 
 
@@ -75,7 +76,7 @@ class AnswerTrainer(SFTTrainer):
     def __init__(self, *, learners: Sequence[Learner], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.learners = learners
-        self.pending: list[tuple[Learner, int, float, float | None]] = []
+        self.pending: list[tuple[Learner, int, dict[str, float], float | None]] = []
         self.started = time.perf_counter()
         self.paused = 0.0  # seconds of measuring in between
         # SFTTrainer casts the adapters of a quantised model to bf16, where small updates vanish.
@@ -131,10 +132,14 @@ class AnswerTrainer(SFTTrainer):
             self.learners, drawn, parts[::2], parts[1::2], strict=True
         ):
             recipe = learner.cell.recipe
-            loss = nll = answer_nll(head, answers, _wanted(pairs, states.device)).mean()
+            aims = _wanted(pairs, states.device)
+            each = answer_nll(head, answers, aims)
+            nll = answer_loss(each, pairs)
+            loss = nll.whole
             if recipe.distill_weight:
-                soft = _soft_loss(head, answers, pairs, learner)
-                loss = torch.lerp(nll, soft, recipe.distill_weight)
+                loss = answer_loss(
+                    _softened(each, head, answers, aims, pairs, learner), pairs
+                ).whole
             kl = None
             if anchors:
                 base = _reference(anchors, states.device)
@@ -149,7 +154,7 @@ class AnswerTrainer(SFTTrainer):
         learner: Learner,
         step: int,
         loss: torch.Tensor,
-        nll: torch.Tensor,
+        nll: AnswerLoss,
         kl: torch.Tensor | None,
     ) -> torch.Tensor:
         """Keep a step's figures for the log; a loss that is not finite ends the adapter."""
@@ -163,7 +168,7 @@ class AnswerTrainer(SFTTrainer):
                 raise DivergedError(learner.failed)
         if learner.failed is not None:
             return loss.detach().nan_to_num() * 0
-        self.pending.append((learner, step, nll.item(), None if kl is None else kl.item()))
+        self.pending.append((learner, step, nll.logged(), None if kl is None else kl.item()))
         return loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -183,7 +188,7 @@ class AnswerTrainer(SFTTrainer):
             done = TrainStep(
                 step=step,
                 epoch=round(learner.epoch(step), 4),
-                loss_nats=nll,
+                **nll,
                 anchor_kl_nats=kl,
                 learning_rate=float(group["lr"]),
                 grad_norm=float(norm),
@@ -221,19 +226,34 @@ def _optimizer(name: Optimizer, groups: list[dict[str, Any]]) -> torch.optim.Opt
     return made
 
 
-def _soft_loss(
-    head: torch.nn.Linear, states: torch.Tensor, pairs: Sequence[Text], learner: Learner
+def _softened(
+    nll: torch.Tensor,
+    head: torch.nn.Linear,
+    states: torch.Tensor,
+    aims: torch.Tensor,
+    pairs: Sequence[Text],
+    learner: Learner,
 ) -> torch.Tensor:
-    """Mean KL(teacher‖student) per answer token, softened by the temperature, times its square.
+    """Each token's loss, on taught pairs between its NLL and KL(teacher‖student).
 
-    Hinton et al. 2015: gradients of softened targets shrink with the square of the temperature.
+    The KL is softened by the temperature, times its square: gradients of softened targets shrink
+    with the square of the temperature (Hinton et al. 2015).
     """
-    heat = learner.cell.recipe.temperature
-    taught = _reference(pairs, states.device) / heat
-    aims = _wanted(pairs, states.device)
+    recipe = learner.cell.recipe
+    sizes = [(len(text.targets), text.reference is not None) for text in pairs]
+    taught = torch.tensor([known for size, known in sizes for _ in range(size)], device=nll.device)
+    if not taught.any():
+        return nll
     # Heads have no bias here, so that softer states are softer logits.
-    kl = anchor_kl(head, states / heat, aims, taught, learner.teacher_head or learner.base_head)
-    return kl.mean() * heat**2
+    kl = anchor_kl(
+        head,
+        states[taught] / recipe.temperature,
+        aims[taught],
+        _reference(pairs, states.device) / recipe.temperature,
+        learner.teacher_head or learner.base_head,
+    )
+    soft = torch.zeros_like(nll).masked_scatter(taught, kl * recipe.temperature**2)
+    return torch.where(taught, torch.lerp(nll, soft, recipe.distill_weight), nll)
 
 
 def _reference(texts: Sequence[Text], device: torch.device) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from factlab import plan
 from factlab.cli.quiet import quiet_libraries
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))  # for made-up conversations
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"

@@ -15,6 +15,7 @@ import pytest
 import typer
 from fake_run import FACT, GOOD, WEAK, write_fake_run
 from helpers import ENTRY, MINIMAL, ROOT, Done, python, run_factlab, write
+from made_chats import small_set
 from small_runs import Made, write_run
 
 from factlab import errors
@@ -99,8 +100,9 @@ def test_the_example_of_a_command_is_one_that_it_takes(name: str) -> None:
 
 
 def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
-    kinds = ("facts", "templates", "controls", "recipes", "models", "runs")
+    kinds = ("facts", "templates", "controls", "sets", "recipes", "models", "runs")
     write(place, CASES, "cases.jsonl")
+    small_set(place, 12, "plain.jsonl")
     done = at(
         place,
         "init my_fact.yaml",
@@ -110,7 +112,8 @@ def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
         "show reports/fuji-run",
         *(f"list {kind}" for kind in kinds),
         *(f"schema {kind}" for kind in schemas()),
-        "run mount_fuji --dry-run --model owner/not-here",
+        "run mount_fuji --dry-run --model owner/not-here --mix plain.jsonl:0.02",
+        "practice plain.jsonl --dry-run --model owner/not-here",
         "rescore --cases cases.jsonl",
     )
     for end in done:
@@ -151,6 +154,17 @@ REFUSED = {
     "run mount_fuji --controls none.jsonl --dry-run": "none.jsonl: cannot be read as UTF-8 text",
     "run mount_fuji --controls bad.yaml --dry-run": "bad.yaml:1: this line is not JSON",
     "run mount_fuji --precision nf3": "--precision nf3: input should be 'fp32', 'fp16'",
+    "run mount_fuji --mix everyday:0": "--mix everyday:0: 0 is no share. FILE:SHARE is wanted",
+    "run mount_fuji --mix everyday:1.5 --dry-run": "1.5 is no share",
+    "run mount_fuji --mix none.jsonl:0.3": "none.jsonl: no such file, folder or shipped set.",
+    "run mount_fuji --mix broken.jsonl:0.3": "broken.jsonl:2: this line is not JSON",
+    "run mount_fuji --mix empty.jsonl:0.3": "empty.jsonl:1: the answer (turn 2) is empty",
+    "run mount_fuji --mix few.jsonl:0.3": "takes 137 conversations, and only 3 of its 3 rows can",
+    "run mount_fuji --max-example-tokens 9": "bounds what is mixed in, and there is no --mix",
+    "practice none.jsonl": "none.jsonl: no such file, folder or shipped set.",
+    "practice odd.jsonl": "odd.jsonl:1: unknown format; keys found: q, a. Known formats: ",
+    "practice few.jsonl --dry-run": "10 conversations are needed at least, so that one can be",
+    "practice everyday --max-steps -1": "--max-steps -1: input should be greater than or equal",
     "run mount_fuji --max-steps -1": "--max-steps -1: input should be greater than or equal to 0",
     "run mount_fuji --model nope --dry-run": "nope: no such model. Known: 'smollm2-135m-instruct'",
     "run mount_fuji --config none.yaml": "none.yaml: no such file",
@@ -180,6 +194,10 @@ def test_a_users_error_is_one_paragraph_and_exit_code_2(place: Path) -> None:
     write(place / "newer", '{"schema_version": 99}', "run.json")
     write(place, "rnak: [4]\n", "bad.yaml")
     write(place, "\n", "kept.yaml")
+    write(place, '{"prompt": "A?", "completion": "B."}\n{"prompt": ', "broken.jsonl")
+    write(place, '{"prompt": "A?", "completion": ""}', "empty.jsonl")
+    write(place, '{"q": "A?", "a": "B."}', "odd.jsonl")
+    small_set(place, 3, "few.jsonl")
     for command, done in zip(REFUSED, at(place, *REFUSED), strict=True):
         assert done.code == 2, (command, done)
         assert done.is_one_paragraph, (command, done)
@@ -335,6 +353,24 @@ def test_a_dry_run_has_a_row_for_each_fact_and_names_every_cell(tmp_path: Path) 
         "together": False,
     }  # fmt: skip
     assert json.loads(found.out)["splits"]["nile_length"]["extra"] == 1
+
+
+def test_a_dry_run_says_what_is_drawn_from_sets(tmp_path: Path) -> None:
+    file = small_set(tmp_path, 30)
+    text = file.read_text(encoding="utf-8")
+    write(tmp_path, text + text.splitlines()[0] + "\n", "twice.jsonl")
+    model = "--dry-run --model owner/not-here"
+    mixed, practised, found = at(
+        tmp_path,
+        f"run larkfield_observatory {model} --mix twice.jsonl:0.08",
+        f"practice twice.jsonl {model} --examples 20",
+        f"practice twice.jsonl {model} --json",
+    )
+    assert re.search(r"twice\.jsonl 8 % \([0-9a-f]{8}\): 28 of 31 rows are used\.", mixed.out)
+    assert "1 that repeat another row" in mixed.err
+    assert re.search(r"\): 20 of 31 rows are used, 2 of them held out\.", practised.out)
+    (record,) = json.loads(found.out)["sets"]
+    assert (record["used"], record["held_out"], record["repeated"]) == (30, 3, 1)
 
 
 # --- gates and rescoring ------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _MOST_COLUMNS, _MOST_GROUPS = 16, 60
 def exhibit(run: ReportData) -> Exhibit:
     """Heat map of intrusion by distance and configuration; a table by group behind it."""
     if not any(name.startswith("intrusion/") for c in run.configurations for name in c.metrics):
-        return Exhibit(absent="intrusion was not measured; a passage has no value to look for.")
+        return Exhibit(absent="intrusion was not measured; there is no new value to look for.")
     kinds = {c.id: tally(run, c, *_SPLITS, by=kind_of, hit=intruded) for c in run.configurations}
     order = _in_order({str(kind) for found in kinds.values() for kind in found})
     if not order:

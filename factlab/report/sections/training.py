@@ -19,6 +19,12 @@ PANEL = ("recall/validation", "recall/held_out", "intrusion/near", "retention/fa
 _MOST_POINTS, _MOST_LINES, _MOST_LOGGED, _MOST_CELLS = 120, 16, 14, 60
 _MOST_SINGLE = 6  # cells that have loss curves of their own
 
+# Of runs with a mix, whose loss is made of these.
+_PARTS = {
+    "fact_loss_nats": "Loss on the facts' pairs, nats per answer token",
+    "mix_loss_nats": "Loss on what is mixed in, nats per answer token",
+}
+
 # Line → step → mean over the cells of a configuration.
 Curve = dict[int, float]
 
@@ -108,6 +114,9 @@ def loss(run: ReportData) -> Exhibit:
         figures.append(
             _lines("KL to the base on anchors, nats per token", kls, named, "l1", share=False)
         )
+    for place, (field, title) in enumerate(_PARTS.items(), start=2):
+        if curves := _by_line(run, field):
+            figures.append(_lines(title, curves, named, f"l{place}", share=False))
     caveat = (
         "The loss of each step's batch, on what is trained: it says nothing about recall in other "
         "words."

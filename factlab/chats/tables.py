@@ -1,0 +1,73 @@
+"""Sets that the `datasets` library reads: parquet files, folders, and the hub.
+
+The one module below the model rooms that loads that library, and only when such a set is named.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from factlab.errors import DataError
+
+
+def table_rows(source: str, split: str | None) -> Iterable[object]:
+    """The rows of a parquet file, a folder, or a set of the hub, in order.
+
+    What is local is read where it lies; what is on the hub goes through that library's own cache.
+
+    Args:
+        source: A path that is there, or a hub id.
+        split: Which part of it; None for its training part, or the only one.
+
+    Raises:
+        DataError: if it cannot be read, or has no such part.
+    """
+    path = Path(source)
+    try:
+        parts = _load(path, source, split)
+    except DataError:
+        raise
+    except Exception as problem:  # the library's errors have no common base worth naming
+        raise _cannot_be_read(source, problem, local=path.exists()) from None
+    if not isinstance(parts, dict):
+        return _safely(parts, source, local=path.exists())
+    chosen = "train" if "train" in parts else next(iter(parts))
+    if chosen != "train" and len(parts) > 1:
+        raise DataError(
+            f"{source}: it has the parts {', '.join(map(str, parts))} and none is named train. Say "
+            f"which, such as {source}:{chosen}."
+        )
+    return _safely(parts[chosen], source, local=path.exists())
+
+
+def _load(path: Path, source: str, split: str | None) -> Any:
+    from datasets import load_dataset
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    for name in ("datasets", "huggingface_hub"):  # what goes wrong is told in one sentence, by us
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if path.is_file():
+        return load_dataset("parquet", data_files=str(path), split="train", streaming=True)
+    if path.is_dir():
+        return load_dataset(str(path), split=split, streaming=True)
+    return load_dataset(source, split=split)
+
+
+def _safely(rows: Any, source: str, *, local: bool) -> Iterable[object]:
+    """The rows, which are read only now: what goes wrong then is told like the rest."""
+    try:
+        yield from rows
+    except Exception as problem:
+        raise _cannot_be_read(source, problem, local=local) from None
+
+
+def _cannot_be_read(source: str, problem: Exception, *, local: bool) -> DataError:
+    said = str(problem).strip().splitlines()
+    what = "cannot be read as a data set" if local else "neither a file nor to be had from the hub"
+    hint = "" if local else " Check the spelling and the network."
+    reason = f"{type(problem).__name__}: {said[0][:200] if said else 'no reason given'}"
+    return DataError(f"{source}: {what} ({reason}).{hint}")

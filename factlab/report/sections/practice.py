@@ -1,0 +1,131 @@
+"""A practice run: loss and token accuracy of what was held out, and a handful of answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from factlab.report.definitions import definition_of
+from factlab.report.load import ReportData
+from factlab.report.sections.metrics import Tile
+from factlab.report.table import Entry, Table, columns, entries, metric_entry
+from factlab.report.verdict import FAR_RETENTION, LIMITS, PRACTICE_LOSS, Tone, learned_word, tone
+from factlab.report.wording import NONE, clean, in_unit, integer, interval_in_unit
+from factlab.schema.results import BaseResult, Configuration, Metric
+
+TOKEN_ACCURACY = "token_accuracy/practice"
+SAMPLES = 6
+_CHARACTERS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A held-out conversation and what both models say to its last turn."""
+
+    question: str
+    earlier: int
+    reference: str
+    base: str
+    tuned: str
+
+
+@dataclass(frozen=True, slots=True)
+class Practised:
+    """What the page shows of a practice run."""
+
+    table: Table
+    samples: tuple[Sample, ...]
+    cell: str
+    held_out: int
+
+
+def practised(run: ReportData, cell: str) -> Practised | None:
+    """The section of a practice run; None for a run of facts.
+
+    Args:
+        run: The run.
+        cell: The adapter whose answers are shown.
+    """
+    held_out = [q for q in run.questions.values() if q.split == "practice"]
+    if not held_out:
+        return None
+    shown = next((one for one in run.result.cells if one.id == cell), None)
+    pairs = [
+        (question, run.before(shown, question), run.cells.get(cell, {}).get(question.id))
+        for question in held_out
+        if shown is not None
+    ]
+    samples = tuple(
+        Sample(
+            question=clean(question.text, limit=_CHARACTERS),
+            earlier=len(question.before),
+            reference=clean(question.target or "", limit=_CHARACTERS),
+            base=clean(before.text, limit=_CHARACTERS),
+            tuned=clean(after.text, limit=_CHARACTERS),
+        )
+        for question, before, after in pairs
+        if before is not None and after is not None
+    )
+    return Practised(_table(run), samples[:SAMPLES], cell, len(held_out))
+
+
+def _table(run: ReportData) -> Table:
+    base = run.result.base.metrics
+    rows = [entries("base", *[_entry(name, base) for name in _SHOWN], Entry(NONE))]
+    rows += [
+        entries(
+            c.id,
+            *[_entry(name, c.metrics) for name in _SHOWN],
+            metric_entry("nll_change/practice", c.metrics.get("nll_change/practice")),
+        )
+        for c in run.configurations
+    ]
+    heads = columns("Model", "Loss (NLL per token)", "Token accuracy", "Change of the loss")
+    return Table("Held-out conversations, before and after", heads, tuple(rows))
+
+
+def _entry(name: str, metrics: dict[str, Metric]) -> Entry:
+    """A value and no difference, so without a sign."""
+    made = metric_entry(name, metrics.get(name))
+    return replace(made, text=made.text.lstrip("+"), quiet=made.quiet.replace("+", ""))
+
+
+_SHOWN = (PRACTICE_LOSS, TOKEN_ACCURACY)
+
+
+def tiles(configuration: Configuration, base: BaseResult) -> list[Tile]:
+    """The four numbers of a practice run: held-out loss, token accuracy, far retention, drift."""
+    learned = tone(learned_word(configuration.metrics))
+    return [
+        _tile("Held-out loss", PRACTICE_LOSS, configuration, base, learned),
+        _tile("Token accuracy", TOKEN_ACCURACY, configuration, base, learned),
+        _tile("Far retention", FAR_RETENTION, configuration, base, _of_retention(configuration)),
+        _tile("Drift, KL", "drift/kl", configuration, base, "good"),
+    ]
+
+
+def _tile(
+    title: str, name: str, configuration: Configuration, base: BaseResult, tone_: Tone
+) -> Tile:
+    metric, before = configuration.metrics.get(name), base.metrics.get(name)
+    unit = definition_of(name).unit
+    if metric is None:
+        reason = configuration.not_measured.get(name, "no reason recorded")
+        return Tile(title, NONE, f"not measured: {reason}", "", "warn")
+    interval = interval_in_unit(metric, unit)
+    shown = "no interval" if interval == NONE else f"interval {interval.lstrip('+')}"
+    was = f"base {in_unit(before.value, unit).lstrip('+')}" if before else "base 0"
+    if name == FAR_RETENTION:
+        was = f"of {integer(metric.n)} known to the base"
+    return Tile(
+        title,
+        in_unit(metric.value, unit).lstrip("+"),
+        f"n {integer(metric.n)}, {shown}",
+        was,
+        tone_,
+    )
+
+
+def _of_retention(configuration: Configuration) -> Tone:
+    metric = configuration.metrics.get(FAR_RETENTION)
+    limit = next(limit for limit in LIMITS if limit.metric == FAR_RETENTION)
+    return "warn" if metric is None else tone(limit.word(metric.value))
