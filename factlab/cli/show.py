@@ -59,7 +59,11 @@ def summarize(result: RunResult) -> None:
         paragraph(result.choice.sentence)
     say()
     names = columns(result)
-    rows = [_row("before", result.base.metrics, [_before(name) for name in names])]
+    bases = {"before": result.base} | {
+        f"before, {name}": base for name, base in result.other_bases.items()
+    }
+    known = [_before(name) for name in names]
+    rows = [_row(name, base.metrics, known) for name, base in bases.items()]
     rows += [_row(cell.id, cell.metrics, names) for cell in result.cells]
     rows += [
         _row(f"{pooled.id}, all", pooled.metrics, names)
@@ -67,6 +71,8 @@ def summarize(result: RunResult) -> None:
         if len(pooled.cells) > 1
     ]
     table(["cell", *names], rows)
+    for line in _trained(result):
+        say(line)
     mixed = dict.fromkeys(part for cell in result.cells for part in cell.mix)
     if mixed:
         paragraph(f"Mixed into training: {', '.join(mixed)}.")
@@ -82,6 +88,23 @@ def summarize(result: RunResult) -> None:
         "many it knew), those still right. Intrusion: controls answered with the new value; low "
         "is good. The report says what each interval covers."
     )
+
+
+def _trained(result: RunResult) -> list[str]:
+    """Parameter counts, as PEFT prints them, once for cells of the same."""
+    found: dict[str, list[str]] = {}
+    for cell in result.cells:
+        if cell.training is not None:
+            trained, whole = cell.training.trainable_parameters, cell.training.total_parameters
+            line = (
+                f"trainable params: {trained:,} || all params: {whole:,} || "
+                f"trainable%: {100 * trained / whole:.4f}"
+            )
+            found.setdefault(line, []).append(cell.configuration)
+    return [
+        f"{', '.join(dict.fromkeys(names))}: {line}" if len(found) > 1 else line
+        for line, names in found.items()
+    ]
 
 
 def columns(result: RunResult) -> tuple[str, ...]:
