@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -136,10 +136,6 @@ def _leave(folder: RunFolder, status: Status, error: str) -> None:
 def _measure_all(
     folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress, *, fresh: bool
 ) -> RunResult:
-    from factlab.models.kept import keep
-    from factlab.scoring.replies import KeptReplies
-    from factlab.training.attach import check_cell
-
     done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
     models: dict[Precision, ModelRecord] = {}
     bases: dict[Precision, BaseResult] = {}
@@ -159,21 +155,22 @@ def _measure_all(
             cells=tuple(result for result in done.values() if result is not None),
         )
 
-    for precision in plan.precisions:
-        loaded = _load(files, plan.config, precision, progress)
-        models[precision] = loaded.record
+    def measure_at(precision: Precision) -> None:
+        """All cells of a precision; its base is in memory no longer than this takes."""
+        examiner = _examiner(plan, files, precision, progress, fresh=fresh)
+        models[precision] = examiner.loaded.record
         if len(models) == 1:
-            folder.change(model=loaded.record)
-        for cell in _to_do(plan, precision, done):
-            check_cell(loaded, cell)
-        known = None if fresh else KeptReplies(keep(loaded, precision))
-        examiner = Examiner(plan, loaded, progress, known)
-        groups = list(_side_by_side(_to_do(plan, precision, done), examiner))
+            folder.change(model=examiner.loaded.record)
+        to_do = [c for c in plan.cells if c.precision == precision and done[c.id] is None]
+        groups = list(_side_by_side(to_do, examiner))
         bench, bases[precision] = _before(folder, examiner, precision)
         write_json(folder.results_file, so_far("running"))
         for group in groups:
-            done |= run_cells(group, bench, folder)
+            done.update(run_cells(group, bench, folder))
             write_json(folder.results_file, so_far("running"))
+
+    for precision in plan.precisions:
+        measure_at(precision)
     statuses = {result.status for result in done.values() if result is not None}
     status: Status = "diverged" if "diverged" in statuses else "complete"
     result = with_comparisons(RunEvidence.read(folder), so_far(status))
@@ -186,10 +183,18 @@ def _measure_all(
     return result
 
 
-def _to_do(
-    plan: RunPlan, precision: Precision, done: Mapping[str, CellResult | None]
-) -> list[Cell]:
-    return [cell for cell in plan.cells if cell.precision == precision and done[cell.id] is None]
+def _examiner(
+    plan: RunPlan, files: ModelFiles, precision: Precision, progress: Progress, *, fresh: bool
+) -> Examiner:
+    """The base at a precision, and who asks it; what it cannot be trained as is refused here."""
+    from factlab.models.kept import keep
+    from factlab.scoring.replies import KeptReplies
+    from factlab.training.attach import check_cell
+
+    loaded = _load(files, plan.config, precision, progress)
+    for cell in plan.cells:
+        check_cell(loaded, cell)
+    return Examiner(plan, loaded, progress, None if fresh else KeptReplies(keep(loaded, precision)))
 
 
 def _before(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
+from factlab.cells import cells_of, check_cells, precisions
 from factlab.errors import ConfigError
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import (
@@ -24,7 +24,7 @@ from factlab.expand.shuffle import donors, with_answer_of
 from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.runs.folder import config_sha256
 from factlab.schema.answer import Answer
-from factlab.schema.config import DIALS, QUANTISED, Cell, Precision, Recipe, RunConfig
+from factlab.schema.config import Cell, Precision, Recipe, RunConfig
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
@@ -206,8 +206,8 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
     recipe = find_recipe(config.recipe)
     wanted = read_wanted(config.mix)
     facts = _taught(config, recipe)
-    cells = _cells(config, recipe, facts)
-    _check_cells(cells, config.pack or 1)
+    cells = cells_of(config, recipe, [fact.id for fact in facts])
+    check_cells(config, cells)
     far, unanswerable = far_questions(), unanswerable_questions()
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
@@ -393,122 +393,6 @@ def read_config(file: Path) -> dict[str, Any]:
     document = read_yaml(file, ConfigError)
     config = document.parse(RunConfig, "A run configuration")
     return config.model_dump(include=config.model_fields_set)
-
-
-# The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
-# LoRA to be about ten times that of full fine-tuning.
-FULL_RATE_SHARE = 10
-
-
-def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:
-    """How the base is held, in the order of the cells."""
-    return tuple(dict.fromkeys(config.precision)) or (recipe.precision or "nf4",)
-
-
-def alpha_of(recipe: Recipe, rank: int) -> float:
-    """LoRA alpha at a rank: the recipe's number, or its multiple of the rank."""
-    if isinstance(recipe.alpha, str):
-        return float(recipe.alpha[:-1] or 1) * rank
-    return recipe.alpha
-
-
-def _cells(config: RunConfig, recipe: Recipe, facts: Sequence[Taught]) -> tuple[Cell, ...]:
-    """One cell per precision, fact (or one for all), rank, dials, learning rate and seed.
-
-    The data, its order and the seeds are the same for all configurations.
-    """
-    ranks = tuple(dict.fromkeys(config.rank)) or (recipe.rank,)
-    rates = tuple(dict.fromkeys(config.lr)) or (recipe.learning_rate,)
-    held = precisions(config, recipe)
-    seeds = tuple(dict.fromkeys(config.seed))
-    if not seeds:
-        raise ConfigError("no seed is given. Pass at least one, such as --seed 0.")
-    ids = [fact.id for fact in facts]
-    groups = [tuple(ids)] if config.together else [(fact_id,) for fact_id in ids]
-    found: list[Cell] = []
-    for precision, group, rank, (dials, words), rate, seed in product(
-        held, groups, ranks, _dials(config), rates, seeds
-    ):
-        own = recipe.model_copy(update={**dials, "learning_rate": rate})
-        adapted = own.method != "full"
-        if not adapted and not config.lr:
-            own = own.model_copy(update={"learning_rate": rate / FULL_RATE_SHARE})
-        if not adapted and rank != ranks[0]:
-            continue  # the rank is of no meaning there: one cell, not one per rank
-        parts = (
-            *((f"r{rank:02d}",) if adapted else ()),
-            *words,
-            *((precision,) if len(held) > 1 else ()),
-            *((f"lr{rate:g}",) if len(rates) > 1 else ()),
-        )
-        configuration = "-".join(parts) or own.method
-        prefix = f"{group[0]}-" if len(groups) > 1 else ""
-        found.append(
-            Cell(
-                id=f"{prefix}{configuration}-s{seed}",
-                configuration=configuration,
-                facts=group,
-                rank=rank if adapted else 0,
-                alpha=alpha_of(own, rank),
-                seed=seed,
-                precision=precision,
-                recipe=own,
-                dials={
-                    name: said(getattr(own, name))
-                    for name in DIALS
-                    if getattr(own, name) != getattr(recipe, name)
-                },
-            )
-        )
-    return tuple(found)
-
-
-def _dials(config: RunConfig) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
-    """The dials of each configuration, and what its id says: those that are not alike for all."""
-    given = {name: tuple(dict.fromkeys(getattr(config, name))) for name in DIALS}
-    turned = {name: values for name, values in given.items() if values}
-    for chosen in product(*turned.values()):
-        values = dict(zip(turned, chosen, strict=True))
-        words = (
-            DIALS[name].format(said(value))
-            for name, value in values.items()
-            if len(turned[name]) > 1 or value == "full"
-        )
-        yield values, tuple(words)
-
-
-def said(value: object) -> str:
-    """A setting's value as ids and tables write it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _check_cells(cells: Sequence[Cell], pack: int) -> None:
-    """Refuse what cannot be trained together, before anything is loaded.
-
-    Raises:
-        ConfigError: with the option to change.
-    """
-    for cell in cells:
-        recipe = cell.recipe
-        if pack > 1 and (recipe.dropout or recipe.method in ("dora", "full")):
-            why = f"dropout {recipe.dropout:g}" if recipe.dropout else f"method {recipe.method}"
-            raise ConfigError(
-                f"--pack {pack}: adapters are trained side by side without dropout only, as lora "
-                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Leave --pack away."
-            )
-        if recipe.method == "full" and cell.precision in (*QUANTISED, "fp16"):
-            raise ConfigError(
-                f"--method full --precision {cell.precision}: every weight is trained, and "
-                f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
-            )
-        if recipe.method == "full" and recipe.init != "default":
-            raise ConfigError(f"--init {recipe.init}: a full fine-tuning has no adapter to begin.")
-        if recipe.init in ("pissa", "olora", "loftq") and cell.precision in QUANTISED:
-            raise ConfigError(
-                f"--init {recipe.init} --precision {cell.precision}: this initialisation changes "
-                "the base's weights, which a quantised base does not allow here. Say --precision "
-                "bf16 or fp32, or leave --init away."
-            )
 
 
 def _sample(questions: Sequence[Question], size: int) -> list[Question]:

@@ -100,7 +100,7 @@ def _sets() -> None:
 
 
 def _recipes() -> None:
-    from factlab.plan import said
+    from factlab.cells import said
     from factlab.schema.recipes import RECIPES
 
     rows = [

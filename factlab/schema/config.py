@@ -140,6 +140,8 @@ DIALS: dict[str, str] = {
     "distill_weight": "soft{}",
     "temperature": "T{}",
 }
+# Those that a full fine-tuning has not.
+LORA_DIALS = ("alpha", "dropout", "bias", "init", "targets", "last_layers")
 
 
 class RunConfig(Record):

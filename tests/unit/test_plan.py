@@ -446,3 +446,28 @@ def test_an_alpha_that_is_none_is_refused(alpha: str, tmp_path: Path) -> None:
 def test_alpha_is_a_number_or_a_multiple_of_the_rank(written: str, rank: int, alpha: float) -> None:
     (cell,) = planned(rank=(rank,), alpha=(written,)).cells
     assert cell.alpha == alpha
+
+
+def test_a_full_fine_tuning_is_not_crossed_with_what_an_adapter_has() -> None:
+    plan = planned(
+        method=("lora", "full"), rank=(4, 8), targets=("qv", "mlp"), precision="bf16", seed=(0, 1)
+    )
+    full = [cell for cell in plan.cells if not cell.rank]
+    assert [cell.id for cell in full] == ["full-s0", "full-s1"]
+    assert len(plan.cells) == 2 * 2 * 2 + 2
+    assert full[0].dials == {"method": "full"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"method": "full", "precision": "bf16", "rank": (8,)}, "--rank is of an adapter"),
+        ({"method": "full", "precision": "bf16", "last_layers": 2}, "--last-layers is of an"),
+        ({"temperature": 2}, "--temperature is of a distillation, and nothing is distilled"),
+        ({"teacher": "other"}, "--teacher is of a distillation"),
+        ({"precision": "bf16", "compute_dtype": "fp32"}, "--compute-dtype fp32: it is what"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        planned(**settings)
