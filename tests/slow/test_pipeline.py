@@ -106,10 +106,10 @@ def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
 
     real = training._fit
 
-    def diverge(model: Any, loaded: Any, learners: Any, *rest: Any) -> float:
+    def diverge(model: Any, loaded: Any, learners: Any, *rest: Any, **how: Any) -> float:
         if learners[0].cell.rank == 2:
             raise DivergedError("training diverged: the loss is nan at step 1.")
-        return real(model, loaded, learners, *rest)
+        return real(model, loaded, learners, *rest, **how)
 
     monkeypatch.setattr(training, "_fit", diverge)
     result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
