@@ -129,8 +129,6 @@ def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
                 f"--method full --precision {cell.precision}: every weight is trained, and "
                 f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
             )
-        if recipe.method == "full" and recipe.init != "default":
-            raise ConfigError(f"--init {recipe.init}: a full fine-tuning has no adapter to begin.")
         if recipe.init in ("pissa", "olora", "loftq") and cell.precision in QUANTISED:
             raise ConfigError(
                 f"--init {recipe.init} --precision {cell.precision}: this initialisation changes "

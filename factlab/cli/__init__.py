@@ -27,6 +27,7 @@ from factlab.cli import (
     validate,
 )
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
+from factlab.cli.progress import interrupted
 from factlab.errors import FactlabError
 
 TYPER_INTERRUPTED = 130  # typer turns Ctrl-C inside a command into this
@@ -65,7 +66,9 @@ def main() -> NoReturn:
     """Run the command line; a user's error is one paragraph, a bug keeps its traceback."""
     # Before tokenizers is imported and anything forks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.unraisablehook = _unraisable
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, _as_interrupt)
     try:
         code = app(standalone_mode=False) or 0
         if code == TYPER_INTERRUPTED:
@@ -88,4 +91,11 @@ def main() -> NoReturn:
 
 def _as_interrupt(number: int, frame: FrameType | None) -> NoReturn:
     del number, frame
+    interrupted.set()
     raise KeyboardInterrupt
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """A Ctrl-C in a destructor, which Python drops: the next stage of a run raises it again."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LINE_EVERY_SECONDS = 15.0
+interrupted = threading.Event()  # set by Ctrl-C
 
 
 def make_progress() -> Bars | Lines:
     """The progress that fits where stderr goes."""
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def go_on() -> None:
+    """Raise a Ctrl-C that was lost in a destructor.
+
+    Raises:
+        KeyboardInterrupt: if there was one.
+    """
+    if interrupted.is_set():
+        interrupted.clear()
+        raise KeyboardInterrupt
 
 
 class _Face:
@@ -60,7 +73,13 @@ class Bars(_Face):
         )
         with Progress(*columns, console=Console(stderr=True)) as bars:
             task = bars.add_task(name, total=total)
-            yield lambda done: bars.advance(task, done)
+
+            def advance(done: int) -> None:
+                bars.advance(task, done)
+                go_on()
+
+            go_on()
+            yield advance
 
 
 class Lines(_Face):
@@ -80,6 +99,8 @@ class Lines(_Face):
                 said = now
                 left = (now - started) / done * (total - done)
                 self.say(f"{name}: {done}/{total}, about {left:.0f} s left")
+            go_on()
 
+        go_on()
         yield advance
         self.say(f"{name}: done in {time.monotonic() - started:.1f} s")

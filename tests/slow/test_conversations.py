@@ -261,7 +261,7 @@ def test_a_run_does_not_go_on_with_a_changed_file(
 def test_what_is_longer_than_the_bound_in_the_models_own_tokens_is_left_out(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
-    long = [messages(pair(f"Tell of thing {n}.", "word " * 200)) for n in range(6)]
+    long = [messages(pair(f"Tell of thing {n}.", "word " * 190)) for n in range(6)]
     file = tmp_path / "long.jsonl"
     short = small_set(tmp_path, 20).read_text(encoding="utf-8")
     file.write_text(short + json_lines(long), encoding="utf-8")

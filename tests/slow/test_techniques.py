@@ -226,7 +226,11 @@ def test_what_needs_a_gpu_says_so(tiny_folder: Path, tmp_path: Path) -> None:
         pytest.skip("there is one")
     for settings, error, words in (
         ({"precision": "fp16"}, ModelError, "--precision fp16 needs a CUDA device"),
-        ({"compute_dtype": "fp16"}, ModelError, "--compute-dtype fp16 needs a CUDA device"),
+        (
+            {"compute_dtype": "fp16", "precision": "nf4"},
+            ModelError,
+            "--compute-dtype fp16 needs a CUDA device",
+        ),
         ({"attention": "flash"}, ModelError, "--attention flash needs a CUDA device"),
         ({"optimizer": "paged-adamw-8bit"}, TrainingError, "--optimizer paged-adamw-8bit needs"),
         ({"init": "loftq", "precision": "bf16"}, TrainingError, "--init loftq needs a CUDA device"),
@@ -243,7 +247,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(
         ({"method": "full", "precision": "nf4"}, "every weight is trained, and nf4 weights cannot"),
         ({"init": "pissa", "precision": "int8"}, "changes the base's weights"),
         ({"method": "dora", "pack": 2}, "--pack 2.*method dora"),
-        ({"method": "full", "init": "pissa"}, "has no adapter to begin"),
+        ({"method": "full", "init": "pissa"}, "--init is of an adapter, and --method full has"),
     ):
         with pytest.raises(ConfigError, match=words):
             run(tiny_folder, tmp_path / "run", **settings)

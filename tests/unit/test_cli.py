@@ -540,3 +540,18 @@ def test_every_error_of_a_user_is_of_one_family() -> None:
     assert len(classes) >= 8
     assert all(issubclass(item, FactlabError) for item in classes)
     assert all(item.__doc__ for item in classes)
+
+
+def test_a_ctrl_c_that_was_lost_stops_at_the_next_stage() -> None:
+    """Python drops an exception in a destructor, and with it a Ctrl-C that came just then."""
+    from factlab.cli.progress import Bars, Lines, interrupted
+
+    for face in (Bars(), Lines()):
+        interrupted.set()
+        with pytest.raises(KeyboardInterrupt), face.stage("train", 2):
+            pytest.fail("the stage began")
+        with pytest.raises(KeyboardInterrupt), face.stage("train", 2) as advance:
+            interrupted.set()
+            advance(1)
+        with face.stage("train", 1) as advance:
+            advance(1)

@@ -425,7 +425,7 @@ def test_precisions_are_outermost_so_that_each_base_is_loaded_once() -> None:
 
 
 def test_a_full_fine_tuning_is_one_cell_at_a_tenth_of_the_rate() -> None:
-    plan = planned(rank=(4, 8), method=("full",), precision="bf16")
+    plan = planned(method=("full",), precision="bf16")
     (cell,) = plan.cells
     assert (cell.id, cell.rank) == ("full-s0", 0)
     assert cell.recipe.learning_rate == pytest.approx(plan.recipe.learning_rate / 10)

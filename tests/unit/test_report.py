@@ -206,7 +206,7 @@ class TestPage:
         assert "With one fact, inference is over phrasing families only" in three
 
     def test_every_measured_split_is_listed(self) -> None:
-        assert {*SPLITS, "anchor"} == set(get_args(Split))
+        assert {*SPLITS, "anchor", "mix"} == set(get_args(Split))
 
     def test_six_cells_of_500_questions_stay_under_two_megabytes(self, tmp_path: Path) -> None:
         cells = [
@@ -267,7 +267,7 @@ class TestWhatIsSaid:
         Page(page)
         assert "Probed: r08 of 2 configurations completes" in page
         assert "Probes of passages, between floor and ceiling" in page
-        assert "a passage has no value to look for" in page
+        assert "there is no new value to look for" in page
         assert "Was the fact" not in page
 
     @pytest.mark.parametrize(
