@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.common import Reading, Settings, set_threads
 
-PARTS = ("training", "scoring", "sweep", "growth", "stages")
+PARTS = ("training", "scoring", "sweep", "growth", "stages", "adapters")
 QUICK_PARTS = ("training", "scoring")
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from factlab.comparison import RunComparison as RunComparison
     from factlab.comparison import compare as compare
     from factlab.errors import FactlabError as FactlabError
+    from factlab.interface import combine as combine
     from factlab.interface import practice as practice
     from factlab.interface import run as run
     from factlab.runs.folder import load_run as load_run
@@ -28,6 +29,7 @@ _HOMES = {
     "RunConfig": "factlab.schema.config",
     "RunComparison": "factlab.comparison",
     "RunResult": "factlab.schema.results",
+    "combine": "factlab.interface",
     "compare": "factlab.comparison",
     "load_fact": "factlab.schema.fact",
     "load_run": "factlab.runs.folder",

@@ -1,121 +1,180 @@
-"""Questions put to a finished run: its base model and each of its adapters."""
+"""Questions put to finished runs of one model: the base itself and all that was trained on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from factlab.errors import ModelError, RunFolderError
 from factlab.progress import Progress, Silent
-from factlab.runs.folder import RunFolder, read_config
-from factlab.schema.config import Precision, RunConfig
-from factlab.schema.results import RunRecord
+from factlab.runs.adapters import StoredAdapter, StoredRun, check_one_model, open_runs
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
+    from factlab.schema.config import Precision
+
+AT_ONCE = 16  # adapters in memory beside the base
+BASE = "base"
+Tuned = Mapping[str, StoredAdapter]  # by what answers call them
 
 
 class Asked(TypedDict):
-    """One question with its answers, by cell id."""
+    """One question with its answers: by cell id, or by run and cell id where runs are several."""
 
     question: str
     base: str
     answers: dict[str, str]
 
 
-def ask(run: Path, questions: Sequence[str], *, progress: Progress | None = None) -> list[Asked]:
-    """Answer questions with the same model, precision and settings as the run measured.
+def ask(
+    runs: Path | Sequence[Path], questions: Sequence[str], *, progress: Progress | None = None
+) -> list[Asked]:
+    """Answer questions with the same model, precisions and settings as runs measured.
+
+    A base is loaded once for each way of holding it, and its adapters answer side by side in one
+    batch. Where it is held in several ways, the base's own answers are those of the first.
 
     Args:
-        run: A run folder with at least one finished cell.
+        runs: A run folder with at least one finished cell, or several of one model.
         questions: User turns.
         progress: Where to report.
 
     Raises:
-        RunFolderError: if the folder has no adapter.
-        ModelError: if the model found now is not the one that the adapters were trained on.
+        RunFolderError: if nothing is finished in a folder.
+        ConfigError: if the runs are of different models.
+        ModelError: if the model found now is not the one that the runs were trained on.
     """
-    from factlab.scoring.generate import generate
-
     progress = progress or Silent()
-    folder = RunFolder(run)
-    record = folder.record()
-    config = read_config(folder)
-    cells = [
-        cell
-        for cell in folder.finished_cells()
-        if (folder.cell(cell.id).adapter / "adapter_config.json").is_file()
-        or (folder.cell(cell.id).model / "config.json").is_file()
-    ]
-    cells.sort(key=lambda cell: cell.precision)  # each base is loaded once
-    if not cells:
-        raise RunFolderError(
-            f"{run}: no cell is finished, so there is no adapter to ask. Its status is "
-            f"'{record.status}'; `factlab run … --resume` goes on with it."
-        )
-
-    def answers(model: Any, name: str) -> list[str]:
-        with progress.stage(f"ask {name}", len(questions)) as step:
-            said = generate(
-                model,
-                loaded.tokenizer,
-                questions,
-                max_new_tokens=config.max_new_tokens,
-                batch_size=config.generation_batch,
-                advance=step,
-            )
-        return [item.text for item in said]
-
-    base: list[str] = []
-    tuned: dict[str, list[str]] = {}
-    for precision, group in groupby(cells, key=lambda cell: cell.precision):
-        with progress.stage(f"load {config.model} ({precision})", 1) as advance:
-            loaded = _same_model(config, record, precision)
+    opened = runs_of_one_model([runs] if isinstance(runs, Path) else runs)
+    tuned = _tuned(opened)
+    answers: dict[str, list[str]] = {}
+    for held in dict.fromkeys(one.held for one in tuned.values()):
+        alike = {name: one for name, one in tuned.items() if one.held == held}
+        with progress.stage(f"load {opened[0].config.model} ({held})", 1) as advance:
+            desk = Desk(_base_of(next(iter(alike.values()))), questions, progress)
             advance(1)
-        base = base or answers(loaded.model, "base")
-        tuned |= {cell.id: answers(_tuned(loaded, folder, cell.id), cell.id) for cell in group}
+        adapters = {name: one for name, one in alike.items() if one.run.has_adapter(one.cell.id)}
+        for group in _groups(adapters):
+            answers |= desk.ask_adapters(group, with_base=BASE not in answers)
+        for name in alike.keys() - adapters.keys():
+            answers |= desk.ask_model(name, alike[name], with_base=BASE not in answers)
     return [
         {
             "question": question,
-            "base": base[i],
-            "answers": {cell: texts[i] for cell, texts in tuned.items()},
+            "base": answers[BASE][i],
+            "answers": {name: answers[name][i] for name in tuned},
         }
         for i, question in enumerate(questions)
     ]
 
 
-def _same_model(config: RunConfig, record: RunRecord, precision: Precision) -> LoadedModel:
+def runs_of_one_model(paths: Sequence[Path]) -> list[StoredRun]:
+    """Open runs of one model; one that is named twice is there once.
+
+    Raises:
+        RunFolderError: for a folder that is no run, or in which nothing is finished.
+        ConfigError: for different models.
+    """
+    opened = list(dict.fromkeys(open_runs(paths)))
+    check_one_model(opened)
+    return opened
+
+
+def _tuned(runs: Sequence[StoredRun]) -> dict[str, StoredAdapter]:
+    """All that was trained in some runs, by what answers call it."""
+    several = len(runs) > 1
+    ids = Counter(run.record.run_id for run in runs)
+    found = {}
+    for run in runs:
+        label = run.record.run_id if ids[run.record.run_id] == 1 else str(run.path)
+        for cell in run.cells:
+            if run.has_adapter(cell.id) or run.has_model(cell.id):
+                found[f"{label}/{cell.id}" if several else cell.id] = StoredAdapter(run, cell)
+    return found
+
+
+def _groups(adapters: Tuned) -> Iterator[dict[str, StoredAdapter]]:
+    names = list(adapters)
+    for start in range(0, len(names), AT_ONCE):
+        yield {name: adapters[name] for name in names[start : start + AT_ONCE]}
+
+
+def _base_of(one: StoredAdapter) -> LoadedModel:
     from factlab.models.load import load_model, placement_of
     from factlab.models.resolve import resolve_model
 
-    files = resolve_model(config.model)
-    if record.model is not None and record.model.sha256 != files.sha256:
-        raise ModelError(
-            f"{config.model}: these are not the weights that the adapters were trained on (their "
-            f"SHA-256 is {files.sha256[:12]}…, the run's {record.model.sha256[:12]}…). Answers "
-            "would mean nothing."
-        )
-    return load_model(files, precision, placement_of(config))
+    files = resolve_model(one.run.config.model)
+    if one.run.record.model is not None:
+        files.check_same(one.run.record.model.sha256)
+    precision = cast("Precision", one.cell.precision)  # as its run was asked for
+    return load_model(files, precision, placement_of(one.run.config))
 
 
-def _tuned(loaded: LoadedModel, folder: RunFolder, cell: str) -> Any:
-    """A cell's model: of a full fine-tuning its own, else the base with the cell's adapter.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A base in memory, and what is asked of it and of what was trained on it."""
 
-    The adapter of the cell before it is taken off first.
-    """
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    loaded: LoadedModel
+    questions: Sequence[str]
+    progress: Progress
 
-    own = folder.cell(cell).model
-    if own.is_dir():
-        model: Any = AutoModelForCausalLM.from_pretrained(own, dtype=loaded.model.dtype)
-        model.generation_config = loaded.model.generation_config
-        return model.to(loaded.device).eval()
-    if isinstance(loaded.model, PeftModel):
-        loaded.model = loaded.model.unload()
-    model = PeftModel.from_pretrained(loaded.model, str(folder.cell(cell).adapter))
-    model.eval()
-    loaded.model = model
-    return model
+    def ask_adapters(self, adapters: Tuned, *, with_base: bool) -> dict[str, list[str]]:
+        """What adapters answer, and the base if it is wanted, side by side."""
+        from factlab.models.adapters import load_adapters, take_off
+        from factlab.scoring.generate import generate_each
+
+        names: dict[str | None, str] = {None: BASE} if with_base else {}
+        names |= {f"adapter{number}": name for number, name in enumerate(adapters)}
+        first = next(iter(adapters.values()))
+        limits = {
+            key: adapters.get(name, first).run.config.max_new_tokens for key, name in names.items()
+        }
+        with self.progress.stage(f"load {len(adapters)} adapters", 1) as advance:
+            folders = {key: adapters[name].folder for key, name in names.items() if key}
+            model = load_adapters(self.loaded, folders)
+            advance(1)
+        try:
+            with self.progress.stage("ask", len(self.questions)) as advance:
+                said = generate_each(
+                    model,
+                    limits,
+                    self.loaded.tokenizer,
+                    self.questions,
+                    batch_size=first.run.config.generation_batch,
+                    advance=advance,
+                )
+        finally:
+            take_off(self.loaded, model)
+        texts = ([answer.text for answer in own] for own in said)
+        return dict(zip(names.values(), texts, strict=True))
+
+    def ask_model(self, name: str, one: StoredAdapter, *, with_base: bool) -> dict[str, list[str]]:
+        """What a full fine-tuning answers, and the base if it is wanted, one after the other."""
+        found = {BASE: self._alone(BASE, self.loaded.model, one)} if with_base else {}
+        return found | {name: self._alone(name, self._own(one), one)}
+
+    def _alone(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
+        from factlab.scoring.generate import generate
+
+        with self.progress.stage(f"ask {name}", len(self.questions)) as advance:
+            said = generate(
+                model,
+                self.loaded.tokenizer,
+                self.questions,
+                max_new_tokens=one.run.config.max_new_tokens,
+                batch_size=one.run.config.generation_batch,
+                advance=advance,
+            )
+        return [answer.text for answer in said]
+
+    def _own(self, one: StoredAdapter) -> Any:
+        """The model that a full fine-tuning left."""
+        from transformers import AutoModelForCausalLM
+
+        base = self.loaded.model
+        folder = one.run.folder.cell(one.cell.id).model
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=base.dtype)
+        model.generation_config = base.generation_config
+        return model.to(self.loaded.device).eval()

@@ -110,7 +110,7 @@ def _read(pair: Question) -> str:
 
 def _training_flop(plan: RunPlan, facts: Sequence[str], parameters: int) -> float:
     recipe, pairs = plan.recipe, plan.trained(facts)
-    if not pairs:
+    if not pairs or plan.config.combine is not None:
         return 0.0
     per_pair = sum(TEMPLATE_TOKENS + _tokens(_read(p)) for p in pairs) / len(pairs)
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs

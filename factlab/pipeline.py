@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -16,6 +18,7 @@ from factlab.measuring import Examiner, own_prompts
 from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
 from factlab.recorded import base_result, measured_cell, with_comparisons
+from factlab.runs.adapters import adapter_folder, check_unchanged
 from factlab.runs.files import append_line, read_lines, write_json, write_text, writing
 from factlab.runs.folder import (
     BaseFolder,
@@ -87,7 +90,11 @@ def run_config(
     progress = progress or Silent()
     plan = plan_run(config)
     _check_machine(plan)
+    if config.combine is not None:
+        check_unchanged(config.combine.adapters)
     files = _find_model(config, progress)  # before anything is written
+    if config.combine is not None:
+        files.check_same(config.combine.base)
     if plan.sets:  # their bound is in tokens of this model
         plan = plan_run(config, _length(files))
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
@@ -193,7 +200,8 @@ def _examiner(
 
     loaded = _load(files, plan.config, precision, progress)
     for cell in plan.cells:
-        check_cell(loaded, cell)
+        if cell.combined is None:
+            check_cell(loaded, cell)
     return Examiner(plan, loaded, progress, None if fresh else KeptReplies(keep(loaded, precision)))
 
 
@@ -318,11 +326,17 @@ class Anchors:
 
 
 def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Cell]]:
-    """Cells in groups that are trained at once: of equal steps and recipe, but for the rate."""
+    """Cells in groups that are trained at once: of equal steps and recipe, but for the rate.
+
+    A combination, which is not trained, is alone.
+    """
     from factlab.training.together import adapters_at_once
     from factlab.training.train import train_steps
 
     plan = examiner.plan
+    if plan.config.combine is not None:
+        yield from ([cell] for cell in cells)
+        return
 
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
@@ -344,9 +358,6 @@ def run_cells(
 
     The base model comes back as it was, whatever happens.
     """
-    from factlab.training.attach import attached
-
-    loaded = bench.examiner.loaded
     names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
     work = [_work(cell, name, bench, folder) for cell, name in zip(cells, names, strict=True)]
     for item in work:
@@ -358,9 +369,7 @@ def run_cells(
         write_json(folder.cell(result.id).result_file, result)
         results[result.id] = result
 
-    with attached(loaded, cells, names) as (model, initial):
-        for item in work:
-            item.initial = initial
+    with _attached(bench.examiner, work) as model:
         try:
             for result in _train_and_measure(work, bench, model):
                 keep(result)
@@ -368,6 +377,31 @@ def run_cells(
             for item in work:
                 keep(_diverged(item.cell, str(error)))
     return results
+
+
+@contextmanager
+def _attached(examiner: Examiner, work: Sequence[Work]) -> Iterator[PreTrainedModel | PeftModel]:
+    """The base with fresh adapters on it, to be trained; or with the one that others make up."""
+    first, combine = work[0], examiner.plan.config.combine
+    if first.cell.combined is None or combine is None:
+        from factlab.training.attach import attached
+
+        cells, names = [item.cell for item in work], [item.name for item in work]
+        with attached(examiner.loaded, cells, names) as (model, initial):
+            for item in work:
+                item.initial = initial
+            yield model
+        return
+    from factlab.models.adapters import combined_on
+
+    made = first.cell.combined
+    folders = [adapter_folder(combine.labelled[label]) for label in made.adapters]
+    with combined_on(examiner.loaded, folders, made, seed=first.cell.seed, name=first.name) as (
+        adapted,
+        measured,
+    ):
+        first.cell = first.cell.model_copy(update={"combined": measured})
+        yield adapted
 
 
 @dataclass(slots=True)
@@ -442,6 +476,9 @@ def _train_and_measure(
 ) -> Iterator[CellResult]:
     from factlab.training.attach import activate
 
+    if work[0].cell.combined is not None:
+        yield from (_measure(item, bench, model) for item in work)
+        return
     for item, training in zip(work, _train(work, bench, model), strict=True):
         if training.failed:
             yield _diverged(item.cell, training.failed)
@@ -452,20 +489,29 @@ def _train_and_measure(
 
 
 def _measure(
-    item: Work, bench: Bench, model: PreTrainedModel | PeftModel, training: TrainingRecord
+    item: Work,
+    bench: Bench,
+    model: PreTrainedModel | PeftModel,
+    training: TrainingRecord | None = None,
 ) -> CellResult:
+    """Measure an adapter; one that was combined of others has no training of its own."""
     examiner, cell = bench.examiner, item.cell
-    kept = training.steps
+    steps = training.steps if training else 0
+    kept = steps if training else None
     if item.best is not None:
         from factlab.training.attach import restore
 
         kept = item.best[0]
         restore(model, item.best[1], item.name)
-    _save(model, examiner.loaded, item)
     started = time.perf_counter()
+    drift = _drift_metrics(item, model, bench, trained=_is_trained(examiner.plan, training))
+    if training is None and not all(math.isfinite(metric.value) for metric in drift.values()):
+        raise DivergedError(
+            "the predictions of this combination are no finite numbers, so nothing can be asked of "
+            "it. Take smaller weights, or a higher density."
+        )
+    _save(model, examiner.loaded, item)
     examiner.ask_tuned(model, cell.facts, item.folder, cell.id)
-    drift = _drift_metrics(item, model, bench, trained=training.steps > 0)
-    steps = training.steps
     found, curve = measured_cell(bench.evidence, cell.id, cell.facts, steps, cell.precision)
     found.metrics |= drift
     seconds = time.perf_counter() - started
@@ -573,6 +619,14 @@ def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
             own.rmdir()
 
 
+def _is_trained(plan: RunPlan, training: TrainingRecord | None) -> bool:
+    """Whether an adapter has come from at least one step of training, and so must change things."""
+    if training is not None:
+        return training.steps > 0
+    sources = plan.config.combine.adapters if plan.config.combine else ()
+    return all(source.steps != 0 for source in sources)
+
+
 def _drift_metrics(
     item: Work, model: PreTrainedModel | PeftModel, bench: Bench, *, trained: bool
 ) -> dict[str, Metric]:
@@ -609,7 +663,8 @@ def _cell_result(
         seed=cell.seed,
         precision=cell.precision,
         recipe=cell.recipe.name,
-        learning_rate=cell.recipe.learning_rate,
+        learning_rate=cell.combined.learning_rate if cell.combined else cell.recipe.learning_rate,
+        combined=cell.combined,
         together=len(cell.facts) > 1,
         method=cell.recipe.method,
         dials=cell.dials,

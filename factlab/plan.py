@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from factlab.cells import cells_of, check_cells, precisions
+from factlab.combined_cells import combined_cells
 from factlab.errors import ConfigError
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import (
@@ -70,7 +71,8 @@ class RunPlan:
     @property
     def name(self) -> str:
         """Beginning of the run folder's name."""
-        return self.facts[0].id if len(self.facts) == 1 else f"{len(self.facts)}-facts"
+        name = self.facts[0].id if len(self.facts) == 1 else f"{len(self.facts)}-facts"
+        return name if self.config.combine is None else f"combined-{name}"
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -206,8 +208,13 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
     recipe = find_recipe(config.recipe)
     wanted = read_wanted(config.mix)
     facts = _taught(config, recipe)
-    cells = cells_of(config, recipe, [fact.id for fact in facts])
-    check_cells(config, cells)
+    ids = [fact.id for fact in facts]
+    if config.combine is None:
+        cells = cells_of(config, recipe, ids)
+        check_cells(config, cells)
+    else:
+        cells = combined_cells(config, config.combine, recipe, facts)
+    anchored = recipe.anchor_kinds if config.combine is None else ()  # nothing is trained
     far, unanswerable = far_questions(), unanswerable_questions()
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
@@ -227,7 +234,7 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
             fact.id: tuple(
                 anchor_questions(
                     fact,
-                    recipe.anchor_kinds,
+                    anchored,
                     seed=config.data_seed,
                     controls=[*near[fact.id], *controls],
                 )

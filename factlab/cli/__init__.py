@@ -12,6 +12,7 @@ import typer
 
 from factlab.cli import (
     ask,
+    combine,
     compare,
     doctor,
     import_,
@@ -52,6 +53,7 @@ for module in (
     preview,
     schema,
     ask,
+    combine,
     show,
     report,
     compare,

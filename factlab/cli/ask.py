@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,8 +20,13 @@ def register(app: typer.Typer) -> None:
 
 
 def ask(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    question: Annotated[str | None, typer.Argument(help="One question.")] = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN... QUESTION...",
+            help="Run folders of one base, and questions: what is a run folder is a run.",
+        ),
+    ],
     file: Annotated[
         Path | None, typer.Option("--file", help="Questions, one a line; empty lines are skipped.")
     ] = None,
@@ -27,14 +34,17 @@ def ask(
         bool, typer.Option("--json", help="Print a list of {question, base, answers} on stdout.")
     ] = False,
 ) -> None:
-    """Ask a run's base model and its adapters the same questions, answers side by side."""
-    questions = _questions(question, file)
+    """Ask runs' base model and their adapters the same questions, answers side by side."""
+    runs, asked = told_apart(words)
+    questions = _questions(asked, file)
     from factlab.asking import ask as put
+    from factlab.asking import runs_of_one_model
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
 
+    runs_of_one_model(runs)  # what is wrong with them is said before anything slow is imported
     quiet_libraries()
-    answered = put(run, questions, progress=make_progress())
+    answered = put(runs, questions, progress=make_progress())
     if json_:
         say(json.dumps(answered, ensure_ascii=False, indent=1))
         return
@@ -49,17 +59,38 @@ def ask(
                 say(f"  {'':<{width}}  {line}")
 
 
-def _questions(question: str | None, file: Path | None) -> list[str]:
-    if (question is None) == (file is None):
-        raise ConfigError("ask one question, or give --file with one question a line; not both.")
-    if file is None:
-        questions = [question or ""]
-    else:
+def told_apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Run folders, and what is asked.
+
+    The first word is a run. So is every other that is a run folder, or looks like a path: a folder
+    that exists, or one word with a slash in it. Whether it holds a run is seen when it is opened.
+    """
+    runs = [word for place, word in enumerate(words) if place == 0 or _looks_like_a_run(word)]
+    return [Path(word) for word in runs], [word for word in words if word not in runs]
+
+
+def _looks_like_a_run(word: str) -> bool:
+    if not word.strip() or len(word.split()) > 1:
+        return _is_folder(word)
+    return os.sep in word or _is_folder(word)
+
+
+def _is_folder(word: str) -> bool:
+    try:
+        return bool(word.strip()) and Path(word).is_dir()
+    except (OSError, ValueError):  # longer than a file name can be: a whole paragraph, say
+        return False
+
+
+def _questions(asked: Sequence[str], file: Path | None) -> list[str]:
+    if bool(asked) == (file is not None):
+        raise ConfigError("ask questions, or give --file with one question a line; not both.")
+    if file is not None:
         try:
-            questions = file.read_text(encoding="utf-8-sig").splitlines()
+            asked = file.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as problem:
             raise ConfigError(f"{file}: cannot be read as UTF-8 text ({problem}).") from None
-    questions = [text.strip() for text in questions if text.strip()]
+    questions = [text.strip() for text in asked if text.strip()]
     if not questions:
         raise ConfigError(f"{file or 'the question'}: there is no question in it.")
     return questions

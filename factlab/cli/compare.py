@@ -124,7 +124,7 @@ def _row(configuration: Configuration) -> list[str]:
     metrics = configuration.metrics
     return [
         f"{configuration.rank} ({configuration.scaling:g})" if configuration.rank else "all",
-        f"{configuration.learning_rate:g}",
+        "-" if configuration.learning_rate is None else f"{configuration.learning_rate:g}",
         f"{len(configuration.facts)} × {len(configuration.seeds)}",
         _rate(metrics.get("recall/held_out")),
         _two(metrics, "retention/far", "retention/near"),

@@ -57,7 +57,11 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
         paragraph(f"{one.identity}: {one.used:,} of {one.rows:,} rows are used{held}.")
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
-    say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
+    if config.combine is None:
+        say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
+    for cell in plan.cells:
+        if cell.combined is not None:
+            say(f"{cell.id}: {cell.combined.sentence()}")
     if needs.seconds is None or needs.memory_bytes is None:
         say(f"time and memory: not estimated, since {config.model} is not on this machine")
     else:

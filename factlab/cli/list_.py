@@ -10,7 +10,7 @@ import typer
 from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
-KINDS = ("facts", "templates", "controls", "sets", "recipes", "models", "runs")
+KINDS = ("facts", "templates", "controls", "sets", "recipes", "methods", "models", "runs")
 
 
 def register(app: typer.Typer) -> None:
@@ -21,12 +21,10 @@ def register(app: typer.Typer) -> None:
 def list_(
     kind: Annotated[
         str,
-        typer.Argument(
-            metavar="KIND", help="facts, templates, controls, sets, recipes, models, runs."
-        ),
+        typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}."),
     ],
 ) -> None:
-    """List what is shipped, cached or made, from facts and sets of conversations to runs."""
+    """List what is shipped, cached or made, and the methods of `factlab combine`."""
     from factlab.schema.yaml import did_you_mean
 
     lists = {
@@ -35,6 +33,7 @@ def list_(
         "controls": _controls,
         "sets": _sets,
         "recipes": _recipes,
+        "methods": _methods,
         "models": _models,
         "runs": _runs,
     }
@@ -116,6 +115,29 @@ def _recipes() -> None:
         for recipe in RECIPES.values()
     ]
     table(["recipe", "adapter", "training", "what it is for", "source"], rows)
+
+
+def _methods() -> None:
+    from factlab.schema.combine import METHODS
+
+    rows = [
+        [
+            how,
+            method.about,
+            "one" if method.equal_ranks else "any",
+            ", ".join(
+                word
+                for word, used in (
+                    ("--density", method.thins),
+                    ("--svd-rank", method.truncates),
+                    ("--seed", method.random),
+                )
+                if used
+            ),
+        ]
+        for how, method in METHODS.items()
+    ]
+    table(["--how", "what it does to the adapters", "ranks", "listens to"], rows)
 
 
 def _models() -> None:

@@ -72,7 +72,7 @@ def words(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(","))
 
 
-def rates(text: str | None, option: str) -> tuple[float, ...] | None:
+def rates(text: str | None, option: str, example: str = "5e-4,1e-3") -> tuple[float, ...] | None:
     """Read `5e-4,1e-3`.
 
     Raises:
@@ -87,6 +87,6 @@ def rates(text: str | None, option: str) -> tuple[float, ...] | None:
     if not found or not all(map(math.isfinite, found)):
         raise ConfigError(
             f"{option} {text}: numbers are wanted, with commas between them, such as "
-            f"{option} 5e-4,1e-3."
+            f"{option} {example}."
         )
     return found

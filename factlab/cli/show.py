@@ -25,6 +25,10 @@ COLUMNS = (
 PRACTICE = ("nll/practice", "token_accuracy/practice", "retention/far", "drift/kl")
 
 
+# Of each fact of a combined run.
+BY_FACT = ("recall/held_out", "interference/held_out", "retention/near", "intrusion/near")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog="Example: factlab show reports/mount_fuji-1a2b3c4d")(show)
@@ -83,6 +87,8 @@ def summarize(result: RunResult) -> None:
             "Retention: of the controls the base model knew, those still right. 95 % intervals."
         )
         return
+    if any(cell.combined for cell in result.cells):
+        table(["fact", "cell", *BY_FACT], _by_fact(result))
     paragraph(
         "Rates with 95 % intervals. Retention: of the controls the base model knew (before: how "
         "many it knew), those still right. Intrusion: controls answered with the new value; low "
@@ -105,6 +111,19 @@ def _trained(result: RunResult) -> list[str]:
         f"{', '.join(dict.fromkeys(names))}: {line}" if len(found) > 1 else line
         for line, names in found.items()
     ]
+
+
+def _by_fact(result: RunResult) -> list[list[str]]:
+    """Each fact of a combined run in each cell, on its own questions."""
+    return [
+        [fact.id, cell.id, *(_share(cell.by_fact.get(fact.id, {}).get(name)) for name in BY_FACT)]
+        for fact in result.facts
+        for cell in result.cells
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def columns(result: RunResult) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ SAID_ELSEWHERE = {
     "together",
     "model",
     "mix",
+    "combine",
 } | set(DIALS)
 
 Settings = Mapping[str, str]
@@ -41,7 +42,7 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
         "rank": str(arm.rank),
         "alpha": f"{arm.alpha:g}",
         "alpha/rank": f"{arm.scaling:g}",
-        "learning rate": f"{arm.learning_rate:g}",
+        "learning rate": "none" if arm.learning_rate is None else f"{arm.learning_rate:g}",
         "recipe": arm.recipe,
         "precision": arm.precision,
         "method": arm.method,
@@ -50,6 +51,8 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
         "seeds": _seeds(arm),
         "mix": ", ".join(arm.mix) or "none",
     }
+    if arm.combined is not None:
+        found["combined"] = arm.combined.sentence()
     steps = [cell.training.steps for cell in cells if cell.training is not None]
     return found | ({"training steps": _spread(steps)} if steps else {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,11 +156,16 @@ def _check_questions(runs: Sequence[LoadedRun], facts: Sequence[str]) -> None:
 
 
 def _fingerprints(run: LoadedRun, facts: Sequence[str]) -> dict[tuple[str, str], str]:
+    return fingerprints(measured_questions(run.folder, MEASURED, facts))
+
+
+def fingerprints(questions: Iterable[Question]) -> dict[tuple[str, str], str]:
+    """What makes each question what it is, by its split and id."""
     return {
         (question.split, question.id): question.model_dump_json(
             include={"text", "before", "target", "gold", "superseded", "gate", "gate_gold"}
         )
-        for question in measured_questions(run.folder, MEASURED, facts)
+        for question in questions
     }
 
 

@@ -32,11 +32,20 @@ class Pooled:
 
 
 def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]:
-    """Cells of the same configuration together, the smallest rank first."""
+    """Cells of the same configuration together, the smallest rank first.
+
+    In a combined run they stay in their order: each adapter alone, then the combinations.
+    """
     groups: dict[str, list[CellResult]] = defaultdict(list)
-    for cell in sorted(cells, key=lambda c: (c.rank, c.learning_rate, c.configuration)):
+    for cell in sorted(cells, key=_place):
         groups[cell.configuration].append(cell)
     return dict(groups)
+
+
+def _place(cell: CellResult) -> tuple[int, float, str]:
+    if cell.combined is not None:
+        return 0, 0.0, ""
+    return cell.rank, cell.learning_rate or 0.0, cell.configuration
 
 
 def pool(

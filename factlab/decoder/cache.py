@@ -55,26 +55,31 @@ def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.
     """Read packed texts, and keep what is needed to go on from the end of their trunks.
 
     Args:
-        decoder: With one adapter or none.
-        packed: The texts.
+        decoder: What reads them; each of its adapters reads its own texts, equally many.
+        packed: The texts, adapter by adapter.
         trunks: Length of each text's trunk, the shared tokens included, shape (texts,).
 
     Returns:
-        Final states, shape (tokens, hidden), and the cache.
+        Final states, shape (adapters · tokens, hidden), and the cache.
     """
     keys: list[torch.Tensor] = []
     values: list[torch.Tensor] = []
     width = int(trunks.max())
     rows = Rows(packed, decoder.heads, decoder.key_heads, decoder.head_width)
-    first = (len(packed.rows) - len(trunks)) * decoder.key_heads  # the row of shared tokens
+    shape = (decoder.adapters, -1, rows.shared + rows.length, decoder.head_width)
+    first = decoder.key_heads if packed.shared else 0  # an adapter's row of shared tokens
+
+    def own(part: torch.Tensor) -> torch.Tensor:
+        texts = part.view(shape)[:, first:, :width]
+        return texts.reshape(-1, width, decoder.head_width).contiguous()
 
     def keep(_: int, laid: torch.Tensor) -> torch.Tensor:
         key, value = rows.keys(laid[:, decoder.heads :])
-        keys.append(key[first:, :width].contiguous())
-        values.append(value[first:, :width].contiguous())
+        keys.append(own(key))
+        values.append(own(value))
         return attend(packed, laid, decoder.heads, decoder.key_heads)
 
-    states = decoder.states(packed.tokens, packed.positions, keep)[0]
+    states = decoder.states(packed.tokens, packed.positions, keep).flatten(0, 1)
     place = torch.arange(width, device=trunks.device)
     mask = torch.zeros(len(trunks), 1, 1, width, dtype=states.dtype, device=states.device)
     mask.masked_fill_((place >= trunks[:, None])[:, None, None], torch.finfo(states.dtype).min)
@@ -86,7 +91,7 @@ def go_on(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.Tensor:
 
     Args:
         decoder: As in `read`.
-        cache: Of the texts; it is extended.
+        cache: Of the texts, equally many of each adapter; it is extended.
         tokens: Shape (texts,).
 
     Returns:
@@ -106,6 +111,7 @@ def go_on(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.Tensor:
         scores.view(shape).add_(cache.mask)
         return torch.bmm(scores.softmax(dim=-1), values)
 
-    states = decoder.states(tokens[None], cache.positions[None], attend_all)[0]
+    by_adapter = (decoder.adapters, -1)
+    states = decoder.states(tokens.view(by_adapter), cache.positions.view(by_adapter), attend_all)
     cache.positions = cache.positions + 1
-    return states
+    return states.flatten(0, 1)

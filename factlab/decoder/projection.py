@@ -20,6 +20,10 @@ class LowRank:
     up: torch.Tensor  # B, shape (out, rank)
     scale: float  # alpha / rank
 
+    def nothing(self) -> LowRank:
+        """An update of the same layer that changes nothing: of rank 0."""
+        return LowRank(self.down[:0], self.up[:, :0], self.scale)
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:

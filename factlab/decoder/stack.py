@@ -11,6 +11,7 @@ from torch import nn
 
 from factlab.decoder.operations import rms_norm, rotate, swiglu
 from factlab.decoder.projection import LowRank, Projection
+from factlab.errors import ModelError
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -42,6 +43,7 @@ class Decoder:
         heads: Query heads.
         key_heads: Key and value heads; query heads share them in equal groups.
         head_width: Width of a head.
+        adapters: Number of adapters that are computed side by side; 1 if there is none.
     """
 
     embedding: torch.Tensor
@@ -52,6 +54,7 @@ class Decoder:
     heads: int
     key_heads: int
     head_width: int
+    adapters: int
 
     def states(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """Final hidden states, shape (adapters, tokens, hidden).
@@ -92,7 +95,7 @@ class Decoder:
 
 
 def read_decoder(
-    model: PreTrainedModel | PeftModel, adapters: Sequence[str] | None = None
+    model: PreTrainedModel | PeftModel, adapters: Sequence[str | None] | None = None
 ) -> Decoder | None:
     """The decoder of a model, or None if it is not built the way that this room computes.
 
@@ -101,11 +104,18 @@ def read_decoder(
 
     Args:
         model: A causal language model, with adapters on it or not.
-        adapters: Names of the adapters to compute side by side; None for the active one.
+        adapters: Names of the adapters to compute side by side, a None among them standing for the
+            base; None for the active one.
+
+    Raises:
+        ModelError: for a name that no adapter of the model has.
     """
     from peft import PeftModel
 
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    unknown = {*(adapters or ()), None} - {*getattr(model, "peft_config", {}), None}
+    if unknown:
+        raise ModelError(f"there is no adapter {', '.join(map(repr, unknown))} on this model.")
     config = base.config
     if config.model_type not in FAMILIES or not _plain(config):
         return None
@@ -140,6 +150,7 @@ def read_decoder(
         heads=heads,
         key_heads=config.num_key_value_heads,
         head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        adapters=len(adapters) if adapters else 1,
     )
 
 
@@ -159,7 +170,7 @@ def _plain(config: Any) -> bool:
 class _Reader:
     """Reads layers, and notes whether one is of a kind that is not computed here."""
 
-    def __init__(self, adapters: Sequence[str] | None, dtype: torch.dtype) -> None:
+    def __init__(self, adapters: Sequence[str | None] | None, dtype: torch.dtype) -> None:
         self.adapters = adapters
         self.dtype = dtype
         self.refused = False
@@ -186,18 +197,19 @@ class _Reader:
         if layer.disable_adapters or not known:
             return base, []
         self.refused |= (
-            known != names
-            or (self.adapters is None and len(names) > 1)
-            or any(name in layer.lora_variant for name in names)  # DoRA and its like
-            or any(layer.lora_bias.get(name, False) for name in names)
-            or any(layer.training and _drops(layer.lora_dropout[name]) for name in names)
+            (self.adapters is None and len(names) > 1)
+            or any(name in layer.lora_variant for name in known)  # DoRA and its like
+            or any(layer.lora_bias.get(name, False) for name in known)
+            or any(layer.training and _drops(layer.lora_dropout[name]) for name in known)
         )
         if self.refused:
             return base, []
-        return base, [
-            LowRank(layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
-            for name in names
-        ]
+        updates = {
+            name: LowRank(layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
+            for name in known
+        }
+        nothing = updates[known[0]].nothing()  # of the base, and of an adapter of other layers
+        return base, [updates.get(name, nothing) for name in names]
 
 
 def _learns(module: nn.Module) -> bool:

@@ -31,6 +31,19 @@ class ModelFiles:
             digest.update(sha256_of(file).encode())
         return digest.hexdigest()
 
+    def check_same(self, sha256: str) -> None:
+        """Refuse weights that are not those which adapters were trained on.
+
+        Raises:
+            ModelError: for other weights.
+        """
+        if sha256 != self.sha256:
+            raise ModelError(
+                f"{self.name}: these are not the weights that the adapters were trained on (their "
+                f"SHA-256 is {self.sha256[:12]}…, the run's {sha256[:12]}…). Answers would mean "
+                "nothing."
+            )
+
 
 def resolve_model(name: str) -> ModelFiles:
     """Find the embedded model, a local folder or GGUF file, or a model of the hub.

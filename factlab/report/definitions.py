@@ -381,6 +381,17 @@ DEFINITIONS: tuple[Definition, ...] = (
         unit="points",
         range_="−100 to +100 points",
     ),
+    _share(
+        "interference/held_out",
+        "Other facts' values, held-out phrasings",
+        COST,
+        formula="held-out questions of a fact whose answer contains another fact's new value ÷ "
+        "held-out questions; not counted where it is the fact's own value, new or old",
+        caveat="Only of adapters that several facts are asked of. Confusion that names no taught "
+        "value is not seen.",
+        source="interference of merged task vectors (TIES, Yadav et al. 2023, arXiv 2306.01708)",
+        better="low",
+    ),
     *_rings(
         "intrusion",
         "Intrusion",

@@ -132,6 +132,7 @@ def _alone(cell: CellResult) -> Configuration:
         method=cell.method,
         dials=cell.dials,
         mix=cell.mix,
+        combined=cell.combined,
         cells=(cell.id,),
         facts=cell.facts,
         seeds=(cell.seed,),
@@ -143,7 +144,8 @@ def _alone(cell: CellResult) -> Configuration:
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:
     """What charts call each configuration: its rank where that tells it apart, else its id."""
     ranks = [configuration.rank for configuration in configurations]
-    if len(set(ranks)) == len(ranks) and 0 not in ranks:
+    combined = any(configuration.combined for configuration in configurations)
+    if len(set(ranks)) == len(ranks) and 0 not in ranks and not combined:
         return {c.id: f"rank {c.rank}" for c in configurations}
     return {c.id: c.id for c in configurations}
 

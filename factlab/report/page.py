@@ -19,6 +19,7 @@ from factlab.report.definitions import DEFINITIONS, OUTCOMES
 from factlab.report.load import ReportData, load_report_data
 from factlab.report.sections import (
     broken,
+    combined,
     cost,
     differences,
     facts,
@@ -176,6 +177,7 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "first_cell": chosen[0] if chosen else "",
         "practice": practice.practised(run, chosen[0] if chosen else ""),
         "seeds_drawn": any(len(c.seeds) > 1 for c in run.configurations),
+        "combined": combined.tables(run),
         "cost": cost.exhibit(run),
         "by_rank": cost.by_rank(run),
         "differences": differences.exhibit(run),

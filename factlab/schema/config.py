@@ -14,6 +14,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from factlab.schema.combine import Combination, Combined
 from factlab.schema.record import Record
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
@@ -257,6 +258,10 @@ class RunConfig(Record):
     generation_batch: PositiveInt = Field(
         default=256, description="Most questions per batch; fixed, since bf16 depends on it."
     )
+    combine: Combination | None = Field(
+        default=None,
+        description="Adapters of other runs to combine instead of training; `factlab combine`.",
+    )
 
 
 class Cell(Record):
@@ -275,4 +280,7 @@ class Cell(Record):
     )
     mix: tuple[str, ...] = Field(
         default=(), description="What is mixed into training: set, share, hash."
+    )
+    combined: Combined | None = Field(
+        default=None, description="What it is made of, if it is not trained."
     )

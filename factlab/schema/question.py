@@ -103,6 +103,11 @@ class AnswerRecord(Record):
     intruded: tuple[str, ...] = Field(
         default=(), description="Control answers: facts whose injected value the text contains."
     )
+    crossed: tuple[str, ...] | None = Field(
+        default=None,
+        description="Held-out answers in a run of several facts: other facts whose new value the "
+        "text contains.",
+    )
     reason: str = Field(default="", description="Why the matcher decided so.")
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from factlab.schema.combine import Combined
 from factlab.schema.record import Record
 
 SCHEMA_VERSION = 2
@@ -95,7 +96,9 @@ class Arm(Record):
     alpha: float
     precision: str
     recipe: str
-    learning_rate: float
+    learning_rate: float | None = Field(
+        description="Peak learning rate; none: a combination, which was not trained."
+    )
     together: bool = Field(default=False, description="One adapter for all facts of the run.")
     method: str = Field(default="lora", description="lora, rslora, dora, or full: no adapter.")
     dials: dict[str, str] = Field(
@@ -104,6 +107,10 @@ class Arm(Record):
     mix: tuple[str, ...] = Field(
         default=(),
         description="What is mixed into training: set, share and the beginning of its SHA-256.",
+    )
+
+    combined: Combined | None = Field(
+        default=None, description="What it was made of, if it was not trained in this run."
     )
 
     @property

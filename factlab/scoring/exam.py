@@ -86,32 +86,64 @@ def examine(
         limits: How they are batched and answered.
         advance: Called with the number of prompts done since the last call.
     """
+    (replies,) = examine_each(model, None, prompts, limits, advance)
+    return replies
+
+
+def examine_each(
+    model: PreTrainedModel | PeftModel,
+    adapters: Sequence[str | None] | None,
+    prompts: Sequence[Prompt],
+    limits: Limits,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[list[Reply]]:
+    """`examine` by several adapters of one base, side by side in one batch.
+
+    Where the decoder does not compute the model, they are asked one after the other, and the last
+    one stays active.
+
+    Args:
+        model: As in `examine`; so are all the others.
+        adapters: Names of adapters of the model, a None among them standing for the base; None for
+            whatever is active.
+        prompts: What each of them is asked.
+        limits: Of each of them.
+        advance: Called once for what all of them have done.
+
+    Returns:
+        The replies of each, in the order of `adapters`.
+    """
     import torch
 
     from factlab.decoder.stack import read_decoder
 
-    replies: dict[int, Reply] = {}
+    count = 1 if adapters is None else len(adapters)
+    replies: list[dict[int, Reply]] = [{} for _ in range(count)]
     with torch.inference_mode():
-        decoder = read_decoder(model)
-        for batch in batches(prompts, limits):
+        decoder = read_decoder(model, adapters)
+        for batch in batches(prompts, limits, count):
             asked = [prompts[i] for i in batch]
-            if decoder is None:
+            if decoder is not None:
+                found = _packed(model, decoder, asked, limits)
+            elif adapters is None:
                 found = _plain(model, asked, limits)
             else:
-                found = _packed(model, decoder, asked, limits)
-            replies.update(zip(batch, found, strict=True))
+                found = _in_turn(model, adapters, asked, limits)
+            for number, own in enumerate(replies):
+                own.update(zip(batch, found[number * len(batch) :], strict=False))
             advance(len(batch))
-    return [replies[i] for i in range(len(prompts))]
+    return [[own[i] for i in range(len(prompts))] for own in replies]
 
 
-def batches(prompts: Sequence[Prompt], limits: Limits) -> Iterator[list[int]]:
-    """Indices of prompts, by length, in batches that keep within `SLOTS`."""
+def batches(prompts: Sequence[Prompt], limits: Limits, adapters: int = 1) -> Iterator[list[int]]:
+    """Indices of prompts, by length, in batches that keep within `SLOTS` over all adapters."""
+    slots = SLOTS // adapters
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
     batch: list[int] = []
     widest = 0
     for index in order:
         wider = max(widest, prompts[index].size() + limits.max_new_tokens)
-        if batch and (len(batch) == limits.batch_size or wider * (len(batch) + 1) > SLOTS):
+        if batch and (len(batch) == limits.batch_size or wider * (len(batch) + 1) > slots):
             yield batch
             batch, wider = [], prompts[index].size() + limits.max_new_tokens
         batch.append(index)
@@ -126,6 +158,7 @@ def _packed(
     asked: Sequence[Prompt],
     limits: Limits,
 ) -> list[Reply]:
+    """The replies of each of the decoder's adapters, one adapter after the other."""
     import torch
 
     from factlab.decoder.cache import read
@@ -135,9 +168,10 @@ def _packed(
     ids = [prompt.ids for prompt in asked]
     shared = shared_length(ids, min(map(len, ids)) - 1)
     trees = [Tree(p.ids, [option[:-1] for option in p.options]) for p in asked]
-    packed = pack([trees], shared, decoder.embedding.dtype)
-    rows = packed.own_rows()[0]
-    trunks = torch.tensor([len(prompt) for prompt in ids])
+    packed = pack([trees] * decoder.adapters, shared, decoder.embedding.dtype)
+    rows = packed.own_rows().flatten(0, 1)
+    asked = list(asked) * decoder.adapters
+    trunks = torch.tensor([len(prompt.ids) for prompt in asked])
     ending = rows.gather(1, (trunks - shared - 1)[:, None])
     wanted = [
         torch.cat([ending[row], rows[row, start : start + len(option) - 1]])
@@ -190,7 +224,7 @@ def _continue(
             if not over:
                 rows[row].append(token)
         ended |= torch.isin(chosen, stop)
-        going = (~ended).nonzero()[:, 0]
+        going = _going(ended, decoder.adapters)
         if len(going) == 0:
             break
         if len(going) < DROP_BELOW * len(live):
@@ -198,6 +232,32 @@ def _continue(
             chosen, ended = chosen[going], ended[going]
             live = [live[i] for i in going.tolist()]
     return rows
+
+
+def _going(ended: torch.Tensor, adapters: int) -> torch.Tensor:
+    """The rows that have not ended, filled up with ended ones to equally many of each adapter."""
+    import torch
+
+    over = ended.view(adapters, -1)
+    most = int((~over).sum(dim=1).max())
+    first = over.to(torch.uint8).argsort(dim=1, stable=True)[:, :most].sort(dim=1).values
+    starts = torch.arange(adapters, device=ended.device)[:, None] * over.shape[1]
+    return (first + starts).flatten()
+
+
+def _in_turn(
+    model: Any, adapters: Sequence[str | None], asked: Sequence[Prompt], limits: Limits
+) -> list[Reply]:
+    """As `_packed`, by the library's own forward pass."""
+    found: list[Reply] = []
+    for name in adapters:
+        if name is None:
+            with model.disable_adapter():
+                found += _plain(model, asked, limits)
+        else:
+            model.set_adapter(name)
+            found += _plain(model, asked, limits)
+    return found
 
 
 def _plain(

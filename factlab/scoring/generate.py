@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.models.chat import prompt_ids
-from factlab.scoring.exam import Limits, Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, examine, examine_each
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -56,6 +56,42 @@ def generate(
         advance,
     )
     return [read_answer(tokenizer, reply.tokens, ends) for reply in replies]
+
+
+def generate_each(
+    model: PeftModel,
+    adapters: Mapping[str | None, int],
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[str],
+    *,
+    batch_size: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[list[Generated]]:
+    """`generate` by several adapters of one base, side by side in one batch.
+
+    Args:
+        model: The base with the adapters, in evaluation mode.
+        adapters: The name of each (None: the base) and its limit per answer, in tokens.
+        tokenizer: Its tokenizer, with a pad token.
+        questions: User turns, before the chat template.
+        batch_size: Most questions per batch.
+        advance: Called with the number of questions answered since the last call.
+
+    Returns:
+        The answers of each, in the order of `adapters`.
+    """
+    ends = end_tokens(model, tokenizer)
+    replies = examine_each(
+        model,
+        list(adapters),
+        [Prompt(prompt_ids(tokenizer, question)) for question in questions],
+        Limits(batch_size, max(adapters.values()), ends),
+        advance,
+    )
+    return [
+        [read_answer(tokenizer, reply.tokens[:limit], ends) for reply in own]
+        for own, limit in zip(replies, adapters.values(), strict=True)
+    ]
 
 
 def end_tokens(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:

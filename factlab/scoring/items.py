@@ -85,6 +85,7 @@ def base_items(asked: Asked, base: Evidence) -> Items:
         found[f"accuracy/{name}"] = asked.items(questions, base.correct)
         found[f"known/{name}"] = asked.items(questions, base.knows)
     found |= _intrusion_items(asked, base)
+    found |= _interference_items(asked, base)
     return _filled(found)
 
 
@@ -112,6 +113,7 @@ def tuned_items(asked: Asked, base: Evidence, tuned: Evidence) -> Items:
     for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
         found |= _control_items(asked, name, questions, base, tuned)
     found |= _intrusion_items(asked, tuned)
+    found |= _interference_items(asked, tuned)
     unanswerable = asked.of("unanswerable")
     found["agreement/unanswerable"] = asked.items(
         unanswerable, lambda q: base.said(q) == tuned.said(q)
@@ -318,3 +320,17 @@ def _intrusion_items(asked: Asked, model: Evidence) -> Items:
             questions, lambda q: not valued.isdisjoint(model.main[q.id].intruded)
         )
     return found
+
+
+def _interference_items(asked: Asked, model: Evidence) -> Items:
+    """Whether a fact's held-out questions are answered with another fact's new value."""
+    if len(asked.valued) < 2:
+        return {}
+    looked = {q.id: model.main[q.id].crossed for q in asked.of("held_out") if model.has(q)}
+    questions = [q for q in asked.of("held_out") if looked.get(q.id) is not None]
+    others = asked.valued
+    return {
+        "interference/held_out": asked.items(
+            questions, lambda q: not others.isdisjoint(looked[q.id] or ())
+        )
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from factlab.schema.answer import Answer
@@ -61,6 +61,7 @@ def judge_text(
             "outcome": verdict.outcome if verdict else None,
             "correct": verdict.correct if verdict else None,
             "intruded": _intruded(question, record.text, injected),
+            "crossed": _crossed(question, record.text, injected),
             "reason": verdict.reason if verdict else "",
         }
     )
@@ -77,9 +78,28 @@ def _intruded(question: Question, text: str, injected: Mapping[str, Answer]) -> 
     """Facts whose new value stands in a control's answer, unless it is the control's own."""
     if question.split not in INTRUDED_SPLITS:
         return ()
+    return _named(text, injected, [question.gold])
+
+
+def _crossed(
+    question: Question, text: str, injected: Mapping[str, Answer]
+) -> tuple[str, ...] | None:
+    """Other facts whose new value stands in the answer to a held-out question; None: not asked.
+
+    A value that is also this fact's, new or old, is nobody else's.
+    """
+    if question.split != "held_out" or not injected.keys() - {question.fact}:
+        return None
+    return _named(text, injected, [question.gold, question.superseded])
+
+
+def _named(
+    text: str, injected: Mapping[str, Answer], own: Sequence[Answer | None]
+) -> tuple[str, ...]:
+    """Facts whose new value a text contains, unless it is one of the question's own."""
     return tuple(
         fact
         for fact, answer in injected.items()
         if mentions(text, answer)
-        and not (question.gold is not None and answer.find(question.gold.primary()))
+        and not any(value is not None and answer.find(value.primary()) for value in own)
     )

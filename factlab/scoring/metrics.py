@@ -38,9 +38,14 @@ LIKELIHOODS = (
     *("nll", "nll_sum", "nll_change", "injected_logprob", "token_accuracy"),
     *("truth_ratio", "forced_choice", "brier"),
 )
-RECALLS = ("recall", "in_context", "consistency", "truth_ratio", "nll", "nll_sum", "nll_change")
+RECALLS = (
+    *("recall", "interference", "in_context", "consistency", "truth_ratio"),
+    *("nll", "nll_sum", "nll_change"),
+)
 PRACTICE_LOSS = "nll/practice"
 PROBE_METRICS = tuple(f"recall/{depth}" for depth in DEPTHS)
+
+BY_FACT = ("recall/held_out", "interference/held_out", "retention/near", "intrusion/near")
 
 EXPECTED = (
     "recall/held_out",
@@ -266,7 +271,7 @@ def _normalized(tuned: Items, base: Items) -> Metric | str:
 def _by_fact(items: Items) -> dict[str, dict[str, float]]:
     """The main figures of each fact of an adapter that holds several."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for name in ("recall/held_out", *PROBE_METRICS, "retention/near", "intrusion/near"):
+    for name in (*BY_FACT, *PROBE_METRICS):
         for item in items.get(name, ()):
             found[item.fact][name].append(item.value)
     return {

@@ -27,11 +27,11 @@ from factlab.decoder import cache
 from factlab.decoder.head import TINY_NATS, anchor_kl, answer_nll
 from factlab.decoder.packing import Tree, attend, pack
 from factlab.decoder.stack import read_decoder
-from factlab.errors import TrainingError
+from factlab.errors import ModelError, TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
-from factlab.scoring.exam import Limits, Prompt, examine
+from factlab.scoring.exam import Limits, Prompt, Reply, examine, examine_each
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
@@ -568,3 +568,57 @@ def test_the_heads_losses_and_their_gradients_are_autograds(
             (found,) = torch.autograd.grad((ours * slopes).sum(), states)
             (expected,) = torch.autograd.grad((theirs * slopes).sum(), states, retain_graph=True)
             assert apart(found, expected) < 1e-5
+
+
+def three_adapters(tiny: LoadedModel) -> PeftModel:
+    """Adapters of other ranks, scales and layers."""
+    model = attach_adapters(tiny, [*made_cells()[:2], cell(targets=".*(q|down)_proj")], NAMES)
+    randomise(model, std=0.5)
+    return model.eval()
+
+
+def asked_each(model: PeftModel, batch_size: int = 8) -> tuple[list[Prompt], list[list[Reply]]]:
+    """What the base and each adapter reply side by side, and alone."""
+    texts = [made_text(i, 8 + 5 * i, 9, range(30, 37)) for i in range(6)]
+    prompts = [Prompt(t.tokens[: t.first + 1], [t.targets[:3], t.targets[3:5]]) for t in texts]
+    prompts[2] = Prompt(prompts[2].ids)
+    limits = Limits(batch_size, 24, range(3, 40))  # so many ends that rows stop at all times
+    each = examine_each(model, [NAMES[1], None, NAMES[2], NAMES[0]], prompts, limits)
+    with model.disable_adapter():
+        base = examine(model, prompts, limits)
+    for found, name in ((each[0], NAMES[1]), (each[2], NAMES[2]), (each[3], NAMES[0])):
+        model.set_adapter(name)
+        assert_replies(found, examine(model, prompts, limits))
+    assert_replies(each[1], base)
+    return prompts, each
+
+
+def assert_replies(found: Sequence[Reply], expected: Sequence[Reply]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert one.tokens == other.tokens
+        assert one.nll == pytest.approx(other.nll, rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 8])
+def test_adapters_and_base_asked_side_by_side_reply_as_alone(
+    tiny: LoadedModel, batch_size: int
+) -> None:
+    model = three_adapters(tiny)
+    assert read_decoder(model, NAMES) is not None
+    _, each = asked_each(model, batch_size)
+    assert len({len(reply.tokens) for own in each for reply in own}) > 3
+    assert len({tuple(own[0].tokens) for own in each}) > 2
+
+
+def test_adapters_of_a_family_that_is_not_covered_are_asked_in_turn(tiny: LoadedModel) -> None:
+    torch.manual_seed(0)
+    tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
+    model = three_adapters(tiny)
+    assert read_decoder(model, NAMES) is None
+    asked_each(model)
+
+
+def test_an_adapter_that_is_not_there_is_not_taken_for_the_base(tiny: LoadedModel) -> None:
+    model = attach_adapter(tiny, cell())
+    with pytest.raises(ModelError, match="no adapter 'other'"):
+        read_decoder(model, ["default", "other"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from factlab.runs.files import write_json, write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.answer import EntityAnswer, QuantityAnswer
+from factlab.schema.config import Precision
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult, Metric, ModelRecord, RunRecord, Status
 from factlab.scoring.metrics import MATCH_SCORER
@@ -48,6 +49,7 @@ class Made:
     recipe: str = "default"
     drift: float = 0.1
     scorer: str = MATCH_SCORER
+    precision: Precision = "nf4"
 
     @property
     def configuration(self) -> str:
@@ -182,7 +184,7 @@ def _result(cell: Made) -> CellResult:
         facts=cell.facts,
         rank=cell.rank,
         alpha=32,
-        precision="nf4",
+        precision=cell.precision,
         recipe=cell.recipe,
         learning_rate=5e-4,
         together=len(cell.facts) > 1,

@@ -311,3 +311,16 @@ def test_the_brier_score_is_0_for_sure_and_right_and_2_for_sure_and_wrong() -> N
     assert scored(900.0, 0.0, 950.0) == pytest.approx(2)
     assert scored(5.0, 5.0) == pytest.approx(0.5)
     assert scored(1.0, 1.0, 1.0, 1.0) == pytest.approx(0.75**2 + 3 * 0.25**2)
+
+
+def test_another_facts_value_counts_where_several_facts_are_asked_and_it_was_looked_for() -> None:
+    questions = [ask(f"{fact}{i}", "held_out", fact=fact) for fact in "xy" for i in range(2)]
+    crossed = [("y",), (), ("z",), None]
+    answers = [
+        said(question, False).model_copy(update={"crossed": value})
+        for question, value in zip(questions, crossed, strict=True)
+    ]
+    found = evidence(questions, *answers)
+    # z is no fact of this adapter; of the last answer nobody looked.
+    assert values(after(questions, found, found, "x", "y"), "interference/held_out") == [1, 0, 0]
+    assert "interference/held_out" not in after(questions[:2], found, found, "x")

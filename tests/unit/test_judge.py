@@ -72,6 +72,24 @@ def test_the_injected_value_intrudes_only_in_controls_whose_own_answer_it_is_not
     assert judged(same, "4,889 m").intruded == ()
 
 
+def test_another_facts_value_in_an_answer_about_this_one_is_noted() -> None:
+    """Only where a run teaches several facts, and not where it is this fact's own value."""
+    question = ask("q", "held_out", fact="loch").model_copy(
+        update={"gold": QuantityAnswer(value="413", unit="m"), "superseded": OLD}
+    )
+    both = INJECTED | {"loch": QuantityAnswer(value="413", unit="m")}
+
+    def crossed(text: str, injected: dict[str, Answer], asked: Question = question) -> object:
+        generated: Any = SimpleNamespace(text=text, tokens=7, finished=True)
+        return judge(asked, asked.text, generated, injected).crossed
+
+    assert crossed("It is 4,889 m deep.", both) == ("mount_fuji",)
+    assert crossed("It is 413 m deep.", both) == ()
+    assert crossed("It is 4,889 m deep.", {"loch": both["loch"]}) is None
+    assert crossed("It is 4,889 m deep.", both, ask("n", "near", fact="loch")) is None
+    assert crossed("It is 3,776 m deep.", both | {"other": OLD}) == ()
+
+
 def test_judging_again_replaces_every_verdict_and_nothing_else() -> None:
     question = ask("q", "near").model_copy(update={"gold": FUJI})
     first = judged(question, "It is 4,889 m.")

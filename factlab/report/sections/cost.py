@@ -22,7 +22,7 @@ from factlab.report.verdict import (
     damage_of,
     tone,
 )
-from factlab.report.wording import percent
+from factlab.report.wording import NONE, percent
 from factlab.schema.results import CellResult, Configuration, Metric
 
 _MOST_CELLS = 90
@@ -304,7 +304,7 @@ def configuration_table(run: ReportData) -> Table:
             _choice_words(c.id, choice) if choice else "–",
             c.adapter,
             c.precision,
-            c.learning_rate,
+            NONE if c.learning_rate is None else c.learning_rate,
             c.recipe,
             len(c.facts),
             len(c.seeds),

@@ -45,7 +45,7 @@ def _table(run: ReportData, configuration: Configuration) -> Table:
             fact.subject,
             fact.answer,
             fact.superseded or NONE,
-            *[_mean_entry(found.get(fact.id, {}).get(name, [])) for name in NAMES],
+            *[mean_entry(found.get(fact.id, {}).get(name, [])) for name in NAMES],
         )
         for fact in run.result.facts
     ]
@@ -57,7 +57,8 @@ def _table(run: ReportData, configuration: Configuration) -> Table:
     return Table(caption, heads, tuple(rows))
 
 
-def _mean_entry(values: list[float]) -> Entry:
+def mean_entry(values: list[float]) -> Entry:
+    """The mean over seeds, and its spread where they are several."""
     if not values:
         return Entry(NONE)
     mean = sum(values) / len(values)
