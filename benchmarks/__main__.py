@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.common import Reading, Settings, set_threads
 
-PARTS = ("training", "scoring", "sweep", "growth", "stages", "adapters")
+PARTS = ("training", "scoring", "sweep", "growth", "stages", "adapters", "memory")
 QUICK_PARTS = ("training", "scoring")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -144,20 +143,6 @@ def machine() -> dict[str, str]:
         "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none",
         **{name: version for name, version in versions().items() if name in chosen},
     }
-
-
-def peak_memory_bytes() -> int:
-    """Peak resident memory of this process.
-
-    `ru_maxrss` also counts the parent's memory at the moment of the fork, so that a heavy parent
-    would show in a light child; Linux' `VmHWM` does not.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text("utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 # --- clocks -----------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from benchmarks.common import (
     FACT,
     Reading,
     Settings,
-    peak_memory_bytes,
     set_threads,
     show,
     timed,
@@ -247,6 +246,8 @@ def _main(words: Sequence[Any]) -> None:
     seconds = curve.measure(int(number), model)
     found = {f"{key}_seconds": value for key, value in seconds.items()}
     found["whole_seconds"] = time.perf_counter() - started
+    from factlab.models.memory import peak_memory_bytes
+
     found["peak_mib"] = peak_memory_bytes() / 2**20
     print(json.dumps(found))
 

@@ -14,21 +14,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from factlab.errors import ModelError
+from factlab.footprint import LIBRARIES_BYTES, named_shape, room_here
 from factlab.measuring import ANCHOR_TOKENS
-from factlab.models.embedded import embedded_model
 from factlab.plan import PANEL_SIZES, RunPlan
-from factlab.schema.config import EMBEDDED_MODEL
+from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision
 from factlab.schema.question import TRAINED_SPLITS, Question
+from factlab.scoring.exam import SLOTS
+from factlab.sizing.activations import Batch, Way
+from factlab.sizing.memory import STORAGE, Device, Setup, predict
+from factlab.sizing.shapes import ModelShape
 
 CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
-EMBEDDED_PARAMETERS = 134_515_008
+QUESTION_TOKENS = 20  # of a question, about
 # Of the matmul rate, read off a run. The counts below take shared tokens as if each were computed,
 # which they are not: hence shares that look too good.
 TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
 GENERATION_EFFICIENCY = 1.05
-BYTES = {"fp32": 4}  # per weight, on CPU; all others are held in 2
-LIBRARIES_BYTES = 900 * 2**20  # torch and its family, once loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Estimate:
 
 def estimate(plan: RunPlan) -> Estimate:
     """Estimate a planned run."""
-    parameters = parameters_of(plan.config.model)
+    shape = _shape(plan.config.model)
+    parameters = shape.parameters if shape else parameters_of(plan.config.model)
     disk = 2e6 + len(plan.cells) * 1e6
     if parameters is None:
         return Estimate(None, None, round(disk), None)
@@ -53,17 +57,71 @@ def estimate(plan: RunPlan) -> Estimate:
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
     asking = _asking_flop(plan, parameters)
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
-    memory = (
-        LIBRARIES_BYTES + parameters * max(BYTES.get(p, 2) for p in plan.precisions) * 2 + 2**30
-    )
+    memory = _memory(plan, shape) if shape else None
     return Estimate(seconds, memory, round(disk), parameters)
+
+
+def _shape(model: str) -> ModelShape | None:
+    """The shape of a model on this machine, if its kind is one that is counted."""
+    if model != EMBEDDED_MODEL and not Path(model).expanduser().exists():
+        return None
+    try:
+        return named_shape(model).shape
+    except ModelError:
+        return None
+
+
+def _memory(plan: RunPlan, shape: ModelShape) -> int:
+    """The greediest of training each cell and of asking at each precision."""
+    trained = plan.cells if plan.config.combine is None else ()
+    device = room_here().device
+    peaks = [_asking_peak(plan, shape, precision, device) for precision in plan.precisions]
+    peaks += [_training_peak(plan, shape, cell, device) for cell in trained]
+    return max(peaks) + (LIBRARIES_BYTES if device == "cpu" else 0)
+
+
+def _asking_peak(plan: RunPlan, shape: ModelShape, precision: Precision, device: Device) -> int:
+    length = TEMPLATE_TOKENS + QUESTION_TOKENS + plan.config.max_new_tokens
+    texts = max(1, min(plan.config.generation_batch, SLOTS // length))
+    batch = Batch(texts=texts, length=length)
+    setup = Setup(method="inference", precision=precision, device=device, batch=batch)
+    return predict(shape, setup).peak
+
+
+def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device) -> int:
+    recipe = cell.recipe
+    anchors = recipe.anchors_per_step if plan.anchored(cell.facts) else 0
+    setup = Setup(
+        method="full" if recipe.method == "full" else "lora",
+        precision=cell.precision,
+        device=device,
+        batch=Batch(
+            texts=recipe.batch_size + anchors,
+            length=round(_pair_tokens(plan.trained(cell.facts))),
+            anchors=anchors,
+        ),
+        way=_way(plan, cell, device),
+        rank=max(1, cell.rank),
+        targets=recipe.targets,
+        optimizer=recipe.optimizer,
+        checkpointing=plan.config.gradient_checkpointing,
+    )
+    # A run holds the base beside a full fine-tuning, which it is measured against.
+    base = shape.parameters * STORAGE[cell.precision].value if recipe.method == "full" else 0
+    return predict(shape, setup).peak + base
+
+
+def _way(plan: RunPlan, cell: Cell, device: Device) -> Way | None:
+    """The library's forward pass where it is asked for, or alone can do it."""
+    if plan.config.attention == "auto":
+        alone = cell.recipe.dropout or cell.recipe.method == "dora"
+        return ("eager" if device == "cpu" else "sdpa") if alone else None
+    return "eager" if plan.config.attention == "eager" else "sdpa"
 
 
 def parameters_of(model: str) -> int | None:
     """Parameters of a model on this machine, read from the headers of its safetensors."""
-    if model == EMBEDDED_MODEL and not embedded_model().exists:
-        return EMBEDDED_PARAMETERS
-    folder = embedded_model().folder if model == EMBEDDED_MODEL else Path(model).expanduser()
+    folder = Path(model).expanduser()
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
     return sum(_tensor_sizes(file) for file in files) or None
 
@@ -108,16 +166,20 @@ def _read(pair: Question) -> str:
     return "".join((*(turn.content for turn in pair.before), pair.text, pair.target or ""))
 
 
+def _pair_tokens(pairs: Sequence[Question]) -> float:
+    """Tokens of a training pair, on the average."""
+    return TEMPLATE_TOKENS + sum(_tokens(_read(pair)) for pair in pairs) / max(1, len(pairs))
+
+
 def _training_flop(plan: RunPlan, facts: Sequence[str], parameters: int) -> float:
     recipe, pairs = plan.recipe, plan.trained(facts)
     if not pairs or plan.config.combine is not None:
         return 0.0
-    per_pair = sum(TEMPLATE_TOKENS + _tokens(_read(p)) for p in pairs) / len(pairs)
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)
     anchor = (TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS) * recipe.anchors_per_step
-    return steps * (recipe.batch_size * per_pair + anchor) * 4 * parameters
+    return steps * (recipe.batch_size * _pair_tokens(pairs) + anchor) * 4 * parameters
 
 
 def _asking_flop(plan: RunPlan, parameters: int) -> float:
@@ -138,7 +200,7 @@ def _asking_flop(plan: RunPlan, parameters: int) -> float:
     asked = {q.split for items in (*own.values(), plan.shared) for q in items}
     panels = plan.config.checkpoints * sum(PANEL_SIZES[s] for s in asked & PANEL_SIZES.keys())
     cells = sum(sum(len(own[fact]) for fact in cell.facts) + shared + panels for cell in plan.cells)
-    prompt = TEMPLATE_TOKENS + 20
+    prompt = TEMPLATE_TOKENS + QUESTION_TOKENS
     # Likelihoods read a prompt once more, and its four or five options of a few tokens.
     tokens = (base + cells) * (prompt + answer) + (base + cells) * (prompt + 25) + read
     return tokens * 2 * parameters

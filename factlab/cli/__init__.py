@@ -18,6 +18,7 @@ from factlab.cli import (
     import_,
     init,
     list_,
+    plan,
     practice,
     preview,
     report,
@@ -59,6 +60,7 @@ for module in (
     compare,
     rescore,
     list_,
+    plan,
     doctor,
 ):
     module.register(app)

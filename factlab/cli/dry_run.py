@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     """Print what a run would do and take."""
     from factlab.estimate import estimate
+    from factlab.footprint import room_here
     from factlab.models.resolve import check_model_name
     from factlab.plan import plan_run
 
@@ -27,7 +27,7 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     where = out or Path("reports")
     there = next(p for p in (where, *where.absolute().parents) if p.exists())
     free = shutil.disk_usage(there).free
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = room_here().total_bytes or 0
     sizes = {
         fact.id: _sizes(plan.asked([fact.id]), plan.expansions[fact.id]) for fact in plan.facts
     }
@@ -62,15 +62,22 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     for cell in plan.cells:
         if cell.combined is not None:
             say(f"{cell.id}: {cell.combined.sentence()}")
-    if needs.seconds is None or needs.memory_bytes is None:
+    if needs.seconds is None:
         say(f"time and memory: not estimated, since {config.model} is not on this machine")
     else:
         say(f"time: about {_minutes(needs.seconds)} (rough; may be off by a factor of two)")
-        say(f"memory: about {needs.memory_bytes / 2**30:.1f} GiB of {memory / 2**30:.1f} GiB")
-        if needs.memory_bytes > memory:
-            complain("this is more memory than the machine has; choose a smaller model.")
+        _say_memory(needs.memory_bytes, memory)
     say(f"disk: about {needs.disk_bytes / 2**20:.0f} MiB of {free / 2**30:.1f} GiB free")
     say("Nothing was written.")
+
+
+def _say_memory(needed: int | None, there: int) -> None:
+    if needed is None:
+        say("memory: not estimated, since the layers of this kind of model are not known here")
+        return
+    say(f"memory: about {needed / 2**30:.1f} GiB of {there / 2**30:.1f} GiB")
+    if needed > there:
+        complain("this is more memory than the machine has; choose a smaller model.")
 
 
 def _length(config: RunConfig) -> Length | None:

@@ -143,6 +143,8 @@ def _methods() -> None:
 def _models() -> None:
     from factlab.models.cache import CachedModel, cache_folder
     from factlab.schema.config import EMBEDDED_MODEL
+    from factlab.sizing.known import KNOWN, SHORT
+    from factlab.sizing.shapes import shape_of
 
     folders = sorted((cache_folder() / "models").glob("*/manifest.json"))
     say(f"embedded (the default): {EMBEDDED_MODEL}")
@@ -151,6 +153,16 @@ def _models() -> None:
         [[str(f.parent), CachedModel(f.parent).damaged() or "yes"] for f in folders],
     )
     say("Also taken by --model: a local folder of safetensors, a .gguf file, or a hub id.")
+    say()
+    paragraph("`factlab plan` knows these without their files, by name or by size:")
+    short = {name: ", ".join(s for s, full in SHORT.items() if full == name) for name in KNOWN}
+    table(
+        ["known", "or", "parameters", "source"],
+        [
+            [name, short[name], f"{shape_of(model.config, name).parameters:,}", model.source]
+            for name, model in KNOWN.items()
+        ],
+    )
 
 
 def _runs() -> None:

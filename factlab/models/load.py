@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder
-from factlab.models.memory import keep_freed_memory
+from factlab.models.memory import give_back_weights, keep_freed_memory
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import QUANTISED, Attention, ComputeDtype, Precision, RunConfig
 from factlab.schema.results import ModelRecord
@@ -99,7 +99,7 @@ def load_model(
     place = _dequantised_before(files, precision, compute) if device == "cpu" else None
     kept = place if place is not None and place.exists else None
     if device == "cpu":
-        keep_freed_memory()
+        give_back_weights()
     tokenizer = load_tokenizer(files)
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
@@ -133,6 +133,8 @@ def load_model(
     model.config.library_forward = placement.attention != "auto"
     if model.config.library_forward:
         note += f"; {placement.attention} attention in the library's own forward pass"
+    if device == "cpu":
+        keep_freed_memory()
     model.requires_grad_(False)
     model.eval()
     if tokenizer.pad_token_id is None:

@@ -1,14 +1,29 @@
-"""How the C library hands out memory."""
+"""How the C library hands out memory, and how much a process has taken."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import platform
+import resource
+from pathlib import Path
 
 # Parameters of mallopt(3), and what glibc takes them to at most.
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3
 KEPT_BYTES = 2**31 - 1
 CHUNK_BYTES = 32 * 2**20
+WEIGHT_BYTES = 128 * 2**10  # smaller ones are norms and biases
+
+
+def give_back_weights() -> None:
+    """Have glibc give memory of this size back as soon as it is freed, for what is loaded next.
+
+    The decoder joins weights that are multiplied with the same states. The parts that it frees lie
+    in between others, and in pools of the threads that read them: kept, they would not be used
+    again.
+    """
+    _tell(MMAP_THRESHOLD, WEIGHT_BYTES)
 
 
 def keep_freed_memory() -> None:
@@ -17,12 +32,76 @@ def keep_freed_memory() -> None:
     A training step takes and frees some hundred megabytes. By default they go back to the system
     each time, and come again as pages that have to be cleared: about a tenth of a step.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    for parameter, value in (
-        (MMAP_THRESHOLD, CHUNK_BYTES),
-        (TRIM_THRESHOLD, KEPT_BYTES),
-        (TOP_PAD, CHUNK_BYTES),
-    ):
-        libc.mallopt(parameter, value)
+    _tell(MMAP_THRESHOLD, CHUNK_BYTES)
+    _tell(TRIM_THRESHOLD, KEPT_BYTES)
+    _tell(TOP_PAD, CHUNK_BYTES)
+
+
+def _tell(parameter: int, value: int) -> None:
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(parameter, value)
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds now."""
+    return _status_bytes("VmRSS") or peak_memory_bytes()
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held, since `forget_peak` if that was called.
+
+    `ru_maxrss` also counts the parent's memory at the moment of the fork, so that a heavy parent
+    would show in a light child; Linux' `VmHWM` does not.
+    """
+    return _status_bytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def forget_peak() -> None:
+    """Count the peak from here on, where the system lets a process say so (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+class PeakMemory:
+    """The most memory taken since it was made, beyond what was taken then.
+
+    On CUDA that is tensors; on a CPU whatever the process holds, apart from its libraries, which
+    are loaded first.
+    """
+
+    def __init__(self) -> None:
+        import bitsandbytes
+        import peft
+        import torch
+        import transformers
+
+        del bitsandbytes, peft, transformers  # taken already, so that they do not count
+        self.cuda = torch.cuda.is_available()
+        self.start_again()
+        self.before = torch.cuda.memory_allocated() if self.cuda else resident_bytes()
+
+    def peak_bytes(self) -> int:
+        """What was taken at the most."""
+        import torch
+
+        taken = torch.cuda.max_memory_allocated() if self.cuda else peak_memory_bytes()
+        return int(taken) - self.before
+
+    def start_again(self) -> None:
+        """Look for a new peak from here on."""
+        import torch
+
+        gc.collect()
+        if self.cuda:
+            torch.cuda.reset_peak_memory_stats()
+        forget_peak()
+
+
+def _status_bytes(name: str) -> int | None:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    for line in status.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return None

@@ -116,9 +116,14 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(_HUB_FILES)))
     except Exception as problem:  # the hub client's errors have no common base worth naming
-        said = str(problem).strip().splitlines()
-        raise ModelError(
-            f"{name}: neither a local folder nor to be had from the hub "
-            f"({type(problem).__name__}: {said[0][:200] if said else 'no reason given'}). Check "
-            f"the spelling and the network; '{EMBEDDED_MODEL}' needs no hub."
-        ) from None
+        raise not_from_hub(name, problem) from None
+
+
+def not_from_hub(name: str, problem: Exception) -> ModelError:
+    """The refusal of a model that the hub did not give."""
+    said = str(problem).strip().splitlines()
+    return ModelError(
+        f"{name}: neither a local folder nor to be had from the hub "
+        f"({type(problem).__name__}: {said[0][:200] if said else 'no reason given'}). Check the "
+        f"spelling and the network; '{EMBEDDED_MODEL}' needs no hub."
+    )

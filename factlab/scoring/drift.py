@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from factlab.models.kept import Kept
 
 WINDOW = 256  # tokens; each window is read from its own beginning
+HEAD_ROWS = 128  # predictions whose probabilities are held at once
 COVERS_TEXT = "this text only; no interval"
 
 
@@ -87,6 +88,45 @@ def measure_drift(
     return Drift(
         ce=float((now - base).double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How far two ways of holding the same weights are apart on the neutral text.
+
+    Attributes:
+        kl: Mean KL(reference‖other), nats per token.
+        same_top: Share of the predictions in which both find the same token most probable.
+        tokens: Predicted tokens.
+    """
+
+    kl: float
+    same_top: float
+    tokens: int
+
+
+def measure_apart(head: nn.Linear, reference: torch.Tensor, other: torch.Tensor) -> Apart:
+    """Compare the predictions of one model at two precisions.
+
+    Args:
+        head: The reference's output head. The other's is the same, rounded to its states' type:
+            no precision quantises the head.
+        reference: The reference's states, shape (predictions, hidden).
+        other: The other's at the same places, same shape.
+    """
+    import torch
+    from torch.nn.functional import linear
+
+    kl = same = 0.0
+    with torch.inference_mode():
+        rounded = head.weight.to(other.dtype)
+        parts = zip(reference.split(HEAD_ROWS), other.split(HEAD_ROWS), strict=True)
+        for before, after in parts:
+            p = head(before).float().log_softmax(dim=-1)
+            q = linear(after, rounded).float().log_softmax(dim=-1)
+            same += float((p.argmax(dim=-1) == q.argmax(dim=-1)).sum())
+            kl += float((p.exp() * (p - q)).sum(dim=-1).double().sum())
+    return Apart(kl / len(reference), same / len(reference), len(reference))
 
 
 def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell, Recipe
+from factlab.schema.targets import TARGETS
 
 if TYPE_CHECKING:
     import torch
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-# What the groups of `--targets` are called in the families of models that people tune.
-TARGETS = {
-    "qv": ("q_proj", "v_proj"),
-    "attention": ("q_proj", "k_proj", "v_proj", "o_proj", "out_proj", "qkv_proj", "c_attn"),
-    "mlp": ("gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2", "c_fc"),
-}
 CHANGES_BASE = ("pissa", "olora", "loftq")  # initialisations that take their part out of the base
 
 

@@ -1,0 +1,1 @@
+"""What a model needs, counted from its config alone: parameters, and bytes by part. No torch."""

@@ -1,0 +1,60 @@
+"""Two precisions of a small random model, each in a process of its own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from factlab.errors import ModelError
+from factlab.ladder import climb
+from factlab.models.load import LoadedModel
+from factlab.scoring.drift import measure_apart, read_neutral
+
+
+def test_a_precision_is_measured_and_compared(tiny_folder: Path) -> None:
+    found = climb(str(tiny_folder), ("fp32", "bf16"))
+    full, half = (step.rung for step in found.steps)
+    assert full.parameters == half.parameters
+    assert full.weights_bytes >= 4 * full.parameters
+    assert half.weights_bytes < 0.6 * full.weights_bytes
+    assert full.peak_memory_bytes > 0
+    assert half.prompt_tokens_per_second > 0 < half.generated_tokens_per_second
+    assert full.correct.keys() == half.correct.keys()
+    assert len(full.correct) > 200
+    apart = found.steps[1].distance
+    assert apart is not None
+    assert 0 < apart.kl_nats < 0.01
+    assert 0.5 < apart.same_top <= 1
+    assert apart.tokens > 1000
+
+
+def test_what_cannot_be_measured_is_refused_before_any_process_starts(
+    monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
+) -> None:
+    monkeypatch.setattr("factlab.ladder._apart", None)
+    with pytest.raises(ModelError, match=r"^./nowhere: no such model"):
+        climb("./nowhere", ("bf16",))
+    with pytest.raises(ModelError, match=r"7b: only the shape of llama-2-7b is known here"):
+        climb("7b", ("bf16",))
+    if not torch.cuda.is_available():
+        with pytest.raises(ModelError, match="fp16 needs a CUDA device"):
+            climb(str(tiny_folder), ("bf16", "fp16"))
+
+
+def test_a_refusal_of_the_process_is_its_own_words(tiny_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "torn")
+    (tmp_path / "torn" / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(ModelError, match=r"torn: the weights in .* cannot be loaded"):
+        climb(str(tmp_path / "torn"), ("bf16",))
+
+
+def test_a_model_is_not_apart_from_itself(tiny: LoadedModel) -> None:
+    states = read_neutral(tiny.model, list(range(3, 200))).states
+    head = tiny.model.get_output_embeddings()
+    same = measure_apart(head, states, states)
+    assert (same.kl, same.same_top, same.tokens) == (0.0, 1.0, 196)
+    other = measure_apart(head, states, states + 0.1 * torch.randn_like(states))
+    assert other.kl > 0
