@@ -34,7 +34,7 @@ class Pooled:
 def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]:
     """Cells of the same configuration together, the smallest rank first.
 
-    In a combined run they stay in their order: each adapter alone, then the combinations.
+    Those of a combined run stay in the order in which they come, each adapter alone first.
     """
     groups: dict[str, list[CellResult]] = defaultdict(list)
     for cell in sorted(cells, key=_place):
@@ -44,7 +44,7 @@ def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]
 
 def _place(cell: CellResult) -> tuple[int, float, str]:
     if cell.combined is not None:
-        return 0, 0.0, ""
+        return int(cell.combined.how is not None), 0.0, ""
     return cell.rank, cell.learning_rate or 0.0, cell.configuration
 
 

@@ -43,9 +43,13 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
                 if model is None:
                     model = PeftModel.from_pretrained(loaded.model, folder, adapter_name=name)
                 else:
-                    model.load_adapter(folder, adapter_name=name)
+                    result = model.load_adapter(folder, adapter_name=name)
+                    _check_whole([key for key in result.missing_keys if f".{name}." in key])
         except Exception as problem:  # PEFT and torch have no common error
-            said = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+            if model is not None:
+                take_off(loaded, model)
+            lines = [line.strip() for line in str(problem).splitlines()]
+            said = next((x for x in lines if x and x[-1] != ":"), type(problem).__name__)
             raise ModelError(
                 f"{folder}: this adapter does not fit {loaded.record.name} ({said[:200]}). Name "
                 "the base that it was trained on, or make its run again."
@@ -66,6 +70,12 @@ def _check_readable(folder: Path) -> None:
             f"{file}: these weights cannot be read ({problem}). Restore the file, or make its run "
             "again."
         ) from None
+
+
+def _check_whole(missing: Sequence[str]) -> None:
+    """What the loader of a second adapter says nothing about."""
+    if missing:
+        raise ValueError(f"missing adapter keys: {', '.join(missing[:3])}")
 
 
 @contextlib.contextmanager

@@ -303,9 +303,9 @@ def test_a_combined_run_is_a_run_like_any_other(runs: list[Path], combined: RunF
     page = combined.report_file.read_text(encoding="utf-8")
     assert "What was combined" in page
     assert "linear: 0.7 × mount_fuji + 0.3 × loch_ness_depth" in page
-    assert [c.id for c in compare(combined.path).configurations] == [
-        c.id for c in result.configurations
-    ]
+    compared = [c.id for c in compare(combined.path).configurations]
+    assert sorted(compared) == sorted(c.id for c in result.configurations)
+    assert [name.endswith("-alone") for name in compared] == [True, True] + [False] * 4
     again, changed = rescore(combined.path)
     assert changed == 0
     assert again.cells == result.cells
@@ -392,7 +392,7 @@ def test_several_runs_are_asked_at_once_what_each_is_asked_alone(
             assert item["base"] == together[QUESTIONS.index(item["question"])]["base"]
     assert {name: [item["answers"][name] for item in together] for name in apart_} == apart_
     assert len(apart_) == 8
-    assert len({tuple(texts) for texts in apart_.values()}) > 3
+    assert len({tuple(texts) for texts in apart_.values()}) > 1
     assert ask([runs[0], runs[0]], QUESTIONS) == ask(runs[0], QUESTIONS)
 
 
