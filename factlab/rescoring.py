@@ -124,6 +124,6 @@ def _judged(
             f"an answer belongs to the question '{record.question_id}', which is not in data/. "
             "Restore the data folder of this run."
         )
-    # No text has fewer characters than tokens: this one was written by hand since, and is whole.
-    whole = record.finished or len(record.text) < record.tokens
+    # No text has fewer bytes than tokens: this one was written by hand since, and is whole.
+    whole = record.finished or len(record.text.encode()) < record.tokens
     return judge_text(question, record.model_copy(update={"finished": whole}), injected)

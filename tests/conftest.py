@@ -7,7 +7,9 @@ import os
 import pytest
 from hypothesis import settings
 
-# One process with two threads; tokenizers must not fork its own.
+# As many processes as cores (pytest-xdist), each with one thread: small models gain nothing by two,
+# and threads that wait for each other are slow beside other work. Tokenizers must not fork.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

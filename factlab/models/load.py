@@ -14,6 +14,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from safetensors import SafetensorError
+
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder
 from factlab.models.memory import give_back_weights, keep_freed_memory
@@ -72,7 +74,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
+    except _UNREADABLE as problem:
         raise ModelError(
             f"{files.name}: the tokenizer in {files.folder} cannot be loaded "
             f"({str(problem).splitlines()[0][:200]})."
@@ -111,7 +113,7 @@ def load_model(
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as problem:
+    except _UNREADABLE as problem:
         raise ModelError(
             f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
             f"model at {precision} ({str(problem).splitlines()[0][:200]})."
@@ -221,6 +223,8 @@ _PRECISION_NOTES: dict[Precision, str] = {
     "fp16": "fp16",
     "fp32": "fp32",
 }
+# What reading weights or a tokenizer that are cut short, of another kind or too new ends in.
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 _ATTENTION: dict[Attention, str | None] = {
     "auto": None,
     "eager": "eager",

@@ -1,8 +1,8 @@
 """What a training step keeps for its backward pass, and what it needs for the moment, in bytes.
 
 Counted operation by operation from the code that computes a step: `factlab.decoder` for the packed
-way, transformers' and PEFT's layers for the library's. tests/slow/test_sizing.py holds it to what
-autograd keeps.
+way, transformers' and PEFT's layers for the library's. tests/slow/test_sizing_measured.py holds it
+to what autograd keeps.
 """
 
 from __future__ import annotations

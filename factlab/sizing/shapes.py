@@ -153,7 +153,7 @@ class Family:
 
 
 # Source: the modeling and configuration files of transformers 5.23; held to them, layer by layer,
-# in tests/slow/test_sizing.py.
+# in tests/slow/test_sizing_measured.py.
 FAMILIES: dict[str, Family] = {
     "llama": Family(packed=True, own_keys=True),
     "mistral": Family(packed=True, asks_bias=False),
