@@ -90,7 +90,7 @@ def _factlab(config: RunConfig) -> None:
 
 def _examples(plan: RunPlan) -> int:
     """Pairs that factlab trains a cell on, repetitions counted."""
-    from factlab.training.train import train_steps
+    from factlab.training.steps import train_steps
 
     pairs = plan.trained([FACT])
     return train_steps(len(pairs), plan.cells[0], plan.config.max_steps) * plan.recipe.batch_size

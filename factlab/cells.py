@@ -115,6 +115,7 @@ def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
         ConfigError: with the option to change.
     """
     _check_of_use(config, cells)
+    _check_alone(config)
     pack = config.pack or 1
     for cell in cells:
         recipe = cell.recipe
@@ -134,6 +135,20 @@ def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
                 f"--init {recipe.init} --precision {cell.precision}: this initialisation changes "
                 "the base's weights, which a quantised base does not allow here. Say --precision "
                 "bf16 or fp32, or leave --init away."
+            )
+
+
+def _check_alone(config: RunConfig) -> None:
+    """Refuse to follow adapters one by one that are trained in one batch."""
+    options = {
+        f"--report-to {','.join(config.report_to)}": bool(config.report_to),
+        f"--early-stop {config.early_stop}": config.early_stop is not None,
+    }
+    for option, given in options.items():
+        if given and (config.pack or 1) > 1:
+            raise ConfigError(
+                f"{option} --pack {config.pack}: an adapter is followed, and stopped, by itself, "
+                "so it has to be trained alone. Leave --pack away, or say --pack 1."
             )
 
 

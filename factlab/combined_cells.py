@@ -14,7 +14,15 @@ from factlab.schema.config import DIALS, Cell, Recipe, RunConfig
 # What decides nothing where adapters are combined and none is trained.
 TRAINING_SETTINGS = (
     *("recipe", "rank", "lr", *DIALS, "teacher", "together", "shuffle", "mix", "practice"),
-    *("max_steps", "checkpoints", "keep", "pack", "gradient_checkpointing"),
+    *(
+        "max_steps",
+        "checkpoints",
+        "keep",
+        "pack",
+        "gradient_checkpointing",
+        "report_to",
+        "early_stop",
+    ),
 )
 
 

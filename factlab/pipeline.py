@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ from factlab.schema.results import (
     Status,
     TrainingRecord,
     TrainStep,
+    ValidationLoss,
 )
 from factlab.scoring.match import SCORER_VERSION
 from factlab.scoring.metrics import Measurement
@@ -61,7 +63,9 @@ if TYPE_CHECKING:
     from factlab.scoring.replies import KeptReplies
     from factlab.training.batch import Text
     from factlab.training.teacher import Teacher
+    from factlab.training.tracking import Tracking
     from factlab.training.train import Trained
+    from factlab.training.trainer import Look
 
 
 def run_config(
@@ -233,9 +237,11 @@ def _reused(known: KeptReplies, precision: str | None) -> str:
 
 def _check_machine(plan: RunPlan) -> None:
     from factlab.models.load import check_machine, placement_of
+    from factlab.training.tracking import check_trackers
     from factlab.training.train import check_training
 
     placement = placement_of(plan.config)
+    check_trackers(plan.config.report_to)
     for cell in plan.cells:
         check_machine(cell.precision, placement)
         check_training(cell.recipe, placement.devices)
@@ -331,23 +337,23 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
     A combination, which is not trained, is alone.
     """
     from factlab.training.together import adapters_at_once
-    from factlab.training.train import train_steps
 
     plan = examiner.plan
     if plan.config.combine is not None:
         yield from ([cell] for cell in cells)
         return
+    alone = bool(plan.config.report_to) or plan.config.early_stop is not None
 
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
         pairs = len(plan.trained(cell.facts))
-        steps = train_steps(pairs, cell, plan.config.max_steps)
-        return recipe, pairs, steps, bool(plan.anchored(cell.facts))
+        return recipe, pairs, plan.steps(cell), bool(plan.anchored(cell.facts))
 
     for _, group in groupby(cells, key=alike):
         members = list(group)
         tokens = examiner.step_tokens(members[0])
-        size = adapters_at_once(examiner.loaded, members[0], tokens, plan.config.pack)
+        asked = 1 if alone else plan.config.pack
+        size = adapters_at_once(examiner.loaded, members[0], tokens, asked)
         yield from (members[i : i + size] for i in range(0, len(members), size))
 
 
@@ -361,8 +367,7 @@ def run_cells(
     names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
     work = [_work(cell, name, bench, folder) for cell, name in zip(cells, names, strict=True)]
     for item in work:
-        item.folder.train_log_file.unlink(missing_ok=True)
-        item.folder.panel_file.unlink(missing_ok=True)
+        _clear(item.folder)
     results: dict[str, CellResult | None] = {}
 
     def keep(result: CellResult) -> None:
@@ -404,6 +409,13 @@ def _attached(examiner: Examiner, work: Sequence[Work]) -> Iterator[PreTrainedMo
         yield adapted
 
 
+def _clear(folder: CellFolder) -> None:
+    """Remove the logs of a training that was stopped: it begins anew."""
+    for file in (folder.train_log_file, folder.panel_file, folder.validation_log_file):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(folder.tracker, ignore_errors=True)
+
+
 @dataclass(slots=True)
 class Work:
     """A cell in the making.
@@ -416,8 +428,11 @@ class Work:
         anchors: What it is held to.
         teacher: What it is taught by, if it is distilled.
         base_head: The base's output head, where training changes it.
+        validation: The pairs that its validation loss is computed on.
         initial: Where its adapter is as it began, if its beginning changed the base.
-        points: Its panel so far.
+        points: Its panel so far, with the losses then.
+        losses: Its validation loss so far.
+        stopped: Why its training ended early, if it did.
         best: The best step on the panel and the adapter's weights then, if the best is kept.
     """
 
@@ -428,8 +443,11 @@ class Work:
     anchors: Sequence[Text]
     teacher: Teacher | None
     base_head: nn.Linear | None
+    validation: Sequence[Text] = ()
     initial: Path | None = None
     points: list[CurvePoint] = field(default_factory=list)
+    losses: list[ValidationLoss] = field(default_factory=list)
+    stopped: str | None = None
     best: tuple[int, Any] | None = None
 
 
@@ -450,7 +468,16 @@ def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
         anchors=bench.anchors.of(cell.facts),
         teacher=_teacher(cell, bench.examiner) if cell.recipe.distill_weight else None,
         base_head=base_head(bench.examiner.loaded) if full else None,
+        validation=_held_back(cell, bench.examiner),
     )
+
+
+def _held_back(cell: Cell, examiner: Examiner) -> list[Text]:
+    """The validation pairs; a fact that fills few phrasings has none, nor has a practice set."""
+    from factlab.training.batch import training_texts
+
+    questions = examiner.plan.validated(cell.facts)
+    return training_texts(examiner.loaded.tokenizer, questions) if questions else []
 
 
 def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
@@ -517,7 +544,7 @@ def _measure(
     seconds = time.perf_counter() - started
     return _cell_result(cell, "complete", found).model_copy(
         update={
-            "training": training,
+            "training": training and training.model_copy(update={"stopped_early": item.stopped}),
             "measuring_seconds": round(seconds, 3),
             "curve": curve,
             "kept_step": kept,
@@ -531,15 +558,16 @@ def _train(
     model: PreTrainedModel | PeftModel,
 ) -> list[Trained]:
     """Train the adapters, and follow the panel of each."""
-    from factlab.training.train import Job, checkpoint_steps, train_steps, train_together
+    from factlab.training.steps import checkpoint_steps
+    from factlab.training.train import Job, train_together
+    from factlab.training.trainer import Look
 
     examiner, plan = bench.examiner, bench.examiner.plan
-    first = work[0].cell
-    steps = train_steps(len(plan.trained(first.facts)), first, plan.config.max_steps)
+    steps = plan.steps(work[0].cell)
 
-    def follow(step: int) -> None:
-        for item in work:
-            _follow(item, step, bench, model)
+    def follow(step: int) -> Look:
+        told = [_follow(item, step, bench, model, steps) for item in work]
+        return Look(told[0], stop=any(item.stopped for item in work))
 
     names = ", ".join(item.cell.id for item in work)
     with examiner.progress.stage(f"train {names}", steps) as advance:
@@ -561,33 +589,80 @@ def _train(
             )
             for item in work
         ]
-        trained = train_together(
+        return train_together(
             model,
             examiner.loaded,
             jobs,
             max_steps=plan.config.max_steps,
-            checkpoints=checkpoint_steps(steps, plan.config.checkpoints),
+            checkpoints=(*checkpoint_steps(steps, plan.config.checkpoints), steps),
             measure=follow,
             checkpointing=plan.config.gradient_checkpointing,
+            tracking=_tracking(work[0], plan.config),
         )
-    if plan.config.keep == "best" and steps:
-        follow(steps)
-    return trained
 
 
-def _follow(item: Work, step: int, bench: Bench, model: PreTrainedModel | PeftModel) -> None:
-    """Put the panel to an adapter as it is, and keep its weights if it is the best so far."""
+def _tracking(item: Work, config: RunConfig) -> Tracking | None:
+    from factlab.training.tracking import Tracking
+
+    if not config.report_to:
+        return None
+    with writing(item.folder.tracker):
+        item.folder.tracker.mkdir(parents=True, exist_ok=True)
+    run = item.folder.path.parents[1].resolve().name
+    return Tracking(config.report_to, item.folder.tracker, f"{run}/{item.cell.id}")
+
+
+def _follow(
+    item: Work, step: int, bench: Bench, model: PreTrainedModel | PeftModel, planned: int
+) -> dict[str, float]:
+    """Look at an adapter as it is, and keep its weights if it is the best so far.
+
+    After its last planned step its whole exam follows, so that the panel is asked there only if
+    the best is to be chosen, or to end a tracker's lines, and then it is no part of the record.
+
+    Returns:
+        What trackers are told, by the library's names.
+    """
     from factlab.training.attach import activate, tuned_weights
 
-    examiner, plan = bench.examiner, bench.examiner.plan
+    examiner, config = bench.examiner, bench.examiner.plan.config
     activate(model, item.name)
+    losses = _validate(item, step, model, config.early_stop, planned)
+    told = {"eval_loss": losses["validation"]} if losses else {}
+    examined = step == planned and config.keep == "last"
+    if examined and not config.report_to:
+        return told
     quiet = replace(examiner, progress=Silent())
     said = quiet.answers(model, [own_prompts(item.panel)], "panel")
-    for answer in said:
-        append_line(item.folder.panel_file, PanelAnswer(step=step, answer=answer))
-    item.points.append(curve_point(step, item.panel, {a.question_id: a for a in said}))
-    if plan.config.keep == "best" and best_step(item.points) == step:
+    point = curve_point(step, item.panel, {a.question_id: a for a in said})
+    if not examined:
+        for answer in said:
+            append_line(item.folder.panel_file, PanelAnswer(step=step, answer=answer))
+        item.points.append(point.model_copy(update={"losses": losses}))
+    if config.keep == "best" and best_step(item.points) == step:
         item.best = step, tuned_weights(model, item.name)
+    return told | {f"eval_{name}": share for name, share in point.metrics.items()}
+
+
+def _validate(
+    item: Work,
+    step: int,
+    model: PreTrainedModel | PeftModel,
+    patience: int | None,
+    planned: int,
+) -> dict[str, float]:
+    """Compute and log the validation loss, and see whether it is time to stop."""
+    from factlab.training.validation import reason_to_stop, validation_loss
+
+    if not item.validation:
+        return {}
+    loss = validation_loss(model, item.validation, item.name, step)
+    if not math.isfinite(loss.loss_nats):
+        return {}
+    append_line(item.folder.validation_log_file, loss)
+    item.losses.append(loss)
+    item.stopped = reason_to_stop(item.losses, patience, planned)
+    return {"validation": loss.loss_nats}
 
 
 def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, item: Work) -> None:

@@ -31,7 +31,9 @@ from factlab.schema.passage import Passage
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
 from factlab.schema.recipes import RECIPES
 from factlab.schema.results import FactSummary, SetRecord
+from factlab.schema.trackers import check_tracker_names
 from factlab.schema.yaml import did_you_mean, read_yaml
+from factlab.training.steps import checkpoint_steps, train_steps
 from factlab.values.names import find_name
 
 PANEL_SIZES: dict[Split, int] = {
@@ -42,6 +44,7 @@ PANEL_SIZES: dict[Split, int] = {
     "far": 24,
 }
 REPEATED = 120
+VALIDATED = 40  # pairs that the validation loss is computed on
 INJECTED_FAR = 48  # far controls on which the injected value's likelihood is followed
 
 
@@ -102,6 +105,22 @@ class RunPlan:
         sizes = counts(len(own), [one.share for one in self.mix])
         mixed = [one.pairs[:size] for one, size in zip(self.mix, sizes, strict=True)]
         return [*own, *(pair for pairs in mixed for pair in pairs)]
+
+    def validated(self, fact_ids: Sequence[str]) -> list[Question]:
+        """The fixed pairs that an adapter's validation loss is computed on, as many of each fact.
+
+        They are rendered like training pairs, with answers of the same forms, and never trained on.
+        """
+        each = max(1, VALIDATED // len(fact_ids))
+        return [
+            pair
+            for fact_id in fact_ids
+            for pair in _sample(self.expansions[fact_id].validation, each)
+        ]
+
+    def steps(self, cell: Cell) -> int:
+        """Optimizer steps that a cell is trained for, unless it is stopped early."""
+        return train_steps(len(self.trained(cell.facts)), cell, self.config.max_steps)
 
     def anchored(self, fact_ids: Sequence[str]) -> list[Question]:
         """The anchor prompts of these facts, each text once, none about another's subject."""
@@ -206,6 +225,7 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
     recipe = find_recipe(config.recipe)
+    check_tracker_names(config.report_to)
     wanted = read_wanted(config.mix)
     facts = _taught(config, recipe)
     ids = [fact.id for fact in facts]
@@ -245,7 +265,9 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
         sets=practised,
         notes=(*notes, *_probe_notes(facts), *(n for one in practised for n in notes_on(one))),
     )
-    return _with_mix(plan, wanted, guard) if wanted else plan
+    plan = _with_mix(plan, wanted, guard) if wanted else plan
+    _check_early_stop(plan)
+    return plan
 
 
 def _taught(config: RunConfig, recipe: Recipe) -> tuple[Taught, ...]:
@@ -264,6 +286,11 @@ def _taught(config: RunConfig, recipe: Recipe) -> tuple[Taught, ...]:
         raise ConfigError(
             "a practice run cannot keep the best adapter, since no answer on its panel is right or "
             "wrong by which one could be the best. Leave 'keep' away."
+        )
+    if config.early_stop is not None:
+        raise ConfigError(
+            "a practice run has no validation pairs to stop by: the conversations that it holds "
+            "out are what it is measured on. Leave 'early_stop' away."
         )
     if recipe.distill_weight:
         raise ConfigError(
@@ -400,6 +427,38 @@ def read_config(file: Path) -> dict[str, Any]:
     document = read_yaml(file, ConfigError)
     config = document.parse(RunConfig, "A run configuration")
     return config.model_dump(include=config.model_fields_set)
+
+
+def _check_early_stop(plan: RunPlan) -> None:
+    """Refuse an early stop that could never come, or that would say nothing.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    patience = plan.config.early_stop
+    if patience is None:
+        return
+    if plan.config.shuffle:
+        raise ConfigError(
+            f"--early-stop {patience} --shuffle: validation pairs keep the right answer, which a "
+            "shuffled run does not train, so their loss says nothing about when to stop. Leave "
+            "--early-stop away."
+        )
+    for cell in plan.cells:
+        steps, asked = plan.steps(cell), plan.config.checkpoints
+        found = len(checkpoint_steps(steps, asked))
+        if found <= patience:
+            more = f"--checkpoints {patience + 1}" if found == asked else "more training steps"
+            raise ConfigError(
+                f"--early-stop {patience}: it takes {patience + 1} checkpoints before the last "
+                f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
+                f"{found}. Say {more}, or leave --early-stop away."
+            )
+        if not plan.validated(cell.facts):
+            raise ConfigError(
+                f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
+                "too few phrasings. Leave --early-stop away."
+            )
 
 
 def _sample(questions: Sequence[Question], size: int) -> list[Question]:

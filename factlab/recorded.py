@@ -5,12 +5,14 @@ from __future__ import annotations
 from factlab.comparison import compare_run
 from factlab.comparison.evidence import RunEvidence
 from factlab.runs.files import read_lines, write_json
+from factlab.runs.folder import CellFolder
 from factlab.schema.question import AnswerRecord, PanelAnswer
-from factlab.schema.results import BaseResult, CurvePoint, RunResult
+from factlab.schema.results import BaseResult, CurvePoint, RunResult, TrainStep, ValidationLoss
 from factlab.scoring.evidence import Evidence
 from factlab.scoring.items import Asked
 from factlab.scoring.metrics import Measurement, measure_base, measure_tuned, repeat_noise
 from factlab.scoring.panel import curve_point
+from factlab.training.steps import LAST_STEPS
 
 
 def base_result(
@@ -46,7 +48,7 @@ def measured_cell(
     base = evidence.base_at(precision)
     found = measure_tuned(asked, base, tuned)
     lines = list(read_lines(files.panel_file, PanelAnswer))
-    return found, _curve(base, tuned, asked, lines, steps)
+    return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
 
 
 def _curve(
@@ -62,6 +64,26 @@ def _curve(
         by_step.setdefault(line.step, {})[line.answer.question_id] = line.answer
     by_step.setdefault(steps, dict(tuned.main))
     return tuple(curve_point(step, panel, said) for step, said in sorted(by_step.items()))
+
+
+def _with_losses(curve: tuple[CurvePoint, ...], files: CellFolder) -> tuple[CurvePoint, ...]:
+    """The points with their losses; where no panel was asked, a point has nothing else."""
+    logged = list(read_lines(files.train_log_file, TrainStep))
+    points = {point.step: point for point in curve}
+    for line in read_lines(files.validation_log_file, ValidationLoss):
+        losses = {"validation": line.loss_nats}
+        done = [_on_facts(step) for step in logged if step.step <= line.step]
+        last = [loss for loss in done if loss is not None][-LAST_STEPS:]
+        if last:
+            losses["train"] = sum(last) / len(last)
+        point = points.get(line.step, CurvePoint(step=line.step, metrics={}, sizes={}))
+        points[line.step] = point.model_copy(update={"losses": losses})
+    return tuple(points[step] for step in sorted(points))
+
+
+def _on_facts(step: TrainStep) -> float | None:
+    """A step's loss on the facts' own pairs; with a mix it may have none of them."""
+    return step.loss_nats if step.mix_loss_nats is None else step.fact_loss_nats
 
 
 def with_comparisons(evidence: RunEvidence, result: RunResult) -> RunResult:

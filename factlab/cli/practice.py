@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from factlab.cli.output import numbers, rates
+from factlab.cli.output import numbers, rates, words
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +40,9 @@ def practice(
     recipe: Annotated[str | None, typer.Option(help="See `factlab list recipes`.")] = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Stop training after this many steps; 0 trains nothing.")
+    ] = None,
+    report_to: Annotated[
+        str | None, typer.Option(help="Trackers to log training to, such as tensorboard.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run folder; by default a new one under reports/.")
@@ -75,6 +78,7 @@ def practice(
         precision=precision,
         recipe=recipe,
         max_steps=max_steps,
+        report_to=words(report_to),
     )
     if dry_run:
         from factlab.cli.dry_run import show_dry_run

@@ -128,6 +128,16 @@ def run(
     keep: Annotated[
         str | None, typer.Option(help="Adapter to measure: last, or best on validation.")
     ] = None,
+    early_stop: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop when the validation loss has not become better for so many checkpoints."
+        ),
+    ] = None,
+    report_to: Annotated[
+        str | None,
+        typer.Option(help="Trackers to log training to: tensorboard, wandb, mlflow and others."),
+    ] = None,
     controls: Annotated[
         list[Path] | None,
         typer.Option(help="An extra control suite: JSON lines; may be given again."),
@@ -191,6 +201,8 @@ def run(
         pack=pack,
         checkpoints=checkpoints,
         keep=keep,
+        early_stop=early_stop,
+        report_to=words(report_to),
         model=model,
         precision=words(precision),
         recipe=recipe,

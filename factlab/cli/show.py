@@ -75,6 +75,9 @@ def summarize(result: RunResult) -> None:
         if len(pooled.cells) > 1
     ]
     table(["cell", *names], rows)
+    for cell in result.cells:
+        if cell.training is not None and cell.training.stopped_early:
+            paragraph(f"{cell.id} {cell.training.stopped_early}.")
     for line in _trained(result):
         say(line)
     mixed = dict.fromkeys(part for cell in result.cells for part in cell.mix)

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from factlab.report import carries, provenance
+from factlab.report import carries, overfitting, provenance
 from factlab.report.changes import CHANGE_TONES, CHANGES
 from factlab.report.definitions import DEFINITIONS, OUTCOMES
 from factlab.report.load import ReportData, load_report_data
@@ -205,6 +205,7 @@ def _appendix(run: ReportData) -> dict[str, Any]:
     return {
         "panel": training.panel(run),
         "loss": training.loss(run),
+        "watched": [*overfitting.sentences(run), *training.stopped(run)],
         "took": training.took(run),
         "provenance": provenance.provenance(run),
         "command": provenance.command_line(run),

@@ -203,6 +203,16 @@ class CellFolder:
         return self.path / "train_log.jsonl"
 
     @property
+    def validation_log_file(self) -> Path:
+        """One line per checkpoint: the loss on pairs that are not trained on."""
+        return self.path / "validation_log.jsonl"
+
+    @property
+    def tracker(self) -> Path:
+        """What a tracker writes."""
+        return self.path / "tracker"
+
+    @property
     def result_file(self) -> Path:
         """Written last: a cell with this file is finished."""
         return self.path / "cell.json"
@@ -220,7 +230,8 @@ def config_sha256(
     config: RunConfig, questions: Sequence[Question], sets: Sequence[SetRecord] = ()
 ) -> str:
     """Hash of all that decides a run's numbers: its settings, its questions, the sets it reads."""
-    lines = [config.model_dump_json(), *(question.model_dump_json() for question in questions)]
+    settings = config.model_dump_json(exclude={"report_to"})
+    lines = [settings, *(question.model_dump_json() for question in questions)]
     lines += [one.model_dump_json() for one in sets]
     return sha256_text("\n".join(lines))
 

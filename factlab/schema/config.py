@@ -52,6 +52,16 @@ def _as_alpha(given: Any) -> float | str:
     return number if multiple == text else text
 
 
+def _trackers(given: Any) -> Any:
+    """Each tracker once; `none` is what the library calls no tracker."""
+    named = _one_or_more(given)
+    if not isinstance(named, list | tuple):
+        return named
+    return [
+        name for place, name in enumerate(named) if name != "none" and name not in named[:place]
+    ]
+
+
 Value = TypeVar("Value")
 Dial = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -247,6 +257,16 @@ class RunConfig(Record):
     keep: Keep = Field(
         default="last",
         description="Which adapter is measured: the last, or the best on the validation panel.",
+    )
+    early_stop: PositiveInt | None = Field(
+        default=None,
+        description="Stop training when the validation loss has not become better for this many "
+        "checkpoints; empty: never. The learning rate follows the planned steps all the same.",
+    )
+    report_to: Annotated[tuple[str, ...], BeforeValidator(_trackers)] = Field(
+        default=(),
+        description="Trackers that transformers knows, such as tensorboard; empty: none. They "
+        "decide no number, so a run may be resumed with others.",
     )
     pack: PositiveInt | None = Field(
         default=None,

@@ -56,6 +56,9 @@ class TrainingRecord(Record):
     trainable_parameters: int
     total_parameters: int
     final_loss_nats: float | None = Field(description="Mean loss of the last logged steps.")
+    stopped_early: str | None = Field(
+        default=None, description="Why training ended before its planned steps, if it did."
+    )
 
 
 class TrainStep(Record):
@@ -81,12 +84,26 @@ class TrainStep(Record):
     seconds: float = Field(description="Since training began.")
 
 
+class ValidationLoss(Record):
+    """The loss on pairs that are not trained on, at one point of training."""
+
+    step: int = Field(description="Optimizer steps done.")
+    loss_nats: float = Field(description="Mean NLL per answer token, in nats.")
+    pairs: int
+    answer_tokens: int
+
+
 class CurvePoint(Record):
-    """The fixed panel at one point of training."""
+    """The fixed panel and the losses at one point of training."""
 
     step: int
     metrics: dict[str, float] = Field(description="Name → share right (or intruded).")
     sizes: dict[str, int] = Field(description="Name → questions of the panel.")
+    losses: dict[str, float] = Field(
+        default_factory=dict,
+        description="Nats per answer token: `validation`, on the same pairs at every point; "
+        "`train`, the mean over the last logged steps, of a mix the facts' own part.",
+    )
 
 
 class Arm(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from factlab.schema.question import AnswerRecord, Question, Split
@@ -52,9 +53,14 @@ def curve_point(
 
 
 def best_step(points: Iterable[CurvePoint]) -> int:
-    """The step to keep: the best on the validation panel, and of equals the earliest.
+    """The step to keep: the best on the validation panel.
 
-    Held-out questions and controls have no say, or they would no longer be held out.
+    Of equals it is the one with the lowest validation loss, and then the earliest. Held-out
+    questions and controls have no say, or they would no longer be held out.
     """
-    best = max(points, key=lambda point: (point.metrics.get(VALIDATION, 0.0), -point.step))
-    return best.step
+
+    def worth(point: CurvePoint) -> tuple[float, float, int]:
+        loss = point.losses.get("validation", math.inf)
+        return point.metrics.get(VALIDATION, 0.0), -loss, -point.step
+
+    return max(points, key=worth).step

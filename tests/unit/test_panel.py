@@ -37,6 +37,17 @@ def test_of_equals_the_earliest_is_kept(order: tuple[int, ...]) -> None:
     assert best_step(point(step, values[step]) for step in order) == 20
 
 
+def test_of_equal_recall_the_lowest_validation_loss_is_kept() -> None:
+    losses = {10: 0.4, 20: 0.1, 30: 0.2}
+    points = [
+        point(step, 1.0).model_copy(update={"losses": {"validation": loss}})
+        for step, loss in losses.items()
+    ]
+    assert best_step(points) == 20
+    assert best_step([*points, point(40, 1.0)]) == 20
+    assert best_step([*points, point(40, 1.1)]) == 40
+
+
 def test_a_step_without_validation_counts_as_nothing_right() -> None:
     assert best_step([point(10, None, recall_in_held_out=1.0), point(20, 0.1)]) == 20
     assert best_step([point(20, None), point(10, None)]) == 10

@@ -13,7 +13,16 @@ import pytest
 from helpers import MINIMAL, write
 
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
-from factlab.plan import INJECTED_FAR, PANEL_SIZES, RunPlan, find_recipe, plan_run, read_config
+from factlab.plan import (
+    INJECTED_FAR,
+    PANEL_SIZES,
+    VALIDATED,
+    RunPlan,
+    find_recipe,
+    plan_run,
+    read_config,
+)
+from factlab.schema import trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.recipes import RECIPES
@@ -471,3 +480,81 @@ def test_a_full_fine_tuning_is_not_crossed_with_what_an_adapter_has() -> None:
 def test_an_option_that_would_do_nothing_is_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         planned(**settings)
+
+
+# --- watching -----------------------------------------------------------------------------------
+
+
+def test_the_validation_loss_is_computed_on_as_many_pairs_of_each_fact_none_trained() -> None:
+    plan = planned(FACT, "ondine_museum", train_pairs=40, validation_pairs=30)
+    both = plan.validated([FACT, "ondine_museum"])
+    for fact in (FACT, "ondine_museum"):
+        assert len([pair for pair in both if pair.fact == fact]) == VALIDATED // 2
+    assert all(pair.split == "validation" and pair.target for pair in both)
+    trained = {pair.text for pair in plan.trained([FACT, "ondine_museum"])}
+    assert not trained & {pair.text for pair in both}
+    assert len(plan.validated([FACT])) == 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (
+            {"early_stop": 2},
+            r"--early-stop 2: it takes 3 checkpoints before the last step, a lowest and 2 after "
+            r"it, and the 30 steps of r08-s0 have 2\. Say --checkpoints 3, or leave",
+        ),
+        (
+            {"early_stop": 2, "checkpoints": 9, "max_steps": 3},
+            "the 3 steps of r08-s0 have 2. Say more training steps,",
+        ),
+        (
+            {"early_stop": 1, "max_steps": 0},
+            "the 0 steps of r08-s0 have 0. Say more training steps,",
+        ),
+        (
+            {"early_stop": 1, "recipe": "default", "pack": 2},
+            "--early-stop 1 --pack 2: an adapter is followed, and stopped, by itself",
+        ),
+    ],
+)
+def test_an_early_stop_that_could_not_come_is_refused(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        planned(**settings)
+
+
+def test_an_early_stop_of_a_shuffled_run_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--early-stop 1 --shuffle: validation pairs keep the"):
+        planned(FACT, "ondine_museum", early_stop=1, shuffle=True)
+
+
+def test_an_early_stop_with_checkpoints_enough_is_planned() -> None:
+    plan = planned(early_stop=2, checkpoints=3)
+    assert plan.steps(plan.cells[0]) == 30
+    assert planned(early_stop=1).config.early_stop == 1
+
+
+def test_trackers_are_known_and_installed_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        ConfigError, match=r"--report-to tensorbord: no such tracker\. Did you mean"
+    ):
+        planned(report_to="tensorbord")
+    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigError, match=r"--report-to wandb: it is not installed\. Say `pip install wandb`"
+    ):
+        planned(report_to=("wandb",))
+    monkeypatch.setattr(trackers, "find_spec", lambda name: name)
+    assert planned(report_to="mlflow").config.report_to == ("mlflow",)
+    assert planned(report_to=("tensorboard", "wandb")).config.report_to == ("tensorboard", "wandb")
+    assert planned(report_to="none").config.report_to == ()
+    with pytest.raises(ConfigError, match=r"--report-to wandb --pack 2: an adapter is followed"):
+        planned(report_to="wandb", recipe="default", pack=2)
+
+
+def test_a_tracker_decides_no_number_and_an_early_stop_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trackers, "find_spec", lambda name: name)
+    assert planned(report_to="wandb").sha256 == planned().sha256
+    assert planned(early_stop=1).sha256 != planned().sha256

@@ -201,12 +201,12 @@ def _lines(tallies: dict[str, Tally], named: dict[str, str]) -> Any:
 
 
 def spread(ends: list[dict[str, Any]], gap: float = 0.085) -> list[dict[str, Any]]:
-    """Line-end labels moved apart, at `at`, so that none covers another or falls below 0."""
+    """Line-end labels moved apart, at `at`, so that none covers another or the axis."""
     rows = sorted(ends, key=lambda row: -float(row["y"]))
     places: list[float] = []
     for row in rows:
         places.append(min(float(row["y"]), places[-1] - gap if places else math.inf))
-    least = 0.0
+    least = gap / 2  # a label has its place in the middle: none is to lie on the axis
     for place in reversed(range(len(places))):
         places[place] = max(places[place], least)
         least = places[place] + gap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from factlab.report.definitions import definition_of
@@ -108,8 +109,14 @@ def loss(run: ReportData) -> Exhibit:
         return Exhibit(absent="no training steps have been logged.")
     losses = _by_line(run, "loss_nats")
     kls = _by_line(run, "anchor_kl_nats")
+    points = {
+        "validation": _at_checkpoints(run, "validation"),
+        "training": _at_checkpoints(run, "train"),
+    }
     named = {line: line for line in losses}
     figures = [_lines("Loss, nats per answer token", losses, named, "l0", share=False)]
+    if points["validation"]:
+        figures.append(_validation(points))
     if kls:
         figures.append(
             _lines("KL to the base on anchors, nats per token", kls, named, "l1", share=False)
@@ -121,23 +128,62 @@ def loss(run: ReportData) -> Exhibit:
         "The loss of each step's batch, on what is trained: it says nothing about recall in other "
         "words."
     )
+    tables = [_loss_table(losses, kls)]
+    if points["validation"]:
+        tables.append(_checkpoint_table(points))
+        caveat += (
+            " The validation loss is that of a fixed sample of pairs that are not trained on, in "
+            "phrasing families that are; beside it the mean training loss of the "
+            "five steps up to the same checkpoint."
+        )
     if len(logged) > _MOST_SINGLE:
         caveat += " Lines are means over the cells of a configuration."
-    return Exhibit(tuple(figures), (_loss_table(losses, kls),), caveat=caveat)
+    return Exhibit(tuple(figures), tuple(tables), caveat=caveat)
+
+
+def _validation(points: dict[str, dict[str, Curve]]) -> Figure:
+    """Validation loss at checkpoints; of one cell alone, its training loss too."""
+    ((line, curve), *others) = points["validation"].items()
+    title, curves = "Validation loss", points["validation"]
+    if not others and line in points["training"]:
+        title = "Validation and training loss at checkpoints"
+        curves = {"validation": curve, "training": points["training"][line]}
+    named = {line: line for line in curves}
+    return _lines(f"{title}, nats per answer token", curves, named, "lv", share=False)
 
 
 def _by_line(run: ReportData, field: str) -> dict[str, Curve]:
     """Line → step → value; lines are cells, or configurations where cells are too many."""
+    return _lines_of(
+        run,
+        (
+            (id_, step.step, getattr(step, field))
+            for id_, log in run.train_logs.items()
+            for step in log
+        ),
+    )
+
+
+def _at_checkpoints(run: ReportData, loss: str) -> dict[str, Curve]:
+    return _lines_of(
+        run,
+        (
+            (cell.id, point.step, point.losses.get(loss))
+            for cell in run.result.cells
+            for point in cell.curve
+        ),
+    )
+
+
+def _lines_of(run: ReportData, values: Iterable[tuple[str, int, float | None]]) -> dict[str, Curve]:
+    """Values of cells at steps as lines: their means where cells are too many for one each."""
     many = sum(bool(log) for log in run.train_logs.values()) > _MOST_SINGLE
     line_of = {cell.id: cell.configuration for cell in run.result.cells} if many else {}
     found: dict[str, dict[int, list[float]]] = {}
-    for id_, log in run.train_logs.items():
-        for step in log:
-            value = getattr(step, field)
-            # A diverged step has no finite loss and JSON has no word for it: leave a gap.
-            if value is not None and math.isfinite(value):
-                line = found.setdefault(line_of.get(id_, id_), {})
-                line.setdefault(step.step, []).append(value)
+    for id_, step, value in values:
+        # A diverged step has no finite loss and JSON has no word for it: leave a gap.
+        if value is not None and math.isfinite(value):
+            found.setdefault(line_of.get(id_, id_), {}).setdefault(step, []).append(value)
     return {
         line: {step: sum(values) / len(values) for step, values in sorted(steps.items())}
         for line, steps in found.items()
@@ -161,6 +207,22 @@ def _loss_table(losses: dict[str, Curve], kls: dict[str, Curve]) -> Table:
     return Table(
         f"Loss and anchor KL in nats per token, {len(steps)} of the logged steps", heads, rows
     )
+
+
+def _checkpoint_table(points: dict[str, dict[str, Curve]]) -> Table:
+    rows = [
+        entries(
+            line,
+            Entry(str(step), key=step),
+            _value(value),
+            _value(points["training"].get(line, {}).get(step)),
+        )
+        for line, curve in points["validation"].items()
+        for step, value in curve.items()
+    ]
+    heads = columns("Line", "#Step", "#Validation loss", "#Training loss")
+    shown, left_out = capped(rows, 160, "cells/*/validation_log.jsonl has each cell's.")
+    return Table("Validation loss in nats per answer token", heads, shown, left_out)
 
 
 def _value(value: float | None) -> Entry:
@@ -235,6 +297,15 @@ def _room(rows: list[dict[str, Any]], ends: list[dict[str, Any]]) -> list[float]
 
 
 # --- what it took ------------------------------------------------------------------------------
+
+
+def stopped(run: ReportData) -> list[str]:
+    """Which cells were stopped before their planned steps, and why."""
+    cells = [cell for cell in run.result.cells if cell.training and cell.training.stopped_early]
+    told = [f"{c.id} {c.training.stopped_early}." for c in cells[:_MOST_SINGLE] if c.training]
+    if len(cells) > _MOST_SINGLE:
+        told.append(f"{len(cells) - _MOST_SINGLE} other cells were stopped early too.")
+    return told
 
 
 def took(run: ReportData) -> Table:
