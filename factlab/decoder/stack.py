@@ -105,7 +105,8 @@ def read_decoder(
     Args:
         model: A causal language model, with adapters on it or not.
         adapters: Names of the adapters to compute side by side, a None among them standing for the
-            base; None for the active one.
+            base; None for the active one. On a model without adapters, as a full fine-tuning
+            is, they say nothing.
 
     Raises:
         ModelError: for a name that no adapter of the model has.
@@ -114,7 +115,7 @@ def read_decoder(
 
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     unknown = {*(adapters or ()), None} - {*getattr(model, "peft_config", {}), None}
-    if unknown:
+    if unknown and isinstance(model, PeftModel):
         raise ModelError(f"there is no adapter {', '.join(map(repr, unknown))} on this model.")
     config = base.config
     if config.model_type not in FAMILIES or not _plain(config):
