@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from factlab.comparison import compare_run
 from factlab.comparison.evidence import RunEvidence
 from factlab.runs.files import read_lines, write_json
 from factlab.runs.folder import CellFolder
 from factlab.schema.question import AnswerRecord, PanelAnswer
-from factlab.schema.results import BaseResult, CurvePoint, RunResult, TrainStep, ValidationLoss
+from factlab.schema.results import (
+    BaseResult,
+    CellResult,
+    CurvePoint,
+    RunResult,
+    TrainStep,
+    ValidationLoss,
+)
 from factlab.scoring.evidence import Evidence
+from factlab.scoring.exported import differences
 from factlab.scoring.items import Asked
-from factlab.scoring.metrics import Measurement, measure_base, measure_tuned, repeat_noise
+from factlab.scoring.match import SCORER_VERSION
+from factlab.scoring.metrics import (
+    Measurement,
+    is_likelihood,
+    measure_base,
+    measure_tuned,
+    repeat_noise,
+)
 from factlab.scoring.panel import curve_point
 from factlab.training.steps import LAST_STEPS
 
@@ -49,6 +66,38 @@ def measured_cell(
     found = measure_tuned(asked, base, tuned)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
+
+
+def measured_export(
+    evidence: RunEvidence, cell: CellResult, said: Sequence[AnswerRecord]
+) -> dict[str, object]:
+    """The fields of an export's score that follow from its answers.
+
+    They are held to the same base and the same controls as the cell's own figures, of which those
+    on the same questions stand beside them.
+    """
+    asked, measured = evidence.tuned(cell.id, cell.facts)
+    exported = Evidence.of(asked.questions, said)
+    answered = Asked(asked.facts, [q for q in asked.questions if exported.has(q)])
+    base = evidence.base_at(cell.precision)
+    found = measure_tuned(answered, base, exported)
+    beside = measure_tuned(answered, base, measured).metrics
+    differing = differences(answered.questions, measured, exported)
+    return {
+        "scorer_version": SCORER_VERSION,
+        "answers": len(answered.questions),
+        "of": len(asked.questions),
+        "differing": len(differing),
+        "lost": sum(d.verdict_changed and bool(d.measured_correct) for d in differing),
+        "gained": sum(d.verdict_changed and bool(d.exported_correct) for d in differing),
+        "metrics": found.metrics,
+        "measured": {name: beside[name] for name in found.metrics if name in beside},
+        "not_measured": {
+            name: "an export is asked for answers only" if is_likelihood(name) else why
+            for name, why in found.not_measured.items()
+        },
+        "outcomes": found.outcomes,
+    }
 
 
 def _curve(

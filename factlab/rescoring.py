@@ -7,14 +7,14 @@ from pathlib import Path
 
 from factlab.comparison.evidence import RunEvidence
 from factlab.errors import RunFolderError
-from factlab.recorded import base_result, measured_cell, with_comparisons
+from factlab.recorded import base_result, measured_cell, measured_export, with_comparisons
 from factlab.report import write_report
 from factlab.runs.files import read_json, read_lines, write_json, write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.answer import Answer
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import CellResult, RunResult
-from factlab.scoring.judge import judge_text
+from factlab.scoring.judge import injected_values, judge_text
 from factlab.scoring.match import SCORER_VERSION
 
 
@@ -51,6 +51,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
         cells = tuple(_measure_again(evidence, cell) for cell in folder.finished_cells())
         for cell in cells:
             write_json(folder.cell(cell.id).result_file, cell)
+        _measure_exports(evidence, cells)
         result = before.model_copy(
             update={
                 "scorer_version": SCORER_VERSION,
@@ -86,17 +87,25 @@ def _measure_again(evidence: RunEvidence, cell: CellResult) -> CellResult:
     )
 
 
+def _measure_exports(evidence: RunEvidence, cells: tuple[CellResult, ...]) -> None:
+    by_id = {cell.id: cell for cell in cells}
+    for folder in evidence.folder.exports():
+        record = folder.record()
+        if record is None or record.score is None or record.cell not in by_id:
+            continue
+        found = measured_export(evidence, by_id[record.cell], folder.answers())
+        score = record.score.model_copy(update=found)
+        write_json(folder.record_file, record.model_copy(update={"score": score}))
+
+
 def _grade_again(folder: RunFolder) -> int:
     """Replace the verdicts in every file of answers; the number of those that changed."""
     questions = {question.id: question for question in folder.questions()}
-    injected = {
-        question.fact: question.gold
-        for question in questions.values()
-        if question.split == "held_out" and question.fact and question.gold
-    }
+    injected = injected_values(questions.values())
     bases = [folder.base(), *map(folder.base, folder.other_precisions())]
     files = [f for b in bases for f in (b.answers_file, b.in_context_file, b.repeat_file)]
     files += [folder.cell(cell.id).answers_file for cell in folder.finished_cells()]
+    files += [export.answers_file for export in folder.exports()]
     changed = 0
     for file in files:
         old = list(read_lines(file, AnswerRecord))

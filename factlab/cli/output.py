@@ -7,8 +7,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from factlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from factlab.schema.results import Metric
 
 EXIT_GATE_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -48,6 +52,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
         made.add_row(*(escape(cell) for cell in row))
     width = None if sys.stdout.isatty() else 160
     Console(width=width).print(made)
+
+
+def measured(name: str, metric: Metric | None) -> str:
+    """A rate with its number of items and its interval, another figure as it is, or a dash."""
+    from factlab.report.definitions import definition_of
+
+    if metric is None:
+        return "-"
+    if definition_of(name).unit != "share":
+        within = "" if metric.ci_low is None else f" ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+        return f"{metric.value:.3f}{within}"
+    text = f"{metric.value:.0%} of {metric.n}"
+    if metric.ci_low is not None and metric.ci_high is not None:
+        text += f" ({metric.ci_low:.0%}–{metric.ci_high:.0%})"
+    return text
 
 
 def numbers(text: str | None, option: str) -> tuple[int, ...] | None:

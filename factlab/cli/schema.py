@@ -24,6 +24,7 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.expand.anchors import AnchorFile
     from factlab.schema.config import Recipe, RunConfig
     from factlab.schema.control import ControlSuite, PromptSuite
+    from factlab.schema.export import ExportRecord
     from factlab.schema.fact import Fact
     from factlab.schema.passage import Passage
     from factlab.schema.results import RunResult
@@ -40,6 +41,7 @@ def schemas() -> dict[str, type[Record]]:
         "config": RunConfig,
         "recipe": Recipe,
         "results": RunResult,
+        "export": ExportRecord,
     }
 
 
@@ -49,7 +51,7 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="fact, passage, controls, prompts, templates, relation, anchors, config, recipe, "
-            "results.",
+            "results, export.",
         ),
     ],
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factlab.cli.output import paragraph, say, table
+from factlab.cli.output import measured, paragraph, say, table
 
 if TYPE_CHECKING:
     from factlab.schema.results import Metric, RunResult
@@ -148,18 +148,4 @@ def _before(name: str) -> str:
 
 
 def _row(title: str, metrics: dict[str, Metric], names: Sequence[str]) -> list[str]:
-    return [title, *(_cell(name, metrics.get(name)) for name in names)]
-
-
-def _cell(name: str, metric: Metric | None) -> str:
-    from factlab.report.definitions import definition_of
-
-    if metric is None:
-        return "-"
-    if definition_of(name).unit != "share":
-        within = "" if metric.ci_low is None else f" ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
-        return f"{metric.value:.3f}{within}"
-    text = f"{metric.value:.0%} of {metric.n}"
-    if metric.ci_low is not None and metric.ci_high is not None:
-        text += f" ({metric.ci_low:.0%}–{metric.ci_high:.0%})"
-    return text
+    return [title, *(measured(name, metrics.get(name)) for name in names)]

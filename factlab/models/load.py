@@ -74,7 +74,7 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise ModelError(
             f"{files.name}: the tokenizer in {files.folder} cannot be loaded "
             f"({str(problem).splitlines()[0][:200]})."
@@ -113,7 +113,7 @@ def load_model(
             trust_remote_code=False,
             use_safetensors=True,
         )
-    except _UNREADABLE as problem:
+    except UNREADABLE as problem:
         raise ModelError(
             f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
             f"model at {precision} ({str(problem).splitlines()[0][:200]})."
@@ -127,7 +127,7 @@ def load_model(
         quantised_bytes = model.config.quantised_bytes
         if device == "cpu":
             if not kept:
-                model = _dequantise(model, _dtype(compute))
+                model = dequantise(model, _dtype(compute))
                 _keep_dequantised(model, place)
             note += f"; on CPU dequantised once to {compute}, so memory is that of {compute}"
         if files.source == "embedded":
@@ -224,7 +224,7 @@ _PRECISION_NOTES: dict[Precision, str] = {
     "fp32": "fp32",
 }
 # What reading weights or a tokenizer that are cut short, of another kind or too new ends in.
-_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 _ATTENTION: dict[Attention, str | None] = {
     "auto": None,
     "eager": "eager",
@@ -289,7 +289,7 @@ def _quantization(precision: Precision, compute: ComputeDtype) -> Any:
     return None
 
 
-def _dequantise(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+def dequantise(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
     """Replace every bitsandbytes layer by a plain linear layer of the same values."""
     import bitsandbytes as bnb
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder, sha256_of
 from factlab.models.embedded import ensure_embedded
-from factlab.models.gguf import convert_gguf
+from factlab.models.gguf import CONVERSION, convert_gguf
 from factlab.schema.config import EMBEDDED_MODEL
 
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
@@ -101,7 +101,8 @@ def _usable(folder: Path, name: str) -> Path:
 def _converted(file: Path) -> Path:
     if file.suffix != ".gguf":
         raise ModelError(f"{file}: a folder, or a file that ends in .gguf, is wanted.")
-    cached = CachedModel(cache_folder() / "models" / f"{file.stem}-{sha256_of(file)[:16]}")
+    name = f"{file.stem}-{sha256_of(file)[:16]}-{CONVERSION}"
+    cached = CachedModel(cache_folder() / "models" / name)
     if not cached.exists:
         with being_made(cached.folder) as draft:
             if draft is not None:

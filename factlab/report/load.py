@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from factlab.runs.files import read_json, read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
+from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question, Split
 from factlab.schema.results import (
     BaseResult,
@@ -65,6 +67,8 @@ class ReportData:
         unfinished: Cell folders that hold no result.
         config: The text of `config.resolved.yaml`.
         settings: The same, read; empty where it is missing or no YAML.
+        exports: What was exported.
+        exported: Answers of each export by its id, then by question id.
     """
 
     record: RunRecord
@@ -78,6 +82,8 @@ class ReportData:
     unfinished: tuple[str, ...]
     config: str
     settings: dict[str, Any]
+    exports: tuple[ExportRecord, ...] = ()
+    exported: Mapping[str, Mapping[str, AnswerRecord]] = field(default_factory=dict)
 
     def before(self, cell: CellResult, question: Question) -> AnswerRecord | None:
         """What the base said to a question's own text, held as the cell's is."""
@@ -160,6 +166,7 @@ def load_report_data(run_dir: Path) -> ReportData:
     questions = _questions(run_dir / "data")
     asked = list(questions.values())
     folder = RunFolder(run_dir)
+    exports = folder.exports()
 
     def said(base: BaseFolder) -> Evidence:
         return Evidence.of(asked, read_lines(base.answers_file, AnswerRecord))
@@ -194,6 +201,10 @@ def load_report_data(run_dir: Path) -> ReportData:
         unfinished=tuple(folder.name for folder in folders if folder.name not in done),
         config=config,
         settings=_settings(config),
+        exports=tuple(one for folder in exports if (one := folder.record()) is not None),
+        exported={
+            folder.path.name: {a.question_id: a for a in folder.answers()} for folder in exports
+        },
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,10 +26,10 @@ PACKAGES = [
 ]
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of every library that a number can depend on."""
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python and of every library that a number can depend on, and of `more`."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *more):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

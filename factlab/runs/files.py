@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,31 @@ def writing(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({problem.strerror or problem}). Free space there, or "
             "choose another place."
         ) from None
+
+
+@contextmanager
+def folder_being_written(place: Path) -> Iterator[Path]:
+    """A folder beside `place` that is renamed to it when the block ends without an error."""
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        try:
+            yield draft
+            for file in draft.rglob("*"):
+                file.chmod(0o755 if file.is_dir() else 0o644)
+                _sync(file)
+            draft.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
+            draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ from factlab.runs.files import (
     writing,
 )
 from factlab.schema.config import RunConfig
+from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult, RunRecord, RunResult, SetRecord
 from factlab.schema.yaml import read_yaml
@@ -69,6 +70,15 @@ class RunFolder:
     def cell(self, cell_id: str) -> CellFolder:
         """The folder of one cell."""
         return CellFolder(self.path / "cells" / cell_id)
+
+    def export(self, name: str) -> ExportFolder:
+        """The folder of one export."""
+        return ExportFolder(self.path / "exports" / name)
+
+    def exports(self) -> list[ExportFolder]:
+        """The exports that were written, in the order of their names."""
+        files = sorted((self.path / "exports").glob("*/export.json"))
+        return [ExportFolder(file.parent) for file in files]
 
     @property
     def exists(self) -> bool:
@@ -223,6 +233,36 @@ class CellFolder:
 
     def answers(self) -> list[AnswerRecord]:
         """What the tuned model said."""
+        return list(read_lines(self.answers_file, AnswerRecord))
+
+
+class ExportFolder:
+    """Files of one export: the model, unless it was put elsewhere, and what it said."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def model(self) -> Path:
+        """Where the model is, unless another place was asked for."""
+        return self.path / "model"
+
+    @property
+    def answers_file(self) -> Path:
+        """What the exported model said."""
+        return self.path / "answers.jsonl"
+
+    @property
+    def record_file(self) -> Path:
+        """What was exported and what it scored."""
+        return self.path / "export.json"
+
+    def record(self) -> ExportRecord | None:
+        """What was exported, if it was."""
+        return read_json(self.record_file, ExportRecord) if self.record_file.is_file() else None
+
+    def answers(self) -> list[AnswerRecord]:
+        """What the exported model said."""
         return list(read_lines(self.answers_file, AnswerRecord))
 
 

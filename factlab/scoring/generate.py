@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factlab.models.chat import prompt_ids
-from factlab.scoring.exam import Limits, Prompt, examine, examine_each
+from factlab.scoring.exam import Limits, Prompt, Tokens, examine, examine_each
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,21 @@ def generate(
         batch_size: Most questions per batch.
         advance: Called with the number of questions answered since the last call.
     """
-    ends = end_tokens(model, tokenizer)
-    replies = examine(
-        model,
-        [Prompt(prompt_ids(tokenizer, question)) for question in questions],
-        Limits(batch_size, max_new_tokens, ends),
-        advance,
-    )
-    return [read_answer(tokenizer, reply.tokens, ends) for reply in replies]
+    prompts = [prompt_ids(tokenizer, question) for question in questions]
+    limits = Limits(batch_size, max_new_tokens, end_tokens(model, tokenizer))
+    return continued(model, tokenizer, prompts, limits, advance)
+
+
+def continued(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Tokens],
+    limits: Limits,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[Generated]:
+    """Answer every prompt of tokens greedily, in the order given."""
+    replies = examine(model, [Prompt(prompt) for prompt in prompts], limits, advance)
+    return [read_answer(tokenizer, reply.tokens, limits.ends) for reply in replies]
 
 
 def generate_each(
@@ -96,7 +104,23 @@ def generate_each(
 
 def end_tokens(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Tokens that end a turn: the tokenizer's, and those the model's settings name."""
-    named = getattr(model.generation_config, "eos_token_id", None)
+    return _ends(getattr(model, "generation_config", None), tokenizer)
+
+
+def end_tokens_in(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The same of a model that is not loaded."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        settings = GenerationConfig.from_pretrained(folder)
+    except OSError:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        settings = GenerationConfig.from_model_config(config)
+    return _ends(settings, tokenizer)
+
+
+def _ends(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    named = getattr(settings, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])}
     return sorted(end for end in ends if end is not None)
 

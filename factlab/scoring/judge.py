@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from factlab.schema.answer import Answer
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from factlab.scoring.generate import Generated
 
 INTRUDED_SPLITS = ("near", "far", "extra", "unanswerable")
+
+
+def injected_values(questions: Iterable[Question]) -> dict[str, Answer]:
+    """The new value of each fact of a run, from its questions; a passage has none."""
+    return {
+        question.fact: question.gold
+        for question in questions
+        if question.split == "held_out" and question.fact and question.gold
+    }
 
 
 def judge(

@@ -1,0 +1,1 @@
+"""A run's adapter as a model that other programs load: merged, or as GGUF."""

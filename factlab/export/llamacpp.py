@@ -1,0 +1,235 @@
+"""A GGUF file in llama.cpp: how it reads a chat, and its answers. Needs the extra `gguf`.
+
+llama.cpp runs in processes of its own, so that a file it cannot take ends one of those and not
+ours. Each holds one question at a time and keeps nothing of the one before: what a question is
+answered does not depend on what was asked with it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from factlab.errors import ModelError
+from factlab.schema.question import Turn
+
+PACKAGE = "xllamacpp"
+INSTALL = "pip install xllamacpp"  # what the extra asks for
+MOST_PROCESSES = 4
+SHARED_BYTES = 10**9  # of a larger file, one process is enough to fill the memory
+CONTEXT_STEP = 256
+WAIT_SECONDS = 3600.0  # for one answer of a large model on a slow machine
+Tokens = Sequence[int]
+
+
+def is_installed() -> bool:
+    """Whether the extra is there."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+def program() -> str:
+    """What answers, with its version."""
+    return f"llama.cpp ({PACKAGE} {version(PACKAGE)})"
+
+
+class LlamaCpp:
+    """Processes that hold one GGUF file."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        self._processes = processes
+
+    def chat_tokens(self, turns: Sequence[Turn]) -> list[int]:
+        """A chat as the file's own template and tokenizer have it, the answer open."""
+        chat = {"messages": [turn.model_dump() for turn in turns]}
+        return self.tokens(self._processes[0].post("/apply-template", chat)["prompt"])
+
+    def tokens(self, text: str) -> list[int]:
+        """A text's tokens, special ones read as such, beginning as the file says it should."""
+        said = {"content": text, "add_special": True, "parse_special": True}
+        return [int(token) for token in self._processes[0].post("/tokenize", said)["tokens"]]
+
+    def answers(
+        self,
+        prompts: Sequence[Tokens],
+        *,
+        max_new_tokens: int,
+        ends: Tokens,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> list[list[int]]:
+        """Continue each prompt greedily until an end token or the limit.
+
+        Args:
+            prompts: As tokens.
+            max_new_tokens: Limit per answer.
+            ends: Tokens that end an answer; one that only llama.cpp ends at does not.
+            advance: Called with the number of answers since the last call.
+
+        Returns:
+            The tokens of each answer, the end token included.
+        """
+        free: SimpleQueue[Process] = SimpleQueue()
+        for process in self._processes:
+            free.put(process)
+
+        def answer(prompt: Tokens) -> list[int]:
+            process = free.get()
+            try:
+                return process.answer(prompt, max_new_tokens, ends)
+            finally:
+                free.put(process)
+
+        with ThreadPoolExecutor(len(self._processes)) as pool:
+            asked = [pool.submit(answer, prompt) for prompt in prompts]
+            try:
+                for done in as_completed(asked):
+                    done.result()
+                    advance(1)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in self._processes:
+                    process.stop()  # or the answers under way would be waited for
+                raise
+        return [done.result() for done in asked]
+
+
+@contextmanager
+def serving(file: Path, longest: int, *, processes: int | None = None) -> Iterator[LlamaCpp]:
+    """Hold a GGUF file in llama.cpp.
+
+    Args:
+        file: What is loaded.
+        longest: Most tokens of a prompt and its answer.
+        processes: How many to spread questions over; None: what pays on this machine.
+
+    Raises:
+        ModelError: if llama.cpp cannot load the file.
+    """
+    cores = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    if processes is None:
+        processes = min(cores, MOST_PROCESSES) if file.stat().st_size < SHARED_BYTES else 1
+    context = -(-(longest + 1) // CONTEXT_STEP) * CONTEXT_STEP
+    with ExitStack() as stack:
+        held = []
+        for _ in range(processes):  # they load side by side
+            held.append(Process(file, context, max(1, cores // processes)))
+            stack.callback(held[-1].stop)
+        for process in held:
+            process.connect()
+        yield LlamaCpp(held)
+
+
+class Process:
+    """One process with the file in it, and the connection to it."""
+
+    def __init__(self, file: Path, context: int, threads: int) -> None:
+        self._file = file
+        self._log: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (closed by stop)
+        script = Path(__file__).with_name("serving.py")
+        # -P: this folder must not be searched, since a module here is named as a package is.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(script), str(file), str(context), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            # Threads that spin while they wait for each other stop each other on a busy machine.
+            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
+        )
+        self._connection: http.client.HTTPConnection | None = None
+
+    def connect(self) -> None:
+        """Wait until the file is loaded.
+
+        Raises:
+            ModelError: if it cannot be.
+        """
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("serving "):
+                address = urlsplit(line.split()[1])
+                self._connection = http.client.HTTPConnection(
+                    address.hostname or "127.0.0.1", address.port, timeout=WAIT_SECONDS
+                )
+                return
+        raise ModelError(
+            f"{self._file}: llama.cpp cannot load this file ({self._last_words()}). It may be cut "
+            "off or damaged; export it again."
+        )
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """One request.
+
+        Raises:
+            ModelError: if the process has ended, or refuses.
+        """
+        assert self._connection is not None
+        try:
+            self._connection.request(
+                "POST", path, json.dumps(body), {"Content-Type": "application/json"}
+            )
+            reply = self._connection.getresponse()
+            text = reply.read().decode("utf-8", errors="replace")
+        except (OSError, http.client.HTTPException) as problem:
+            raise ModelError(
+                f"{self._file}: llama.cpp stopped answering ({type(problem).__name__}; "
+                f"{self._last_words()})."
+            ) from None
+        if reply.status != http.HTTPStatus.OK:
+            raise ModelError(f"{self._file}: llama.cpp refuses {path} ({text[:200]}).")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def answer(self, prompt: Tokens, limit: int, ends: Tokens) -> list[int]:
+        """The most probable tokens from here on, until an end token or the limit."""
+        said: list[int] = []
+        while len(said) < limit:
+            reply = self.post("/completion", _greedy([*prompt, *said], limit - len(said)))
+            new = [int(token) for token in reply["tokens"]]
+            for token in new:
+                said.append(token)
+                if token in ends:
+                    return said
+            # llama.cpp also ends at tokens that it knows by name; the run did not.
+            if reply["stop_type"] != "eos" or not new:
+                break
+        return said
+
+    def stop(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._log, self._connection):
+            if stream is not None:
+                stream.close()
+
+    def _last_words(self) -> str:
+        if self._log.closed:
+            return "it was stopped"
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
+        return lines[-1][:200] if lines else "it said nothing"
+
+
+def _greedy(prompt: Tokens, limit: int) -> dict[str, Any]:
+    return {
+        "prompt": list(prompt),
+        "n_predict": limit,
+        "samplers": ["top_k"],
+        "top_k": 1,
+        "temperature": 0.0,
+        "cache_prompt": False,
+        "return_tokens": True,
+    }

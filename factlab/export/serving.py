@@ -1,0 +1,35 @@
+"""The process that holds a GGUF file in llama.cpp; started by `llamacpp.py`, never imported.
+
+Prints the address that it serves at, and ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Serve the file that is named, to this machine alone."""
+    import xllamacpp
+
+    file, context, threads = sys.argv[1:]
+    params = xllamacpp.CommonParams()
+    params.model.path = file
+    params.n_ctx = int(context)
+    params.n_parallel = 1
+    params.n_gpu_layers = 0
+    params.cpuparams.n_threads = int(threads)
+    params.cpuparams_batch.n_threads = int(threads)
+    # What is kept of one prompt is summed in another order for the next, and tips a token there.
+    params.cache_prompt = False
+    params.cache_ram_mib = 0
+    params.fit_params = False
+    params.ui = False
+    params.verbosity = 1  # errors
+    server = xllamacpp.Server(params)
+    print(f"serving {server.listening_address}", flush=True)  # noqa: T201
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""A base whose weights are plain fp32 numbers: for merging into, not for measuring."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from factlab.errors import ModelError
+from factlab.models.load import UNREADABLE, Placement, dequantise, load_model
+from factlab.models.resolve import ModelFiles
+from factlab.schema.config import QUANTISED, ComputeDtype, Precision
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# What `load_model` notes about how a model is held, which is no setting of the model itself.
+_NOTED = ("quantised_bytes", "library_forward")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a run held its base: at a precision, unpacked to a dtype if that is quantised."""
+
+    precision: Precision
+    compute: ComputeDtype = "bf16"
+
+
+def load_in_fp32(files: ModelFiles, held: Held | None) -> PreTrainedModel:
+    """A fresh base on the CPU, with its own generation settings.
+
+    Args:
+        files: The base.
+        held: Round the weights as a run that held them so; None: as they are in the base's files.
+
+    Raises:
+        ModelError: if the weights cannot be read.
+    """
+    model = _own_weights(files) if held is None else _measured_weights(files, held)
+    for name in _NOTED:
+        model.config.__dict__.pop(name, None)
+    model.requires_grad_(False)
+    model.eval()
+    return model
+
+
+def _own_weights(files: ModelFiles) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            files.folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        )
+    except UNREADABLE as problem:
+        raise ModelError(
+            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
+            f"model ({str(problem).splitlines()[0][:200]})."
+        ) from None
+    return model
+
+
+def _measured_weights(files: ModelFiles, held: Held) -> PreTrainedModel:
+    import torch
+
+    model: Any = load_model(files, held.precision, Placement(held.compute)).model
+    if held.precision in QUANTISED:
+        dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+        model = dequantise(model, dtypes[held.compute])
+    model = model.float().cpu()
+    own_generation_settings(model, files)
+    return model  # type: ignore[no-any-return]
+
+
+def own_generation_settings(model: PreTrainedModel, files: ModelFiles) -> None:
+    """Give a model the settings that its base came with, which measuring sets aside."""
+    from transformers import GenerationConfig
+
+    with contextlib.suppress(OSError):  # a model need not come with such settings
+        model.generation_config = GenerationConfig.from_pretrained(files.folder)
