@@ -107,8 +107,8 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: Held) -> Me
         plain: Any = tuned.merge_and_unload(safe_merge=True)
     except Exception as problem:  # PEFT and torch have no common error
         raise ModelError(
-            f"{adapter}: this adapter cannot be merged into {files.name} "
-            f"({' '.join(str(problem).split())[:200]})."
+            f"{adapter}: this adapter cannot be merged into {files.name}; it may be damaged, or "
+            f"of another model ({' '.join(str(problem).split())[:200]})."
         ) from None
     _check_changes(plain, before, named, adapter)
     tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
@@ -141,7 +141,9 @@ def load_tuned(files: ModelFiles, folder: Path) -> Merged:
     """
     from transformers import AutoTokenizer
 
-    model = load_in_fp32(ModelFiles(str(folder), "folder", folder), None)
+    model: Any = load_in_fp32(ModelFiles(str(folder), "folder", folder), None)
+    # Training sets it to False, and whoever generates with the export would wait for it.
+    model.config.use_cache = _read_json(files.folder / "config.json").get("use_cache", True)
     own_generation_settings(model, files)
     tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
     return Merged(model, tokenizer, modules=0)

@@ -153,7 +153,7 @@ def test_top_tokens_are_those_that_the_model_would_say(
     tiny: LoadedModel, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda model: None)
+        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
     prompt = tuple(range(5, 25))
     (said,) = examine(tiny.model, [Prompt(prompt)], Limits(4, max_new_tokens=12))
     own = tuple(said.tokens)

@@ -166,7 +166,7 @@ def test_what_would_not_be_the_trained_model_is_not_merged(
     refused({**weights, last: torch.zeros_like(weights[last])}, "13 of 14 layers")
     refused({**weights, last: torch.full_like(weights[last], float("nan"))}, "cannot be merged")
     renamed = {name.replace("layers.1.", "layers.7."): values for name, values in weights.items()}
-    refused(renamed, "adapter of another model")
+    refused(renamed, "or of another model")
     refused({**weights, last: torch.zeros(3, 4)}, "cannot be merged")
     upper = {name: values for name, values in weights.items() if "layers.1." not in name}
     refused(upper, "missing adapter keys")
@@ -466,6 +466,7 @@ def test_a_cell_of_every_kind_is_exported_as_it_was_measured(kind: str, tmp_path
     exported = load_model(resolve_model(str(out / one.export.place)), "fp32")
     settings_kept = json.loads((out / one.export.place / "config.json").read_text())
     assert not {"library_forward", "quantised_bytes", "quantization_config"} & set(settings_kept)
+    assert settings_kept["use_cache"]
     files = folder.cell(cell.id)
     if kind == "full":
         model_itself = AutoModelForCausalLM.from_pretrained(files.model, dtype="float32")

@@ -20,7 +20,7 @@ QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda model: None)
+        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
 
 
 @pytest.mark.usefixtures("way")

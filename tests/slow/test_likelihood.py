@@ -36,7 +36,7 @@ def made_rows(seed: int, size: int) -> tuple[list[list[int]], list[list[list[int
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda model: None)
+        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
 
 
 def nll(
