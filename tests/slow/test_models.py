@@ -75,7 +75,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("FACTLAB_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "model.gguf"
     file.write_bytes(b"not a model")
-    with pytest.raises(ModelError, match="cannot be read as a GGUF model"):
+    with pytest.raises(ModelError, match="cannot be read as a GGUF file"):
         resolve_model(str(file))
 
 
