@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small import TEMPLATE
 
 from factlab import plan
 from factlab.cli.quiet import quiet_libraries
@@ -14,11 +15,6 @@ from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))  # for made-up conversations
-
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from conftest import TEMPLATE
+from small import TEMPLATE
 
 from factlab.models import pretokenizers
 
