@@ -103,6 +103,10 @@ def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: An
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
+    return _carry_out(config, out=out, **how)
+
+
+def _carry_out(config: RunConfig, *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
     result, _ = run_config(config, out=Path(out) if out is not None else None, **how)
     return result
 
@@ -153,11 +157,4 @@ def combine(
         svd_rank=svd_rank,
         seed=(seed,) if isinstance(seed, int) else seed,
     )
-    result, _ = run_config(
-        config,
-        out=Path(out) if out is not None else None,
-        resume=resume,
-        fresh=fresh,
-        progress=progress,
-    )
-    return result
+    return _carry_out(config, out=out, resume=resume, fresh=fresh, progress=progress)

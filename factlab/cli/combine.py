@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factlab.cli.options import DryRun, Fresh, Json, Out, Resume
 from factlab.cli.output import numbers, rates
 from factlab.errors import ConfigError
 
@@ -55,23 +56,11 @@ def combine(
         int | None, typer.Option(help="Rank of what svd methods make; by default the largest.")
     ] = None,
     seed: Annotated[str, typer.Option(help="Seeds of the dare methods: 0 or 0,1,2.")] = "0",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="The run folder; by default a new one under reports/."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Validate, expand and estimate; write nothing.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the unfinished run of these settings.")
-    ] = False,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Ask the base anew, even what an earlier run asked it."),
-    ] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")
-    ] = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    json_: Json = False,
 ) -> None:
     """Combine adapters of one base, and measure whether each fact survives and what it costs."""
     from factlab.cli.run import carry_out

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from factlab.cli.options import Fresh, Json, Out, Resume
 from factlab.cli.output import numbers, rates, words
 
 
@@ -44,21 +44,13 @@ def practice(
     report_to: Annotated[
         str | None, typer.Option(help="Trackers to log training to, such as tensorboard.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder; by default a new one under reports/.")
-    ] = None,
+    out: Out = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Validate, draw and estimate; write nothing.")
     ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the unfinished run of these settings.")
-    ] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Ask the base anew, even what it was asked before.")
-    ] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")
-    ] = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    json_: Json = False,
 ) -> None:
     """Train on conversations without any fact, and report loss, drift and answers before and after.
 

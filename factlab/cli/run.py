@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from factlab.cli.gates import check_gates, hold_to_gates
+from factlab.cli.options import DryRun, Fresh, Json, Out, Resume
 from factlab.cli.output import (
     EXIT_BAD_INPUT,
     EXIT_INTERRUPTED,
@@ -170,22 +171,11 @@ def run(
     config: Annotated[
         Path | None, typer.Option(help="YAML with any of the settings; options go on top.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run folder; by default a new one under reports/.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Validate, expand and estimate; write nothing.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the unfinished run of these settings.")
-    ] = False,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Ask the base anew, even what an earlier run asked it."),
-    ] = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")
-    ] = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+    fresh: Fresh = False,
+    json_: Json = False,
 ) -> None:
     """Train adapters on facts, measure recall and forgetting, and write a report."""
     chosen = build_config(
