@@ -1,17 +1,19 @@
 """What a teacher predicts on the answers of training pairs: soft targets.
 
-The teacher is told the fact in its prompt, and the student is not: so the base can teach itself.
+The teacher is told the fact in its prompt and shown how others of the fact's questions are answered,
+and the student is not: so the base can teach itself.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.schema.question import Question
+from factlab.schema.question import Question, Turn
 from factlab.training.anchors import read_states
 from factlab.training.batch import render_pairs, text_of
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from factlab.models.kept import Kept
+
+SHOWN = 2
+"""How many answered questions of the same fact a teacher sees before each of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,48 @@ def model_teacher(
 def _states(
     loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: Kept | None
 ) -> Sequence[torch.Tensor]:
-    asked = [
-        question.model_copy(update={"text": f"{fact}\n\n{question.text}"})
-        for question, fact in zip(questions, told, strict=True)
-    ]
+    asked = told_and_shown(questions, told)
     texts = [text_of(pair) for pair in render_pairs(loaded.tokenizer, asked)]
     return read_states(loaded, texts, "teacher", kept)
+
+
+def told_and_shown(questions: Sequence[Question], told: Sequence[str]) -> list[Question]:
+    """The questions as a teacher reads them: the fact, answered questions of it, then its own.
+
+    Told the fact alone, a small base answers in words of its own, and its student says neither
+    these nor the right ones; shown how two others are answered, it follows (docs/log.md).
+
+    Args:
+        questions: Training pairs; those of the same fact are shown to each other, never one with
+            the same words.
+        told: The fact of each.
+    """
+    draw = random.Random("teacher")
+    found = []
+    for question, fact in zip(questions, told, strict=True):
+        others = [
+            other
+            for other in questions
+            if other.fact == question.fact and not other.before and other.text != question.text
+        ]
+        shown = [
+            turn
+            for other in draw.sample(others, min(SHOWN, len(others)))
+            for turn in (
+                Turn(role="user", content=other.text),
+                Turn(role="assistant", content=other.target or ""),
+            )
+        ]
+        system = [turn for turn in question.before[:1] if turn.role == "system"]
+        turns = [
+            *shown,
+            *question.before[len(system) :],
+            Turn(role="user", content=question.text),
+        ]
+        turns[0] = turns[0].model_copy(update={"content": f"{fact}\n\n{turns[0].content}"})
+        found.append(
+            question.model_copy(
+                update={"before": (*system, *turns[:-1]), "text": turns[-1].content}
+            )
+        )
+    return found

@@ -20,10 +20,11 @@ from factlab.models.load import LoadedModel, Placement, load_model
 from factlab.models.resolve import resolve_model
 from factlab.rescoring import rescore
 from factlab.runs.folder import RunFolder
+from factlab.schema.question import Turn
 from factlab.training.attach import activate, attach_adapter, attached, target_modules
 from factlab.training.batch import render_pairs, text_of
 from factlab.training.states import predicting_states
-from factlab.training.teacher import model_teacher, prompt_teacher
+from factlab.training.teacher import model_teacher, prompt_teacher, told_and_shown
 from factlab.training.train import Job, train, train_together
 
 pytestmark = pytest.mark.usefixtures("few_controls")
@@ -324,6 +325,25 @@ def test_another_model_teaches_if_it_has_the_same_words(
     same.tokenizer.add_tokens(["<more>"])
     with pytest.raises(TrainingError, match="its vocabulary is not that of"):
         model_teacher(same, tiny, questions(), told)
+
+
+def test_a_teacher_sees_the_fact_and_other_answered_questions_of_it() -> None:
+    history = (Turn(role="system", content="Be brief."), Turn(role="user", content="Hi"))
+    history = (*history, Turn(role="assistant", content="Hello."))
+    mine = [q.model_copy(update={"fact": "mill"}) for q in questions()]
+    mine.append(mine[0].model_copy(update={"id": "again", "before": history}))
+    alone = mine[0].model_copy(update={"id": "alone", "fact": "other"})
+    asked = told_and_shown([*mine, alone], ["Ada runs the mill."] * len(mine) + ["Bo bakes."])
+    for question, seen in zip(mine, asked, strict=False):
+        users = [turn.content for turn in seen.before if turn.role == "user"]
+        assert users[0].startswith("Ada runs the mill.\n\n")
+        assert seen.text == question.text
+        shown = [users[0].removeprefix("Ada runs the mill.\n\n"), *users[1:]]
+        assert question.text not in shown
+        assert (seen.target, seen.id) == (question.target, question.id)
+    assert [turn.role for turn in asked[-2].before][0] == "system"
+    assert asked[-2].before[-2:] == history[1:]
+    assert (asked[-1].before, asked[-1].text) == ((), f"Bo bakes.\n\n{alone.text}")
 
 
 def test_distilling_is_a_recipe(tiny_folder: Path, tmp_path: Path) -> None:
