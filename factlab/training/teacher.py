@@ -1,7 +1,7 @@
 """What a teacher predicts on the answers of training pairs: soft targets.
 
-The teacher is told the fact in its prompt and shown how others of the fact's questions are answered,
-and the student is not: so the base can teach itself.
+The teacher is told the fact in its prompt and shown how others of the fact's questions are
+answered, and the student is not: so the base can teach itself.
 """
 
 from __future__ import annotations

@@ -341,7 +341,7 @@ def test_a_teacher_sees_the_fact_and_other_answered_questions_of_it() -> None:
         shown = [users[0].removeprefix("Ada runs the mill.\n\n"), *users[1:]]
         assert question.text not in shown
         assert (seen.target, seen.id) == (question.target, question.id)
-    assert [turn.role for turn in asked[-2].before][0] == "system"
+    assert asked[-2].before[0].role == "system"
     assert asked[-2].before[-2:] == history[1:]
     assert (asked[-1].before, asked[-1].text) == ((), f"Bo bakes.\n\n{alone.text}")
 
