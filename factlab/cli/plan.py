@@ -221,10 +221,12 @@ def _on_top(setup: Setup, room: Room) -> str:
     if setup.device == "cuda":
         return f"Memory: {room.what}. What CUDA itself takes comes on top."
     from factlab.footprint import LIBRARIES_BYTES
+    from factlab.sizing.memory import AHEAD
 
     return (
         f"Memory: {room.what}; {_gb(LIBRARIES_BYTES)} of it go to the libraries. On a CPU "
-        "quantised weights are computed in bf16, and held so."
+        "quantised weights are computed in bf16, and held so, and each peak has "
+        f"{_gb(AHEAD)} that the C library takes ahead."
     )
 
 

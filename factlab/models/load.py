@@ -136,6 +136,7 @@ def load_model(
     if model.config.library_forward:
         note += f"; {placement.attention} attention in the library's own forward pass"
     if device == "cpu":
+        _leave_the_file(model)
         keep_freed_memory()
     model.requires_grad_(False)
     model.eval()
@@ -203,6 +204,16 @@ def _dequantised_before(
     if kept.exists:
         kept.verify()
     return kept
+
+
+def _leave_the_file(model: PreTrainedModel) -> None:
+    """Copy weights that are views of the mapped file, which is the case where types agree.
+
+    One such view keeps the whole file in memory, beside the weights that the decoder joins from it.
+    """
+    for parameter in model.parameters():
+        if not parameter.untyped_storage().resizable():
+            parameter.data = parameter.data.clone()
 
 
 def _keep_dequantised(model: PreTrainedModel, kept: CachedModel | None) -> None:

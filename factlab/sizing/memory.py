@@ -71,6 +71,10 @@ OPTIMIZERS: dict[Optimizer, float] = {
 }
 
 
+# What the C library takes of the system ahead of need, on a CPU (factlab/models/memory.py).
+AHEAD = 32 * 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What is to be run.
@@ -127,6 +131,7 @@ class Memory:
         optimizer: Its state.
         activations: What the backward pass waits for; when asking, keys and values.
         workspace: The greediest moment beyond that.
+        ahead: Taken of the system on a CPU, and not in use.
     """
 
     weights: int
@@ -135,6 +140,7 @@ class Memory:
     optimizer: int
     activations: int
     workspace: int
+    ahead: int = 0
 
     @property
     def peak(self) -> int:
@@ -142,19 +148,20 @@ class Memory:
 
         Activations go as gradients come, so that a step holds the one or the other in full.
         """
-        held = self.weights + self.adapter + self.optimizer
+        held = self.weights + self.adapter + self.optimizer + self.ahead
         return held + max(self.activations + self.workspace, self.gradients)
 
 
 def predict(shape: ModelShape, setup: Setup) -> Memory:
-    """Memory that a setup takes at its peak; tensors only, without libraries and CUDA's context.
+    """Memory that a setup takes at its peak, without libraries and CUDA's context.
 
     Raises:
         ConfigError: for targets that the model does not have.
     """
     weights = weight_bytes(shape, setup.storage)
+    ahead = AHEAD if setup.device == "cpu" else 0
     if setup.method == "inference":
-        return Memory(weights, 0, 0, 0, *_asking(shape, setup))
+        return Memory(weights, 0, 0, 0, *_asking(shape, setup), ahead)
     full = setup.method == "full"
     adapted = None if full else shape.adapted(setup.targets)
     trained = shape.parameters if full else adapter_parameters(shape, setup.rank, adapted or ())
@@ -168,6 +175,7 @@ def predict(shape: ModelShape, setup: Setup) -> Memory:
         optimizer=round(trained * OPTIMIZERS[setup.optimizer]),
         activations=kept(step, checkpointing=setup.checkpointing),
         workspace=for_the_moment(step) + _unpacked_bytes(step, setup.storage),
+        ahead=ahead,
     )
 
 

@@ -12,10 +12,11 @@ from helpers import run_factlab
 
 from factlab.errors import ConfigError, ModelError
 from factlab.footprint import Room, named_shape
+from factlab.models.memory import CHUNK_BYTES
 from factlab.schema.config import Optimizer, Precision
 from factlab.sizing.activations import Batch, Step, kept
 from factlab.sizing.known import KNOWN, SHORT, known_name
-from factlab.sizing.memory import OPTIMIZERS, STORAGE, Memory, Setup, predict
+from factlab.sizing.memory import AHEAD, OPTIMIZERS, STORAGE, Memory, Setup, predict
 from factlab.sizing.rows import training_rows
 from factlab.sizing.shapes import ModelShape, shape_of
 from factlab.sizing.tutorials import ABOUT_7B, claims
@@ -89,7 +90,7 @@ def test_full_training_of_a_7b_is_sixteen_bytes_a_parameter() -> None:
     assert found.weights == found.gradients == 4 * seven.parameters
     assert found.optimizer == 8 * seven.parameters
     assert found.activations + found.workspace < found.gradients
-    assert found.peak == 16 * seven.parameters
+    assert found.peak == 16 * seven.parameters + AHEAD
 
 
 def test_four_bits_take_half_a_byte_and_an_eighth_of_a_bit() -> None:
@@ -114,6 +115,13 @@ def test_the_peak_has_activations_or_gradients_not_both() -> None:
     part = {"weights": 100, "adapter": 10, "optimizer": 20}
     assert Memory(**part, gradients=5, activations=30, workspace=7).peak == 167
     assert Memory(**part, gradients=50, activations=30, workspace=7).peak == 180
+
+
+def test_what_is_taken_ahead_is_what_the_allocator_is_told_to_take() -> None:
+    assert AHEAD == CHUNK_BYTES
+    on_gpu = predict(shape("1b"), replace(SETUP, device="cuda"))
+    assert predict(shape("1b"), SETUP).ahead == AHEAD
+    assert on_gpu.ahead == 0
 
 
 def test_more_tokens_texts_and_layers_keep_more_and_checkpointing_keeps_less() -> None:
