@@ -20,7 +20,7 @@ from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
 from factlab.recorded import base_result, measured_cell, with_comparisons
 from factlab.runs.adapters import adapter_folder, check_unchanged
-from factlab.runs.files import append_line, read_lines, write_json, write_text, writing
+from factlab.runs.files import append_line, write_json, write_text, writing
 from factlab.runs.folder import (
     BaseFolder,
     CellFolder,
@@ -32,7 +32,7 @@ from factlab.runs.folder import (
 )
 from factlab.schema.config import Cell, Precision, RunConfig
 from factlab.schema.control import neutral_text
-from factlab.schema.question import AnswerRecord, PanelAnswer, Question
+from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import (
     BaseResult,
     CellResult,
@@ -313,7 +313,7 @@ class Anchors:
 
     def __init__(self, examiner: Examiner, folder: BaseFolder) -> None:
         self.examiner = examiner
-        self.said = {r.question_id: r for r in read_lines(folder.answers_file, AnswerRecord)}
+        self.said = {r.question_id: r for r in folder.answers()}
         self.made: dict[tuple[str, ...], list[Text]] = {}
 
     def of(self, facts: tuple[str, ...]) -> list[Text]:

@@ -73,7 +73,7 @@ class RunEvidence:
         def said(base: BaseFolder) -> Evidence:
             return Evidence.of(
                 questions,
-                _about(ids, read_lines(base.answers_file, AnswerRecord)),
+                _about(ids, base.answers()),
                 _about(ids, read_lines(base.likelihoods_file, LikelihoodRecord)),
                 _about(ids, read_lines(base.in_context_file, AnswerRecord)),
             )
@@ -91,7 +91,7 @@ class RunEvidence:
         candidates = [q for fact in (*facts, None) for q in self.by_fact.get(fact, ())]
         said = Evidence.of(
             candidates,
-            read_lines(files.answers_file, AnswerRecord),
+            files.answers(),
             read_lines(files.likelihoods_file, LikelihoodRecord),
         )
         return Asked(facts, [question for question in candidates if said.has(question)]), said

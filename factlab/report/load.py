@@ -169,7 +169,7 @@ def load_report_data(run_dir: Path) -> ReportData:
     exports = folder.exports()
 
     def said(base: BaseFolder) -> Evidence:
-        return Evidence.of(asked, read_lines(base.answers_file, AnswerRecord))
+        return Evidence.of(asked, base.answers())
 
     folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
     has_results = (run_dir / "results.json").is_file()

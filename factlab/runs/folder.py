@@ -149,16 +149,29 @@ class RunFolder:
             lock.release()
 
 
-class BaseFolder:
-    """What the base model said before training, at one precision."""
+class AnswersFolder:
+    """What one model said: the base, a cell's, or one that was exported."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def answers_file(self) -> Path:
-        """Answers to questions, gate prompts and anchors."""
+        """Its answers; the base's have gate prompts and anchors among them."""
         return self.path / "answers.jsonl"
+
+    @property
+    def likelihoods_file(self) -> Path:
+        """How probable it finds the options of each question; exports are not asked that."""
+        return self.path / "likelihoods.jsonl"
+
+    def answers(self) -> list[AnswerRecord]:
+        """Its answers."""
+        return list(read_lines(self.answers_file, AnswerRecord))
+
+
+class BaseFolder(AnswersFolder):
+    """What the base model said before training, at one precision."""
 
     @property
     def in_context_file(self) -> Path:
@@ -166,21 +179,13 @@ class BaseFolder:
         return self.path / "in_context.jsonl"
 
     @property
-    def likelihoods_file(self) -> Path:
-        """How probable it finds the options of each question."""
-        return self.path / "likelihoods.jsonl"
-
-    @property
     def repeat_file(self) -> Path:
         """What it said when asked a second time, in other batches."""
         return self.path / "repeat.jsonl"
 
 
-class CellFolder:
+class CellFolder(AnswersFolder):
     """Files of one cell."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
     @property
     def adapter(self) -> Path:
@@ -191,16 +196,6 @@ class CellFolder:
     def model(self) -> Path:
         """The model itself, of a full fine-tuning."""
         return self.path / "model"
-
-    @property
-    def answers_file(self) -> Path:
-        """What the tuned model said."""
-        return self.path / "answers.jsonl"
-
-    @property
-    def likelihoods_file(self) -> Path:
-        """How probable the tuned model finds the options of each question."""
-        return self.path / "likelihoods.jsonl"
 
     @property
     def panel_file(self) -> Path:
@@ -231,26 +226,14 @@ class CellFolder:
         """The result, if the cell was finished."""
         return read_json(self.result_file, CellResult) if self.result_file.is_file() else None
 
-    def answers(self) -> list[AnswerRecord]:
-        """What the tuned model said."""
-        return list(read_lines(self.answers_file, AnswerRecord))
 
-
-class ExportFolder:
+class ExportFolder(AnswersFolder):
     """Files of one export: the model, unless it was put elsewhere, and what it said."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
     @property
     def model(self) -> Path:
         """Where the model is, unless another place was asked for."""
         return self.path / "model"
-
-    @property
-    def answers_file(self) -> Path:
-        """What the exported model said."""
-        return self.path / "answers.jsonl"
 
     @property
     def record_file(self) -> Path:
@@ -260,10 +243,6 @@ class ExportFolder:
     def record(self) -> ExportRecord | None:
         """What was exported, if it was."""
         return read_json(self.record_file, ExportRecord) if self.record_file.is_file() else None
-
-    def answers(self) -> list[AnswerRecord]:
-        """What the exported model said."""
-        return list(read_lines(self.answers_file, AnswerRecord))
 
 
 def config_sha256(
