@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from factlab.asking import ask
 from factlab.decoder.head import anchor_kl, head_of
 from factlab.decoder.stack import read_decoder
 from factlab.errors import ConfigError, ModelError, TrainingError
+from factlab.models import load as loading
 from factlab.models.load import LoadedModel, Placement, load_model
 from factlab.models.resolve import resolve_model
 from factlab.rescoring import rescore
@@ -351,3 +353,20 @@ def test_distilling_is_a_recipe(tiny_folder: Path, tmp_path: Path) -> None:
     assert [c.id for c in result.cells] == ["r08-soft0-s0", "r08-soft1-s0"]
     drifts = [c.metrics["drift/kl"].value for c in result.cells]
     assert all(a != b for a, b in pairwise(drifts))
+
+
+def test_one_base_is_gone_before_the_next_is_loaded(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[weakref.ref[Any]] = []
+    there: list[int] = []
+
+    def load(*args: Any) -> LoadedModel:
+        there.append(sum(one() is not None for one in seen))
+        loaded = load_model(*args)
+        seen.append(weakref.ref(loaded.model))
+        return loaded
+
+    monkeypatch.setattr(loading, "load_model", load)
+    run(tiny_folder, tmp_path / "run", precision=("fp32", "bf16"))
+    assert there == [0, 0]
