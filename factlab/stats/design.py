@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -45,8 +44,8 @@ def minimum_detectable_difference(
     The noncentral t of a paired t test over clusters, with the spread between clusters seen here;
     for 0/1 outcomes at least what leaves 6 items changed in one direction with this power, since
     no exact test finds fewer (2 / 2⁶ = 0.03). It is a property of the design and its noise: do not
-    compare it with the difference that was observed. Source: Cohen (1988), by statsmodels;
-    Hoenig and Heisey (2001), The American Statistician 55:19, on what it does not say.
+    compare it with the difference that was observed. Source: Cohen (1988); Hoenig and Heisey
+    (2001), The American Statistician 55:19, on what it does not say.
 
     Args:
         differences: One per item, b − a, in any unit; the answer is in the same.
@@ -59,13 +58,31 @@ def minimum_detectable_difference(
         0.05, or no item changed, so that nothing is known of the spread.
     """
     from scipy.stats import gamma
-    from statsmodels.stats.power import TTestPower
 
     groups = grouped(differences, clusters)
     if groups.k < MIN_FLIPS or groups.squares == 0 or groups.effective_clusters <= 2:
         return None
     k = groups.effective_clusters
-    effect = TTestPower().solve_power(nobs=k, alpha=alpha, power=power)
-    found = float(effect) * math.sqrt(k) * groups.standard_error
+    found = _noncentrality(k - 1, alpha, power) * groups.standard_error
     outcomes = all(d in (-1, 0, 1) for d in differences)
     return max(found, float(gamma.ppf(power, MIN_FLIPS)) / groups.n if outcomes else 0.0)
+
+
+def _noncentrality(freedom: float, alpha: float, power: float) -> float:
+    """How many standard errors a mean has to be from 0 for a t test to find it with this power.
+
+    The power given the sample's spread, averaged over spreads: scipy's noncentral t, which
+    statsmodels solves for, is not a number at some effects, and its solver then ends anywhere.
+    """
+    import numpy as np
+    from scipy.optimize import brentq
+    from scipy.stats import chi2, norm, t
+
+    spreads = np.sqrt(chi2.ppf((np.arange(4000) + 0.5) / 4000, freedom) / freedom)
+    critical = t.ppf(1 - alpha / 2, freedom) * spreads
+
+    def missing(away: float) -> float:
+        found = norm.cdf(away - critical) + norm.cdf(-away - critical)
+        return float(found.mean()) - power
+
+    return float(brentq(missing, 0, critical[-1] + 10))

@@ -271,6 +271,16 @@ def test_what_can_be_found_is_that_of_the_paired_t_test() -> None:
     assert minimum_detectable_difference(spread, range(20)) == pytest.approx(0.6604, abs=2e-3)
 
 
+@pytest.mark.parametrize("clusters", [6, 20, 73, 146, 400])
+def test_what_can_be_found_falls_smoothly_with_the_clusters(clusters: int) -> None:
+    """At 73, scipy's noncentral t is not a number, and a solver that asks it has no answer."""
+    spread = [math.sqrt((clusters - 1) / clusters) * (-1) ** i for i in range(clusters)]
+    found = minimum_detectable_difference(spread, range(clusters))
+    assert found is not None
+    normal = (1.959964 + 0.841621) / math.sqrt(clusters)
+    assert normal < found < normal * (1 + 1.6 / clusters)
+
+
 def test_data_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="no items"):
         rate_interval([], [])
