@@ -84,11 +84,12 @@ RECIPES: dict[str, Recipe] = {
             about="As default, with the base's own words about the fact as soft targets.",
             source="Prompt distillation: the teacher is the base with the fact in its prompt.",
             batch_size=8,
+            epochs=4,
             learning_rate=1e-3,
             anchor_weight=0.5,
             anchors_per_step=4,
             anchor_kinds=("general", "others"),
-            distill_weight=1.0,
+            distill_weight=0.5,
         ),
     )
 }
