@@ -14,11 +14,15 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class LowRank:
-    """One adapter's update of one layer: `scale · x Aᵀ Bᵀ`."""
+    """One adapter's update of one layer: `scale · x Aᵀ Bᵀ`.
+
+    With a gain, the layer's output and the update are multiplied by it, one number per output.
+    """
 
     down: torch.Tensor  # A, shape (rank, in)
     up: torch.Tensor  # B, shape (out, rank)
     scale: float  # alpha / rank
+    gain: torch.Tensor | None = None  # DoRA's magnitude over ‖W + scale · B A‖, shape (out,)
 
     def nothing(self) -> LowRank:
         """An update of the same layer that changes nothing: of rank 0."""
@@ -33,11 +37,13 @@ class Projection:
         parts: The frozen layers; their outputs stand side by side.
         updates: For each part the updates of the adapters, in the same order; empty if it has none.
         ready: The factors as they are computed with, where no gradient is wanted; see `factors`.
+        gains: See `all_gains`; only where no gradient is wanted.
     """
 
     parts: Sequence[nn.Module]
     updates: Sequence[Sequence[LowRank]]
     ready: tuple[torch.Tensor, torch.Tensor] | None = None
+    gains: torch.Tensor | None = None
 
     def weight(self) -> torch.Tensor:
         """W, shape (outs, in); 4-bit weights are unpacked for the moment."""
@@ -79,6 +85,19 @@ class Projection:
             up[group, rows, columns] = update.up
         return down, up
 
+    def all_gains(self, dtype: torch.dtype) -> torch.Tensor | None:
+        """Gains of all parts and adapters, shape (adapters, 1, outs); None if there are none."""
+        places = self._places()
+        if all(update.gain is None for update, *_ in places):
+            return None
+        outs = sum(int(part.out_features) for part in self.parts)  # type: ignore[arg-type, misc]
+        groups = max(group for _, group, *_ in places) + 1
+        gains = places[0][0].up.new_ones(groups, 1, outs, dtype=dtype)
+        for update, group, rows, _ in places:
+            if update.gain is not None:
+                gains[group, 0, rows] = update.gain.to(dtype)
+        return gains
+
     def _places(self) -> list[tuple[LowRank, int, slice, slice]]:
         """Each update with its adapter, its rows of B and its columns of B."""
         found = []
@@ -98,7 +117,11 @@ class Projection:
         if torch.is_grad_enabled():
             wide: torch.Tensor = _LowRank.apply(x, self, *self.parameters())  # type: ignore[no-untyped-call]
             return wide
-        return self.forward(x, *(self.ready or self.factors(x.dtype)))[0]
+        wide, _ = self.forward(x, *(self.ready or self.factors(x.dtype)))
+        if self.gains is None:
+            return wide
+        bias = self.bias()  # it has no gain
+        return wide * self.gains if bias is None else (wide - bias) * self.gains + bias
 
     def forward(
         self, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor

@@ -182,7 +182,7 @@ class _Reader:
         if self.refused or torch.is_grad_enabled() or not any(found.updates):
             return found
         ready = found.factors(self.dtype)
-        return Projection(found.parts, found.updates, ready)
+        return Projection(found.parts, found.updates, ready, found.all_gains(self.dtype))
 
     def _part(self, module: Any) -> tuple[nn.Module, list[LowRank]]:
         from peft.tuners.lora import LoraLayer
@@ -199,18 +199,44 @@ class _Reader:
             return base, []
         self.refused |= (
             (self.adapters is None and len(names) > 1)
-            or any(name in layer.lora_variant for name in known)  # DoRA and its like
+            or any(not _computed(layer.lora_variant.get(name)) for name in known)
             or any(layer.lora_bias.get(name, False) for name in known)
             or any(layer.training and _drops(layer.lora_dropout[name]) for name in known)
         )
         if self.refused:
             return base, []
         updates = {
-            name: LowRank(layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name])
+            name: LowRank(
+                layer.lora_A[name].weight,
+                layer.lora_B[name].weight,
+                layer.scaling[name],
+                _gain(layer, name) if name in layer.lora_variant else None,
+            )
             for name in known
         }
         nothing = updates[known[0]].nothing()  # of the base, and of an adapter of other layers
         return base, [updates.get(name, nothing) for name in names]
+
+
+def _computed(variant: Any) -> bool:
+    """Whether an update is plain, or DoRA's where no gradient is wanted."""
+    from peft.tuners.lora.variants import DoraLinearVariant
+
+    return variant is None or (
+        isinstance(variant, DoraLinearVariant) and not torch.is_grad_enabled()
+    )
+
+
+def _gain(layer: Any, name: str) -> torch.Tensor:
+    """DoRA's magnitude over the norm of the updated weight, rounded as PEFT rounds it."""
+    from peft.utils.integrations import dequantize_module_weight
+
+    magnitude = layer.lora_magnitude_vector[name]
+    weight = dequantize_module_weight(layer.get_base_layer())
+    update = (layer.lora_B[name].weight @ layer.lora_A[name].weight).to(weight.dtype)
+    norm = magnitude.get_weight_norm(weight, update, layer.scaling[name])
+    gain: torch.Tensor = magnitude.weight / norm
+    return gain
 
 
 def _learns(module: nn.Module) -> bool:

@@ -137,6 +137,23 @@ def test_biases_are_added(tiny: LoadedModel) -> None:
     assert_packed_is_plain(model, TEXTS["several that share a prefix"])
 
 
+def test_dora_is_packed_where_no_gradient_is_wanted(tiny: LoadedModel) -> None:
+    tiny.model = Qwen2ForCausalLM(Qwen2Config(**SIZES)).eval()  # its biases have no magnitude
+    randomise(tiny.model, "bias", std=1.0)
+    cells = [cell(method="dora"), cell(rank=4), cell(method="dora", targets="v_proj+down_proj")]
+    model = attach_adapters(tiny, cells, NAMES).eval()
+    randomise(model)
+    randomise(model, "magnitude", std=1.0)
+    texts = TEXTS["several that share a prefix"]
+    assert read_decoder(model, NAMES) is None
+    with torch.no_grad():
+        assert read_decoder(model, NAMES) is not None
+        together = predicting_states(model, [texts] * 3, NAMES)
+        for name, states in zip(NAMES, together.chunk(3), strict=True):
+            model.set_adapter(name)
+            assert apart(states, plain_states(model, texts)) < 1e-5
+
+
 @st.composite
 def made_groups(draw: st.DrawFn) -> tuple[int, list[list[Tree]]]:
     """Groups of texts with a common prefix; no token number stands for two tokens."""
