@@ -73,7 +73,7 @@ class Examiner:
             return
         facts = [fact.id for fact in self.plan.facts]
         groups = self._groups(facts, trained=False)
-        main, scored = self.exam(self.loaded.model, facts, "ask base", trained=False)
+        main, scored = self.exam(None, facts, "ask base", trained=False)
         write_lines(folder.likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
         write_lines(folder.repeat_file, self._repeat())
@@ -96,13 +96,17 @@ class Examiner:
 
     def exam(
         self,
-        model: PreTrainedModel | PeftModel,
+        model: PreTrainedModel | PeftModel | None,
         facts: Sequence[str],
         stage: str,
         *,
         trained: bool,
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
-        """Everything about some facts: each prompt is read once, for its options and its answer."""
+        """Everything about some facts: each prompt is read once, for its options and its answer.
+
+        Here and below, None stands for the base, whose replies may be read from an earlier run. It
+        is not told by the model itself: a full fine-tuning is the base's own object, changed.
+        """
         groups = [
             [Asked(question, question.text, self._options(question)) for question in group]
             for group in self._groups(facts, trained=trained)
@@ -121,7 +125,7 @@ class Examiner:
 
     def answers(
         self,
-        model: PreTrainedModel | PeftModel,
+        model: PreTrainedModel | PeftModel | None,
         groups: Sequence[Sequence[Asked]],
         stage: str,
         *,
@@ -142,7 +146,7 @@ class Examiner:
 
     def _ask(
         self,
-        model: PreTrainedModel | PeftModel,
+        model: PreTrainedModel | PeftModel | None,
         group: Sequence[Asked],
         advance: Callable[[int], None],
         *,
@@ -154,17 +158,15 @@ class Examiner:
 
         config, tokenizer = self.plan.config, self.loaded.tokenizer
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
-        ends = end_tokens(model, tokenizer)
+        ends = end_tokens(model or self.loaded.model, tokenizer)
         prompts = [
             option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
         ]
-        by_heart = self.kept if model is self.loaded.model else None
-        replies = (by_heart.examine if by_heart else examine)(
-            model,  # type: ignore[arg-type]  # what is kept is the base's
-            prompts,
-            Limits(batch_size or config.generation_batch, limit, ends),
-            advance,
-        )
+        bounds = Limits(batch_size or config.generation_batch, limit, ends)
+        if model is None and self.kept is not None:
+            replies = self.kept.examine(self.loaded.model, prompts, bounds, advance)
+        else:
+            replies = examine(model or self.loaded.model, prompts, bounds, advance)
         answers = [
             judge(
                 item.question,
@@ -231,24 +233,24 @@ class Examiner:
             ]
             for group in groups
         ]
-        return self.answers(self.loaded.model, prompts, "ask base, told the fact")
+        return self.answers(None, prompts, "ask base, told the fact")
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Asked(q, prompt) for q in group for prompt in q.gate] for group in groups]
-        return self.answers(self.loaded.model, gates, "gate controls")
+        return self.answers(None, gates, "gate controls")
 
     def _repeat(self) -> list[AnswerRecord]:
         """The same questions again in other batches: how often an answer changes by itself."""
         again = [own_prompts(list(reversed(self.plan.repeated)))]
         size = max(1, self.plan.config.generation_batch * 2 // 3)
-        return self.answers(self.loaded.model, again, "ask base again", batch_size=size)
+        return self.answers(None, again, "ask base again", batch_size=size)
 
     def _anchors(self) -> list[AnswerRecord]:
         """The base's answers to anchor prompts; facts share many, and each text is asked once."""
         questions = [q for fact in self.plan.facts for q in self.plan.anchors[fact.id]]
         first = {question.text: question for question in reversed(questions)}
         said = self.answers(
-            self.loaded.model,
+            None,
             [own_prompts(list(first.values()))],
             "ask anchors",
             max_new_tokens=ANCHOR_TOKENS,

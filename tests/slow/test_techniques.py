@@ -21,8 +21,9 @@ from factlab.models import load as loading
 from factlab.models.load import LoadedModel, Placement, load_model
 from factlab.models.resolve import resolve_model
 from factlab.rescoring import rescore
+from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
-from factlab.schema.question import Turn
+from factlab.schema.question import LikelihoodRecord, Turn
 from factlab.training.attach import activate, attach_adapter, attached, target_modules
 from factlab.training.batch import render_pairs, text_of
 from factlab.training.states import predicting_states
@@ -132,6 +133,25 @@ def test_methods_are_compared_in_one_run(tiny_folder: Path, tmp_path: Path) -> N
     assert answers.keys() == {c.id for c in result.cells}
     rsd = next(c for c in result.cells if c.method == "rslora" and c.rank == 4)
     assert rsd.scaling == 16  # 32 / √4
+
+
+def test_a_full_fine_tuning_is_asked_itself_and_not_the_base(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    """Its model is the base's own object, whose replies are kept."""
+    run(tiny_folder, tmp_path / "run", method="full", lr=(1e-2,), max_steps=6)
+    folder = RunFolder(tmp_path / "run")
+    cell, base = (
+        {
+            record.question_id: record
+            for record in read_lines(said.likelihoods_file, LikelihoodRecord)
+        }
+        for said in (folder.cell("full-s0"), folder.base())
+    )
+    asked = cell.keys() & base.keys()
+    assert len(asked) > 20
+    for name in asked:
+        assert [o.nll_nats for o in cell[name].options] != [o.nll_nats for o in base[name].options]
 
 
 def test_targets_name_layers_and_the_last_blocks(tiny: LoadedModel) -> None:
