@@ -310,6 +310,18 @@ class TestSize:
         assert "All are in <code>cells/*/answers.jsonl</code>" in smaller
 
 
+def test_what_was_never_trained_has_no_learning_rate(tmp_path: Path) -> None:
+    """As combined adapters have none."""
+    run = write_fake_run(tmp_path, WEAK, GOOD, scale=0.2)
+    for file in (run / "results.json", *run.glob("cells/*/cell.json")):
+        text = file.read_text()
+        assert '"learning_rate": 0.0005' in text
+        file.write_text(text.replace('"learning_rate": 0.0005', '"learning_rate": null'))
+    page = render_report(run)
+    Page(page)
+    assert "learning rate 0.0005" not in page
+
+
 class TestUnfinishedRuns:
     def test_a_run_without_likelihoods_panel_or_config_leaves_those_sections_out(
         self, tmp_path: Path
