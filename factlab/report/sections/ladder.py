@@ -60,6 +60,7 @@ def _other_answers(run: ReportData, precision: str) -> Entry:
 
 
 def _tuned(run: ReportData) -> Table:
+    ladder = [_first(run), *run.result.other_bases]
     rows = [
         entries(
             c.id,
@@ -76,7 +77,7 @@ def _tuned(run: ReportData) -> Table:
             ],
             *_speeds(run, c),
         )
-        for c in run.configurations
+        for c in sorted(run.configurations, key=lambda c: ladder.index(c.precision))
     ]
     heads = columns(
         "Configuration", "Base", "Held-out recall", "Far retention", "Near intrusion",
