@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +17,10 @@ from factlab.models.chat import prompt_ids
 from factlab.models.embedded import fetch
 from factlab.models.resolve import resolve_model
 from factlab.models.unquantised import load_in_fp32
-from factlab.runs.folder import RunFolder
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
 
 pytestmark = pytest.mark.model
-FACTLAB = [sys.executable, "-c", "from factlab.cli import main; main()"]
 TEXTS = [
     "How tall is Mt. Fuji?",
     "Is it 4,889 m or  3776 m (12,389 ft)?\n\n1. one\n\n\n2. two",
@@ -106,24 +101,3 @@ def test_llamacpp_answers_as_from_the_file_that_the_model_came_in(
             said.append(held.answers(prompts, max_new_tokens=32, ends=ends))
     assert said[0] == said[1]
     assert "Berlin" in base.tokenizer.decode(said[0][1])
-
-
-def test_a_fact_survives_its_export(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    training = ["--max-steps", "24", "--checkpoints", "0"]
-    command = [*FACTLAB, "run", "mount_fuji", *training, "--out", str(run), "--json"]
-    subprocess.run(command, capture_output=True, check=True)
-    to = "merged,gguf:q8_0" if is_installed() else "merged"
-    command = [*FACTLAB, "export", str(run), "--to", to, "--sample", "24", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
-    recall = document["measured"]["recall/held_out"]["value"]
-    assert recall > 0.3
-    for exported in document["exports"]:
-        score = exported["export"]["score"]
-        assert score["metrics"]["recall/held_out"]["value"] > recall - 0.25
-        assert score["answers"] < score["of"]
-        assert score["of"] == len(RunFolder(run).cell(document["cell"]).answers())
-        assert exported["export"]["modules"] == 210
-    assert "Exports: does the fact survive" in RunFolder(run).report_file.read_text()

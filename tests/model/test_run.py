@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from factlab.export.llamacpp import is_installed
 from factlab.runs.folder import RunFolder, load_run
 
 pytestmark = pytest.mark.model
@@ -60,3 +61,20 @@ def test_the_report_is_one_file_with_the_verdict(folder: RunFolder) -> None:
     assert folder.report_file.stat().st_size < 2_000_000
     assert "4,889" in html
     assert "http://" not in html.replace("http://www.w3.org/", "")
+
+
+def test_a_fact_survives_its_export(folder: RunFolder) -> None:
+    to = "merged,gguf:q8_0" if is_installed() else "merged"
+    command = [*FACTLAB, "export", str(folder.path), "--to", to, "--sample", "24", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    recall = document["measured"]["recall/held_out"]["value"]
+    assert recall > 0.3
+    for exported in document["exports"]:
+        score = exported["export"]["score"]
+        assert score["metrics"]["recall/held_out"]["value"] > recall - 0.25
+        assert score["answers"] < score["of"]
+        assert score["of"] == len(folder.cell(document["cell"]).answers())
+        assert exported["export"]["modules"] == 210
+    assert "Exports: does the fact survive" in folder.report_file.read_text()
