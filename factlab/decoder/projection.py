@@ -45,6 +45,11 @@ class Projection:
     ready: tuple[torch.Tensor, torch.Tensor] | None = None
     gains: torch.Tensor | None = None
 
+    @property
+    def outs(self) -> int:
+        """Outputs of all parts."""
+        return sum(int(part.out_features) for part in self.parts)  # type: ignore[arg-type, misc]
+
     def weight(self) -> torch.Tensor:
         """W, shape (outs, in); 4-bit weights are unpacked for the moment."""
         weights = [_unpacked(part) for part in self.parts]
@@ -79,8 +84,7 @@ class Projection:
             down = torch.zeros(shape, dtype=dtype, device=first.down.device)
             for update, group, _, columns in self._places():
                 down[group, columns] = update.down * update.scale
-        outs = sum(int(part.out_features) for part in self.parts)  # type: ignore[arg-type, misc]
-        up = down.new_zeros(len(down), outs, down.shape[1])
+        up = down.new_zeros(len(down), self.outs, down.shape[1])
         for update, group, rows, columns in self._places():
             up[group, rows, columns] = update.up
         return down, up
@@ -90,9 +94,8 @@ class Projection:
         places = self._places()
         if all(update.gain is None for update, *_ in places):
             return None
-        outs = sum(int(part.out_features) for part in self.parts)  # type: ignore[arg-type, misc]
         groups = max(group for _, group, *_ in places) + 1
-        gains = places[0][0].up.new_ones(groups, 1, outs, dtype=dtype)
+        gains = places[0][0].up.new_ones(groups, 1, self.outs, dtype=dtype)
         for update, group, rows, _ in places:
             if update.gain is not None:
                 gains[group, 0, rows] = update.gain.to(dtype)

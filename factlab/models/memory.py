@@ -25,8 +25,8 @@ def give_back_weights() -> None:
     """
     gc.collect()
     _tell(MMAP_THRESHOLD, WEIGHT_BYTES)
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+    if library := _glibc():
+        library.malloc_trim(0)
 
 
 def keep_freed_memory() -> None:
@@ -41,8 +41,12 @@ def keep_freed_memory() -> None:
 
 
 def _tell(parameter: int, value: int) -> None:
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(parameter, value)
+    if library := _glibc():
+        library.mallopt(parameter, value)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def resident_bytes() -> int:

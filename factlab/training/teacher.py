@@ -94,13 +94,13 @@ def told_and_shown(questions: Sequence[Question], told: Sequence[str]) -> list[Q
         told: The fact of each.
     """
     draw = random.Random("teacher")
+    of_fact: dict[str | None, list[Question]] = {}
+    for question in questions:
+        if not question.before:
+            of_fact.setdefault(question.fact, []).append(question)
     found = []
     for question, fact in zip(questions, told, strict=True):
-        others = [
-            other
-            for other in questions
-            if other.fact == question.fact and not other.before and other.text != question.text
-        ]
+        others = [q for q in of_fact.get(question.fact, ()) if q.text != question.text]
         shown = [
             turn
             for other in draw.sample(others, min(SHOWN, len(others)))

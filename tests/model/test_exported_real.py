@@ -101,3 +101,4 @@ def test_llamacpp_answers_as_from_the_file_that_the_model_came_in(
             said.append(held.answers(prompts, max_new_tokens=32, ends=ends))
     assert said[0] == said[1]
     assert "Berlin" in base.tokenizer.decode(said[0][1])
+    assert said[0][1][-1] in ends

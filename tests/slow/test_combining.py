@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
@@ -25,16 +26,7 @@ from factlab.rescoring import rescore
 from factlab.runs.folder import RunFolder, load_run, read_config
 from factlab.schema.combine import METHODS, Combined, How
 
-SMALL: dict[str, Any] = {
-    "precision": "fp32",
-    "train_pairs": 24,
-    "validation_pairs": 8,
-    "train_sample": 8,
-    "max_steps": 3,
-    "max_new_tokens": 6,
-    "generation_batch": 128,
-    "checkpoints": 0,
-}
+SMALL: dict[str, Any] = {**small.SMALL, "max_steps": 3, "max_new_tokens": 6, "checkpoints": 0}
 FACTS = ("mount_fuji", "loch_ness_depth")
 QUESTIONS = ["How high is it?", "Who was there before them, and why?", "Name a lake."]
 

@@ -12,6 +12,7 @@ from typing import Any
 import gguf
 import numpy as np
 import pytest
+import small
 from exported_models import SHAPES, make_model
 
 import factlab
@@ -31,15 +32,7 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.question import Turn
 
 needs_llamacpp = pytest.mark.skipif(not is_installed(), reason="xllamacpp is not installed")
-SMALL = {
-    "precision": "fp32",
-    "train_pairs": 24,
-    "validation_pairs": 8,
-    "train_sample": 8,
-    "max_steps": 2,
-    "max_new_tokens": 6,
-    "generation_batch": 128,
-}
+SMALL: dict[str, Any] = {**small.SMALL, "max_new_tokens": 6}
 TEXTS = [
     "How tall is the hut?",
     "Say 12 or  12\n\n12 cats' tails, été 東京 — 1234",

@@ -17,7 +17,7 @@ def tables(run: ReportData) -> tuple[Table, ...]:
 
 def _bases(run: ReportData) -> Table:
     rows = []
-    for name in (_first(run), *run.result.other_bases):
+    for name in _precisions(run):
         model, base = run.result.model_at(name), run.result.base_at(name)
         rows.append(
             entries(
@@ -42,9 +42,11 @@ def _bases(run: ReportData) -> Table:
     return Table(caption, heads, tuple(rows))
 
 
-def _first(run: ReportData) -> str:
+def _precisions(run: ReportData) -> list[str]:
+    """Those of the run in its own order; the first base has no name of its own in the results."""
     others = run.result.other_bases
-    return next((c.precision for c in run.result.cells if c.precision not in others), "the first")
+    first = next((c.precision for c in run.result.cells if c.precision not in others), "the first")
+    return [first, *others]
 
 
 def _other_answers(run: ReportData, precision: str) -> Entry:
@@ -60,7 +62,7 @@ def _other_answers(run: ReportData, precision: str) -> Entry:
 
 
 def _tuned(run: ReportData) -> Table:
-    ladder = [_first(run), *run.result.other_bases]
+    ladder = _precisions(run)
     rows = [
         entries(
             c.id,
