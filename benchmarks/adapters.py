@@ -108,19 +108,26 @@ def _asking(
     from factlab.scoring.generate import generate, generate_each
 
     limits = dict.fromkeys([None, *names], MAX_NEW_TOKENS)
+    said: dict[str, list[str]] = {}
     how = {"max_new_tokens": MAX_NEW_TOKENS, "batch_size": BATCH}
 
     def side_by_side() -> float:
         each = {"batch_size": BATCH}
-        return timed(lambda: generate_each(model, limits, loaded.tokenizer, texts, **each))
+
+        def ask() -> None:
+            answers = generate_each(model, limits, loaded.tokenizer, texts, **each)
+            said["side by side"] = [answer.text for own in answers for answer in own]
+
+        return timed(ask)
 
     def in_turn() -> float:
         def ask() -> None:
             with model.disable_adapter():
-                generate(model, loaded.tokenizer, texts, **how)
+                answers = generate(model, loaded.tokenizer, texts, **how)
             for name in names:
                 model.set_adapter(name)
-                generate(model, loaded.tokenizer, texts, **how)
+                answers += generate(model, loaded.tokenizer, texts, **how)
+            said["in turn"] = [answer.text for answer in answers]
 
         return timed(ask)
 
@@ -131,3 +138,7 @@ def _asking(
         name: round(len(texts) * (1 + len(names)) / value, 3) for name, value in seconds.items()
     }
     show(f"{number}, seconds", ["", "s"], list(seconds.items()))
+    pairs = list(zip(said["side by side"], said["in turn"], strict=True))
+    differing = sum(one != other for one, other in pairs) / len(pairs)
+    reading.factlab["adapters"].setdefault("differing_answers", {})[number] = differing
+    print(f"answers in other words: {differing:.0%} of {len(pairs)}", flush=True)

@@ -10,6 +10,7 @@ from factlab.errors import ConfigError
 from factlab.schema.config import (
     DIALS,
     LORA_DIALS,
+    OF_WEIGHTS,
     QUANTISED,
     Cell,
     Precision,
@@ -130,12 +131,42 @@ def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
                 f"--method full --precision {cell.precision}: every weight is trained, and "
                 f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
             )
-        if recipe.init in ("pissa", "olora", "loftq") and cell.precision in QUANTISED:
-            raise ConfigError(
-                f"--init {recipe.init} --precision {cell.precision}: this initialisation changes "
-                "the base's weights, which a quantised base does not allow here. Say --precision "
-                "bf16 or fp32, or leave --init away."
-            )
+        if recipe.method != "full":
+            _check_init(cell)
+
+
+def _check_init(cell: Cell) -> None:
+    """Refuse a beginning that the adapter or its base does not allow.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    recipe, init = cell.recipe, cell.recipe.init
+    if init == "orthogonal" and cell.rank % 2:
+        raise ConfigError(
+            f"--init orthogonal --rank {cell.rank}: it pairs the rows of A with those of B, so the "
+            "rank has to be even."
+        )
+    if init not in OF_WEIGHTS:
+        return
+    if init == "loftq" and cell.precision not in QUANTISED:
+        raise ConfigError(
+            f"--init loftq --precision {cell.precision}: it begins with what quantising took away, "
+            "and nothing was quantised. Say --precision nf4, or --init pissa or olora."
+        )
+    if init != "loftq" and cell.precision in QUANTISED:
+        raise ConfigError(
+            f"--init {init} --precision {cell.precision}: this initialisation changes "
+            "the base's weights, which a quantised base does not allow here. Say --precision "
+            "bf16 or fp32, --init loftq, or leave --init away."
+        )
+    other = f"--method {recipe.method}" if recipe.method == "dora" else f"--bias {recipe.bias}"
+    if recipe.method == "dora" or recipe.bias != "none":
+        raise ConfigError(
+            f"--init {init} {other}: what is saved of an adapter that began with a part of the "
+            "weights is its two factors alone. Say --method lora and --bias none, or leave --init "
+            "away."
+        )
 
 
 def _check_alone(config: RunConfig) -> None:
@@ -144,6 +175,12 @@ def _check_alone(config: RunConfig) -> None:
         f"--report-to {','.join(config.report_to)}": bool(config.report_to),
         f"--early-stop {config.early_stop}": config.early_stop is not None,
     }
+    if config.gradient_checkpointing and (config.pack or 1) > 1:
+        raise ConfigError(
+            f"--gradient-checkpointing --pack {config.pack}: blocks are computed again by the "
+            "library's own forward pass, which trains one adapter at a time. Leave one of the two "
+            "away."
+        )
     for option, given in options.items():
         if given and (config.pack or 1) > 1:
             raise ConfigError(

@@ -28,6 +28,7 @@ from factlab.sizing.shapes import ModelShape
 CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
 QUESTION_TOKENS = 20  # of a question, about
+ANCHOR = TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS  # tokens of an anchor, whose questions are short
 # Of the matmul rate, read off a run. The counts below take shared tokens as if each were computed,
 # which they are not: hence shares that look too good.
 TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
@@ -89,18 +90,23 @@ def _asking_peak(plan: RunPlan, shape: ModelShape, precision: Precision, device:
 
 
 def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device) -> int:
-    recipe = cell.recipe
+    recipe, way = cell.recipe, _way(plan, cell, device)
     anchors = recipe.anchors_per_step if plan.anchored(cell.facts) else 0
+    pairs = plan.trained(cell.facts)
+    length = _pair_tokens(pairs)
+    if way:  # the library's forward pass makes all texts of a step as long as the longest
+        own = [_pair_tokens([pair]) for pair in pairs]
+        length = max([length, *own, ANCHOR if anchors else 0])
     setup = Setup(
         method="full" if recipe.method == "full" else "lora",
         precision=cell.precision,
         device=device,
         batch=Batch(
             texts=recipe.batch_size + anchors,
-            length=round(_pair_tokens(plan.trained(cell.facts))),
+            length=round(length),
             anchors=anchors,
         ),
-        way=_way(plan, cell, device),
+        way=way,
         rank=max(1, cell.rank),
         targets=recipe.targets,
         optimizer=recipe.optimizer,
@@ -178,8 +184,8 @@ def _training_flop(plan: RunPlan, facts: Sequence[str], parameters: int) -> floa
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)
-    anchor = (TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS) * recipe.anchors_per_step
-    return steps * (recipe.batch_size * _pair_tokens(pairs) + anchor) * 4 * parameters
+    anchors = ANCHOR * recipe.anchors_per_step
+    return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
 
 
 def _asking_flop(plan: RunPlan, parameters: int) -> float:

@@ -99,11 +99,13 @@ def run_config(
     files = _find_model(config, progress)  # before anything is written
     if config.combine is not None:
         files.check_same(config.combine.base)
+    _check_layers(plan, files)
     if plan.sets:  # their bound is in tokens of this model
         plan = plan_run(config, _length(files))
+    plan = _with_teacher(plan, files)
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
     with folder.locked():
-        _begin(folder, plan, argv, resumed=resumed)
+        _begin(folder, plan, files, argv, resumed=resumed)
         progress.begin(str(folder.path))
         for note in plan.notes:
             progress.note(note)
@@ -121,8 +123,13 @@ def run_config(
     return result, folder.path
 
 
-def _begin(folder: RunFolder, plan: RunPlan, argv: Sequence[str], *, resumed: bool) -> None:
+def _begin(
+    folder: RunFolder, plan: RunPlan, files: ModelFiles, argv: Sequence[str], *, resumed: bool
+) -> None:
     if resumed:
+        begun = folder.record().model
+        if begun is not None:
+            files.check_same(begun.sha256)
         folder.change(status="running", error=None, ended=None)
         return
     recipe = plan.recipe.model_dump(mode="json")
@@ -197,15 +204,11 @@ def _measure_all(
 def _examiner(
     plan: RunPlan, files: ModelFiles, precision: Precision, progress: Progress, *, fresh: bool
 ) -> Examiner:
-    """The base at a precision, and who asks it; what it cannot be trained as is refused here."""
+    """The base at a precision, and who asks it."""
     from factlab.models.kept import keep
     from factlab.scoring.replies import KeptReplies
-    from factlab.training.attach import check_cell
 
     loaded = _load(files, plan.config, precision, progress)
-    for cell in plan.cells:
-        if cell.combined is None:
-            check_cell(loaded, cell)
     return Examiner(plan, loaded, progress, None if fresh else KeptReplies(keep(loaded, precision)))
 
 
@@ -243,8 +246,34 @@ def _check_machine(plan: RunPlan) -> None:
     placement = placement_of(plan.config)
     check_trackers(plan.config.report_to)
     for cell in plan.cells:
-        check_machine(cell.precision, placement)
-        check_training(cell.recipe, placement.devices)
+        full = cell.recipe.method == "full" and cell.combined is None
+        check_machine(cell.precision, placement, masters=full)
+        check_training(cell, placement.devices)
+
+
+def _check_layers(plan: RunPlan, files: ModelFiles) -> None:
+    from factlab.models.load import load_outline
+    from factlab.training.attach import check_layers
+
+    trained = [cell for cell in plan.cells if cell.combined is None]
+    if trained:
+        check_layers(load_outline(files), trained)
+
+
+def _with_teacher(plan: RunPlan, files: ModelFiles) -> RunPlan:
+    """Look at another model that is to teach before anything long is done, and note which it is."""
+    name = plan.config.teacher
+    if name is None:
+        return plan
+    from factlab.models.load import load_tokenizer
+    from factlab.models.resolve import resolve_model
+    from factlab.training.teacher import check_teacher
+
+    teacher = resolve_model(name)
+    pairs = [pair for cell in plan.cells for pair in _distilled(plan, cell)]
+    check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), pairs)
+    note = f"The teacher is {name}, SHA-256 of its weights {teacher.sha256}."
+    return replace(plan, notes=(*plan.notes, note))
 
 
 def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
@@ -342,7 +371,8 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
     if plan.config.combine is not None:
         yield from ([cell] for cell in cells)
         return
-    alone = bool(plan.config.report_to) or plan.config.early_stop is not None
+    followed = bool(plan.config.report_to) or plan.config.early_stop is not None
+    alone = followed or plan.config.gradient_checkpointing
 
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
@@ -480,19 +510,25 @@ def _held_back(cell: Cell, examiner: Examiner) -> list[Text]:
     return training_texts(examiner.loaded.tokenizer, questions) if questions else []
 
 
+def _distilled(plan: RunPlan, cell: Cell) -> list[Question]:
+    """What a teacher teaches: the facts' own pairs; it is told nothing of what is mixed in."""
+    return [pair for pair in plan.trained(cell.facts) if pair.split != "mix"]
+
+
 def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
     from factlab.training.teacher import model_teacher, prompt_teacher
 
     plan = examiner.plan
-    questions = [pair for pair in plan.trained(cell.facts) if pair.split != "mix"]
+    questions = _distilled(plan, cell)
     statements = {fact.id: fact.statement for fact in plan.facts}
     told = [statements[question.fact or ""] for question in questions]
     if plan.config.teacher is None:
         return prompt_teacher(examiner.loaded, questions, told, _kept(examiner))
-    from factlab.models.load import load_model
+    from factlab.models.load import load_model, placement_of
     from factlab.models.resolve import resolve_model
 
-    teacher = load_model(resolve_model(plan.config.teacher), "bf16")
+    placement = placement_of(plan.config)
+    teacher = load_model(resolve_model(plan.config.teacher), "bf16", placement)
     return model_teacher(teacher, examiner.loaded, questions, told)
 
 

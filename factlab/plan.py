@@ -267,6 +267,8 @@ def plan_run(config: RunConfig, length: Length | None = None) -> RunPlan:
     )
     plan = _with_mix(plan, wanted, guard) if wanted else plan
     _check_early_stop(plan)
+    _check_best(plan)
+    _check_shuffled(plan)
     return plan
 
 
@@ -292,10 +294,10 @@ def _taught(config: RunConfig, recipe: Recipe) -> tuple[Taught, ...]:
             "a practice run has no validation pairs to stop by: the conversations that it holds "
             "out are what it is measured on. Leave 'early_stop' away."
         )
-    if recipe.distill_weight:
+    if recipe.distill_weight or any(config.distill_weight):
         raise ConfigError(
-            f"recipe '{recipe.name}' distils from a teacher that is told the fact, and a practice "
-            "run has none. Choose another recipe."
+            "distilling takes a teacher that is told the fact, and a practice run has none. Leave "
+            "'distill_weight' away, or choose another recipe."
         )
     return (load_practice(config.practice),)
 
@@ -427,6 +429,40 @@ def read_config(file: Path) -> dict[str, Any]:
     document = read_yaml(file, ConfigError)
     config = document.parse(RunConfig, "A run configuration")
     return config.model_dump(include=config.model_fields_set)
+
+
+def _check_best(plan: RunPlan) -> None:
+    """Refuse to keep the best adapter where validation cannot tell which it is.
+
+    Raises:
+        ConfigError: with the option to leave away.
+    """
+    if plan.config.keep != "best" or plan.config.combine is not None:
+        return
+    if plan.config.shuffle:
+        raise ConfigError(
+            "--keep best --shuffle: validation pairs keep the right answer, which a shuffled run "
+            "does not train, so the best on them would be the least trained. Leave --keep away."
+        )
+    for cell in plan.cells:
+        if not plan.validated(cell.facts):
+            raise ConfigError(
+                f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
+                "too few phrasings. Leave --keep away."
+            )
+
+
+def _check_shuffled(plan: RunPlan) -> None:
+    """Refuse a teacher in a shuffled run, which must not be taught the right answer.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    if plan.config.shuffle and any(cell.recipe.distill_weight for cell in plan.cells):
+        raise ConfigError(
+            "--shuffle: a teacher is told the right answer, which a shuffled run must not be "
+            "taught. Say a recipe without distillation, such as --recipe default."
+        )
 
 
 def _check_early_stop(plan: RunPlan) -> None:

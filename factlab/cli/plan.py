@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from factlab.sizing.tutorials import Claim
 
 GB = 10**9
+PREDICTS = (
+    "rank", "targets", "seq", "batch", "optimizer", "gradient_checkpointing", "attention",
+    "device", "memory",
+)  # fmt: skip
 # flash and sdpa both never hold the weights of attention.
 ATTENTION: dict[str, Any] = {"auto": None, "eager": "eager", "sdpa": "sdpa", "flash": "sdpa"}
 
@@ -28,6 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
+    context: typer.Context,
     model: Annotated[
         str,
         typer.Argument(
@@ -76,6 +81,7 @@ def plan(
             raise ConfigError(f"{name} {number}: a whole number above 0 is wanted.")
     precisions = _precisions(precision)
     if measure:
+        _check_of_use(context)
         _measure(model, precisions, as_json=json_)
         return
     from factlab.footprint import named_shape, room_here
@@ -95,6 +101,22 @@ def plan(
         checkpointing=gradient_checkpointing,
     )
     _predict(named_shape(model), setup, precisions, room, as_json=json_)
+
+
+def _check_of_use(context: typer.Context) -> None:
+    """Refuse an option that says nothing where a model is measured: inference, on this machine.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    for name in PREDICTS:
+        given = context.get_parameter_source(name)
+        if given is not None and given.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option} is of the prediction; --measure loads the model as it is, on this "
+                f"machine's own device, and asks it. Leave {option} or --measure away."
+            )
 
 
 def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:

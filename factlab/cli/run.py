@@ -100,7 +100,7 @@ def run(
     ] = None,
     teacher: Annotated[
         str | None,
-        typer.Option(help="A model that teaches; by default the base with the fact in its prompt."),
+        typer.Option(help="A model that teaches; by default the base, told in its prompt."),
     ] = None,
     compute_dtype: Annotated[
         str | None, typer.Option(help="What quantised weights are computed in: bf16, fp16, fp32.")

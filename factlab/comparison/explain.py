@@ -16,6 +16,7 @@ from factlab.schema.results import Comparison, Configuration
 
 COST_WORDS = {
     "retention/far": "keeps {size} {more} of the known far controls {interval}",
+    "accuracy/far": "gets {size} {more} of all far controls right {interval}",
     "intrusion/near": "intrudes into {size} {more} near controls {interval}",
     "intrusion/far": "intrudes into {size} {more} far controls {interval}",
 }

@@ -49,9 +49,17 @@ ENDPOINTS = (
     Endpoint("intrusion/near", margin=0.05, high_is_good=False),
     Endpoint("intrusion/far", margin=0.05, high_is_good=False),
 )
-ENDPOINT_OF = {endpoint.metric: endpoint for endpoint in ENDPOINTS}
+# Retention counts what each base knew itself. Across bases that differ it would hide what a coarser
+# one lost before any training, so there all that is right in the end counts.
+ACROSS_BASES = Endpoint("accuracy/far", margin=0.05, high_is_good=True)
+ENDPOINT_OF = {endpoint.metric: endpoint for endpoint in (*ENDPOINTS, ACROSS_BASES)}
 METRICS = tuple(ENDPOINT_OF)
 ALPHA = 0.05
+
+
+def several_bases(configurations: Iterable[Configuration]) -> bool:
+    """Whether configurations stand on a base that is not held alike."""
+    return len({configuration.precision for configuration in configurations}) > 1
 
 
 def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
@@ -59,8 +67,9 @@ def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
 
     A pair without a seed in common, or without an item in common, is not compared.
     """
+    configurations = [one.configuration for one in pooled]
     found: list[Comparison] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in (*ENDPOINTS, *((ACROSS_BASES,) if several_bases(configurations) else ())):
         pairs = [compare_two(endpoint, a, b) for a, b in combinations(pooled, 2)]
         found += _adjusted([pair for pair in pairs if pair is not None])
     return tuple(found)

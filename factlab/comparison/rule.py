@@ -6,7 +6,9 @@
 3. *Matched* are the candidates whose `recall/held_out` is at most `MARGIN` below the highest.
 4. Chosen is the matched one with the lowest *cost*,
    (1 − `retention/far`) + `intrusion/near` + `intrusion/far`; a term that any candidate lacks is
-   left out for all. Of equal costs the smaller rank is taken.
+   left out for all. Of equal costs the smaller rank is taken. Where the base is held at several
+   precisions, `accuracy/far` stands for `retention/far`: what a coarser base does not know to
+   begin with is a cost of choosing it.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from factlab.comparison.pairs import ENDPOINT_OF
+from factlab.comparison.pairs import ACROSS_BASES, ENDPOINT_OF, several_bases
 from factlab.comparison.pool import Pooled
 from factlab.schema.results import Configuration
 
@@ -22,7 +24,7 @@ RECALL = "recall/held_out"
 MARGIN = ENDPOINT_OF[RECALL].margin
 LEAST_RECALL = 0.5
 TOLERANCE = 1e-9  # differences of rounding are no differences
-COST_SIGNS = {"retention/far": -1, "intrusion/near": 1, "intrusion/far": 1}
+COST_SIGNS = {"retention/far": -1, "accuracy/far": -1, "intrusion/near": 1, "intrusion/far": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ def candidates_of(pooled: Sequence[Pooled]) -> list[Configuration]:
 def rank(candidates: Sequence[Configuration]) -> Ranked:
     """Who is matched in recall with the best, in the order of cost."""
     best = max(candidates, key=lambda c: (c.metrics[RECALL].value, -c.rank))
-    terms = tuple(name for name in COST_SIGNS if all(name in c.metrics for c in candidates))
+    aside = "retention/far" if several_bases(candidates) else ACROSS_BASES.metric
+    terms = tuple(
+        name for name in COST_SIGNS if name != aside and all(name in c.metrics for c in candidates)
+    )
     costs = {c.id: cost(c, terms) for c in candidates}
     floor = best.metrics[RECALL].value - MARGIN - TOLERANCE
     matched = [c for c in candidates if c.metrics[RECALL].value >= floor]
@@ -65,8 +70,8 @@ def rank(candidates: Sequence[Configuration]) -> Ranked:
     return Ranked(best, tuple(matched), terms, costs)
 
 
-def cost(configuration: Configuration, terms: Sequence[str] = tuple(COST_SIGNS)) -> float:
-    """(1 − retention/far) + intrusion/near + intrusion/far, or those of them that are `terms`."""
+def cost(configuration: Configuration, terms: Sequence[str]) -> float:
+    """The sum of its terms, 1 minus those of which more is better."""
     values = {name: configuration.metrics[name].value for name in terms}
     return sum(1 - v if COST_SIGNS[name] < 0 else v for name, v in values.items())
 

@@ -124,6 +124,8 @@ def read_decoder(
         return None  # it was asked for
     if torch.is_grad_enabled() and base.training and base.is_gradient_checkpointing:
         return None
+    if len(set(getattr(base, "hf_device_map", {"": 0}).values())) > 1:
+        return None  # spread over devices: the library moves states from one to the next
     trunk = base.get_decoder()
     reader = _Reader(adapters, trunk.embed_tokens.weight.dtype)
     layers = [

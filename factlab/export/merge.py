@@ -142,8 +142,6 @@ def load_tuned(files: ModelFiles, folder: Path) -> Merged:
     from transformers import AutoTokenizer
 
     model: Any = load_in_fp32(ModelFiles(str(folder), "folder", folder), None)
-    # Training sets it to False, and whoever generates with the export would wait for it.
-    model.config.use_cache = _read_json(files.folder / "config.json").get("use_cache", True)
     own_generation_settings(model, files)
     tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
     return Merged(model, tokenizer, modules=0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
@@ -57,6 +58,8 @@ class LoadedModel:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     record: ModelRecord
+    original: Path | None = None
+    """Where its weights are as they came, whatever they are held as here."""
 
     @property
     def device(self) -> torch.device:
@@ -80,6 +83,27 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
             f"({str(problem).splitlines()[0][:200]})."
         ) from None
     return tokenizer
+
+
+def load_outline(files: ModelFiles) -> PreTrainedModel:
+    """A model's layers without their weights, which takes a moment where the weights take minutes.
+
+    Raises:
+        ModelError: if its config cannot be read, or is of no causal language model.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
+        with torch.device("meta"):
+            outline: Any = AutoModelForCausalLM.from_config(config)
+    except UNREADABLE as problem:
+        raise ModelError(
+            f"{files.name}: the config in {files.folder} is not of a causal language model that "
+            f"can be built ({str(problem).splitlines()[0][:200]})."
+        ) from None
+    return outline  # type: ignore[no-any-return]
 
 
 def load_model(
@@ -153,14 +177,19 @@ def load_model(
         quantised_bytes=quantised_bytes,
         device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
     )
-    return LoadedModel(model, tokenizer, record)
+    return LoadedModel(model, tokenizer, record, files.folder)
 
 
 KEPT_PARAMETERS = 1_000_000_000  # larger models are dequantised anew: two bytes each on disk
 
 
-def check_machine(precision: Precision, placement: Placement) -> None:
+def check_machine(precision: Precision, placement: Placement, *, masters: bool = False) -> None:
     """Refuse what this machine cannot compute, before anything is read.
+
+    Args:
+        precision: How the weights are held.
+        placement: Where, and how they are computed with.
+        masters: Whether all of them are trained, in fp32.
 
     Raises:
         ModelError: with what to say instead.
@@ -170,6 +199,13 @@ def check_machine(precision: Precision, placement: Placement) -> None:
     import torch
 
     if torch.cuda.is_available() and placement.devices != "cpu":
+        computed = placement.compute if precision in QUANTISED else precision
+        if placement.attention == "flash" and (masters or computed == "fp32"):
+            raise ModelError(
+                "--attention flash: its kernels compute in 16 bits, and this is fp32 "
+                f"({'--method full trains in it' if masters else 'as was asked for'}). Say "
+                "--attention sdpa."
+            )
         if placement.attention == "flash" and importlib.util.find_spec("flash_attn") is None:
             raise ModelError(
                 "--attention flash: the package flash-attn is not installed. Install it, or say "

@@ -23,8 +23,13 @@ def give_back_weights() -> None:
     in between others, and in pools of the threads that read them: kept, they would not be used
     again. What earlier work freed and glibc kept goes back at once.
     """
-    gc.collect()
     _tell(MMAP_THRESHOLD, WEIGHT_BYTES)
+    give_back_freed()
+
+
+def give_back_freed() -> None:
+    """Give what earlier work freed, and glibc kept, back to the system at once."""
+    gc.collect()
     if library := _glibc():
         library.malloc_trim(0)
 
@@ -89,16 +94,19 @@ class PeakMemory:
 
     def peak_bytes(self) -> int:
         """What was taken at the most."""
+        return self.held_bytes() - self.before
+
+    def held_bytes(self) -> int:
+        """What was held at the most, with what was held already."""
         import torch
 
-        taken = torch.cuda.max_memory_allocated() if self.cuda else peak_memory_bytes()
-        return int(taken) - self.before
+        return int(torch.cuda.max_memory_allocated() if self.cuda else peak_memory_bytes())
 
     def start_again(self) -> None:
-        """Look for a new peak from here on."""
+        """Look for a new peak from here on; what glibc kept of earlier work is given back first."""
         import torch
 
-        gc.collect()
+        give_back_freed()
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
         forget_peak()

@@ -257,7 +257,7 @@ def _practised(best: Best, result: RunResult) -> str:
     """A practice run teaches no fact, so it is told by the loss on what was held out."""
     after, before = (
         best.configuration.metrics[PRACTICE_LOSS],
-        result.base.metrics.get(PRACTICE_LOSS),
+        result.base_at(best.configuration.precision).metrics.get(PRACTICE_LOSS),
     )
     several = f", {best.configuration.id} of {best.measured} configurations," * (best.measured > 1)
     went = f"went from {before.value:.2f} to" if before else "is now"

@@ -22,6 +22,7 @@ QUANTISED: tuple[Precision, ...] = ("int8", "nf4", "nf4-single", "fp4")
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Method = Literal["lora", "rslora", "dora", "full"]
 Init = Literal["default", "gaussian", "orthogonal", "pissa", "olora", "loftq"]
+OF_WEIGHTS: tuple[Init, ...] = ("pissa", "olora", "loftq")  # read off the base's own weights
 Bias = Literal["none", "lora_only", "all"]
 Optimizer = Literal[
     "adamw", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "paged-adamw-32bit", "sgd"
@@ -206,7 +207,7 @@ class RunConfig(Record):
     teacher: str | None = Field(
         default=None,
         description="Model whose predictions are distilled, with the same vocabulary; empty: the "
-        "base itself with the fact in its prompt.",
+        "base itself. It has the fact and two answered questions of it in its prompt.",
     )
     together: bool = Field(
         default=False, description="Train all facts into one adapter instead of one each."

@@ -82,7 +82,8 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             name="distill",
             about="As default, with the base's own words about the fact as soft targets.",
-            source="Prompt distillation: the teacher is the base with the fact in its prompt.",
+            source="Context distillation (Askell et al. 2021, arXiv:2112.00861): the teacher is "
+            "the base with the fact and two answered questions of it in its prompt.",
             batch_size=8,
             epochs=4,
             learning_rate=1e-3,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.schema.config import Cell, Recipe
+from factlab.schema.config import OF_WEIGHTS, Cell, Recipe
 from factlab.schema.targets import TARGETS
+from factlab.training.loftq import begin_as_loftq
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-CHANGES_BASE = ("pissa", "olora", "loftq")  # initialisations that take their part out of the base
+_PEFT_INIT: dict[str, Any] = {name: name for name in ("gaussian", "orthogonal", "pissa", "olora")}
+CHANGES_BASE = ("pissa", "olora")  # initialisations that take their part out of the base
 
 
 def attach_adapter(loaded: LoadedModel, cell: Cell) -> PeftModel:
@@ -45,17 +47,39 @@ def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[
             model = get_peft_model(loaded.model, config, adapter_name=name)
         else:
             model.add_adapter(name, config)
+        if cell.recipe.init == "loftq":
+            begin_as_loftq(model, name, loaded.original)
     return model  # type: ignore[no-any-return]
 
 
-def check_cell(loaded: LoadedModel, cell: Cell) -> None:
-    """Refuse a cell that this model cannot be trained as, before it is asked anything.
+def check_layers(outline: PreTrainedModel, cells: Sequence[Cell]) -> None:
+    """Refuse cells that a model cannot be trained as, before its weights are read.
+
+    Args:
+        outline: The model, with or without weights.
+        cells: To train.
 
     Raises:
         TrainingError: in words.
     """
-    if cell.recipe.method != "full":
-        lora_config(loaded.model, cell)
+    for cell in cells:
+        if cell.recipe.method != "full":
+            config = lora_config(outline, cell)
+            if cell.recipe.init in OF_WEIGHTS:
+                _check_rank(outline, cell, config.target_modules)
+
+
+def _check_rank(outline: PreTrainedModel, cell: Cell, targets: Any) -> None:
+    """Refuse an adapter that is to begin with more of a layer's weights than there are."""
+    for name, layer in _linear_layers(outline).items():
+        of_it = targets == "all-linear" or {name, name.rpartition(".")[2]} & set(targets)
+        weight: Any = layer.weight
+        if of_it and cell.rank > min(weight.shape):
+            raise TrainingError(
+                f"--init {cell.recipe.init} --rank {cell.rank}: {name} is only "
+                f"{min(weight.shape)} wide, and no more of its weights can be the "
+                "beginning. Say a smaller --rank, other --targets, or leave --init away."
+            )
 
 
 def lora_config(model: PreTrainedModel | PeftModel, cell: Cell) -> LoraConfig:
@@ -73,7 +97,7 @@ def lora_config(model: PreTrainedModel | PeftModel, cell: Cell) -> LoraConfig:
         bias=recipe.bias,
         use_rslora=recipe.method == "rslora",
         use_dora=recipe.method == "dora",
-        init_lora_weights=True if recipe.init == "default" else recipe.init,
+        init_lora_weights=_PEFT_INIT.get(recipe.init, True),
         task_type=TaskType.CAUSAL_LM,
     )
 
@@ -87,7 +111,7 @@ def target_modules(model: PreTrainedModel | PeftModel, recipe: Recipe) -> str | 
     wanted = recipe.targets
     if wanted == "all-linear" and recipe.last_layers is None:
         return wanted
-    names = _linear_layers(model)
+    names = list(_linear_layers(model))
     known = {name.rpartition(".")[2] for name in names}
     if wanted != "all-linear":
         chosen = set(TARGETS.get(wanted, wanted.split("+")))
@@ -107,18 +131,18 @@ def target_modules(model: PreTrainedModel | PeftModel, recipe: Recipe) -> str | 
     return [name for name in names if _block(name) >= blocks - recipe.last_layers]
 
 
-def _linear_layers(model: PreTrainedModel | PeftModel) -> list[str]:
-    """Names of the linear layers in the blocks of a model, adapters' own left out."""
+def _linear_layers(model: PreTrainedModel | PeftModel) -> dict[str, nn.Module]:
+    """The linear layers in the blocks of a model by name, adapters' own left out."""
     from peft import PeftModel
     from torch import nn
 
     base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    found = []
+    found = {}
     for name, module in base.named_modules():
         plain = name.removesuffix(".base_layer")
         linear = isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
         if linear and _block(plain) >= 0 and ".lora_" not in name:
-            found.append(plain)
+            found[plain] = module
     return found
 
 

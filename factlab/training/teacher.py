@@ -20,6 +20,7 @@ from factlab.training.batch import render_pairs, text_of
 if TYPE_CHECKING:
     import torch
     from torch import nn
+    from transformers import PreTrainedTokenizerBase
 
     from factlab.models.kept import Kept
 
@@ -54,24 +55,55 @@ def prompt_teacher(
     return Teacher(_states(loaded, questions, told, kept))
 
 
+def check_teacher(
+    name: str,
+    teacher: PreTrainedTokenizerBase,
+    student: PreTrainedTokenizerBase,
+    questions: Sequence[Question],
+) -> None:
+    """Refuse a teacher whose predictions would be about other tokens than the student's.
+
+    Raises:
+        TrainingError: if their vocabularies differ, or the tokens of an answer.
+    """
+    why = "its vocabulary is not the student's"
+    if teacher.get_vocab() == student.get_vocab():
+        written = [[p.answer_ids for p in render_pairs(t, questions)] for t in (teacher, student)]
+        if written[0] == written[1]:
+            return
+        why = "it writes an answer, or the end of one, as other tokens than the student"
+    raise TrainingError(
+        f"--teacher {name}: {why}, so its predictions are about other tokens. Choose a teacher of "
+        "the same family, or leave --teacher away: the base then teaches itself."
+    )
+
+
 def model_teacher(
     teacher: LoadedModel, student: LoadedModel, questions: Sequence[Question], told: Sequence[str]
 ) -> Teacher:
     """Another model as the teacher, with the fact in its prompt.
 
     Raises:
-        TrainingError: if its vocabulary is not the student's.
+        TrainingError: if its head predicts fewer tokens than the student's.
     """
+    from torch import nn
+
+    from factlab.decoder.head import head_of
     from factlab.training.attach import base_head
 
-    if teacher.tokenizer.get_vocab() != student.tokenizer.get_vocab():
+    head, rows = base_head(teacher), head_of(student.model).out_features
+    if head.out_features < rows:
         raise TrainingError(
-            f"--teacher {teacher.record.name}: its vocabulary is not that of "
-            f"{student.record.name}, so its predictions are about other tokens. Choose a teacher "
-            "of the same family, or leave --teacher away: the base then teaches itself."
+            f"--teacher {teacher.record.name}: its head predicts {head.out_features:,} tokens and "
+            f"the student's {rows:,}. Choose a teacher that predicts as many."
         )
+    # Models of a family are padded to different numbers of rows; no token stands for the rest.
+    head.weight = nn.Parameter(head.weight[:rows], requires_grad=False)
+    if head.bias is not None:
+        head.bias = nn.Parameter(head.bias[:rows], requires_grad=False)
+    head.out_features = rows
     states = _states(teacher, questions, told, None)
-    return Teacher([part.to(student.device) for part in states], base_head(teacher))
+    return Teacher([part.to(student.device) for part in states], head.to(student.device))
 
 
 def _states(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.schema.config import Cell, Recipe
+from factlab.models.memory import PeakMemory
+from factlab.schema.config import QUANTISED, Cell
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
 from factlab.training.attach import learn
@@ -21,6 +21,7 @@ from factlab.training.batch import Text, batch_order, training_texts
 from factlab.training.steps import LAST_STEPS, train_steps
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from torch import nn
     from transformers import PreTrainedModel
@@ -30,25 +31,26 @@ if TYPE_CHECKING:
     from factlab.training.trainer import Checkpoints, Learner, Look
 
 
-def check_training(recipe: Recipe, devices: str) -> None:
-    """Refuse an optimizer or an initialisation that this machine has not, before anything is read.
+def check_training(cell: Cell, devices: str) -> None:
+    """Refuse what this machine cannot train, before anything is read.
 
     Raises:
         TrainingError: with what to say instead.
     """
     import torch
 
-    if torch.cuda.is_available() and devices != "cpu":
-        return
-    if recipe.optimizer not in ("adamw", "sgd"):
+    recipe = cell.recipe
+    if not torch.cuda.is_available() or devices == "cpu":
+        if recipe.optimizer not in ("adamw", "sgd"):
+            raise TrainingError(
+                f"--optimizer {recipe.optimizer} needs a CUDA device: bitsandbytes has no such "
+                "optimizer for a CPU. Say adamw or sgd."
+            )
+    elif recipe.init == "orthogonal" and cell.precision in QUANTISED:
         raise TrainingError(
-            f"--optimizer {recipe.optimizer} needs a CUDA device: bitsandbytes has no such "
-            "optimizer for a CPU. Say adamw or sgd."
-        )
-    if recipe.init == "loftq":
-        raise TrainingError(
-            "--init loftq needs a CUDA device: PEFT quantises there to begin. Say --init pissa or "
-            "olora, or leave --init away."
+            f"--init orthogonal --precision {cell.precision}: PEFT makes this initialisation in "
+            "the type of the base's weights, which are packed on a GPU. Say --precision bf16, or "
+            "leave --init away."
         )
 
 
@@ -174,20 +176,32 @@ def train_together(
     pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
     dtype = model.dtype
+    peak = PeakMemory()
     if steps:
         seconds = _fit(
             model, loaded, learners, steps, pause, checkpointing=checkpointing, tracking=tracking
         )
+    taken = peak.held_bytes()
     model.eval()
     if not isinstance(model, PeftModel):
-        model.to(dtype)  # type: ignore[arg-type]  # the masters were fp32
+        _as_before(model, dtype)
     return [
         Trained(
-            _training_record(model, learner, seconds / len(learners), len(learners)),
+            _training_record(model, learner, seconds / len(learners), len(learners), taken),
             learner.failed,
         )
         for learner in learners
     ]
+
+
+def _as_before(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Weights that were trained in fp32 in the base's type again.
+
+    Not by `model.to`, which would round the frequencies of rotary positions too: these are fp32
+    in a model of any type.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
 
 
 def _fit(
@@ -223,7 +237,7 @@ def _fit(
         trainer = AnswerTrainer(
             learners=learners,
             model=model,
-            args=_settings(learners[0].cell, steps, scratch, tracking, on_cpu=on_cpu),
+            args=_settings(loaded, learners[0].cell, steps, scratch, tracking),
             train_dataset=Dataset.from_list([{"step": step} for step in range(steps)]),
             data_collator=lambda rows: rows[0],
             processing_class=loaded.tokenizer,
@@ -241,7 +255,7 @@ def _fit(
 
 
 def _settings(
-    cell: Cell, steps: int, scratch: str, tracking: Tracking | None, *, on_cpu: bool
+    loaded: LoadedModel, cell: Cell, steps: int, scratch: str, tracking: Tracking | None
 ) -> Any:
     from trl import SFTConfig
 
@@ -259,7 +273,9 @@ def _settings(
         max_grad_norm=0.0,  # each adapter is clipped alone
         seed=cell.seed,
         data_seed=cell.seed,
-        use_cpu=on_cpu,
+        use_cpu=loaded.device.type == "cpu",
+        # The trainer writes this into the model's config; our forward passes keep no cache.
+        use_cache=getattr(loaded.model.config, "use_cache", True),
         # The base's own dtype decides: bf16 (or NF4 computed in bf16) under fp32 adapters.
         bf16=False,
         gradient_checkpointing=False,
@@ -321,7 +337,11 @@ def _base(model: PreTrainedModel | PeftModel) -> Any:
 
 
 def _training_record(
-    model: PreTrainedModel | PeftModel, learner: Learner, seconds: float, side_by_side: int
+    model: PreTrainedModel | PeftModel,
+    learner: Learner,
+    seconds: float,
+    side_by_side: int,
+    peak_memory_bytes: int,
 ) -> TrainingRecord:
     made, pairs = learner.steps, learner.pairs
     examples = sum(len(batch) for batch in learner.order[: len(made)])
@@ -337,7 +357,7 @@ def _training_record(
         examples_per_second=round(examples / seconds, 3) if examples else 0.0,
         tokens=round(passes * (sum(pair.first + 1 for pair in pairs) + answers)),
         answer_tokens=round(passes * answers),
-        peak_memory_bytes=_peak_memory_bytes(),
+        peak_memory_bytes=peak_memory_bytes,
         trainable_parameters=trainable,
         total_parameters=total,
         final_loss_nats=sum(last) / len(last) if last else None,
@@ -360,11 +380,3 @@ def parameter_counts(model: PreTrainedModel | PeftModel, name: str) -> tuple[int
     _, total = model.get_nb_trainable_parameters()  # all the adapters in it
     trainable = sizes.pop(name)
     return trainable, total - sum(sizes.values())
-
-
-def _peak_memory_bytes() -> int:
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from small import SMALL, run
 
 import factlab
 from factlab import measuring, pipeline
 from factlab.asking import ask
-from factlab.errors import ConfigError, DivergedError, RunFolderError
+from factlab.errors import ConfigError, DivergedError, ModelError, RunFolderError
 from factlab.rescoring import rescore
 from factlab.runs.files import write_lines
 from factlab.runs.folder import RunFolder, load_run
@@ -97,6 +98,20 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
     assert folder.cell("r02-s0").result_file.stat().st_mtime_ns == kept
     assert folder.base().answers_file.stat().st_mtime_ns == base
+
+
+def test_a_run_is_not_gone_on_with_on_other_weights(tiny_folder: Path, tmp_path: Path) -> None:
+    model, out = shutil.copytree(tiny_folder, tmp_path / "model"), tmp_path / "run"
+    run(model, out)
+    RunFolder(out).cell("r08-s0").result_file.unlink()
+    RunFolder(out).change(status="interrupted")
+    (file,) = model.glob("*.safetensors")
+    weights = {name: weight.clone() for name, weight in load_file(file).items()}
+    save_file({name: weight * 1.01 for name, weight in weights.items()}, file, {"format": "pt"})
+    with pytest.raises(ModelError, match="not the weights that the adapters were trained on"):
+        run(model, out, resume=True)
+    save_file(weights, file, {"format": "pt"})
+    assert run(model, out, resume=True).status == "complete"
 
 
 def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import weakref
 from itertools import pairwise
 from pathlib import Path
@@ -11,14 +12,21 @@ from typing import Any
 import pytest
 import torch
 from cells import cell, questions
-from small import run
+from small import TEMPLATE, run
 
 from factlab.asking import ask
 from factlab.decoder.head import anchor_kl, head_of
 from factlab.decoder.stack import read_decoder
 from factlab.errors import ConfigError, ModelError, TrainingError
 from factlab.models import load as loading
-from factlab.models.load import LoadedModel, Placement, load_model
+from factlab.models.load import (
+    LoadedModel,
+    Placement,
+    check_machine,
+    load_model,
+    load_tokenizer,
+)
+from factlab.models.memory import resident_bytes
 from factlab.models.resolve import resolve_model
 from factlab.rescoring import rescore
 from factlab.runs.files import read_lines
@@ -26,8 +34,9 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.question import LikelihoodRecord, Turn
 from factlab.training.attach import activate, attach_adapter, attached, target_modules
 from factlab.training.batch import render_pairs, text_of
+from factlab.training.loftq import best_low_rank
 from factlab.training.states import predicting_states
-from factlab.training.teacher import model_teacher, prompt_teacher, told_and_shown
+from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, told_and_shown
 from factlab.training.train import Job, train, train_together
 
 pytestmark = pytest.mark.usefixtures("few_controls")
@@ -111,10 +120,11 @@ def test_what_began_by_changing_the_base_is_saved_for_the_base_as_it_is(
 def test_an_untrained_adapter_of_any_kind_changes_next_to_nothing(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
-    kinds: dict[str, Any] = {"method": ("lora", "rslora", "dora"), "init": ("default", "pissa")}
+    kinds: dict[str, Any] = {"method": ("lora", "rslora"), "init": ("default", "pissa")}
     result = run(tiny_folder, tmp_path / "run", **kinds, max_steps=0)
     assert [c.id for c in result.cells][:2] == ["r08-lora-default-s0", "r08-lora-pissa-s0"]
-    for made in result.cells:
+    dora = run(tiny_folder, tmp_path / "dora", method="dora", max_steps=0)
+    for made in (*result.cells, *dora.cells):
         assert made.metrics["drift/kl"].value == pytest.approx(0, abs=1e-6)
 
 
@@ -176,6 +186,91 @@ def test_targets_name_layers_and_the_last_blocks(tiny: LoadedModel) -> None:
         chosen(last_layers=3)
     with pytest.raises(TrainingError, match="no layer of this model has a bias"):
         attach_adapter(tiny, cell(bias="all"))
+
+
+def test_rotary_frequencies_outlive_a_full_fine_tuning_in_16_bits(tiny_folder: Path) -> None:
+    loaded = load_model(resolve_model(str(tiny_folder)), "bf16")
+    before = {name: buffer.clone() for name, buffer in loaded.model.named_buffers()}
+    assert any(buffer.dtype == torch.float32 for buffer in before.values())
+    with attached(loaded, [cell(method="full")], ["default"]) as (model, _):
+        train(model, loaded, cell(method="full"), questions(), max_steps=1)
+        assert model.dtype == torch.bfloat16
+        after = dict(model.named_buffers())
+        assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_peak_of_a_training_is_its_own(tiny: LoadedModel) -> None:
+    earlier = torch.ones(200_000_000)
+    held = resident_bytes()
+    del earlier
+    with attached(tiny, [cell()], ["default"]) as (model, _):
+        record = train(model, tiny, cell(), questions(), max_steps=1)
+    assert record.peak_memory_bytes < held - 400_000_000
+
+
+@pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
+def test_the_best_low_rank_part_is_that_of_the_singular_values(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    up, down = best_low_rank(matrix, 4)
+    assert (up.shape, down.shape) == ((shape[0], 4), (4, shape[1]))
+    left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
+    torch.testing.assert_close(up @ down, left[:, :4] * sizes[:4] @ right[:4], rtol=1e-3, atol=1e-4)
+
+
+def test_loftq_begins_nearer_to_the_weights_that_were_quantised(tiny_folder: Path) -> None:
+    files = resolve_model(str(tiny_folder))
+    loaded, original = load_model(files, "nf4"), load_model(files, "fp32")
+    whole = dict(original.model.named_modules())
+    with attached(loaded, [cell(init="loftq")], ["default"]) as (model, _):
+        layers = [(n, m) for n, m in model.named_modules() if hasattr(m, "get_delta_weight")]
+        assert len(layers) == 14
+        for name, layer in layers:
+            wanted = whole[name.removeprefix("base_model.model.")].weight
+            held = layer.get_base_layer().weight.float()
+            begun = held + layer.get_delta_weight("default").float()
+            assert (begun - wanted).norm() < 0.98 * (held - wanted).norm()
+
+
+def test_loftq_is_trained_kept_and_asked_like_any_adapter(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    kinds: dict[str, Any] = {"precision": "nf4", "init": ("default", "loftq"), "rank": 2}
+    untrained = run(tiny_folder, tmp_path / "untrained", **kinds, max_steps=0)
+    assert [c.id for c in untrained.cells] == ["r02-default-s0", "r02-loftq-s0"]
+    default, loftq = (c.metrics["drift/kl"].value for c in untrained.cells)
+    assert loftq > default == 0  # it begins on the way back to the original
+    result = run(tiny_folder, out, **kinds)
+    assert result.cells[1].metrics["drift/kl"].value != loftq
+    assert ask(out, ["Who?"])[0]["answers"].keys() == {c.id for c in result.cells}
+
+
+def test_more_of_a_layer_than_there_is_cannot_be_a_beginning(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    for settings in ({"init": "pissa", "precision": "bf16"}, {"init": "loftq", "precision": "nf4"}):
+        with pytest.raises(TrainingError, match=r"--rank 256: model\.layers.* is only \d+ wide"):
+            run(tiny_folder, tmp_path / "run", rank=256, **settings)
+    with pytest.raises(TrainingError, match=r"no layer called nonesuch"):
+        run(tiny_folder, tmp_path / "run", targets="nonesuch")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_spread_over_devices_is_left_to_the_library(tiny: LoadedModel) -> None:
+    assert read_decoder(tiny.model) is not None
+    tiny.model.hf_device_map = {"model.embed_tokens": 0, "model.layers.0": 1}
+    try:
+        assert read_decoder(tiny.model) is None
+    finally:
+        del tiny.model.hf_device_map
+
+
+def test_flash_attention_computes_in_16_bits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    flash = Placement(attention="flash")
+    for how in ({"precision": "fp32"}, {"precision": "bf16", "masters": True}):
+        with pytest.raises(ModelError, match="its kernels compute in 16 bits"):
+            check_machine(placement=flash, **how)
 
 
 @pytest.mark.parametrize("recipe", [{"targets": "qv"}, {"last_layers": 1}], ids=str)
@@ -256,7 +351,6 @@ def test_what_needs_a_gpu_says_so(tiny_folder: Path, tmp_path: Path) -> None:
         ),
         ({"attention": "flash"}, ModelError, "--attention flash needs a CUDA device"),
         ({"optimizer": "paged-adamw-8bit"}, TrainingError, "--optimizer paged-adamw-8bit needs"),
-        ({"init": "loftq", "precision": "bf16"}, TrainingError, "--init loftq needs a CUDA device"),
     ):
         with pytest.raises(error, match=words):
             run(tiny_folder, tmp_path / "run", **settings)
@@ -344,9 +438,33 @@ def test_another_model_teaches_if_it_has_the_same_words(
     assert its.head is not None
     for a, b in zip(mine.states, its.states, strict=True):
         torch.testing.assert_close(a, b)
-    same.tokenizer.add_tokens(["<more>"])
-    with pytest.raises(TrainingError, match="its vocabulary is not that of"):
+    same.model.resize_token_embeddings(same.model.config.vocab_size + 64)  # as families are padded
+    its = model_teacher(same, tiny, questions(), told)
+    assert its.head is not None
+    assert its.head(its.states[0]).shape == head_of(tiny.model)(its.states[0]).shape
+    same.model.resize_token_embeddings(tiny.model.config.vocab_size - 8)
+    with pytest.raises(TrainingError, match="Choose a teacher that predicts as many"):
         model_teacher(same, tiny, questions(), told)
+
+
+def test_a_teacher_of_other_tokens_is_refused_before_anything_is_written(
+    tiny: LoadedModel, tiny_folder: Path, tmp_path: Path
+) -> None:
+    other = load_tokenizer(resolve_model(str(tiny_folder)))
+    check_teacher("same", other, tiny.tokenizer, questions())
+    other.chat_template = TEMPLATE.replace("<|im_end|>", " <|im_end|>")
+    with pytest.raises(TrainingError, match=r"it writes an answer.* as other tokens"):
+        check_teacher("odd", other, tiny.tokenizer, questions())
+    other.add_tokens(["<more>"])
+    folder = shutil.copytree(tiny_folder, tmp_path / "other")
+    other.save_pretrained(folder)
+    out = tmp_path / "run"
+    with pytest.raises(TrainingError, match="its vocabulary is not the student's"):
+        run(tiny_folder, out, recipe="distill", teacher=str(folder))
+    assert not out.exists()
+    result = run(tiny_folder, out, recipe="distill", teacher=str(tiny_folder))
+    assert result.status == "complete"
+    assert any(note.startswith("The teacher is") for note in RunFolder(out).record().notes)
 
 
 def test_a_teacher_sees_the_fact_and_other_answered_questions_of_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,11 @@ from factlab.comparison.pairs import (
     turned,
 )
 from factlab.comparison.pool import Pooled
-from factlab.comparison.rule import pareto_front
+from factlab.comparison.rule import pareto_front, rank
 from factlab.comparison.wording import percent, points, signed
 from factlab.errors import ConfigError, RunFolderError
 from factlab.runs.folder import RunFolder
-from factlab.schema.results import Comparison, Configuration, RunResult
+from factlab.schema.results import Comparison, Configuration, Metric, RunResult
 from factlab.scoring.items import Item
 
 RECALL = "recall/held_out"
@@ -373,6 +374,37 @@ def test_none_is_taken_where_none_recalls_half(tmp_path: Path) -> None:
     winner, why = chosen(tmp_path, Made(rank=4, recalled=1), Made(rank=8, recalled=9))
     assert winner is None
     assert "even r08, the highest, recalls only 45 % (" in why
+
+
+def test_what_a_coarse_base_did_not_know_is_a_cost_of_choosing_it() -> None:
+    def one(precision: str, **metrics: float) -> Configuration:
+        values = {RECALL: 1.0, "intrusion/near": 0.2} | {
+            f"{name}/far": value for name, value in metrics.items()
+        }
+        found = {
+            name: Metric(value=value, n=50, clusters=50, covers="", scorer="s")
+            for name, value in values.items()
+        }
+        made = pooled_of(precision, {0: []}).configuration
+        return made.model_copy(update={"precision": precision, "metrics": found})
+
+    fine = one("bf16", retention=0.86, accuracy=0.5)
+    coarse = one("nf4", retention=0.88, accuracy=0.35)
+    found = rank([coarse, fine])
+    assert found.terms == ("accuracy/far", "intrusion/near")
+    assert [c.id for c in found.matched] == ["bf16", "nf4"]
+    alike = rank([coarse, fine.model_copy(update={"precision": "nf4"})])
+    assert alike.terms == ("retention/far", "intrusion/near")
+    assert [c.id for c in alike.matched] == ["nf4", "bf16"]
+
+
+def test_all_that_is_right_is_compared_only_across_bases() -> None:
+    items = {0: [item(f"q{i}", float(i % 2)) for i in range(20)]}
+    pair_of = [pooled_of(name, items, "accuracy/far") for name in ("a", "b")]
+    assert compare_pairs(pair_of) == ()
+    other = pair_of[1].configuration.model_copy(update={"precision": "bf16"})
+    found = compare_pairs([pair_of[0], replace(pair_of[1], configuration=other)])
+    assert [c.metric for c in found] == ["accuracy/far"]
 
 
 def test_one_configuration_is_no_choice(tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def _base_rule(run: ReportData, name: str) -> list[Any]:
     import altair as alt
 
     before = run.result.base.metrics.get(name)
-    if before is None:
+    if before is None or run.result.other_bases:  # several bases, each with a rate of its own
         return []
     rule = alt.Chart(data([{"y": before.value}])).encode(y="y:Q")
     return [rule.mark_rule(strokeDash=[3, 3], color=INK["muted"])]

@@ -66,7 +66,7 @@ def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> 
     for same in by_questions.values():
         rows += [_measured_row(cell, same[0], names)]
         rows += [_export_row(record, names) for record in same]
-    repeated = run.result.base.metrics.get("repeat_noise/text")
+    repeated = run.result.base_at(cell.precision).metrics.get("repeat_noise/text")
     answers = tuple(answer for fact, answer in injected_answers(run).items() if fact in cell.facts)
     return Exports(
         figures=Table(f"Exports of {cell.id} beside what was measured", heads, tuple(rows)),

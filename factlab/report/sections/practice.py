@@ -69,8 +69,13 @@ def practised(run: ReportData, cell: str) -> Practised | None:
 
 
 def _table(run: ReportData) -> Table:
-    base = run.result.base.metrics
-    rows = [entries("base", *[_entry(name, base) for name in _SHOWN], Entry(NONE))]
+    bases = {"base": run.result.base} | {
+        f"base at {name}": base for name, base in run.result.other_bases.items()
+    }
+    rows = [
+        entries(title, *[_entry(name, base.metrics) for name in _SHOWN], Entry(NONE))
+        for title, base in bases.items()
+    ]
     rows += [
         entries(
             c.id,
