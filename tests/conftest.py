@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -25,3 +26,19 @@ def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
 
     folder = tmp_path_factory.mktemp("kept")
     kept.kept_folder = lambda: folder
+
+
+@pytest.fixture(scope="session")
+def _libraries_are_here_to_stay() -> None:
+    """Have the collector pass over the million objects of torch and its family from now on.
+
+    Training and asking collect garbage often; going through these took a quarter of a test's time.
+    """
+    import peft
+    import torch
+    import transformers
+    import trl
+
+    del peft, torch, transformers, trl
+    gc.collect()
+    gc.freeze()

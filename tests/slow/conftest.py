@@ -17,6 +17,10 @@ from factlab.models.resolve import resolve_model
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))  # for made-up conversations
 
 
+@pytest.fixture(autouse=True)
+def _quick_collections(_libraries_are_here_to_stay: None) -> None: ...
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch

@@ -6,9 +6,11 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import permutation_test
 
 from factlab.stats.design import design_effect, minimum_detectable_difference
 from factlab.stats.intervals import (
@@ -217,6 +219,19 @@ def test_sign_flip_counts_the_patterns_as_far_out() -> None:
     assert paired.p == pytest.approx(4 / 64)
     assert paired.smallest_p == pytest.approx(2 / 64)
     assert paired.difference == pytest.approx(14 / 24)
+
+
+@pytest.mark.parametrize(("clusters", "tolerance"), [(6, 0.0), (12, 0.0), (30, 0.02)])
+def test_sign_flip_finds_what_scipy_finds(clusters: int, tolerance: float) -> None:
+    rng = np.random.default_rng(clusters)
+    b = [float(value) for value in rng.random(2 * clusters)]
+    a = [0.55 - value / 8 for value in rng.random(2 * clusters)]
+    labels = [i // 2 for i in range(2 * clusters)]
+    sums = np.add.reduceat(np.subtract(b, a), range(0, 2 * clusters, 2))
+    known = permutation_test(
+        (sums,), np.sum, permutation_type="samples", n_resamples=9999, rng=clusters
+    ).pvalue
+    assert compare(a, b, labels).p == pytest.approx(known, abs=tolerance + 1e-12)
 
 
 def test_many_clusters_are_flipped_at_random_but_repeatably() -> None:
