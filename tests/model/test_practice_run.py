@@ -15,8 +15,10 @@ pytestmark = pytest.mark.model
 
 
 def test_practice_lowers_the_loss_on_what_was_held_out(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from factlab.cli import main; main()", "practice", "everyday"]
-    command += ["--max-steps", "12", "--out", str(tmp_path / "run")]
+    short = tmp_path / "short.yaml"
+    short.write_text("max_new_tokens: 20\npractice: everyday\n")
+    command = [sys.executable, "-c", "from factlab.cli import main; main()", "run"]
+    command += ["--config", str(short), "--max-steps", "12", "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     folder = RunFolder(tmp_path / "run")

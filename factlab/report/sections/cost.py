@@ -26,6 +26,8 @@ from factlab.report.wording import NONE, percent
 from factlab.schema.results import CellResult, Configuration, Metric
 
 _MOST_CELLS = 90
+_TOP = 1.04  # of the scale of recall, so that a mark at 1 is whole
+_LETTER, LINE = 7.5, 15  # width and height of a label's text, in pixels
 _SHOWN = (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION, FAR_INTRUSION)
 _COSTS = (
     ("Known unrelated answers lost (1 − far retention)", FAR_RETENTION, True),
@@ -142,7 +144,7 @@ def _scatter_chart(
     y = alt.Y(
         "y:Q",
         title="Held-out recall",
-        scale=alt.Scale(domain=[0, 1.04], nice=False),
+        scale=alt.Scale(domain=[0, _TOP], nice=False),
         axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
     )
     base = alt.Chart(data([_drawn(point) for point in points]))
@@ -155,7 +157,12 @@ def _scatter_chart(
         .mark_point(filled=False, size=28, opacity=0.85, strokeWidth=1.2)
         .encode(x=x, y=y, color=colour),
         base.mark_point(filled=True, size=95, opacity=1).encode(x=x, y=y, color=colour),
-        *[words.encode(x=x, y=y, text="label:N", color=colour) for words in _labels(points, right)],
+        *[
+            words.encode(
+                x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text="label:N", color=colour
+            )
+            for words in _labels(points, right)
+        ],
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
@@ -199,22 +206,52 @@ def _labels(points: Sequence[Point], right: float) -> list[Any]:
                 break
         else:
             heaps.append([point])
-    values: list[dict[str, Any]] = [
-        {
-            "x": heap[0].x,
-            "y": heap[0].y,
-            "ink": INK[heap[0].word],
-            "label": _heap_label([point.label for point in heap]),
-        }
+    values = [
+        _label(
+            _heap_label([point.label for point in heap]),
+            INK[heap[0].word],
+            [WIDTH * point.x / right for point in heap],
+            max(HEIGHT * (1 - point.y / _TOP) for point in heap),
+        )
         for heap in heaps
     ]
-    style: dict[str, Any] = {"dy": 13, "fontSize": 12.5, "fontWeight": 600}
-    left = [value for value in values if value["x"] < 0.6 * right]
-    beyond = [value for value in values if value["x"] >= 0.6 * right]
+    set_apart(values)
+    style: dict[str, Any] = {"fontSize": 12.5, "fontWeight": 600}
     return [
-        alt.Chart(data(left)).mark_text(align="left", dx=9, **style),
-        alt.Chart(data(beyond)).mark_text(align="right", dx=-9, **style),
+        alt.Chart(data([value for value in values if value["align"] == align])).mark_text(
+            align=align, **style
+        )
+        for align in ("left", "right")
     ]
+
+
+def _label(text: str, ink: str, across: Sequence[float], down: float) -> dict[str, Any]:
+    """A heap's label in pixels: below its lowest mark, on the right if there is room."""
+    begin, long = max(across) + 9, _LETTER * len(text)
+    fits = begin + long <= WIDTH
+    return {
+        "label": text,
+        "ink": ink,
+        "align": "left" if fits else "right",
+        "begin": begin if fits else min(across) - 9 - long,
+        "end": begin + long if fits else min(across) - 9,
+        "y": down + 13,
+    }
+
+
+def set_apart(labels_: Sequence[dict[str, Any]]) -> None:
+    """Move labels that would stand on another one further down, line by line."""
+    placed: list[dict[str, Any]] = []
+    for label in sorted(labels_, key=lambda label: label["y"]):
+        while any(
+            abs(label["y"] - other["y"]) < LINE
+            and label["begin"] < other["end"]
+            and other["begin"] < label["end"]
+            for other in placed
+        ):
+            label["y"] += LINE / 4
+        label["x"] = label["begin"] if label["align"] == "left" else label["end"]
+        placed.append(label)
 
 
 def _heap_label(names: Sequence[str]) -> str:
