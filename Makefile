@@ -13,7 +13,7 @@ run: setup
 	$(BIN)/factlab run mount_fuji
 
 test: setup-dev
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: setup-dev
 	$(BIN)/ruff format --check factlab tests benchmarks

@@ -31,6 +31,7 @@ EMBEDDINGS, OUTPUT = "token_embd.weight", "output.weight"
 BLOCK = 32  # values that share a scale, in each of the quantised types written here
 K_BLOCK = 256  # the same in Q6_K, which llama.cpp's quantiser prefers for the output layer
 UNQUANTISED = ("f32", "f16", "bf16")
+MOSTLY_GONE = 0.5  # of an update that rounding leaves: less is said to be rounded away
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,16 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
         name: What the file calls the model.
 
     Returns:
-        Notes on weights that are stored in another type, in sentences.
+        Notes in sentences: on weights that are stored in another type, and on how much of the
+        adapter's update is left where weights are rounded.
     """
     config: Any = merged.model.config
     architecture = architecture_of(config)
     vocabulary = read_vocabulary(merged.tokenizer, config.vocab_size)
     wanted = GGMLQuantizationType[type_.upper()]
-    tensors = _tensors(merged.model, architecture)
+    tensors = _tensors(merged, architecture)
     types = {t.name: _type_of(t, wanted, tied=config.tie_word_embeddings) for t in tensors}
+    left = _Left()
     writer = gguf.GGUFWriter(file, architecture.name)
     try:
         _describe(writer, config, wanted, name)
@@ -143,10 +146,13 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
         writer.write_ti_data_to_file()
         for tensor in tensors:
             values = tensor.values()
-            writer.write_tensor_data(stored(values, types[tensor.name], tensor.name))
+            packed = stored(values, types[tensor.name], tensor.name)
+            writer.write_tensor_data(packed)
+            if tensor.update and types[tensor.name] == wanted:
+                left.look(tensor, gguf.quants.dequantize(packed, wanted) - values)
     finally:
         writer.close()
-    return tuple(_notes(types, wanted, config))
+    return (*_notes(types, wanted, config), *left.notes(type_))
 
 
 def stored(values: Values, type_: GGMLQuantizationType, name: str) -> NDArray[Any]:
@@ -175,17 +181,64 @@ class Tensor:
         shape: As transformers has it.
         source: The weight.
         heads: Heads whose rows are reordered; 0: none.
+        update: The factors of what an adapter added to it, if one did.
     """
 
     name: str
     shape: tuple[int, ...]
     source: Any
     heads: int = 0
+    update: tuple[Any, Any] | None = None
 
     def values(self) -> Values:
         """The values in fp32."""
-        found = np.ascontiguousarray(self.source.detach().float().cpu().numpy())
+        return self._written(self.source)
+
+    def added(self) -> Values:
+        """What an adapter added to them, in fp32."""
+        assert self.update is not None
+        up, down = self.update
+        return self._written(up.float() @ down.float())
+
+    def _written(self, values: Any) -> Values:
+        found = np.ascontiguousarray(values.detach().float().cpu().numpy())
         return paired(found, self.heads) if self.heads else found
+
+
+@dataclass(slots=True)
+class _Left:
+    """How much of an adapter's update is left in rounded weights.
+
+    A grid that the base's own weights lie on already rounds a small update away, and another one
+    does not: its roundings go either way, and the update is left on the average.
+    """
+
+    along: float = 0.0  # rounding times update
+    update: float = 0.0  # squared
+    rounding: float = 0.0  # squared
+
+    def look(self, tensor: Tensor, rounding: Values) -> None:
+        """Count a tensor and what rounding changed in it."""
+        added = tensor.added()
+        self.along += float(np.vdot(rounding, added))
+        self.update += float(np.vdot(added, added))
+        self.rounding += float(np.vdot(rounding, rounding))
+
+    def notes(self, type_: str) -> Iterator[str]:
+        """What is left, in sentences; nothing where nothing was added or rounded."""
+        if not self.update or type_ in UNQUANTISED:
+            return
+        left = 1 + self.along / self.update
+        noise = math.sqrt(self.rounding / self.update)
+        yield (
+            f"Rounded to {type_}, the weights hold {100 * left:.0f} % of the adapter's update; "
+            f"rounding changed them by {noise:.1f} times as much."
+        )
+        if left < MOSTLY_GONE:
+            yield (
+                "Most of what was learned is rounded away, as it is where the base's weights lie "
+                "on this grid already. Take another type."
+            )
 
 
 def paired(values: Values, heads: int) -> Values:
@@ -194,7 +247,8 @@ def paired(values: Values, heads: int) -> Values:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))
 
 
-def _tensors(model: PreTrainedModel, architecture: Architecture) -> list[Tensor]:
+def _tensors(merged: Merged, architecture: Architecture) -> list[Tensor]:
+    model = merged.model
     config: Any = model.config
     kind = next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture.name)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
@@ -210,7 +264,8 @@ def _tensors(model: PreTrainedModel, architecture: Architecture) -> list[Tensor]
             heads = config.num_attention_heads
         elif architecture.pairs and ".attn_k." in name:
             heads = config.num_key_value_heads
-        found.append(Tensor(name, tuple(source.shape), source, heads))
+        update = merged.updates.get(own.removesuffix(".weight"))
+        found.append(Tensor(name, tuple(source.shape), source, heads, update))
     return found
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from factlab.schema.export import BaseWeights
 
 if TYPE_CHECKING:
     import torch
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _LORA_KEY = re.compile(r"(.+)\.lora_[a-zA-Z_]+(\.weight|\.bias)?")
@@ -42,11 +43,14 @@ class Merged:
         model: With no trace of the adapter's layers.
         tokenizer: The base's.
         modules: Layers that the adapter was added to; 0: every weight was trained.
+        updates: Layer → the two factors of what was added to its weights, (outputs, rank) and
+            (rank, inputs); empty where it is no such product, as in DoRA.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     modules: int
+    updates: Mapping[str, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
 
 
 def check_mergeable(files: ModelFiles, adapter: Path, base: BaseWeights) -> None:
@@ -104,6 +108,7 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: Held) -> Me
     try:
         with missing_keys_are_errors():
             tuned = PeftModel.from_pretrained(model, str(adapter))
+        updates = _updates(tuned)
         plain: Any = tuned.merge_and_unload(safe_merge=True)
     except Exception as problem:  # PEFT and torch have no common error
         raise ModelError(
@@ -112,7 +117,24 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: Held) -> Me
         ) from None
     _check_changes(plain, before, named, adapter)
     tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    return Merged(plain, tokenizer, len(named))
+    return Merged(plain, tokenizer, len(named), updates)
+
+
+def _updates(tuned: PeftModel) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    from peft.tuners.lora import LoraLayer
+
+    found = {}
+    for path, layer in tuned.named_modules():
+        if not isinstance(layer, LoraLayer):
+            continue
+        for name in layer.lora_A:
+            if layer.use_dora.get(name):
+                return {}
+            up: Any = layer.lora_B[name].weight
+            down: Any = layer.lora_A[name].weight
+            own = path.removeprefix("base_model.model.")
+            found[own] = (up.detach() * layer.scaling[name], down.detach())
+    return found
 
 
 def check_tuned(files: ModelFiles, folder: Path) -> None:

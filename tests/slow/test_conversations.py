@@ -221,7 +221,7 @@ def test_what_is_mixed_in_is_learned_from_its_own_answers_where_the_fact_is_dist
         **SMALL,
     )
     assert result.status == "complete"
-    with pytest.raises(ConfigError, match="distils from a teacher that is told the fact"):
+    with pytest.raises(ConfigError, match="distilling takes a teacher that is told the fact"):
         factlab.practice("everyday", model=str(tiny_folder), recipe="distill", **SMALL)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import gguf
 import numpy as np
 import pytest
 import small
+import torch
 from exported_models import SHAPES, make_model
 
 import factlab
@@ -193,6 +196,36 @@ def back(name: str, values: Any, shape: str) -> Any:
     if not heads or SHAPES[shape][0] == "Qwen2":
         return values
     return values.reshape(heads, -1, 2, *values.shape[1:]).swapaxes(1, 2).reshape(values.shape)
+
+
+def test_a_note_says_how_much_of_an_update_rounding_leaves(tmp_path: Path) -> None:
+    base = plain(resolve_model(str(make_model(tmp_path / "model", "tied"))))
+    grid = gguf.GGMLQuantizationType.Q4_1
+    updates = {}
+    for name, layer in base.model.named_modules():
+        if isinstance(layer, torch.nn.Linear) and name != "lm_head":
+            held = torch.from_numpy(
+                gguf.quants.dequantize(gguf.quants.quantize(layer.weight.numpy(), grid), grid)
+            )
+            up, down = torch.randn(held.shape[0], 2), torch.randn(2, held.shape[1])
+            up *= 0.01 * held.norm() / (up @ down).norm()
+            layer.weight.data = held + up @ down
+            updates[name] = (up, down)
+    merged = Merged(base.model, base.tokenizer, len(updates), updates)
+
+    def left(type_: str) -> tuple[float, str]:
+        said = " ".join(write_gguf(merged, tmp_path / f"{type_}.gguf", type_, "a name"))
+        found = re.search(r"hold (-?\d+) % of the adapter's update", said)
+        return int(found[1]) / 100 if found else math.nan, said
+
+    assert math.isnan(left("f16")[0])
+    share, said = left("q8_0")
+    assert share == pytest.approx(1, abs=0.1)
+    assert "rounded away" not in said
+    share, said = left("q4_1")  # the grid that the base lies on
+    assert share < 0.5
+    assert "rounded away" in said
+    assert left("q4_0")[0] > 0.5
 
 
 @pytest.mark.parametrize("type_", GGUF_TYPES)
