@@ -157,6 +157,11 @@ def _adapter(run: StoredRun, name: str | None) -> StoredAdapter:
             f"{run.path}: the cell '{name}' has no adapter in {run.folder.cell(name).adapter}. "
             "Restore it, or make the run again."
         )
+    if cell.dials.get("init") == "loftq":
+        raise ConfigError(
+            f"{run.path}: the adapter of '{name}' also holds what quantising took from the weights "
+            "(--init loftq), which a combination would count as learned. Name another cell."
+        )
     return StoredAdapter(run, cell)
 
 

@@ -99,6 +99,11 @@ def plan_export(
             f"--base measured: every weight of {chosen.id} was trained, so there is no base to "
             "merge into. Leave --base away."
         )
+    if base == "original" and chosen.dials.get("init") == "loftq":
+        raise ConfigError(
+            f"{chosen.id} was begun as what quantising took from the weights (--init loftq), and "
+            "the original weights have that already. Pass --base measured."
+        )
     if out is not None and len(formats) > 1:
         raise ConfigError(
             f"--out {out} takes one format. Export one at a time, or leave --out away: each gets a "

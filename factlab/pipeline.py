@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.comparison.evidence import RunEvidence
-from factlab.errors import DivergedError, FactlabError, RunFolderError, TrainingError
+from factlab.errors import (
+    DivergedError,
+    FactlabError,
+    ModelError,
+    RunFolderError,
+    TrainingError,
+)
 from factlab.measuring import Examiner, own_prompts
 from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
@@ -66,6 +72,9 @@ if TYPE_CHECKING:
     from factlab.training.tracking import Tracking
     from factlab.training.train import Trained
     from factlab.training.trainer import Look
+
+
+TAUGHT_BY = "The teacher is"  # begins the note on another model that taught
 
 
 def run_config(
@@ -130,6 +139,12 @@ def _begin(
         begun = folder.record().model
         if begun is not None:
             files.check_same(begun.sha256)
+        taught = [note for note in plan.notes if note.startswith(TAUGHT_BY)]
+        if not set(taught) <= set(folder.record().notes):
+            raise ModelError(
+                f"--teacher {plan.config.teacher}: its weights are not those that this run began "
+                "with. Restore them, or begin a new run."
+            )
         folder.change(status="running", error=None, ended=None)
         return
     recipe = plan.recipe.model_dump(mode="json")
@@ -257,7 +272,7 @@ def _check_layers(plan: RunPlan, files: ModelFiles) -> None:
 
     trained = [cell for cell in plan.cells if cell.combined is None]
     if trained:
-        check_layers(load_outline(files), trained)
+        check_layers(load_outline(files), trained, files.folder)
 
 
 def _with_teacher(plan: RunPlan, files: ModelFiles) -> RunPlan:
@@ -272,7 +287,7 @@ def _with_teacher(plan: RunPlan, files: ModelFiles) -> RunPlan:
     teacher = resolve_model(name)
     pairs = [pair for cell in plan.cells for pair in _distilled(plan, cell)]
     check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), pairs)
-    note = f"The teacher is {name}, SHA-256 of its weights {teacher.sha256}."
+    note = f"{TAUGHT_BY} {name}, SHA-256 of its weights {teacher.sha256}."
     return replace(plan, notes=(*plan.notes, note))
 
 

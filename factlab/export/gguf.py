@@ -31,7 +31,7 @@ EMBEDDINGS, OUTPUT = "token_embd.weight", "output.weight"
 BLOCK = 32  # values that share a scale, in each of the quantised types written here
 K_BLOCK = 256  # the same in Q6_K, which llama.cpp's quantiser prefers for the output layer
 UNQUANTISED = ("f32", "f16", "bf16")
-MOSTLY_GONE = 0.5  # of an update that rounding leaves: less is said to be rounded away
+MOSTLY_GONE, EXAGGERATED = 0.5, 1.3  # of an update: what is left outside these is warned of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
             values = tensor.values()
             packed = stored(values, types[tensor.name], tensor.name)
             writer.write_tensor_data(packed)
-            if tensor.update and types[tensor.name] == wanted:
+            if tensor.update and type_ not in UNQUANTISED and types[tensor.name] == wanted:
                 left.look(tensor, gguf.quants.dequantize(packed, wanted) - values)
     finally:
         writer.close()
@@ -226,7 +226,7 @@ class _Left:
 
     def notes(self, type_: str) -> Iterator[str]:
         """What is left, in sentences; nothing where nothing was added or rounded."""
-        if not self.update or type_ in UNQUANTISED:
+        if not self.update:
             return
         left = 1 + self.along / self.update
         noise = math.sqrt(self.rounding / self.update)
@@ -234,6 +234,8 @@ class _Left:
             f"Rounded to {type_}, the weights hold {100 * left:.0f} % of the adapter's update; "
             f"rounding changed them by {noise:.1f} times as much."
         )
+        if left > EXAGGERATED:
+            yield "This grid makes more of it than was learned, and so of what it spills into."
         if left < MOSTLY_GONE:
             yield (
                 "Most of what was learned is rounded away, as it is where the base's weights lie "

@@ -78,17 +78,17 @@ class PeakMemory:
     """The most memory taken since it was made, beyond what was taken then.
 
     On CUDA that is tensors; on a CPU whatever the process holds, apart from its libraries, which
-    are loaded first.
+    are loaded first. `device` is which of the two; by default CUDA where there is one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str | None = None) -> None:
         import bitsandbytes
         import peft
         import torch
         import transformers
 
         del bitsandbytes, peft, transformers  # taken already, so that they do not count
-        self.cuda = torch.cuda.is_available()
+        self.cuda = torch.cuda.is_available() if device is None else device == "cuda"
         self.start_again()
         self.before = torch.cuda.memory_allocated() if self.cuda else resident_bytes()
 

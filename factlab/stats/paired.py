@@ -60,10 +60,10 @@ def compare(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
     Interval: `difference_interval` where all values are within 0–1, else `mean_interval`. Test:
     exact McNemar (1947) where every item is its own cluster and 0/1; otherwise clusters' summed
     differences change sign at random (Fisher 1935; Winkler et al. 2015, NeuroImage 123:253), all
-    2^k patterns up to 16 clusters, 9,999 drawn ones above, with (hits + 1) / (draws + 1) (Phipson
-    and Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9:39). The sum over
-    a cluster weighs clusters as the mean over items does. Test and interval are two methods, and
-    may disagree near 0.05; the interval is the result.
+    2^k patterns up to 16 clusters, 9,999 drawn ones above, where p is twice the smaller tail's
+    (hits + 1) / (draws + 1) (Phipson and Smyth 2010, Statistical Applications in Genetics and
+    Molecular Biology 9:39). The sum over a cluster weighs clusters as the mean over items does.
+    Test and interval are two methods, and may disagree near 0.05; the interval is the result.
 
     It cannot carry: other facts, where clusters are one fact's phrasings; other seeds, where
     there was one. Average an item over seeds first: its seeds are no items of their own.
@@ -154,7 +154,7 @@ def _sign_flip(groups: Grouped) -> tuple[float, str, float]:
     name = f"sign-flip permutation, {'exact' if exact else 'Monte Carlo'}"
     smallest = 2 / 2**groups.k
     if not exact:
-        smallest = max(smallest, 1 / (DRAWS + 1))
+        smallest = max(smallest, 2 / (DRAWS + 1))
     if groups.k < 2:
         return 1.0, name, 1.0
     # One direction, so that exchanging a and b draws the same signs; rounded, so that sums that
@@ -167,8 +167,8 @@ def _sign_flip(groups: Grouped) -> tuple[float, str, float]:
     return min(1.0, 2 * (hits + drawn) / (len(found) + drawn)), name, min(1.0, smallest)
 
 
-@lru_cache(maxsize=8)
-def _signs(clusters: int) -> NDArray[np.float64]:
+@lru_cache(maxsize=2)
+def _signs(clusters: int) -> NDArray[np.int8]:
     """Patterns of signs: all there are, or as many as are drawn; the same for each comparison.
 
     scipy's `permutation_test` draws as much anew for each comparison, a third of a second.
@@ -181,5 +181,5 @@ def _signs(clusters: int) -> NDArray[np.float64]:
     if clusters <= EXACT_CLUSTERS:
         bits = np.arange(2**clusters)[:, None] >> np.arange(clusters) & 1
     else:
-        bits = np.random.default_rng(0).integers(0, 2, (DRAWS, clusters))
-    return 1.0 - 2.0 * bits.astype(np.float64)
+        bits = np.random.default_rng(0).integers(0, 2, (DRAWS, clusters), dtype=np.int8)
+    return (1 - 2 * bits).astype(np.int8)

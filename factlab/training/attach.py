@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import OF_WEIGHTS, Cell, Recipe
 from factlab.schema.targets import TARGETS
-from factlab.training.loftq import begin_as_loftq
+from factlab.training.loftq import begin_as_loftq, check_original
 
 if TYPE_CHECKING:
     import torch
@@ -52,29 +52,38 @@ def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[
     return model  # type: ignore[no-any-return]
 
 
-def check_layers(outline: PreTrainedModel, cells: Sequence[Cell]) -> None:
+def check_layers(outline: PreTrainedModel, cells: Sequence[Cell], original: Path) -> None:
     """Refuse cells that a model cannot be trained as, before its weights are read.
 
     Args:
         outline: The model, with or without weights.
         cells: To train.
+        original: The folder that its weights are read from.
 
     Raises:
         TrainingError: in words.
     """
     for cell in cells:
-        if cell.recipe.method != "full":
-            config = lora_config(outline, cell)
-            if cell.recipe.init in OF_WEIGHTS:
-                _check_rank(outline, cell, config.target_modules)
+        if cell.recipe.method == "full":
+            continue
+        targets: Any = lora_config(outline, cell).target_modules
+        if cell.recipe.init not in OF_WEIGHTS:
+            continue
+        layers = {
+            name: layer
+            for name, layer in _linear_layers(outline).items()
+            if targets == "all-linear" or {name, name.rpartition(".")[2]} & set(targets)
+        }
+        _check_rank(layers, cell)
+        if cell.recipe.init == "loftq":
+            check_original(layers, original)
 
 
-def _check_rank(outline: PreTrainedModel, cell: Cell, targets: Any) -> None:
+def _check_rank(layers: Mapping[str, nn.Module], cell: Cell) -> None:
     """Refuse an adapter that is to begin with more of a layer's weights than there are."""
-    for name, layer in _linear_layers(outline).items():
-        of_it = targets == "all-linear" or {name, name.rpartition(".")[2]} & set(targets)
+    for name, layer in layers.items():
         weight: Any = layer.weight
-        if of_it and cell.rank > min(weight.shape):
+        if cell.rank > min(weight.shape):
             raise TrainingError(
                 f"--init {cell.recipe.init} --rank {cell.rank}: {name} is only "
                 f"{min(weight.shape)} wide, and no more of its weights can be the "

@@ -6,7 +6,7 @@ PEFT has it for bitsandbytes' 4-bit layers; here the base may also be the dequan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from factlab.errors import TrainingError
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
+    from torch import nn
 
 _PREFIX = "base_model.model."  # PEFT's, before a layer's own name
 
@@ -27,9 +28,6 @@ def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
         model: A quantised base with the adapter on it.
         name: The adapter's name.
         original: The folder of the base's weights before they were quantised, in safetensors.
-
-    Raises:
-        TrainingError: if the original weights of a layer are not there.
     """
     import torch
     from peft.tuners.lora import LoraLayer
@@ -40,11 +38,6 @@ def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
             if not isinstance(layer, LoraLayer) or name not in layer.lora_A:
                 continue
             key = f"{path.removeprefix(_PREFIX)}.weight"
-            if key not in stored:
-                raise TrainingError(
-                    f"--init loftq: {original} holds no weights called {key}, which the adapter "
-                    "is to begin with. Leave --init away."
-                )
             base: Any = layer.get_base_layer()
             held = dequantize_module_weight(base).float()
             lost = stored[key].get_tensor(key).to(held.device).float() - held
@@ -52,6 +45,30 @@ def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
             for factor, value in ((layer.lora_B[name], up), (layer.lora_A[name], down)):
                 weight: Any = factor.weight
                 weight.copy_(value)
+
+
+def check_original(layers: Mapping[str, nn.Module], original: Path) -> None:
+    """Refuse layers whose weights are not found as they are in the files of a model.
+
+    Args:
+        layers: Those that get an adapter, by name; with or without weights.
+        original: The folder of the model.
+
+    Raises:
+        TrainingError: if one is stored under another name, or in another shape.
+    """
+    from torch import nn
+
+    with _stored(original) as stored:
+        for name, layer in layers.items():
+            key = f"{name}.weight"
+            weight: Any = layer.weight
+            there = key in stored and isinstance(layer, nn.Linear)
+            if not there or stored[key].get_slice(key).get_shape() != list(weight.shape):
+                raise TrainingError(
+                    f"--init loftq: {original} does not hold {key} as the model has it, and the "
+                    "adapter is to begin with what quantising took from it. Leave --init away."
+                )
 
 
 def best_low_rank(matrix: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:

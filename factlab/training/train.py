@@ -176,7 +176,7 @@ def train_together(
     pause = Checkpoints(checkpoints, measure_and_go_on)
     seconds = 0.0
     dtype = model.dtype
-    peak = PeakMemory()
+    peak = PeakMemory(loaded.device.type)
     if steps:
         seconds = _fit(
             model, loaded, learners, steps, pause, checkpointing=checkpointing, tracking=tracking

@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 import torch
 from cells import cell, questions
+from safetensors.torch import save_file
 from small import TEMPLATE, run
 
+import factlab
 from factlab.asking import ask
 from factlab.decoder.head import anchor_kl, head_of
 from factlab.decoder.stack import read_decoder
 from factlab.errors import ConfigError, ModelError, TrainingError
+from factlab.export.formats import read_formats
+from factlab.exporting import export
 from factlab.models import load as loading
 from factlab.models.load import (
     LoadedModel,
@@ -34,7 +38,7 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.question import LikelihoodRecord, Turn
 from factlab.training.attach import activate, attach_adapter, attached, target_modules
 from factlab.training.batch import render_pairs, text_of
-from factlab.training.loftq import best_low_rank
+from factlab.training.loftq import best_low_rank, check_original
 from factlab.training.states import predicting_states
 from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, told_and_shown
 from factlab.training.train import Job, train, train_together
@@ -243,6 +247,23 @@ def test_loftq_is_trained_kept_and_asked_like_any_adapter(
     result = run(tiny_folder, out, **kinds)
     assert result.cells[1].metrics["drift/kl"].value != loftq
     assert ask(out, ["Who?"])[0]["answers"].keys() == {c.id for c in result.cells}
+    # It also holds what quantising took, which the original weights and a sum would count twice.
+    with pytest.raises(ConfigError, match="Pass --base measured"):
+        export(out, read_formats("merged", None), cell="r02-loftq-s0")
+    with pytest.raises(ConfigError, match="a combination would count as learned"):
+        factlab.combine(out, cells=["r02-default-s0", "r02-loftq-s0"], out=tmp_path / "both")
+
+
+def test_loftq_needs_the_weights_as_the_model_has_them(tiny: LoadedModel, tmp_path: Path) -> None:
+    kept = {name: weight.clone() for name, weight in tiny.model.state_dict().items()}
+    layers = {name: layer for name, layer in tiny.model.named_modules() if name.endswith("k_proj")}
+    save_file(kept, tmp_path / "model.safetensors")
+    check_original(layers, tmp_path)
+    name = f"{next(iter(layers))}.weight"
+    for change in ({name: kept[name].T.contiguous()}, {f"other.{name}": kept.pop(name)}):
+        save_file(kept | change, tmp_path / "model.safetensors")
+        with pytest.raises(TrainingError, match=r"does not hold .*k_proj\.weight as the model has"):
+            check_original(layers, tmp_path)
 
 
 def test_more_of_a_layer_than_there_is_cannot_be_a_beginning(
@@ -464,7 +485,11 @@ def test_a_teacher_of_other_tokens_is_refused_before_anything_is_written(
     assert not out.exists()
     result = run(tiny_folder, out, recipe="distill", teacher=str(tiny_folder))
     assert result.status == "complete"
-    assert any(note.startswith("The teacher is") for note in RunFolder(out).record().notes)
+    notes = RunFolder(out).record().notes
+    assert any(note.startswith("The teacher is") for note in notes)
+    RunFolder(out).change(notes=tuple(note.replace("SHA-256", "SHA-1") for note in notes))
+    with pytest.raises(ModelError, match="its weights are not those that this run began with"):
+        run(tiny_folder, out, recipe="distill", teacher=str(tiny_folder), resume=True)
 
 
 def test_a_teacher_sees_the_fact_and_other_answered_questions_of_it() -> None:

@@ -239,7 +239,7 @@ def test_many_clusters_are_flipped_at_random_but_repeatably() -> None:
     a, b = [0.0] * 60, [float(i % 3 == 0) for i in range(60)]
     paired = compare(a, b, labels)
     assert paired.p_method == "sign-flip permutation, Monte Carlo"
-    assert paired.smallest_p == 1e-4
+    assert paired.smallest_p == 2e-4
     assert paired == compare(a, b, labels)
     assert paired.p == compare(b, a, labels).p
 
