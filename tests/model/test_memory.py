@@ -12,7 +12,9 @@ pytestmark = pytest.mark.model
 CHECKED = [
     case
     for case in CASES
-    if case.model == EMBEDDED_MODEL and case.method == "lora" and case.way == "packed"
+    if case.model == EMBEDDED_MODEL
+    and case.method == "lora"
+    and (case.way == "packed" or case.checkpointing)
 ]
 
 
