@@ -170,7 +170,7 @@ def _check_init(cell: Cell) -> None:
 
 
 def _check_alone(config: RunConfig) -> None:
-    """Refuse to follow adapters one by one that are trained in one batch."""
+    """Refuse to train adapters in one batch that are followed, or computed, one by one."""
     options = {
         f"--report-to {','.join(config.report_to)}": bool(config.report_to),
         f"--early-stop {config.early_stop}": config.early_stop is not None,

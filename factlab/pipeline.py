@@ -285,8 +285,8 @@ def _with_teacher(plan: RunPlan, files: ModelFiles) -> RunPlan:
     from factlab.training.teacher import check_teacher
 
     teacher = resolve_model(name)
-    pairs = [pair for cell in plan.cells for pair in _distilled(plan, cell)]
-    check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), pairs)
+    pairs = {pair.id: pair for cell in plan.cells for pair in _distilled(plan, cell)}
+    check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), list(pairs.values()))
     note = f"{TAUGHT_BY} {name}, SHA-256 of its weights {teacher.sha256}."
     return replace(plan, notes=(*plan.notes, note))
 

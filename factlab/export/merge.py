@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError, RunFolderError
-from factlab.models.adapters import missing_keys_are_errors
+from factlab.models.adapters import PEFT_PREFIX, lora_layers, missing_keys_are_errors
 from factlab.models.resolve import ModelFiles
 from factlab.models.unquantised import Held, load_in_fp32, own_generation_settings
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -121,19 +121,12 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: Held) -> Me
 
 
 def _updates(tuned: PeftModel) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    from peft.tuners.lora import LoraLayer
-
-    found = {}
-    for path, layer in tuned.named_modules():
-        if not isinstance(layer, LoraLayer):
-            continue
-        for name in layer.lora_A:
-            if layer.use_dora.get(name):
-                return {}
-            up: Any = layer.lora_B[name].weight
-            down: Any = layer.lora_A[name].weight
-            own = path.removeprefix("base_model.model.")
-            found[own] = (up.detach() * layer.scaling[name], down.detach())
+    name, found = "default", {}
+    for path, layer in lora_layers(tuned, name):
+        if layer.use_dora.get(name):
+            return {}
+        up, down = layer.lora_B[name].weight, layer.lora_A[name].weight
+        found[path] = (up.detach() * layer.scaling[name], down.detach())
     return found
 
 
@@ -200,7 +193,7 @@ def adapted_layers(adapter: Path) -> frozenset[str]:
             keys = list(opened.keys())
     except (OSError, SafetensorError) as problem:
         raise ModelError(f"{file}: cannot be read ({problem}); it may be cut off.") from None
-    found = [_LORA_KEY.fullmatch(key.removeprefix("base_model.model.")) for key in keys]
+    found = [_LORA_KEY.fullmatch(key.removeprefix(PEFT_PREFIX)) for key in keys]
     return frozenset(match[1] for match in found if match)
 
 

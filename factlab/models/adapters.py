@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
 
+PEFT_PREFIX = "base_model.model."  # before the name that the base gives a layer
+
 
 def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel:
     """Put stored adapters on a base, in evaluation mode; the first is active.
@@ -171,6 +173,15 @@ def combine_adapters(
     return made.model_copy(update={"gain": gain, "distance": distance})
 
 
+def lora_layers(model: PeftModel, name: str) -> Iterator[tuple[str, Any]]:
+    """The layers that an adapter is on, as PEFT has them, by the name that the base gives them."""
+    from peft.tuners.lora import LoraLayer
+
+    for path, layer in model.named_modules():
+        if isinstance(layer, LoraLayer) and name in layer.lora_A:
+            yield path.removeprefix(PEFT_PREFIX), layer
+
+
 def _scale_by_one(model: PeftModel, name: str) -> None:
     """Every method has put the scale into A and B, so that of the new adapter has to be 1.
 
@@ -178,15 +189,13 @@ def _scale_by_one(model: PeftModel, name: str) -> None:
     (huggingface/peft#3761). `cat` also leaves A and B in the dtype of the base; adapters are fp32.
     """
     import torch
-    from peft.tuners.lora import LoraLayer
 
     configs: Any = model.peft_config
     configs[name] = replace(configs[name], use_rslora=False)
-    for layer in model.modules():
-        if isinstance(layer, LoraLayer) and name in layer.lora_A:
-            layer.scaling[name] = 1.0
-            for factor in (layer.lora_A[name], layer.lora_B[name]):
-                factor.to(torch.float32)
+    for _, layer in lora_layers(model, name):
+        layer.scaling[name] = 1.0
+        for factor in (layer.lora_A[name], layer.lora_B[name]):
+            factor.to(torch.float32)
 
 
 def _held_to_the_sum(

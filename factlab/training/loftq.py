@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
+from factlab.models.adapters import lora_layers
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from torch import nn
-
-_PREFIX = "base_model.model."  # PEFT's, before a layer's own name
 
 
 def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
@@ -30,21 +29,16 @@ def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
         original: The folder of the base's weights before they were quantised, in safetensors.
     """
     import torch
-    from peft.tuners.lora import LoraLayer
     from peft.utils.integrations import dequantize_module_weight
 
     with _stored(original) as stored, torch.no_grad():
-        for path, layer in model.named_modules():
-            if not isinstance(layer, LoraLayer) or name not in layer.lora_A:
-                continue
-            key = f"{path.removeprefix(_PREFIX)}.weight"
-            base: Any = layer.get_base_layer()
-            held = dequantize_module_weight(base).float()
+        for path, layer in lora_layers(model, name):
+            key = f"{path}.weight"
+            held = dequantize_module_weight(layer.get_base_layer()).float()
             lost = stored[key].get_tensor(key).to(held.device).float() - held
             up, down = best_low_rank(lost / layer.scaling[name], layer.r[name])
-            for factor, value in ((layer.lora_B[name], up), (layer.lora_A[name], down)):
-                weight: Any = factor.weight
-                weight.copy_(value)
+            layer.lora_B[name].weight.copy_(up)
+            layer.lora_A[name].weight.copy_(down)
 
 
 def check_original(layers: Mapping[str, nn.Module], original: Path) -> None:

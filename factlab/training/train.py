@@ -6,7 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -224,13 +224,11 @@ def _fit(
     on_cpu = loaded.device.type == "cpu"
     learn(model)
     model.train()
-    if checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        if on_cpu:
-            give_back_weights()  # memory is what was asked for, not time
-    plain = read_decoder(model, [learner.name for learner in learners]) is None
+    # The library's forward pass alone computes blocks again.
+    plain = checkpointing or read_decoder(model, [one.name for one in learners]) is None
     started = time.perf_counter()
     with (
+        _checkpointing(model, on_cpu=on_cpu) if checkpointing else nullcontext(),
         tempfile.TemporaryDirectory(prefix="factlab-train-") as scratch,
         _own_forward(model),
         _attention(model, "eager" if on_cpu and plain else None),
@@ -251,10 +249,6 @@ def _fit(
             guard(trainer.callback_handler.callbacks, tracking)
         _silence(trainer)
         trainer.train()
-    if checkpointing:
-        model.gradient_checkpointing_disable()
-        if on_cpu:
-            keep_freed_memory()
     return time.perf_counter() - started - trainer.paused
 
 
@@ -313,6 +307,20 @@ def _own_forward(model: PreTrainedModel | PeftModel) -> Iterator[None]:
             base.forward = before["forward"]
         else:
             base.__dict__.pop("forward", None)
+
+
+@contextmanager
+def _checkpointing(model: PreTrainedModel | PeftModel, *, on_cpu: bool) -> Iterator[None]:
+    """Compute activations again in the backward pass; memory is what was asked for, not time."""
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    if on_cpu:
+        give_back_weights()
+    try:
+        yield
+    finally:
+        model.gradient_checkpointing_disable()
+        if on_cpu:
+            keep_freed_memory()
 
 
 @contextmanager
