@@ -33,6 +33,7 @@ def main() -> None:
         cells=given.cells,
         peer_cells=given.peer_cells,
         peer_questions=given.peer_questions,
+        keep=given.keep,
         largest=given.largest,
     )
     reading = Reading()
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cells", type=int, help="cells of the sweep (15)")
     add("--peer-cells", type=int, default=1, help="cells of the sweep that the peer is measured on")
     add("--peer-questions", type=int, help="questions of the peer's sweep, scaled to all (all)")
+    add("--keep", type=Path, metavar="FOLDER", help="where factlab's run of the sweep is left")
     add("--largest", type=int, help="the largest point of each growth curve")
     return parser
 

@@ -42,7 +42,8 @@ class Settings:
         cells: Cells of the sweep (None: all).
         peer_cells: Cells of the sweep that the peers are measured on.
         peer_questions: Questions per cell of the peers' sweep, scaled to all (None: all).
-        largest: The largest point of each growth curve (None: as far as the issue asks).
+        keep: Where factlab's run of the sweep is left (None: nowhere).
+        largest: The largest point of each growth curve (None: all points).
     """
 
     quick: bool
@@ -55,6 +56,7 @@ class Settings:
     cells: int | None
     peer_cells: int
     peer_questions: int | None
+    keep: Path | None
     largest: int | None
 
 

@@ -30,13 +30,16 @@ HARNESS_BATCH = 32
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure both sides and add them to the reading."""
     from factlab.models.resolve import resolve_model
+    from factlab.pipeline import run_config
     from factlab.plan import plan_run
 
     config = _config(settings)
     plan = plan_run(config)
     cells = len(plan.cells)
     print(f"sweep: factlab, {cells} cells", flush=True)
-    ours = timed(lambda: _factlab(config))
+    with tempfile.TemporaryDirectory() as scratch:
+        out = settings.keep or Path(scratch) / "sweep"
+        ours = timed(lambda: run_config(config, out=out))
     peer_cells = min(settings.peer_cells, cells)
     examples = _examples(plan)
     print(f"sweep: TRL and lm_eval, {peer_cells} of {cells} cells", flush=True)
@@ -79,13 +82,6 @@ def _config(settings: Settings) -> RunConfig:
         seed=SEEDS[: max(1, cells // len(RANKS))],  # whole rows of the grid
         max_steps=settings.steps,
     )
-
-
-def _factlab(config: RunConfig) -> None:
-    from factlab.pipeline import run_config
-
-    with tempfile.TemporaryDirectory() as scratch:
-        run_config(config, out=Path(scratch) / "sweep")
 
 
 def _examples(plan: RunPlan) -> int:

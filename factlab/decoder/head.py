@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 HEAD_ROWS = 128  # positions that the head sees at once; bounds the memory of their logits
+CACHED_ROWS = 8  # of them, summed at once on a CPU: their chances stay in its cache
 TINY_NATS = 80.0  # fp32 holds chances down to e^-87 in full
 
 
@@ -92,29 +93,28 @@ class _HeadLoss(torch.autograd.Function):
         wants_gradient = ctx.needs_input_grad[0]
         gradient = torch.empty_like(states) if wants_gradient else states
         rows = min(HEAD_ROWS, len(states))
-        # One buffer for all parts: fresh pages for each would cost more than the sums.
-        chances = states.new_empty(rows, head.out_features, dtype=torch.float32)
+        few = CACHED_ROWS if states.device.type == "cpu" else rows
+        # Buffers for all parts: fresh pages for each would cost more than the sums.
+        chances = states.new_empty(few, head.out_features, dtype=torch.float32)
         expected = chances if reference is None else torch.empty_like(chances)
-        slopes = states.new_empty(rows, head.out_features) if wants_gradient else states
         for start in range(0, len(states), rows):
             part = slice(start, start + rows)
             logits = head(states[part])
-            wanted = targets[part, None]
-            p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances[: len(logits)])
-            if reference is None:
-                losses.append(_surprise(logits, p, wanted))
-                p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
-            else:
+            base = None
+            if reference is not None:
                 base = reference_head(reference[part].to(reference_head.weight.dtype))
-                q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
-                # log q - log p is the difference of the logits plus a constant, read off a token.
-                apart = base.float() - logits
-                constant = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
-                constant -= apart.gather(1, wanted)
-                losses.append(apart.mul_(q).sum(dim=-1, keepdim=True) + constant)
-                p.sub_(q)
+            wanted = targets[part, None]
+            for at in range(0, len(logits), few):
+                own = slice(at, at + few)
+                read, p = logits[own], chances[: len(wanted[own])]
+                if base is None:
+                    losses.append(_nll_and_slope(read, wanted[own], p))
+                else:
+                    losses.append(_kl_and_slope(read, base[own], wanted[own], p, expected))
+                if wants_gradient:
+                    read.copy_(p)  # no longer needed as logits
             if wants_gradient:
-                torch.mm(slopes[: len(p)].copy_(p), head.weight, out=gradient[part])
+                torch.mm(logits, head.weight, out=gradient[part])
         if wants_gradient:
             ctx.save_for_backward(gradient)
         return torch.cat(losses)[:, 0]
@@ -123,6 +123,35 @@ class _HeadLoss(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return (gradient * grad[:, None]).to(gradient.dtype), None, None, None, None
+
+
+def _nll_and_slope(
+    logits: torch.Tensor, wanted: torch.Tensor, chances: torch.Tensor
+) -> torch.Tensor:
+    """The NLL of wanted tokens, shape (rows, 1); `chances` becomes its slope in the logits."""
+    p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances)
+    nll = _surprise(logits, p, wanted)
+    p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
+    return nll
+
+
+def _kl_and_slope(
+    logits: torch.Tensor,
+    base: torch.Tensor,
+    wanted: torch.Tensor,
+    chances: torch.Tensor,
+    expected: torch.Tensor,
+) -> torch.Tensor:
+    """KL(base‖tuned) of logits, shape (rows, 1); `chances` becomes its slope in them."""
+    p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances)
+    q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
+    # log q - log p is the difference of the logits plus a constant, read off a token.
+    apart = base.float() - logits
+    constant = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
+    constant -= apart.gather(1, wanted)
+    p.sub_(q)
+    kl: torch.Tensor = apart.mul_(q).sum(dim=-1, keepdim=True) + constant
+    return kl
 
 
 def _surprise(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
