@@ -197,6 +197,7 @@ def fitted(
 ) -> Iterator[Fitted]:
     """Train, lend the tuned model, and leave the base as it was."""
     base = loaded.model
+    attention = base.config._attn_implementation
     patched = {name: value for name, value in base.__dict__.items() if name == "forward"}
     done = contender.fit(loaded, pairs, steps)
     try:
@@ -206,6 +207,7 @@ def fitted(
         loaded.model.__dict__.pop("forward", None)  # SFTTrainer puts one of its own there
         loaded.model.__dict__.update(patched)
         loaded.model.gradient_checkpointing_disable()
+        loaded.model.set_attn_implementation(attention)
         loaded.model.requires_grad_(False)
         loaded.model.eval()
         gc.collect()
