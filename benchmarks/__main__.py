@@ -15,7 +15,12 @@ QUICK_PARTS = ("training", "scoring")
 
 def main() -> None:
     """Measure the parts that were asked for, one after the other."""
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if given.tutorial_gate and (given.quick or not given.gate_steps):
+        parser.error("--tutorial-gate: there is no gate with --quick or --gate-steps 0")
+    if given.keep is not None and given.keep.exists():
+        parser.error(f"--keep {given.keep}: it is there already; name a folder that is not")
     set_threads()  # before anything imports torch
     from factlab.cli.quiet import quiet_libraries
     from factlab.schema.config import EMBEDDED_MODEL
@@ -51,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all if none is named")
     add("--quick", action="store_true", help="training and scoring ratios in under 5 minutes")
     add("--json", type=Path, metavar="FILE", help="write everything that was found")
-    add("--model", help="embedded model name, local folder, or hub id")
+    add("--model", help="embedded model name, local folder, or hub id; not of memory")
     add("--repeats", type=int, help="interleaved repetitions (3; quick: 2)")
     add(
         "--steps",

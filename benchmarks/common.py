@@ -181,7 +181,9 @@ def interleaved(contenders: Mapping[str, Measurement], repeats: int) -> dict[str
 # --- the roofline -----------------------------------------------------------------------------
 
 
-def roofline(shapes: Sequence[LinearShape], repeats: int = 7) -> dict[str, float]:
+def roofline(
+    shapes: Sequence[LinearShape], device: torch.device, repeats: int = 7
+) -> dict[str, float]:
     """GFLOP/s of plain matrix products: square ones, and those of the model's linear layers.
 
     The latter are what a frozen layer computes in training, x @ W.T forward and g @ W backward at
@@ -191,21 +193,23 @@ def roofline(shapes: Sequence[LinearShape], repeats: int = 7) -> dict[str, float
 
     found: dict[str, float] = {}
     for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
-        square = torch.randn(SQUARE, SQUARE).to(dtype)
+        square = torch.randn(SQUARE, SQUARE, device=device).to(dtype)
         seconds = _product_seconds(square, square, repeats)
         found[f"{name}/square_{SQUARE}"] = 2 * SQUARE**3 / seconds / 1e9
-        found[f"{name}/own_shapes"] = _own_shapes_rate(shapes, dtype, repeats) / 1e9
+        found[f"{name}/own_shapes"] = _own_shapes_rate(shapes, device, dtype, repeats) / 1e9
     return found
 
 
-def _own_shapes_rate(shapes: Sequence[LinearShape], dtype: torch.dtype, repeats: int) -> float:
+def _own_shapes_rate(
+    shapes: Sequence[LinearShape], device: torch.device, dtype: torch.dtype, repeats: int
+) -> float:
     import torch
 
     flops = seconds = 0.0
     for shape in shapes:
-        weight = torch.randn(shape.outputs, shape.inputs).to(dtype)
-        forward = torch.randn(ROWS, shape.inputs).to(dtype)
-        backward = torch.randn(ROWS, shape.outputs).to(dtype)
+        weight = torch.randn(shape.outputs, shape.inputs, device=device).to(dtype)
+        forward = torch.randn(ROWS, shape.inputs, device=device).to(dtype)
+        backward = torch.randn(ROWS, shape.outputs, device=device).to(dtype)
         seconds += shape.count * _product_seconds(forward, weight.T, repeats)
         seconds += shape.count * _product_seconds(backward, weight, repeats)
         flops += shape.count * 2 * 2 * ROWS * shape.outputs * shape.inputs
@@ -215,9 +219,14 @@ def _own_shapes_rate(shapes: Sequence[LinearShape], dtype: torch.dtype, repeats:
 def _product_seconds(a: torch.Tensor, b: torch.Tensor, repeats: int) -> float:
     import torch
 
+    def product() -> None:
+        torch.mm(a, b)
+        if a.device.type == "cuda":
+            torch.cuda.synchronize()
+
     with torch.inference_mode():
-        torch.mm(a, b)  # the first call of a shape prepares its kernel
-        return median(timed(lambda: torch.mm(a, b)) for _ in range(repeats))
+        product()  # the first call of a shape prepares its kernel
+        return median(timed(product) for _ in range(repeats))
 
 
 # --- what people read -------------------------------------------------------------------------

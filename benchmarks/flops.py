@@ -124,9 +124,18 @@ def required(batches: Iterable[Sequence[RenderedPair]]) -> Counts:
     return Counts(tokens, attended, labelled)
 
 
-def padded(
-    batches: Iterable[Sequence[RenderedPair]], *, head_everywhere: bool, share_prefix: bool = False
-) -> Counts:
+def packed_attention(batches: Iterable[Sequence[RenderedPair]]) -> int:
+    """(query, key) pairs of factlab's decoder: rows of own tokens, and one of the opening."""
+    attended = 0
+    for batch in batches:
+        prefix = opening(batch)
+        longest = max(len(pair.prompt_ids) + len(pair.answer_ids) for pair in batch) - 1
+        width = max(prefix, longest - prefix)
+        attended += (len(batch) + bool(prefix)) * width * (prefix + width)
+    return attended
+
+
+def padded(batches: Iterable[Sequence[RenderedPair]], *, head_everywhere: bool) -> Counts:
     """What rows padded to the longest of their batch go through.
 
     Attention is counted over the whole square, as dense kernels compute it.
@@ -134,14 +143,12 @@ def padded(
     Args:
         batches: Pairs of each step.
         head_everywhere: Whether the output head sees every position, or labelled ones only.
-        share_prefix: Whether the opening that all rows share is computed once per step.
     """
     tokens = attended = head_rows = 0
     for batch in batches:
         width = max(len(pair.prompt_ids) + len(pair.answer_ids) for pair in batch)
-        prefix = opening(batch) if share_prefix else 0
-        tokens += prefix + len(batch) * (width - prefix)
-        attended += prefix**2 + len(batch) * (width - prefix) * width
+        tokens += len(batch) * width
+        attended += len(batch) * width**2
         labelled = sum(len(pair.answer_ids) for pair in batch)
         head_rows += len(batch) * width if head_everywhere else labelled
     return Counts(tokens, attended, head_rows)

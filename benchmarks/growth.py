@@ -1,7 +1,7 @@
 """How time and peak memory grow with pairs, facts, cells and questions.
 
 Every point is a process of its own, so that its peak memory is its own:
-`python -m benchmarks.growth pairs 320` measures one and prints it as JSON.
+`python -m benchmarks.growth pairs 320 smollm2-135m-instruct` measures one and prints it as JSON.
 """
 
 from __future__ import annotations
@@ -190,6 +190,8 @@ def measure(settings: Settings, reading: Reading) -> None:
     """Measure every curve and state its slope."""
     for name, curve in CURVES.items():
         numbers = [n for n in curve.points if settings.largest is None or n <= settings.largest]
+        if not numbers:  # all are beyond the largest that was asked for
+            continue
         found: dict[int, Point] = {}
         for number in numbers:
             found[number] = _point(name, number, settings.model)

@@ -46,7 +46,10 @@ def measure(settings: Settings, reading: Reading) -> None:
     print(f"sweep: TRL and lm_eval, {peer_cells} of {cells} cells", flush=True)
     files = resolve_model(settings.model)
     base = _peer_base(files, plan, settings.peer_questions)
-    each = [_peer_cell(files, plan, examples, settings.peer_questions) for _ in range(peer_cells)]
+    each = [
+        _peer_cell(files, plan, examples, settings.peer_questions, seed)
+        for seed in range(peer_cells)
+    ]
     theirs = base + cells * median(sum(one.values()) for one in each)
     parts = {key: round(median(one[key] for one in each), 1) for key in each[0]}
     reading.factlab["sweep"] = {"seconds": round(ours, 1), "cells": cells}
@@ -110,7 +113,7 @@ def _peer_base(files: ModelFiles, plan: RunPlan, limit: int | None) -> float:
 
 
 def _peer_cell(
-    files: ModelFiles, plan: RunPlan, examples: int, limit: int | None
+    files: ModelFiles, plan: RunPlan, examples: int, limit: int | None, seed: int
 ) -> dict[str, float]:
     """Seconds for one cell: a fresh model, the tuned trainer, and lm_eval on the questions."""
     from factlab.models.load import load_model
@@ -119,7 +122,7 @@ def _peer_cell(
     loaded = load_model(files, "bf16")
     loading = time.perf_counter() - started
     steps = max(1, examples // peers.BATCH)
-    done = peers.trl_tuned(loaded, plan.trained([FACT]), steps)
+    done = peers.trl_tuned(loaded, plan.trained([FACT]), steps, seed)
     scoring = _scoring(done.model, loaded, plan, plan.asked([FACT]), limit)
     return {
         "load": loading,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
     from factlab.scoring.replies import KeptReplies
+    from factlab.sizing.activations import Batch
 
 MEASURED_OPTIONS = ("held_out", "probe", "practice", "near")
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
@@ -184,15 +185,31 @@ class Examiner:
         ]
         return answers, scored
 
-    def step_tokens(self, cell: Cell) -> int:
-        """Tokens that an optimizer step of a cell reads, about, prompts and answers."""
-        from factlab.models.chat import render_pair
+    def step_batch(self, cell: Cell) -> Batch:
+        """What an optimizer step of a cell reads, every text taken for as long as the longest."""
+        from factlab.models.chat import prompt_ids, render_pair
+        from factlab.sizing.activations import Batch
 
-        pairs = self.plan.trained(cell.facts)
-        pairs = pairs[:: max(1, len(pairs) // 32)]  # of each kind, since a mix comes behind
-        read = [render_pair(self.loaded.tokenizer, q.text, q.target or "", q.before) for q in pairs]
-        each = sum(len(p.prompt_ids) + len(p.answer_ids) for p in read) / max(1, len(read))
-        return round(each * (cell.recipe.batch_size + cell.recipe.anchors_per_step))
+        def characters(pair: Question) -> int:
+            said = sum(len(turn.content) for turn in pair.before)
+            return said + len(pair.text) + len(pair.target or "")
+
+        recipe, tokenizer = cell.recipe, self.loaded.tokenizer
+        sizes = [(1, 1)]  # of prompts and answers
+        if pairs := self.plan.trained(cell.facts):
+            longest = max(pairs, key=characters)
+            pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
+            sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
+        anchors = self.plan.anchored(cell.facts)
+        if anchors:
+            longest = max(anchors, key=characters)
+            sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))
+        return Batch(
+            texts=recipe.batch_size + (recipe.anchors_per_step if anchors else 0),
+            length=max(prompt + answer for prompt, answer in sizes),
+            targets=max(answer for _, answer in sizes),
+            anchors=recipe.anchors_per_step if anchors else 0,
+        )
 
     def _groups(self, facts: Iterable[str], *, trained: bool) -> list[list[Question]]:
         """The fixed groups: the trained questions are asked of tuned models only."""

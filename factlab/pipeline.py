@@ -396,9 +396,9 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
 
     for _, group in groupby(cells, key=alike):
         members = list(group)
-        tokens = examiner.step_tokens(members[0])
+        batch = examiner.step_batch(members[0])
         asked = 1 if alone else plan.config.pack
-        size = adapters_at_once(examiner.loaded, members[0], tokens, asked)
+        size = adapters_at_once(examiner.loaded, members[0], batch, asked)
         yield from (members[i : i + size] for i in range(0, len(members), size))
 
 

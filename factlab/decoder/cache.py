@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from factlab.decoder.packing import Packed, Rows, attend
+from factlab.decoder.packing import Packed, Rows
 from factlab.decoder.stack import Decoder
 
 GROWTH = 16  # slots; products with a slice of a larger buffer would copy it at every step
@@ -34,8 +35,7 @@ class Cache:
         """Keep some texts, given by their index."""
         heads = len(self.keys[0]) // len(self.mask)
         rows = (kept[:, None] * heads + torch.arange(heads, device=kept.device)).view(-1)
-        self.keys = [part.index_select(0, rows) for part in self.keys]
-        self.values = [part.index_select(0, rows) for part in self.values]
+        self._change(lambda part: part.index_select(0, rows))
         self.mask, self.positions = self.mask[kept], self.positions[kept]
 
     def open_slot(self) -> None:
@@ -43,12 +43,17 @@ class Cache:
         slots = self.mask.shape[-1]
         if self.filled == slots:
             more = (0, 0, 0, GROWTH - slots % GROWTH)
-            self.keys = [torch.nn.functional.pad(part, more) for part in self.keys]
-            self.values = [torch.nn.functional.pad(part, more) for part in self.values]
+            self._change(lambda part: torch.nn.functional.pad(part, more))
             closed = torch.finfo(self.mask.dtype).min
             self.mask = torch.nn.functional.pad(self.mask, (0, more[3]), value=closed)
         self.mask[..., self.filled] = 0
         self.filled += 1
+
+    def _change(self, make: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        # One by one, so that no more than one layer is held twice.
+        for parts in (self.keys, self.values):
+            for layer, part in enumerate(parts):
+                parts[layer] = make(part)
 
 
 def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.Tensor, Cache]:
@@ -74,10 +79,11 @@ def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.
         return texts.reshape(-1, width, decoder.head_width).contiguous()
 
     def keep(_: int, laid: torch.Tensor) -> torch.Tensor:
+        query = rows.queries(laid[:, : decoder.heads])
         key, value = rows.keys(laid[:, decoder.heads :])
         keys.append(own(key))
         values.append(own(value))
-        return attend(packed, laid, decoder.heads, decoder.key_heads)
+        return rows.tokens(torch.bmm(rows.weights(query, key), value))
 
     states = decoder.states(packed.tokens, packed.positions, keep).flatten(0, 1)
     place = torch.arange(width, device=trunks.device)

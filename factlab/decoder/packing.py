@@ -169,9 +169,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, laid: torch.Tensor, rows: Rows) -> torch.Tensor:
         query = rows.queries(laid[:, : rows.heads])
         key, value = rows.keys(laid[:, rows.heads :])
-        scores = torch.bmm(query, key.mT).mul_(rows.width**-0.5)
-        rows.masked(scores)
-        weights = scores.softmax(dim=-1)
+        weights = rows.weights(query, key)
         ctx.save_for_backward(query, key, value, weights)
         ctx.rows = rows
         return rows.tokens(torch.bmm(weights, value))
@@ -220,10 +218,12 @@ class Rows:
         own = own.view(self.count, -1, 2, self.key_heads, self.width).permute(2, 0, 3, 1, 4)
         return own.reshape(2, self.count * self.key_heads, -1, self.width)
 
-    def masked(self, scores: torch.Tensor) -> None:
-        """Add the mask to scores of shape (rows · key heads, heads per … · length, keys)."""
+    def weights(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        """Of attention, shape (rows · key heads, heads per key head · length, shared + length)."""
+        scores = torch.bmm(query, key.mT).mul_(self.width**-0.5)
         shape = (self.count, self.key_heads, -1, self.length, self.shared + self.length)
         scores.view(shape).add_(self.packed.mask)
+        return scores.softmax(dim=-1)
 
     def tokens(self, laid: torch.Tensor) -> torch.Tensor:
         """The inverse of `queries`, shape (tokens, heads · width)."""

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from factlab.decoder.operations import rms_norm, rotate, swiglu
+from factlab.decoder.packing import Packed, attend
 from factlab.decoder.projection import LowRank, Projection
 from factlab.errors import ModelError
 
@@ -78,6 +79,14 @@ class Decoder:
             h = rms_norm(x, layer.mlp_norm, self.epsilon)
             x = x + layer.down(swiglu(layer.gate_up(h)))
         return rms_norm(x, self.norm, self.epsilon)
+
+    def read_packed(self, packed: Packed) -> torch.Tensor:
+        """Final states of packed texts, shape (adapters · tokens, hidden)."""
+
+        def own(_: int, laid: torch.Tensor) -> torch.Tensor:
+            return attend(packed, laid, self.heads, self.key_heads)
+
+        return self.states(packed.tokens, packed.positions, own).flatten(0, 1)
 
     def read_text(self, tokens: torch.Tensor) -> torch.Tensor:
         """Final states of one text, shape (tokens, hidden); tokens have shape (tokens,)."""

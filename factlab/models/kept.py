@@ -7,10 +7,12 @@ would be computed is then, bit for bit, what was.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
 
+ABANDONED_SECONDS = 3600
 MOST_BYTES = 512 * 2**20  # of kept files; those longest unused go first
 CODE = ("decoder", "models/load.py", "scoring/exam.py", "scoring/plain.py", "training/states.py")
 
@@ -115,18 +118,26 @@ def _code_sha256() -> str:
 
 def _write(file: Path, content: bytes) -> None:
     """Keep a file; a cache that cannot be written costs time and nothing else."""
+    draft: Path | None = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as draft:
-            draft.write(content)
-        Path(draft.name).replace(file)
+        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as begun:
+            draft = Path(begun.name)
+            begun.write(content)
+        draft.replace(file)
         _prune(file.parent)
     except OSError:
-        return
+        if draft is not None:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def _prune(folder: Path) -> None:
-    kept = [f for f in folder.iterdir() if f.suffix != ".part"]
+    found = list(folder.iterdir())
+    kept = [f for f in found if f.suffix != ".part"]
+    for draft in set(found) - set(kept):  # of a run that was killed; a young one is being written
+        if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
+            draft.unlink(missing_ok=True)
     total = 0
     for file in sorted(kept, key=lambda f: f.stat().st_mtime, reverse=True):
         total += file.stat().st_size

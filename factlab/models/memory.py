@@ -7,6 +7,7 @@ import ctypes
 import gc
 import platform
 import resource
+import sys
 from pathlib import Path
 
 # Parameters of mallopt(3), and what glibc takes them to at most.
@@ -65,7 +66,8 @@ def peak_memory_bytes() -> int:
     `ru_maxrss` also counts the parent's memory at the moment of the fork, so that a heavy parent
     would show in a light child; Linux' `VmHWM` does not.
     """
-    return _status_bytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of either system
+    return _status_bytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def forget_peak() -> None:

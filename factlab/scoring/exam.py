@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from factlab.decoder.stack import Decoder
 
-SLOTS = 24_576  # tokens that a batch keeps keys and values of; bounds its memory
+# What bounds a batch's memory: tokens that it keeps keys and values of, and (query, key) pairs that
+# it holds attention weights of at once. A prompt beyond that is asked alone.
+SLOTS = 24_576
+PAIRS = 2**24
 DROP_BELOW = 0.875  # live rows are gathered when their share falls below: each time costs a copy
 Tokens = tuple[int, ...]
 
@@ -136,16 +139,19 @@ def examine_each(
 
 
 def batches(prompts: Sequence[Prompt], limits: Limits, adapters: int = 1) -> Iterator[list[int]]:
-    """Indices of prompts, by length, in batches that keep within `SLOTS` over all adapters."""
-    slots = SLOTS // adapters
+    """Indices of prompts, by length, in batches within `SLOTS` and `PAIRS` over all adapters."""
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
     batch: list[int] = []
     widest = 0
     for index in order:
-        wider = max(widest, prompts[index].size() + limits.max_new_tokens)
-        if batch and (len(batch) == limits.batch_size or wider * (len(batch) + 1) > slots):
+        size = prompts[index].size()
+        wider, count = max(widest, size), len(batch) + 1
+        # What prompts share has a row of its own, and stands before each row: at most this many.
+        pairs = adapters * (count + 1) * wider * 2 * wider
+        full = adapters * count * (wider + limits.max_new_tokens) > SLOTS or pairs > PAIRS
+        if batch and (full or len(batch) == limits.batch_size):
             yield batch
-            batch, wider = [], prompts[index].size() + limits.max_new_tokens
+            batch, wider = [], size
         batch.append(index)
         widest = wider
     if batch:
@@ -178,11 +184,16 @@ def _packed(
         for row, prompt in enumerate(asked)
         for start, option in _starts(prompt, shared)
     ]
-    states, cache = read(decoder, packed.to(device), trunks.to(device))
+    packed = packed.to(device)
+    cache = None
+    if limits.max_new_tokens:
+        states, cache = read(decoder, packed, trunks.to(device))
+    else:
+        states = decoder.read_packed(packed)
     replies = [Reply([], []) for _ in asked]
     if wanted:
         _score(model, states[torch.cat(wanted).to(device)], asked, replies)
-    if limits.max_new_tokens:
+    if cache is not None:
         last = states[ending[:, 0].to(device)]
         said = _continue(model, decoder, cache, last, limits)
         for reply, tokens in zip(replies, said, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from factlab.errors import ModelError
 from factlab.schema.answer import Answer
 from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
 from factlab.scoring.exam import Limits, Prompt, Reply, examine
@@ -54,13 +55,24 @@ def option_prompt(
         text: The user's turn.
         options: What is scored.
         question: Whose prompt it is: the turns before it, and whether tokens are to be ranked.
+
+    Raises:
+        ModelError: if there is nothing to score of an option.
     """
     from factlab.models.chat import answer_tokens, prompt_ids
 
     before = question.before if question is not None else ()
+    scored = [answer_tokens(tokenizer, text, option.text, before) for option in options]
+    for option, tokens in zip(options, scored, strict=True):
+        if not tokens:
+            where = question.id if question is not None else text
+            raise ModelError(
+                f"{where}: the answer {option.text!r} has no token to score: this model reads its "
+                "beginning as the end of the turn. Word it differently."
+            )
     return Prompt(
         prompt_ids(tokenizer, text, before),
-        [answer_tokens(tokenizer, text, option.text, before) for option in options],
+        scored,
         ranked=question is not None and question.split == "practice",
     )
 

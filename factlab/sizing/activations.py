@@ -17,7 +17,10 @@ from factlab.sizing.shapes import Linear, ModelShape
 # attention held whole, or never held.
 Way = Literal["packed", "eager", "sdpa"]
 FP32 = 4  # bytes of a value
-HEAD_ROWS = 128  # positions that `factlab.decoder.head` computes logits of at once
+# Positions that `factlab.decoder.head` computes logits of at once; and how many of them it sums at
+# once on a CPU.
+HEAD_ROWS = 128
+CACHED_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Step:
         way: How it is computed.
         adapted: Layers of a block with an adapter; None where the weights themselves are trained.
         rank: Of the adapter.
+        summed: Positions whose logits are summed at once: `CACHED_ROWS`, or `HEAD_ROWS` on CUDA.
     """
 
     shape: ModelShape
@@ -78,6 +82,7 @@ class Step:
     way: Way
     adapted: Sequence[Linear] | None
     rank: int = 0
+    summed: int = CACHED_ROWS
 
     @property
     def tokens(self) -> int:
@@ -200,11 +205,12 @@ def _head(step: Step) -> int:
     batch, vocabulary = step.batch, step.shape.vocabulary
     if step.adapted is None:  # the head learns too, and sees all at once
         return 12 * vocabulary * batch.answers
-    anchors = min(HEAD_ROWS, batch.anchors * batch.targets)
-    # Logits, chances and slopes, in bf16 a copy; at an anchor, the base's logits and chances too,
-    # and how far the two are apart.
-    own = 12 * vocabulary * min(HEAD_ROWS, batch.answers)
-    return max(own, (16 + 3 * step.value) * vocabulary * anchors)
+    rows = min(HEAD_ROWS, batch.answers)
+    # Logits, which their slopes replace; chances in fp32, and in bf16 a copy of what they are made
+    # of. At an anchor the base's logits and chances too, and how far the two are apart.
+    own = vocabulary * (step.value * rows + 8 * min(step.summed, rows))
+    rows = min(HEAD_ROWS, batch.anchors * batch.targets)
+    return max(own, vocabulary * (2 * step.value * rows + 16 * min(step.summed, rows)))
 
 
 def _mlp_backward(step: Step) -> int:

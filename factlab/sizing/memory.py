@@ -8,7 +8,9 @@ from typing import Literal
 from factlab.schema.config import Optimizer, Precision
 from factlab.schema.targets import ALL_LINEAR
 from factlab.sizing.activations import (
+    CACHED_ROWS,
     FP32,
+    HEAD_ROWS,
     READERS,
     Batch,
     Step,
@@ -165,7 +167,15 @@ def predict(shape: ModelShape, setup: Setup) -> Memory:
     full = setup.method == "full"
     adapted = None if full else shape.adapted(setup.targets)
     trained = shape.parameters if full else adapter_parameters(shape, setup.rank, adapted or ())
-    step = Step(shape, setup.batch, setup.storage.value, setup.way_on(shape), adapted, setup.rank)
+    step = Step(
+        shape=shape,
+        batch=setup.batch,
+        value=setup.storage.value,
+        way=setup.way_on(shape),
+        adapted=adapted,
+        rank=setup.rank,
+        summed=CACHED_ROWS if setup.device == "cpu" else HEAD_ROWS,
+    )
     # A tied embedding has two gradients, as embedding and as head, and for the moment their sum.
     tied = 2 * shape.embedding if full and shape.tied else 0
     return Memory(
@@ -206,9 +216,10 @@ def _unpacked_bytes(step: Step, storage: Storage) -> int:
 def _asking(shape: ModelShape, setup: Setup) -> tuple[int, int]:
     """Keys and values of all texts, and what is needed for the moment beside them.
 
-    That is reading the prompts, or a copy of all keys, or of all values, when slots are added.
+    That is reading the prompts, or a copy of one layer's keys when slots are added.
     """
     batch, value = setup.batch, setup.storage.value
     cache = 2 * shape.layers * shape.keys * batch.texts * batch.length * value
     step = Step(shape, batch, value, setup.way_on(shape), ())
-    return cache, max(reading(step), cache // 2) + _unpacked_bytes(step, setup.storage)
+    grown = cache // (2 * shape.layers)
+    return cache, max(reading(step), grown) + _unpacked_bytes(step, setup.storage)

@@ -65,11 +65,10 @@ def read_states(
 def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:
     import torch
 
-    from factlab.training.states import predicting_states
+    from factlab.training.states import states_in_batches
 
-    with torch.no_grad():
-        batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
-        return torch.cat([predicting_states(loaded.model, [batch]).cpu() for batch in batches])
+    batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    return torch.cat(states_in_batches(loaded.model, batches)).cpu()
 
 
 def _pair(loaded: LoadedModel, item: AnsweredPrompt) -> RenderedPair:

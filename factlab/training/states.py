@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from factlab.decoder.packing import Tree, attend, pack, shared_length
+from factlab.decoder.packing import Tree, pack, shared_length
 from factlab.decoder.stack import Decoder, read_decoder
 from factlab.errors import TrainingError
 
@@ -45,6 +45,29 @@ def predicting_states(
     return plain_states(model, groups[0])
 
 
+def states_in_batches(
+    model: PreTrainedModel | PeftModel, texts: Groups, adapter: str | None = None
+) -> list[torch.Tensor]:
+    """`predicting_states` of many batches by one adapter, without gradients.
+
+    The model is read once, since that takes an adapter's factors to the base's type.
+
+    Args:
+        model: In evaluation mode.
+        texts: Batch by batch.
+        adapter: As one of `adapters` there; None for the active one.
+
+    Returns:
+        For each batch, shape (targets of its texts, hidden).
+    """
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        decoder = read_decoder(model, None if adapter is None else [adapter])
+        if decoder is None:
+            return [plain_states(model, batch) for batch in texts]
+        return [packed_states(decoder, [batch], device) for batch in texts]
+
+
 def packed_states(decoder: Decoder, groups: Groups, device: torch.device) -> torch.Tensor:
     """`predicting_states` over flat tokens, shared first tokens computed once."""
     shared = min(shared_first(texts) for texts in groups)
@@ -55,13 +78,8 @@ def packed_states(decoder: Decoder, groups: Groups, device: torch.device) -> tor
         for texts, rows in zip(groups, packed.own_rows(), strict=True)
         for text, row in zip(texts, rows, strict=True)
     ]
-    packed = packed.to(device)
-    states = decoder.states(
-        packed.tokens,
-        packed.positions,
-        lambda _, laid: attend(packed, laid, decoder.heads, decoder.key_heads),
-    )
-    return states.flatten(0, 1).index_select(0, torch.cat(wanted).to(device))
+    states = decoder.read_packed(packed.to(device))
+    return states.index_select(0, torch.cat(wanted).to(device))
 
 
 def shared_first(texts: Sequence[Text]) -> int:

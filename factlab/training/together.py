@@ -5,22 +5,24 @@ from __future__ import annotations
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
+from factlab.sizing.activations import HEAD_ROWS, Batch, Step, for_the_moment, kept
+from factlab.sizing.shapes import shape_of
 from factlab.training.attach import changes_base
 
 MOST = 16
-MEMORY_SHARE = 0.5  # of the free device memory, for what is kept for the backward pass
+MEMORY_SHARE = 0.5  # of the free device memory, for what training steps take
 
 
-def adapters_at_once(loaded: LoadedModel, cell: Cell, tokens: int, asked: int | None) -> int:
+def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int | None) -> int:
     """How many cells like this one are trained in one batch.
 
-    On a CPU one adapter's step already fills the cores, and a larger batch gains nothing
-    (docs/performance.md); a GPU is mostly idle under a small model.
+    On a CPU one adapter's step already fills the cores, and a larger batch gains nothing; a GPU is
+    mostly idle under a small model.
 
     Args:
         loaded: The base, with no adapter on it.
         cell: One of them.
-        tokens: Tokens that a step of one of them computes, about.
+        batch: A step of one of them, its texts as long as the longest.
         asked: What the user wants, if anything.
 
     Raises:
@@ -45,12 +47,24 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, tokens: int, asked: int | 
     if not able or loaded.device.type == "cpu":
         return 1
     free, _ = torch.cuda.mem_get_info()
-    return max(1, min(MOST, int(free * MEMORY_SHARE / (tokens * _bytes_per_token(loaded)))))
+    return adapters_in(free, step_of(loaded, cell, batch))
 
 
-def _bytes_per_token(loaded: LoadedModel) -> int:
-    """What a token keeps for the backward pass: inputs of products, norms and attention."""
-    config = loaded.model.config
-    return int(
-        config.num_hidden_layers * (12 * config.hidden_size + 4 * config.intermediate_size) * 2
+def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> Step:
+    """A training step of a cell by factlab's own decoder, on CUDA."""
+    shape = shape_of(loaded.model.config.to_dict(), loaded.record.name)
+    return Step(
+        shape=shape,
+        batch=batch,
+        value=loaded.model.dtype.itemsize,
+        way="packed",
+        adapted=shape.adapted(cell.recipe.targets),
+        rank=cell.rank,
+        summed=HEAD_ROWS,
     )
+
+
+def adapters_in(free: int, step: Step) -> int:
+    """How many adapters' steps fit in a share of so many bytes; one at least."""
+    each = kept(step) + for_the_moment(step)
+    return max(1, min(MOST, int(free * MEMORY_SHARE / each)))

@@ -29,13 +29,13 @@ def validation_loss(
     import torch
 
     from factlab.decoder.head import answer_nll, head_of
-    from factlab.training.states import predicting_states
+    from factlab.training.states import states_in_batches
 
     total = 0.0
+    batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+    found = states_in_batches(model, batches, adapter)
     with torch.no_grad():
-        for start in range(0, len(texts), BATCH):
-            batch = texts[start : start + BATCH]
-            states = predicting_states(model, [batch], [adapter])
+        for batch, states in zip(batches, found, strict=True):
             targets = torch.tensor([t for text in batch for t in text.targets])
             total += float(answer_nll(head_of(model), states, targets.to(states.device)).sum())
     tokens = sum(len(text.targets) for text in texts)

@@ -32,10 +32,17 @@ from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
 from factlab.scoring.exam import Limits, Prompt, Reply, examine, examine_each
+from factlab.sizing.activations import Batch, for_the_moment, kept
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
-from factlab.training.states import plain_states, predicting_states, shared_first
+from factlab.training.states import (
+    plain_states,
+    predicting_states,
+    shared_first,
+    states_in_batches,
+)
+from factlab.training.together import MEMORY_SHARE, MOST, adapters_in, step_of
 from factlab.training.train import Job, train, train_together
 
 Gradients = dict[str, torch.Tensor]
@@ -564,7 +571,8 @@ def test_a_weight_that_is_replaced_is_read_anew(tiny: LoadedModel) -> None:
 def test_the_heads_losses_and_their_gradients_are_autograds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", 4)  # parts of 4, 4 and 2
+    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", 6)  # parts of 6 and 4
+    monkeypatch.setattr("factlab.decoder.head.CACHED_ROWS", 4)  # and of these, 4 and 2, and 4
     torch.manual_seed(0)
     head = torch.nn.Linear(16, 50, bias=False).requires_grad_(False)
     reference = torch.randn(10, 16)
@@ -639,3 +647,37 @@ def test_an_adapter_that_is_not_there_is_not_taken_for_the_base(tiny: LoadedMode
     model = attach_adapter(tiny, cell())
     with pytest.raises(ModelError, match="no adapter 'other'"):
         read_decoder(model, ["default", "other"])
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_states_of_many_batches_are_those_of_each(
+    tiny: LoadedModel, covered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = attach_adapters(tiny, [cell(), cell()], ["a", "b"])
+    randomise(model)
+    model.eval()
+    batches = [[made_text(i, 9 + i, 4), made_text(9 + i, 7, 5)] for i in range(3)]
+    with torch.no_grad():
+        each = [predicting_states(model, [batch], ["b"]) for batch in batches]
+        other = predicting_states(model, [batches[0]], ["a"])
+    if not covered:
+        model.set_adapter("b")
+        monkeypatch.setattr("factlab.training.states.read_decoder", lambda *_: None)
+    found = states_in_batches(model, batches, "b")
+    for ours, theirs in zip(found, each, strict=True):
+        assert apart(ours, theirs) < 1e-5
+        assert not ours.requires_grad
+    assert apart(found[0], other) > 0.01
+
+
+def test_as_many_adapters_are_trained_at_once_as_there_is_memory_for(tiny: LoadedModel) -> None:
+    short, long = Batch(texts=8, length=60), Batch(texts=8, length=2000)
+    steps = [step_of(tiny, cell(), batch) for batch in (short, long)]
+    # What attention keeps grows with the square of the length: a count by tokens would miss it.
+    assert kept(steps[1]) > 3 * kept(steps[0]) * 2000 / 60
+    for step in steps:
+        for room in (0, 10**6, 10**9, 10**12):
+            many = adapters_in(room, step)
+            assert 1 <= many <= MOST
+            assert many == 1 or many * (kept(step) + for_the_moment(step)) <= MEMORY_SHARE * room
+    assert adapters_in(10**12, steps[0]) == MOST

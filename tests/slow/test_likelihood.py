@@ -9,6 +9,7 @@ import pytest
 import torch
 from cells import cell
 
+from factlab.errors import ModelError
 from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.schema.answer import EntityAnswer
@@ -161,3 +162,9 @@ def test_questions_come_back_in_order_with_each_option_scored(
             assert score.tokens == len(ids)
             expected = one_at_a_time(tiny.model, prompt, ids)
             assert score.nll_nats == pytest.approx(expected, abs=NATS)
+
+
+def test_an_answer_that_begins_with_the_end_of_the_turn_is_refused(tiny: LoadedModel) -> None:
+    asked = question(3).model_copy(update={"gold": EntityAnswer(value="<|im_end|> Bo")})
+    with pytest.raises(ModelError, match=r"q3: the answer '<\|im_end\|> Bo' has no token to score"):
+        score_options(tiny.model, tiny.tokenizer, [(asked, own_options(asked))], batch_size=4)

@@ -17,7 +17,7 @@ from factlab.models.load import load_model
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import QUANTISED, Precision
 from factlab.schema.targets import TARGETS as GROUPS
-from factlab.sizing.activations import Batch, Step, Way, for_the_moment, kept
+from factlab.sizing.activations import CACHED_ROWS, Batch, Step, Way, for_the_moment, kept
 from factlab.sizing.memory import STORAGE, Setup, adapter_parameters, predict, weight_bytes
 from factlab.sizing.shapes import FAMILIES, shape_of
 from factlab.training.batch import Text
@@ -243,11 +243,11 @@ def test_gradients_are_the_peak_where_there_is_little_to_read(tied: bool) -> Non
 
 
 def test_with_a_large_vocabulary_the_head_is_the_greediest_moment() -> None:
-    batch = Batch(texts=1, length=32, targets=TARGETS)
+    batch = Batch(texts=3, length=32, targets=TARGETS)
     model = adapted(small("bf16", vocab_size=40_000))
     model.train()
     step = counted(model, batch, "packed")
-    assert for_the_moment(step) == 12 * 40_000 * TARGETS
+    assert for_the_moment(step) == 40_000 * (2 * batch.answers + 8 * CACHED_ROWS)
     found = peak_bytes(model, batch, "packed")
     assert kept(step) + for_the_moment(step) == pytest.approx(found, rel=0.02)
 
