@@ -78,7 +78,7 @@ def trl_tuned(
     """SFTTrainer by someone who has tried its options: on a bf16 model with an fp32 adapter.
 
     Of fused and plain attention, with autocast and without, this is the fastest of the four on two
-    cores: 2.1 examples/s where the slowest has 1.5. Autocast spares PEFT fp32 products.
+    cores (docs/log.md). Autocast spares PEFT fp32 products.
     """
     _plain_attention(loaded)
     return _trl(

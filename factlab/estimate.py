@@ -167,14 +167,11 @@ def _tokens(text: str) -> float:
     return len(text) / CHARACTERS_PER_TOKEN
 
 
-def _read(pair: Question) -> str:
-    """What a step reads of a training pair, without the chat template."""
-    return "".join((*(turn.content for turn in pair.before), pair.text, pair.target or ""))
-
-
 def _pair_tokens(pairs: Sequence[Question]) -> float:
     """Tokens of a training pair, on the average."""
-    return TEMPLATE_TOKENS + sum(_tokens(_read(pair)) for pair in pairs) / max(1, len(pairs))
+    return TEMPLATE_TOKENS + sum(_tokens(pair.trained_text()) for pair in pairs) / max(
+        1, len(pairs)
+    )
 
 
 def _training_flop(plan: RunPlan, facts: Sequence[str], parameters: int) -> float:

@@ -191,8 +191,7 @@ class Examiner:
         from factlab.sizing.activations import Batch
 
         def characters(pair: Question) -> int:
-            said = sum(len(turn.content) for turn in pair.before)
-            return said + len(pair.text) + len(pair.target or "")
+            return len(pair.trained_text())
 
         recipe, tokenizer = cell.recipe, self.loaded.tokenizer
         sizes = [(1, 1)]  # of prompts and answers

@@ -93,7 +93,7 @@ class _HeadLoss(torch.autograd.Function):
         wants_gradient = ctx.needs_input_grad[0]
         gradient = torch.empty_like(states) if wants_gradient else states
         rows = min(HEAD_ROWS, len(states))
-        few = CACHED_ROWS if states.device.type == "cpu" else rows
+        few = min(CACHED_ROWS, rows) if states.device.type == "cpu" else rows
         # Buffers for all parts: fresh pages for each would cost more than the sums.
         chances = states.new_empty(few, head.out_features, dtype=torch.float32)
         expected = chances if reference is None else torch.empty_like(chances)
@@ -106,7 +106,8 @@ class _HeadLoss(torch.autograd.Function):
             wanted = targets[part, None]
             for at in range(0, len(logits), few):
                 own = slice(at, at + few)
-                read, p = logits[own], chances[: len(wanted[own])]
+                read = logits[own]
+                p = torch.softmax(read, dim=-1, dtype=torch.float32, out=chances[: len(read)])
                 if base is None:
                     losses.append(_nll_and_slope(read, wanted[own], p))
                 else:
@@ -125,11 +126,8 @@ class _HeadLoss(torch.autograd.Function):
         return (gradient * grad[:, None]).to(gradient.dtype), None, None, None, None
 
 
-def _nll_and_slope(
-    logits: torch.Tensor, wanted: torch.Tensor, chances: torch.Tensor
-) -> torch.Tensor:
-    """The NLL of wanted tokens, shape (rows, 1); `chances` becomes its slope in the logits."""
-    p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances)
+def _nll_and_slope(logits: torch.Tensor, wanted: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """The NLL of wanted tokens, shape (rows, 1); the chances `p` become its slope in the logits."""
     nll = _surprise(logits, p, wanted)
     p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
     return nll
@@ -139,11 +137,10 @@ def _kl_and_slope(
     logits: torch.Tensor,
     base: torch.Tensor,
     wanted: torch.Tensor,
-    chances: torch.Tensor,
+    p: torch.Tensor,
     expected: torch.Tensor,
 ) -> torch.Tensor:
-    """KL(base‖tuned) of logits, shape (rows, 1); `chances` becomes its slope in them."""
-    p = torch.softmax(logits, dim=-1, dtype=torch.float32, out=chances)
+    """KL(base‖tuned) of logits, shape (rows, 1); the chances `p` become its slope in them."""
     q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
     # log q - log p is the difference of the logits plus a constant, read off a token.
     apart = base.float() - logits

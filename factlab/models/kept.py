@@ -133,11 +133,10 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _prune(folder: Path) -> None:
-    found = list(folder.iterdir())
-    kept = [f for f in found if f.suffix != ".part"]
-    for draft in set(found) - set(kept):  # of a run that was killed; a young one is being written
+    for draft in folder.glob("*.part"):  # of a run that was killed; a young one is being written
         if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
             draft.unlink(missing_ok=True)
+    kept = [f for f in folder.iterdir() if f.suffix != ".part"]
     total = 0
     for file in sorted(kept, key=lambda f: f.stat().st_mtime, reverse=True):
         total += file.stat().st_size

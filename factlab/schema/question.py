@@ -75,6 +75,10 @@ class Question(Record):
         description="Held-out: similarity to the nearest trained question; 1 is the same wording.",
     )
 
+    def trained_text(self) -> str:
+        """All that a training step reads of it, without the chat template."""
+        return "".join((*(turn.content for turn in self.before), self.text, self.target or ""))
+
     def wrong_options(self) -> tuple[str, ...]:
         """The superseded value and the distractors, written in the form of the right answer."""
         if self.gold is None:

@@ -68,7 +68,8 @@ def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:
     from factlab.training.states import states_in_batches
 
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    return torch.cat(states_in_batches(loaded.model, batches)).cpu()
+    # To the CPU batch by batch: a teacher's states of all pairs may be more than a GPU holds.
+    return torch.cat([states.cpu() for states in states_in_batches(loaded.model, batches)])
 
 
 def _pair(loaded: LoadedModel, item: AnsweredPrompt) -> RenderedPair:

@@ -6,7 +6,7 @@ Llama family without dropout. The plain way hands padded rows to the library's o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -46,26 +46,31 @@ def predicting_states(
 
 
 def states_in_batches(
-    model: PreTrainedModel | PeftModel, texts: Groups, adapter: str | None = None
-) -> list[torch.Tensor]:
-    """`predicting_states` of many batches by one adapter, without gradients.
+    model: PreTrainedModel | PeftModel, batches: Groups, adapter: str | None = None
+) -> Iterator[torch.Tensor]:
+    """`predicting_states` of one batch after another by one adapter, without gradients.
 
     The model is read once, since that takes an adapter's factors to the base's type.
 
     Args:
         model: In evaluation mode.
-        texts: Batch by batch.
+        batches: The texts of each.
         adapter: As one of `adapters` there; None for the active one.
 
-    Returns:
+    Yields:
         For each batch, shape (targets of its texts, hidden).
     """
     device = next(model.parameters()).device
     with torch.no_grad():
         decoder = read_decoder(model, None if adapter is None else [adapter])
-        if decoder is None:
-            return [plain_states(model, batch) for batch in texts]
-        return [packed_states(decoder, [batch], device) for batch in texts]
+    for batch in batches:
+        with torch.no_grad():  # and not around the yield, where it would be the caller's too
+            states = (
+                plain_states(model, batch)
+                if decoder is None
+                else packed_states(decoder, [batch], device)
+            )
+        yield states
 
 
 def packed_states(decoder: Decoder, groups: Groups, device: torch.device) -> torch.Tensor:

@@ -33,9 +33,8 @@ def validation_loss(
 
     total = 0.0
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-    found = states_in_batches(model, batches, adapter)
     with torch.no_grad():
-        for batch, states in zip(batches, found, strict=True):
+        for batch, states in zip(batches, states_in_batches(model, batches, adapter), strict=True):
             targets = torch.tensor([t for text in batch for t in text.targets])
             total += float(answer_nll(head_of(model), states, targets.to(states.device)).sum())
     tokens = sum(len(text.targets) for text in texts)

@@ -663,7 +663,7 @@ def test_states_of_many_batches_are_those_of_each(
     if not covered:
         model.set_adapter("b")
         monkeypatch.setattr("factlab.training.states.read_decoder", lambda *_: None)
-    found = states_in_batches(model, batches, "b")
+    found = list(states_in_batches(model, batches, "b"))
     for ours, theirs in zip(found, each, strict=True):
         assert apart(ours, theirs) < 1e-5
         assert not ours.requires_grad
