@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from factlab.schema.config import Cell, Precision
     from factlab.schema.question import Question
     from factlab.schema.results import TrainStep
+    from factlab.scoring.generate import Generated
 
 Fit = Callable[["LoadedModel", Sequence["Question"], int], Fitted]
 RECALL_SLACK = 0.1  # of held-out questions: what another seed alone may change
@@ -218,21 +219,29 @@ def fitted(
     contender: Contender, loaded: LoadedModel, pairs: Sequence[Question], steps: int
 ) -> Iterator[Fitted]:
     """Train, lend the tuned model, and leave the base as it was."""
-    base = loaded.model
-    attention = base.config._attn_implementation
-    patched = {name: value for name, value in base.__dict__.items() if name == "forward"}
+    put_back = as_it_is(loaded.model)
     done = contender.fit(loaded, pairs, steps)
     try:
         yield done
     finally:
-        loaded.model = done.model.unload()
-        loaded.model.__dict__.pop("forward", None)  # SFTTrainer puts one of its own there
-        loaded.model.__dict__.update(patched)
-        loaded.model.gradient_checkpointing_disable()
-        loaded.model.set_attn_implementation(attention)
-        loaded.model.requires_grad_(False)
-        loaded.model.eval()
+        loaded.model = put_back(done.model.unload())
         gc.collect()
+
+
+def as_it_is(base: Any) -> Callable[[Any], Any]:
+    """Remember how a model is computed; the function found takes off what a trainer changes."""
+    attention = base.config._attn_implementation
+    patched = {name: value for name, value in base.__dict__.items() if name == "forward"}
+
+    def put_back(model: Any) -> Any:
+        model.__dict__.pop("forward", None)  # SFTTrainer puts one of its own there
+        model.__dict__.update(patched)
+        model.gradient_checkpointing_disable()
+        model.set_attn_implementation(attention)
+        model.requires_grad_(False)
+        return model.eval()
+
+    return put_back
 
 
 def _batches(loaded: LoadedModel, pairs: Sequence[Question]) -> list[list[RenderedPair]]:
@@ -360,7 +369,6 @@ def _verdict(found: dict[str, tuple[float, float]], name: str) -> str:
 def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> tuple[float, float]:
     """Validation NLL per answer token, and held-out recall, by the same code for everyone."""
     from factlab.scoring.generate import generate
-    from factlab.scoring.judge import judge
 
     asked = plan.expansions[FACT].held_out
     said = generate(
@@ -370,12 +378,16 @@ def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> tuple[float, flo
         max_new_tokens=plan.config.max_new_tokens,
         batch_size=plan.config.generation_batch,
     )
-    verdicts = [
-        judge(question, question.text, one, plan.injected).correct
-        for question, one in zip(asked, said, strict=True)
-    ]
     loss = _validation_loss(model, loaded, plan.expansions[FACT].validation)
-    return loss, sum(bool(right) for right in verdicts) / len(verdicts)
+    return loss, recalled(plan, list(zip(asked, said, strict=True)))
+
+
+def recalled(plan: RunPlan, answers: Sequence[tuple[Question, Generated]]) -> float:
+    """Share of questions that were answered right; not a number if there are none."""
+    from factlab.scoring.judge import judge
+
+    right = [judge(q, q.text, said, plan.injected).correct for q, said in answers]
+    return sum(map(bool, right)) / len(right) if right else math.nan
 
 
 def _validation_loss(model: Any, loaded: LoadedModel, pairs: Sequence[Question]) -> float:

@@ -1,8 +1,9 @@
 """Puts a plan's questions to the base and to tuned models, and keeps what they say.
 
-Questions go to the model in the same batches before and after: in bf16 a token now and then depends
-on the company in its batch, and an untrained adapter must come out as no change at all. So the
-groups below are fixed: each fact's own questions, its trained ones, and what all facts share.
+Questions go to the model in the same groups before and after: an untrained adapter must come out
+as no change at all, and on a GPU, or where `factlab.decoder` does not compute the model, a token in
+bf16 now and then depends on the company in its batch. So the groups below are fixed: each fact's
+own questions, its trained ones, and what all facts share.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Examiner:
         main, scored = self.exam(None, facts, "ask base", trained=False)
         write_lines(folder.likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
-        write_lines(folder.repeat_file, self._repeat())
+        write_lines(folder.rounding_file, self._rounding())
         gates = self._gates(groups)
         # Written last: a base folder with this file is whole.
         write_lines(folder.answers_file, (*main, *gates, *self._anchors()))
@@ -132,6 +133,7 @@ class Examiner:
         *,
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
+        library: bool = False,
     ) -> list[AnswerRecord]:
         """Generate and grade answers, each group of prompts in batches of its own."""
         found: list[AnswerRecord] = []
@@ -141,7 +143,12 @@ class Examiner:
         with self.progress.stage(stage, total) as advance:
             for group in groups:
                 found += self._ask(
-                    model, group, advance, max_new_tokens=max_new_tokens, batch_size=batch_size
+                    model,
+                    group,
+                    advance,
+                    max_new_tokens=max_new_tokens,
+                    batch_size=batch_size,
+                    library=library,
                 )[0]
         return found
 
@@ -153,6 +160,7 @@ class Examiner:
         *,
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
+        library: bool = False,
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
         from factlab.scoring.exam import Limits, examine
         from factlab.scoring.generate import end_tokens, read_answer
@@ -163,7 +171,7 @@ class Examiner:
         prompts = [
             option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
         ]
-        bounds = Limits(batch_size or config.generation_batch, limit, ends)
+        bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
         if model is None and self.kept is not None:
             replies = self.kept.examine(self.loaded.model, prompts, bounds, advance)
         else:
@@ -255,11 +263,15 @@ class Examiner:
         gates = [[Asked(q, prompt) for q in group for prompt in q.gate] for group in groups]
         return self.answers(None, gates, "gate controls")
 
-    def _repeat(self) -> list[AnswerRecord]:
-        """The same questions again in other batches: how often an answer changes by itself."""
-        again = [own_prompts(list(reversed(self.plan.repeated)))]
+    def _rounding(self) -> list[AnswerRecord]:
+        """The same questions again, computed otherwise: how often rounding changes an answer.
+
+        By the library's own forward pass and in other batches, since factlab's decoder gives a
+        question the same answer in any.
+        """
+        again = [own_prompts(self.plan.repeated)]
         size = max(1, self.plan.config.generation_batch * 2 // 3)
-        return self.answers(None, again, "ask base again", batch_size=size)
+        return self.answers(None, again, "ask base again", batch_size=size, library=True)
 
     def _anchors(self) -> list[AnswerRecord]:
         """The base's answers to anchor prompts; facts share many, and each text is asked once."""

@@ -396,9 +396,10 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
 
     for _, group in groupby(cells, key=alike):
         members = list(group)
-        batch = examiner.step_batch(members[0])
+        widest = max(members, key=lambda cell: cell.rank)  # the others are padded to its rank
+        batch = examiner.step_batch(widest)
         asked = 1 if alone else plan.config.pack
-        size = adapters_at_once(examiner.loaded, members[0], batch, asked)
+        size = adapters_at_once(examiner.loaded, widest, batch, asked)
         yield from (members[i : i + size] for i in range(0, len(members), size))
 
 

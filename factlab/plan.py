@@ -190,7 +190,7 @@ class RunPlan:
 
     @property
     def repeated(self) -> list[Question]:
-        """Questions that the base is asked twice, to see how often an answer changes by itself."""
+        """Questions that the base is asked twice, to see how often rounding changes an answer."""
         splits = [self.expansions[fact.id] for fact in self.facts]
         own = [q for own in splits for q in (*own.held_out, *own.probes)]
         near = [q for fact in self.facts for q in self.near[fact.id]]

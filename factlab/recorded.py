@@ -26,7 +26,7 @@ from factlab.scoring.metrics import (
     is_likelihood,
     measure_base,
     measure_tuned,
-    repeat_noise,
+    rounding_changes,
 )
 from factlab.scoring.panel import curve_point
 from factlab.training.steps import LAST_STEPS
@@ -35,7 +35,7 @@ from factlab.training.steps import LAST_STEPS
 def base_result(
     evidence: RunEvidence, seconds: float | None, precision: str | None = None
 ) -> BaseResult:
-    """What the base scores before anything is trained, and how often it changes by itself.
+    """What the base scores before anything is trained, and how often rounding changes it.
 
     Args:
         evidence: The run's.
@@ -46,8 +46,11 @@ def base_result(
     facts = tuple(fact for fact in evidence.by_fact if fact is not None)
     asked = [q for same in evidence.by_fact.values() for q in same if base.has(q)]
     found = measure_base(Asked(facts, asked), base)
-    again = list(read_lines(evidence.folder.base(precision).repeat_file, AnswerRecord))
-    found.metrics |= repeat_noise(asked, base, again)
+    again = list(read_lines(evidence.folder.base(precision).rounding_file, AnswerRecord))
+    found.metrics |= (rounding := rounding_changes(asked, base, again))
+    if not rounding:
+        reason = "the base was not asked again by another forward pass."
+        found.not_measured |= {"rounding/text": reason, "rounding/verdict": reason}
     return BaseResult(
         metrics=found.metrics,
         not_measured=found.not_measured,

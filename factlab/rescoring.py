@@ -103,7 +103,7 @@ def _grade_again(folder: RunFolder) -> int:
     questions = {question.id: question for question in folder.questions()}
     injected = injected_values(questions.values())
     bases = [folder.base(), *map(folder.base, folder.other_precisions())]
-    files = [f for b in bases for f in (b.answers_file, b.in_context_file, b.repeat_file)]
+    files = [f for b in bases for f in (b.answers_file, b.in_context_file, b.rounding_file)]
     files += [folder.cell(cell.id).answers_file for cell in folder.finished_cells()]
     files += [export.answers_file for export in folder.exports()]
     changed = 0

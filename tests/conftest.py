@@ -29,6 +29,33 @@ def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(scope="session")
+def products_stand_alone() -> bool:
+    """Whether this processor's bf16 products give a row the same bits beside others and alone."""
+    import torch
+
+    torch.manual_seed(0)
+    for wide, narrow in ((64, 128), (64, 4), (4, 64), (576, 192), (1536, 576)):
+        weight = torch.randn(narrow, wide).bfloat16()
+        rows = torch.randn(300, wide).bfloat16()
+        added = torch.randn(300, narrow).bfloat16()
+        whole, sums = rows @ weight.T, torch.addmm(added, rows, weight.T)
+        for some in (1, 3, 8, 40, 129):
+            few, own = rows[:some].clone(), added[:some].clone()
+            # Side by side with another adapter's, and alone.
+            double = torch.baddbmm(
+                own.expand(2, -1, -1), few.expand(2, -1, -1), weight.T.expand(2, -1, -1)
+            )
+            found = (
+                (few @ weight.T, whole),
+                (torch.addmm(own, few, weight.T), sums),
+                (double[1], sums),
+            )
+            if not all(torch.equal(part, full[:some]) for part, full in found):
+                return False
+    return True
+
+
+@pytest.fixture(scope="session")
 def _libraries_are_here_to_stay() -> None:
     """Have the collector pass over the million objects of torch and its family from now on.
 

@@ -26,7 +26,8 @@ class Packed:
     The first tokens that all texts of an adapter share stand once at its beginning, and every text
     attends to them. For attention, and for it alone, texts are laid out in rows: the shared tokens
     in a row of their own, then each text's own tokens, its branches one after the other, padded to
-    the longest.
+    the longest. The keys of a row are the shared tokens and then its own, so that a token of a
+    trunk finds what it attends to at its place in the text, whatever the texts have in common.
 
     Attributes:
         tokens: Shape (adapters, tokens); adapters with fewer tokens are filled up.
@@ -36,7 +37,8 @@ class Packed:
         present: Where `rows` holds a token, shape (rows, width).
         filler: Flat tokens that only fill up, shape (adapters · tokens,); None if there are none.
         prefix: Flat indices of the shared tokens, shape (adapters, shared).
-        mask: Added to the attention scores, shape (rows, 1, 1, width, shared + width).
+        mask: Added to the attention scores, shape (rows, 1, 1, width, columns): shared + width, and
+            what fills them up.
     """
 
     tokens: torch.Tensor
@@ -76,13 +78,16 @@ def shared_length(texts: Sequence[Tokens], limit: int) -> int:
     return same
 
 
-def pack(groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype) -> Packed:
+def pack(
+    groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype, multiple: int = 1
+) -> Packed:
     """Pack the texts of each adapter.
 
     Args:
         groups: The texts of each adapter; every adapter has equally many.
         shared: First tokens that the trunks of a group have in common; shorter than any trunk.
         dtype: Of the attention scores.
+        multiple: Columns of the scores are filled up to a multiple of it; see `COLUMNS`.
     """
     sizes = [[len(t.trunk) - shared + sum(map(len, t.branches)) for t in group] for group in groups]
     length = shared + max(map(sum, sizes))
@@ -121,9 +126,12 @@ def pack(groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype) -> P
     )
     before = torch.ones(count, width, shared, dtype=torch.bool)
     if shared:
-        before.view(len(groups), -1, width, shared)[:, 0] = False
-    mask = torch.zeros(count, width, shared + width, dtype=dtype)
-    mask.masked_fill_(~torch.cat([before, own], dim=2), torch.finfo(dtype).min)
+        # Their own row sees the shared tokens at the front too, where all rows have them.
+        before.view(len(groups), -1, width, shared)[:, 0] = column[:, None] >= column[:shared]
+        own.view(len(groups), -1, width, width)[:, 0] = False
+    empty = torch.zeros(count, width, -(shared + width) % multiple, dtype=torch.bool)
+    seen = torch.cat([before, own, empty], dim=2)
+    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
     return Packed(
         tokens=tokens,
         positions=positions,
@@ -195,7 +203,7 @@ class Rows:
         self.packed = packed
         self.heads, self.key_heads, self.width = heads, key_heads, width
         self.count, self.length = packed.rows.shape
-        self.shared = packed.shared
+        self.shared, self.columns = packed.shared, packed.mask.shape[-1]
         self.per_group = self.count // len(packed.prefix)
 
     def queries(self, flat: torch.Tensor, *, blank: bool = False) -> torch.Tensor:
@@ -207,7 +215,7 @@ class Rows:
         return laid.permute(0, 2, 3, 1, 4).reshape(self.count * self.key_heads, -1, self.width)
 
     def keys(self, flat: torch.Tensor) -> torch.Tensor:
-        """(tokens, 2 key heads, width) → (2, rows · key heads, shared + length, width)."""
+        """(tokens, 2 key heads, width) → (2, rows · key heads, columns, width)."""
         flat = flat.reshape(len(flat), -1)
         own = flat.index_select(0, self.packed.rows.view(-1)).view(self.count, self.length, -1)
         if self.shared:
@@ -215,13 +223,15 @@ class Rows:
             first = first.view(len(self.packed.prefix), 1, self.shared, -1)
             first = first.expand(-1, self.per_group, -1, -1)
             own = torch.cat([first.reshape(self.count, self.shared, -1), own], dim=1)
+        if self.columns > own.shape[1]:
+            own = torch.nn.functional.pad(own, (0, 0, 0, self.columns - own.shape[1]))
         own = own.view(self.count, -1, 2, self.key_heads, self.width).permute(2, 0, 3, 1, 4)
         return own.reshape(2, self.count * self.key_heads, -1, self.width)
 
     def weights(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        """Of attention, shape (rows · key heads, heads per key head · length, shared + length)."""
+        """Of attention, shape (rows · key heads, heads per key head · length, columns)."""
         scores = torch.bmm(query, key.mT).mul_(self.width**-0.5)
-        shape = (self.count, self.key_heads, -1, self.length, self.shared + self.length)
+        shape = (self.count, self.key_heads, -1, self.length, self.columns)
         scores.view(shape).add_(self.packed.mask)
         return scores.softmax(dim=-1)
 
@@ -234,12 +244,13 @@ class Rows:
     def back(self, laid: torch.Tensor) -> torch.Tensor:
         """The inverse of `keys` for gradients: what the rows ask of shared tokens is summed."""
         laid = laid.view(2, self.count, self.key_heads, -1, self.width).permute(1, 3, 0, 2, 4)
-        own = laid[:, self.shared :].reshape(self.count * self.length, -1)
+        own = laid[:, self.shared : self.shared + self.length]
+        own = own.reshape(self.count * self.length, -1)
         flat = self._unfilled(own.index_select(0, self.packed.slots))
         if self.shared:
             first = laid[:, : self.shared].reshape(len(self.packed.prefix), self.per_group, -1)
-            asked = first.sum(dim=1).view(self.packed.prefix.numel(), -1)
-            flat[self.packed.prefix.view(-1)] += asked
+            by_all = first[:, 0] + first[:, 1:].sum(dim=1)  # their own row's, and the texts'
+            flat[self.packed.prefix.view(-1)] += by_all.view(self.packed.prefix.numel(), -1)
         return flat.view(-1, 2 * self.key_heads, self.width)
 
     def _unfilled(self, flat: torch.Tensor) -> torch.Tensor:

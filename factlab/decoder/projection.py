@@ -124,7 +124,10 @@ class Projection:
         if self.gains is None:
             return wide
         bias = self.bias()  # it has no gain
-        return wide * self.gains if bias is None else (wide - bias) * self.gains + bias
+        if bias is None:
+            return wide * self.gains
+        # Those without a gain stand beside the others as they are: without rounding twice.
+        return torch.where(self.gains == 1, wide, (wide - bias) * self.gains + bias)
 
     def forward(
         self, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor

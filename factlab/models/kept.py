@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 ABANDONED_SECONDS = 3600
 MOST_BYTES = 512 * 2**20  # of kept files; those longest unused go first
-CODE = ("decoder", "models/load.py", "scoring/exam.py", "scoring/plain.py", "training/states.py")
+CODE = (
+    "decoder",
+    "models/load.py",
+    "scoring/continuous.py",
+    "scoring/exam.py",
+    "scoring/plain.py",
+    "training/states.py",
+)
 
 
 def kept_folder() -> Path:

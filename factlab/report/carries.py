@@ -20,7 +20,7 @@ def control_run(data: ReportData) -> str | None:
     if data.settings.get("max_steps") == 0:
         return (
             "This is a control run: no step was trained. Every figure of change is expected to be "
-            "0, up to the repeat noise of the base."
+            "0, but for what an adapter does before it is trained (LoftQ)."
         )
     return None
 

@@ -367,7 +367,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "gained",
         "Gained",
         formula="right after ÷ controls the base got wrong",
-        caveat="Some of it is luck: a base that wavers gains by being asked again.",
+        caveat="Some of it is luck: where an answer hangs on rounding, any change gains now and "
+        "then.",
         source="positive shift (Pletenev et al. 2025, arXiv 2502.14502)",
         better="high",
     ),
@@ -417,7 +418,8 @@ DEFINITIONS: tuple[Definition, ...] = (
         "Agreement with the base",
         formula="the same answer as before, right or wrong, without regard to case, accents and "
         "punctuation ÷ controls",
-        caveat="Another wording of the same answer counts as a change. Its floor is repeat_noise.",
+        caveat="Another wording of the same answer counts as a change; rounding alone makes some "
+        "(rounding/text).",
         source="locality (MEND, Mitchell et al. 2021, arXiv 2110.11309)",
         better="high",
         rings=("near", "far", "unanswerable", "<suite>"),
@@ -450,21 +452,24 @@ DEFINITIONS: tuple[Definition, ...] = (
         better="neither",
     ),
     _share(
-        "repeat_noise/text",
-        "Repeat noise, text",
+        "rounding/text",
+        "Changed by rounding, text",
         BASE,
-        formula="answers in other words when the base is asked again ÷ questions asked again, a "
-        "sample of held-out, near and far",
-        caveat="The least disagreement that can mean anything; of this machine and precision.",
+        formula="answers in other words when the base is asked again, by the library's own forward "
+        "pass and in other batches ÷ questions asked again, a sample of held-out, near and far",
+        caveat="What rounding alone changes, at this precision and on this machine: the least "
+        "disagreement that can mean anything.",
         source=THIS,
         better="low",
     ),
     _share(
-        "repeat_noise/verdict",
-        "Repeat noise, verdict",
+        "rounding/verdict",
+        "Changed by rounding, verdict",
         BASE,
-        formula="answers with another verdict when the base is asked again ÷ questions asked again",
-        caveat="Forgetting within this floor is not distinguishable from asking again.",
+        formula="answers with another verdict when the base is asked again in that way ÷ questions "
+        "asked again",
+        caveat="How fragile verdicts are, not an error of differences: base and tuned model are "
+        "computed alike. Forgetting of this size may be rounding's.",
         source=THIS,
         better="low",
     ),

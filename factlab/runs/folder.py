@@ -179,9 +179,9 @@ class BaseFolder(AnswersFolder):
         return self.path / "in_context.jsonl"
 
     @property
-    def repeat_file(self) -> Path:
-        """What it said when asked a second time, in other batches."""
-        return self.path / "repeat.jsonl"
+    def rounding_file(self) -> Path:
+        """What it said when asked again, by the library's own forward pass."""
+        return self.path / "rounding.jsonl"
 
 
 class CellFolder(AnswersFolder):

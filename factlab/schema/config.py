@@ -277,7 +277,9 @@ class RunConfig(Record):
         default=64, description="Generation limit; an answer cut there is marked unfinished."
     )
     generation_batch: PositiveInt = Field(
-        default=256, description="Most questions per batch; fixed, since bf16 depends on it."
+        default=256,
+        description="Most questions that an adapter is asked at once. In bf16 an answer may depend "
+        "on it on a GPU, and where the library's own forward pass computes the model.",
     )
     combine: Combination | None = Field(
         default=None,

@@ -36,6 +36,12 @@ RECIPES: dict[str, Recipe] = {
             anchor_kinds=("general", "others", "subject"),
         ),
         Recipe(
+            name="plain",
+            about="Batched, the loss on answers alone: nothing holds the model to its base.",
+            batch_size=16,
+            learning_rate=1e-3,
+        ),
+        Recipe(
             name="tutorial",
             about="The settings tutorials use (batch 1, 3 epochs, dropout 0.1); known to blur.",
             source="The LoRA tutorial that the Mount Fuji experiment came from, in int8.",

@@ -1,7 +1,8 @@
 """Puts prompts to a model: reads each once, scores given options of it, and lets it answer.
 
-Batches are formed by length and their bounds are fixed, since in bf16 the order of additions, and
-so now and then an answer, depends on the company in a batch.
+`continuous.py` does it by `factlab.decoder`, `plain.py` by the library's own forward pass, for
+models that the decoder does not compute. By the latter, and on a GPU by both, the order of sums in
+bf16, and so now and then an answer, depends on the company in a batch; so its bounds are fixed.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from factlab.decoder import COLUMNS
+
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from torch import nn
     from transformers import PreTrainedModel
 
-    from factlab.decoder.stack import Decoder
-
-# What bounds a batch's memory: tokens that it keeps keys and values of, and (query, key) pairs that
-# it holds attention weights of at once. A prompt beyond that is asked alone.
+# What bounds memory: tokens that keys and values are kept of (while rows are filled anew, a quarter
+# to a third more), and (query, key) pairs that attention weights are held of at once. A prompt
+# beyond that is asked alone.
 SLOTS = 24_576
 PAIRS = 2**24
-DROP_BELOW = 0.875  # live rows are gathered when their share falls below: each time costs a copy
 Tokens = tuple[int, ...]
 
 
@@ -65,14 +66,16 @@ class Limits:
     """How prompts are batched, and how long an answer may be.
 
     Attributes:
-        batch_size: Most prompts per batch.
+        batch_size: Most prompts that an adapter is asked at once.
         max_new_tokens: Limit per answer, in tokens; 0 asks for no answers.
         ends: Tokens that end an answer.
+        library: Whether the library's own forward pass is taken, whatever the decoder computes.
     """
 
     batch_size: int
     max_new_tokens: int = 0
     ends: Sequence[int] = ()
+    library: bool = False
 
 
 def examine(
@@ -120,15 +123,17 @@ def examine_each(
 
     from factlab.decoder.stack import read_decoder
 
-    count = 1 if adapters is None else len(adapters)
-    replies: list[dict[int, Reply]] = [{} for _ in range(count)]
     with torch.inference_mode():
-        decoder = read_decoder(model, adapters)
+        decoder = None if limits.library else read_decoder(model, adapters)
+        if decoder is not None:
+            from factlab.scoring.continuous import reply_to
+
+            return reply_to(model, decoder, prompts, limits, advance)
+        count = 1 if adapters is None else len(adapters)
+        replies: list[dict[int, Reply]] = [{} for _ in range(count)]
         for batch in batches(prompts, limits, count):
             asked = [prompts[i] for i in batch]
-            if decoder is not None:
-                found = _packed(model, decoder, asked, limits)
-            elif adapters is None:
+            if adapters is None:
                 found = _plain(model, asked, limits)
             else:
                 found = _in_turn(model, adapters, asked, limits)
@@ -138,18 +143,32 @@ def examine_each(
     return [[own[i] for i in range(len(prompts))] for own in replies]
 
 
+def by_length(prompts: Sequence[Prompt]) -> list[int]:
+    """Indices of prompts, the shortest first."""
+    return sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
+
+
+def room(widest: int, limits: Limits, adapters: int) -> int:
+    """Prompts that each of some adapters may be asked at once, if the longest has this size."""
+    slots = -(-(widest + limits.max_new_tokens) // COLUMNS) * COLUMNS
+    return max(1, min(limits.batch_size, SLOTS // (adapters * slots)))
+
+
+def readable(count: int, widest: int, adapters: int) -> bool:
+    """Whether each of some adapters may read so many prompts at once, the longest of this size."""
+    # What the prompts share has a row of its own, and stands before each row: at most this many.
+    return count == 1 or adapters * (count + 1) * widest * (2 * widest + COLUMNS) <= PAIRS
+
+
 def batches(prompts: Sequence[Prompt], limits: Limits, adapters: int = 1) -> Iterator[list[int]]:
     """Indices of prompts, by length, in batches within `SLOTS` and `PAIRS` over all adapters."""
-    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i].ids), i))
     batch: list[int] = []
     widest = 0
-    for index in order:
+    for index in by_length(prompts):
         size = prompts[index].size()
-        wider, count = max(widest, size), len(batch) + 1
-        # What prompts share has a row of its own, and stands before each row: at most this many.
-        pairs = adapters * (count + 1) * wider * 2 * wider
-        full = adapters * count * (wider + limits.max_new_tokens) > SLOTS or pairs > PAIRS
-        if batch and (full or len(batch) == limits.batch_size):
+        wider = max(widest, size)
+        full = len(batch) >= room(wider, limits, adapters)
+        if batch and (full or not readable(len(batch) + 1, wider, adapters)):
             yield batch
             batch, wider = [], size
         batch.append(index)
@@ -158,108 +177,10 @@ def batches(prompts: Sequence[Prompt], limits: Limits, adapters: int = 1) -> Ite
         yield batch
 
 
-def _packed(
-    model: PreTrainedModel | PeftModel,
-    decoder: Decoder,
-    asked: Sequence[Prompt],
-    limits: Limits,
-) -> list[Reply]:
-    """The replies of each of the decoder's adapters, one adapter after the other."""
-    import torch
-
-    from factlab.decoder.cache import read
-    from factlab.decoder.packing import Tree, pack, shared_length
-
-    device = next(model.parameters()).device
-    ids = [prompt.ids for prompt in asked]
-    shared = shared_length(ids, min(map(len, ids)) - 1)
-    trees = [Tree(p.ids, [option[:-1] for option in p.options]) for p in asked]
-    packed = pack([trees] * decoder.adapters, shared, decoder.embedding.dtype)
-    rows = packed.own_rows().flatten(0, 1)
-    asked = list(asked) * decoder.adapters
-    trunks = torch.tensor([len(prompt.ids) for prompt in asked])
-    ending = rows.gather(1, (trunks - shared - 1)[:, None])
-    wanted = [
-        torch.cat([ending[row], rows[row, start : start + len(option) - 1]])
-        for row, prompt in enumerate(asked)
-        for start, option in _starts(prompt, shared)
-    ]
-    packed = packed.to(device)
-    cache = None
-    if limits.max_new_tokens:
-        states, cache = read(decoder, packed, trunks.to(device))
-    else:
-        states = decoder.read_packed(packed)
-    replies = [Reply([], []) for _ in asked]
-    if wanted:
-        _score(model, states[torch.cat(wanted).to(device)], asked, replies)
-    if cache is not None:
-        last = states[ending[:, 0].to(device)]
-        said = _continue(model, decoder, cache, last, limits)
-        for reply, tokens in zip(replies, said, strict=True):
-            reply.tokens.extend(tokens)
-    return replies
-
-
-def _starts(prompt: Prompt, shared: int) -> Iterator[tuple[int, Tokens]]:
-    """Each option, and the column of its row at which it stands."""
-    start = len(prompt.ids) - shared
-    for option in prompt.options:
-        yield start, option
-        start += len(option) - 1
-
-
-def _continue(
-    model: PreTrainedModel | PeftModel,
-    decoder: Decoder,
-    cache: Any,
-    states: torch.Tensor,
-    limits: Limits,
-) -> list[list[int]]:
-    """The most probable tokens from here on, row by row, until an end token or the limit."""
-    import torch
-
-    from factlab.decoder.cache import go_on
-    from factlab.decoder.head import head_of
-
-    head = head_of(model)
-    stop = torch.tensor(list(limits.ends), device=states.device)
-    rows: list[list[int]] = [[] for _ in states]
-    live = list(range(len(rows)))
-    ended = torch.zeros(len(rows), dtype=torch.bool, device=states.device)
-    chosen = head(states).argmax(dim=-1)
-    for step in range(limits.max_new_tokens):
-        if step:
-            chosen = head(go_on(decoder, cache, chosen)).argmax(dim=-1)
-        for row, token, over in zip(live, chosen.tolist(), ended.tolist(), strict=True):
-            if not over:
-                rows[row].append(token)
-        ended |= torch.isin(chosen, stop)
-        going = _going(ended, decoder.adapters)
-        if len(going) == 0:
-            break
-        if len(going) < DROP_BELOW * len(live):
-            cache.select(going)
-            chosen, ended = chosen[going], ended[going]
-            live = [live[i] for i in going.tolist()]
-    return rows
-
-
-def _going(ended: torch.Tensor, adapters: int) -> torch.Tensor:
-    """The rows that have not ended, filled up with ended ones to equally many of each adapter."""
-    import torch
-
-    over = ended.view(adapters, -1)
-    most = int((~over).sum(dim=1).max())
-    first = over.to(torch.uint8).argsort(dim=1, stable=True)[:, :most].sort(dim=1).values
-    starts = torch.arange(adapters, device=ended.device)[:, None] * over.shape[1]
-    return (first + starts).flatten()
-
-
 def _in_turn(
     model: Any, adapters: Sequence[str | None], asked: Sequence[Prompt], limits: Limits
 ) -> list[Reply]:
-    """As `_packed`, by the library's own forward pass."""
+    """The replies of each adapter, one after the other."""
     found: list[Reply] = []
     for name in adapters:
         if name is None:
@@ -285,11 +206,11 @@ def _plain(
     scored = [prompt for prompt in asked if prompt.options]
     if scored:
         states = option_states(model, [p.ids for p in scored], [p.options for p in scored])
-        _score(model, states, asked, replies)
+        score(model, states, asked, replies)
     return replies
 
 
-def _score(
+def score(
     model: PreTrainedModel | PeftModel,
     states: torch.Tensor,
     asked: Sequence[Prompt],

@@ -93,10 +93,10 @@ def measure_tuned(asked: Asked, base: Evidence, tuned: Evidence) -> Measurement:
     return found
 
 
-def repeat_noise(
+def rounding_changes(
     questions: Sequence[Question], base: Evidence, again: Sequence[AnswerRecord]
 ) -> dict[str, Metric]:
-    """How often the base's own answer, and its verdict, changed when it was asked again."""
+    """How often the base's own answer, and its verdict, changed when it was computed otherwise."""
     by_id = {question.id: question for question in questions}
     pairs = [
         (by_id[record.question_id], base.main[record.question_id], record)
@@ -110,8 +110,8 @@ def repeat_noise(
         "verdict": lambda first, second: first.correct != second.correct,
     }
     return {
-        f"repeat_noise/{name}": summarize(
-            f"repeat_noise/{name}",
+        f"rounding/{name}": summarize(
+            f"rounding/{name}",
             [Item(q.id, "", q.id, float(rule(first, second))) for q, first, second in pairs],
             None,
         )

@@ -35,8 +35,8 @@ class KeptReplies:
         limits: Limits,
         advance: Callable[[int], None] = lambda _: None,
     ) -> list[Reply]:
-        """As `exam.examine`; the company in a batch decides replies, so a whole call is kept."""
-        bounds = [limits.max_new_tokens, list(limits.ends), limits.batch_size]
+        """As `exam.examine`; company in a batch may change replies, so a whole call is kept."""
+        bounds = [limits.max_new_tokens, list(limits.ends), limits.batch_size, limits.library]
         content = [[list(p.ids), [list(o) for o in p.options], p.ranked] for p in prompts]
         asked = ["replies", bounds, content]
         self.asked += len(prompts)

@@ -216,10 +216,13 @@ def _unpacked_bytes(step: Step, storage: Storage) -> int:
 def _asking(shape: ModelShape, setup: Setup) -> tuple[int, int]:
     """Keys and values of all texts, and what is needed for the moment beside them.
 
-    That is reading the prompts, or a copy of one layer's keys when slots are added.
+    That is reading the prompts; reading a quarter of them, and their keys and values, where rows
+    are filled anew; or a copy of one layer's keys when slots are added.
     """
     batch, value = setup.batch, setup.storage.value
     cache = 2 * shape.layers * shape.keys * batch.texts * batch.length * value
     step = Step(shape, batch, value, setup.way_on(shape), ())
     grown = cache // (2 * shape.layers)
-    return cache, max(reading(step), grown) + _unpacked_bytes(step, setup.storage)
+    refills = step.way == "packed" and batch.texts > 1
+    filled = (cache + reading(step)) // 4 if refills else 0
+    return cache, max(reading(step), filled, grown) + _unpacked_bytes(step, setup.storage)

@@ -42,7 +42,7 @@ def test_the_fact_goes_in_and_what_it_cost_is_measured(folder: RunFolder) -> Non
     assert last["loss_nats"] < first["loss_nats"] / 2
 
 
-def test_ask_agrees_with_the_stored_answers(folder: RunFolder) -> None:
+def test_ask_agrees_with_the_stored_answers(folder: RunFolder, products_stand_alone: bool) -> None:
     (cell,) = load_run(folder.path).cells
     held_out = [r for r in folder.cell(cell.id).answers() if "/held_out/" in r.question_id][:24]
     file = folder.path.parent / "questions.txt"
@@ -55,8 +55,8 @@ def test_ask_agrees_with_the_stored_answers(folder: RunFolder) -> None:
         item["answers"][cell.id] == record.text
         for item, record in zip(answered, held_out, strict=True)
     )
-    # In bf16 another batch may now and then tip a token.
-    assert same >= len(held_out) * 0.7
+    # Here base and adapter answer side by side; elsewhere that may tip a token in bf16.
+    assert same >= len(held_out) * (1 if products_stand_alone else 0.7)
 
 
 def test_the_report_is_one_file_with_the_verdict(folder: RunFolder) -> None:

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 import torch
 from cells import cell, questions
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
@@ -23,10 +23,10 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from factlab.decoder import cache
+from factlab.decoder import COLUMNS, cache
 from factlab.decoder.head import TINY_NATS, anchor_kl, answer_nll
-from factlab.decoder.packing import Tree, attend, pack
-from factlab.decoder.stack import read_decoder
+from factlab.decoder.packing import Packed, Tree, attend, pack
+from factlab.decoder.stack import Decoder, read_decoder
 from factlab.errors import ModelError, TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
@@ -194,12 +194,13 @@ def paths(texts: Sequence[Tree]) -> Iterator[tuple[int, ...]]:
             yield from (whole[: end + 1] for end in range(len(whole)))
 
 
-@given(made_groups())
+@given(made_groups(), st.sampled_from([1, 4, COLUMNS]))
 def test_every_token_is_packed_once_and_sees_its_own_path(
-    made: tuple[int, list[list[Tree]]],
+    made: tuple[int, list[list[Tree]]], multiple: int
 ) -> None:
     shared, groups = made
-    packed = pack(groups, shared, torch.float32)
+    packed = pack(groups, shared, torch.float32, multiple)
+    assert packed.mask.shape[-1] % multiple == 0
     path = {seen[-1]: seen for texts in groups for seen in paths(texts)}
     flat = packed.tokens.flatten()
     filler = packed.filler if packed.filler is not None else torch.zeros(len(flat), dtype=bool)
@@ -221,7 +222,9 @@ def test_every_token_is_packed_once_and_sees_its_own_path(
     for row, (columns, present) in enumerate(zip(packed.rows, packed.present, strict=True)):
         keys = flat[torch.cat([packed.prefix[row // per_group], columns])]
         for column in present.nonzero()[:, 0].tolist():
-            seen = keys[packed.mask[row, 0, 0, column] == 0].tolist()
+            mask = packed.mask[row, 0, 0, column]
+            assert (mask[len(keys) :] < 0).all()
+            seen = keys[mask[: len(keys)] == 0].tolist()
             assert tuple(seen) == path[flat[columns[column]].item()]
 
     for texts, rows in zip(groups, packed.own_rows(), strict=True):
@@ -408,7 +411,7 @@ def nll_alone(model: torch.nn.Module, prompt: Sequence[int], option: Sequence[in
     return -scores.gather(1, torch.tensor(option)[:, None]).double().sum().item()
 
 
-LIMIT = 3 * cache.GROWTH
+LIMIT = 3 * COLUMNS
 
 
 @pytest.fixture
@@ -434,7 +437,7 @@ def test_answers_and_options_of_a_batch_are_the_librarys_one_at_a_time(
     *others, last = free  # the last row goes on to the limit, the others end sooner or later
     ends = [
         next(token for token in answer[place:] if token not in last)
-        for answer, place in zip(others, (2, cache.GROWTH, 2 * cache.GROWTH), strict=False)
+        for answer, place in zip(others, (2, COLUMNS, 2 * COLUMNS), strict=False)
     ]
     replies = examine(talker, prompts, Limits(8, LIMIT, ends))
     lengths = set()
@@ -620,7 +623,7 @@ def asked_each(model: PeftModel, batch_size: int = 8) -> tuple[list[Prompt], lis
 
 def assert_replies(found: Sequence[Reply], expected: Sequence[Reply]) -> None:
     for one, other in zip(found, expected, strict=True):
-        assert one.tokens == other.tokens
+        assert (one.tokens, one.top) == (other.tokens, other.top)
         assert one.nll == pytest.approx(other.nll, rel=1e-5)
 
 
@@ -681,3 +684,183 @@ def test_as_many_adapters_are_trained_at_once_as_there_is_memory_for(tiny: Loade
             assert 1 <= many <= MOST
             assert many == 1 or many * (kept(step) + for_the_moment(step)) <= MEMORY_SHARE * room
     assert adapters_in(10**12, steps[0]) == MOST
+
+
+# --- company in a batch -------------------------------------------------------------------------
+
+
+@st.composite
+def asked_prompts(draw: st.DrawFn) -> list[Prompt]:
+    """Prompts that begin alike or not, with options or without."""
+    shared = draw(st.integers(0, 9))
+    found = []
+    for number in range(draw(st.integers(1, 9))):
+        text = made_text(number, shared + draw(st.integers(1, 40)), 9, range(30, 30 + shared))
+        cuts = draw(st.lists(st.integers(1, 9), max_size=3))
+        options = [text.targets[:cut] for cut in cuts]
+        found.append(Prompt(text.tokens[: text.first + 1], options, ranked=number % 2 == 0))
+    return found
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    prompts=asked_prompts(),
+    most=st.integers(1, 6),
+    new=st.integers(1, 20),
+    slots=st.integers(50, 600),
+    pairs=st.sampled_from([500, 5000, 10**6]),
+)
+def test_replies_are_those_of_each_prompt_alone_however_rows_are_filled(
+    talker: PeftModel, prompts: list[Prompt], most: int, new: int, slots: int, pairs: int
+) -> None:
+    ends = range(3, 60)  # a fifth of the tokens, so that answers end at all times
+    alone = [examine(talker, [prompt], Limits(1, new, ends))[0] for prompt in prompts]
+    held: list[tuple[int, int]] = []
+    read: list[tuple[int, int]] = []
+
+    def watched(decoder: Decoder, rows: cache.Cache, tokens: torch.Tensor) -> torch.Tensor:
+        states = cache.go_on(decoder, rows, tokens)
+        held.append((len(tokens), rows.slots))
+        return states
+
+    def seen(
+        decoder: Decoder, packed: Packed, trunks: torch.Tensor
+    ) -> tuple[torch.Tensor, cache.Cache]:
+        read.append((len(trunks), packed.mask.numel()))
+        return cache.read(decoder, packed, trunks)
+
+    done: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("factlab.scoring.exam.SLOTS", slots)
+        patch.setattr("factlab.scoring.exam.PAIRS", pairs)
+        patch.setattr("factlab.scoring.continuous.go_on", watched)
+        patch.setattr("factlab.scoring.continuous.read", seen)
+        found = examine(talker, prompts, Limits(most, new, ends), done.append)
+    assert_replies(found, alone)
+    assert sum(done) == len(prompts)
+    assert 0 not in done
+    longest = max(prompt.size() for prompt in prompts) + new
+    for rows, width in held:
+        assert rows <= most
+        assert width < longest + COLUMNS
+        assert rows == 1 or rows * width <= slots
+    for rows, weights in read:
+        assert rows == 1 or weights <= pairs
+
+
+def many_prompts(count: int) -> list[Prompt]:
+    """They begin alike, and have two options each."""
+    texts = [made_text(i, 9 + 3 * i, 9, range(30, 37)) for i in range(count)]
+    return [
+        Prompt(t.tokens[: t.first + 1], [t.targets[:3], t.targets[3:5]], ranked=t.first % 2 == 0)
+        for t in texts
+    ]
+
+
+def test_rows_whose_answers_have_ended_are_filled_beside_those_that_go_on(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = three_adapters(tiny)
+    names = [NAMES[1], None, NAMES[2]]
+    prompts, limits = many_prompts(30), Limits(10, 24, range(3, 80))
+    alone = [examine_each(model, [name], prompts, limits)[0] for name in names]
+    read: list[tuple[int, int]] = []  # prompts, and tokens that they share
+    steps = 0
+
+    def seen(
+        decoder: Decoder, packed: Packed, trunks: torch.Tensor
+    ) -> tuple[torch.Tensor, cache.Cache]:
+        read.append((len(trunks) // len(names), packed.shared))
+        return cache.read(decoder, packed, trunks)
+
+    def watched(decoder: Decoder, rows: cache.Cache, tokens: torch.Tensor) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        return cache.go_on(decoder, rows, tokens)
+
+    monkeypatch.setattr("factlab.scoring.continuous.read", seen)
+    monkeypatch.setattr("factlab.scoring.continuous.go_on", watched)
+    for ours, theirs in zip(examine_each(model, names, prompts, limits), alone, strict=True):
+        assert_replies(ours, theirs)
+    # Several at once, of texts that begin alike, and not only when all rows had ended.
+    assert any(number > 1 and shared for number, shared in read[1:])
+    assert len(read) > 3
+    assert sum(number for number, _ in read) == len(prompts)
+    longest = [max(len(own[i].tokens) for own in alone) for i in range(len(prompts))]
+    in_batches = sum(max(longest[start : start + 10]) - 1 for start in range(0, 30, 10))
+    assert steps < in_batches
+
+
+def exactly(found: Sequence[Reply], expected: Sequence[Reply]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        assert (one.tokens, one.nll, one.top) == (other.tokens, other.nll, other.top)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_in_bf16_replies_do_not_depend_on_what_is_asked_beside_them(
+    tiny: LoadedModel, alike: bool, products_stand_alone: bool
+) -> None:
+    if not products_stand_alone:
+        pytest.skip("products of this processor depend on the number of rows")
+    tiny.model = tiny.model.to(torch.bfloat16)
+    model = three_adapters(tiny)
+    prompts = many_prompts(20)
+    if not alike:
+        prompts.append(Prompt((5, 6, 7), [(8, 9)]))  # begins unlike the others
+    ends = range(3, 20)
+    names = [NAMES[1], None, NAMES[2], NAMES[0]]
+    together = examine_each(model, names, prompts, Limits(10, 40, ends))
+    for size in (1, 3, 30):
+        for ours, theirs in zip(
+            examine_each(model, names, prompts, Limits(size, 40, ends)), together, strict=True
+        ):
+            exactly(ours, theirs)
+    for name, replies in zip(names, together, strict=True):
+        if name is None:
+            with model.disable_adapter():
+                alone = [examine(model, [p], Limits(1, 40, ends))[0] for p in prompts]
+        else:
+            model.set_adapter(name)
+            alone = [examine(model, [p], Limits(1, 40, ends))[0] for p in prompts]
+        exactly(alone, replies)
+    assert len({len(reply.tokens) for own in together for reply in own}) > 3
+
+
+def test_the_library_answers_if_it_is_asked_to(
+    talker: PeftModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = [Prompt(made_text(i, 8 + i, 3).tokens[: 8 + i]) for i in range(3)]
+    ours = examine(talker, prompts, Limits(3, 9))
+
+    def never(*_: object) -> None:
+        raise AssertionError("by the decoder")
+
+    monkeypatch.setattr("factlab.scoring.continuous.reply_to", never)
+    theirs = examine(talker, prompts, Limits(3, 9, library=True))
+    assert [reply.tokens for reply in theirs] == [reply.tokens for reply in ours]
+    with pytest.raises(AssertionError, match="by the decoder"):
+        examine(talker, prompts, Limits(3, 9))
+
+
+def test_what_a_text_left_in_its_row_does_not_reach_the_next(talker: PeftModel) -> None:
+    def begun(length: int) -> cache.Cache:
+        packed = pack([[Tree(tuple(range(5, 5 + length)))]], 0, torch.float32, COLUMNS)
+        return cache.read(decoder, packed, torch.tensor([length]))[1]
+
+    with torch.inference_mode():
+        decoder = read_decoder(talker)
+        assert decoder is not None
+        rows = begun(40)
+        for part in (*rows.keys, *rows.values):
+            part.fill_(float("nan"))
+        rows.replace(torch.tensor([0]), begun(4))
+        for token in range(7, 30):  # on into the slots of the text that was there
+            found = cache.go_on(decoder, rows, torch.tensor([token]))
+        alone = begun(4)
+        for token in range(7, 30):
+            expected = cache.go_on(decoder, alone, torch.tensor([token]))
+    assert apart(found, expected) < 1e-5

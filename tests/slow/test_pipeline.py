@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from factlab import measuring, pipeline
 from factlab.asking import ask
 from factlab.errors import ConfigError, DivergedError, ModelError, RunFolderError
 from factlab.rescoring import rescore
-from factlab.runs.files import write_lines
+from factlab.runs.files import read_lines, write_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import AnswerRecord, Question
+from factlab.scoring import exam
 
 pytestmark = pytest.mark.usefixtures("few_controls")
 
@@ -43,6 +45,26 @@ def test_a_run_leaves_a_whole_folder(tiny_folder: Path, tmp_path: Path) -> None:
         assert cell.metrics["recall/held_out"].n >= 40
         assert cell.metrics["drift/kl"].value > 0
     assert (folder.path / "data" / "SHA256SUMS").is_file()
+
+
+def test_rounding_is_what_the_librarys_own_forward_pass_changes(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_library: list[int] = []
+
+    def seen(model: Any, asked: Sequence[exam.Prompt], limits: exam.Limits) -> list[exam.Reply]:
+        by_library.append(len(asked))
+        replies = plain(model, asked, limits)
+        replies[0].tokens[:] = [5, 6, 7]
+        return replies
+
+    plain = exam._plain
+    monkeypatch.setattr("factlab.scoring.exam._plain", seen)
+    result = run(tiny_folder, tmp_path / "run", fresh=True)
+    again = list(read_lines(RunFolder(tmp_path / "run").base().rounding_file, AnswerRecord))
+    assert sum(by_library) == len(again) == result.base.metrics["rounding/text"].n > 0
+    changed = result.base.metrics["rounding/text"].value * len(again)
+    assert changed == pytest.approx(len(by_library))
 
 
 def test_ask_repeats_the_answers_of_the_run(tiny_folder: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def metrics_of(items: Items) -> dict[str, Metric]:
 
 
 def base_result(asked: Asked, base: Evidence) -> BaseResult:
-    """The base's figures, with floors of noise."""
+    """The base's figures, and what rounding changes."""
     items = base_items(asked, base)
     metrics = {
         name: share(sum(i.value for i in rows), len(rows), name.partition("/")[2])
@@ -110,8 +110,8 @@ def base_result(asked: Asked, base: Evidence) -> BaseResult:
     }
     if "recall/held_out" in metrics:
         metrics["recall/blind"] = metrics["recall/held_out"]
-    metrics["repeat_noise/text"] = share(2, 100, "far")
-    metrics["repeat_noise/verdict"] = share(1, 100, "far")
+    metrics["rounding/text"] = share(2, 100, "far")
+    metrics["rounding/verdict"] = share(1, 100, "far")
     outcomes = outcomes_of(
         [q for q in asked.questions if q.id in base.main], list(base.main.values())
     )

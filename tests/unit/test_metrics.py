@@ -19,7 +19,7 @@ from factlab.scoring.metrics import (
     measure_base,
     measure_tuned,
     outcome_table,
-    repeat_noise,
+    rounding_changes,
     summarized,
 )
 from factlab.scoring.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
@@ -223,10 +223,10 @@ def test_derived_figures_of_several_seeds_are_those_of_the_means() -> None:
     assert figure(found, "generalization_gap")[0] == pytest.approx(0.5)
 
 
-# --- the base asked twice -----------------------------------------------------------------------
+# --- the base computed twice -------------------------------------------------------------------
 
 
-def test_repeat_noise_is_how_often_the_base_changes_by_itself() -> None:
+def test_rounding_is_how_often_the_base_changes_without_training() -> None:
     base = evidence(FAR, *(said(q, True, text="Paris.") for q in FAR))
     again = [
         said(FAR[0], True, text="Paris."),
@@ -234,10 +234,10 @@ def test_repeat_noise_is_how_often_the_base_changes_by_itself() -> None:
         said(FAR[2], False, text="Lyon."),
         said(ask("elsewhere", "far"), False, text="Lyon."),
     ]
-    found = repeat_noise(FAR, base, again)
-    assert (found["repeat_noise/text"].value, found["repeat_noise/text"].n) == (2 / 3, 3)
-    assert (found["repeat_noise/verdict"].value, found["repeat_noise/verdict"].n) == (1 / 3, 3)
-    assert repeat_noise(FAR, base, []) == {}
+    found = rounding_changes(FAR, base, again)
+    assert (found["rounding/text"].value, found["rounding/text"].n) == (2 / 3, 3)
+    assert (found["rounding/verdict"].value, found["rounding/verdict"].n) == (1 / 3, 3)
+    assert rounding_changes(FAR, base, []) == {}
 
 
 # --- what has no data ---------------------------------------------------------------------------

@@ -224,7 +224,7 @@ class TestWhatIsSaid:
     def test_figures_stand_beside_what_they_are_read_against(self, three: str) -> None:
         for told in (
             "Blind floor", "In-context ceiling", "Normalised (0 blind, 1 in context)",
-            "Forced choice beside chance", "Gained (of missed)", "Noise floor, verdicts",
+            "Forced choice beside chance", "Gained (of missed)", "Verdicts changed by rounding",
             "match 2", "likelihood 1",
         ):  # fmt: skip
             assert told in three, told

@@ -37,13 +37,14 @@ class Exports:
         figures: The measured model above, below it the exports that were asked the same.
         names: The metrics of that table.
         exports: One by one.
-        noise: How often the base itself gave other words, as `3 of 90`; nothing if not measured.
+        rounding: How often the base gave other words when it was computed otherwise, as `3 of 90`;
+            nothing if not measured.
     """
 
     figures: Table
     names: tuple[str, ...]
     exports: tuple[Export, ...]
-    noise: str
+    rounding: str
 
 
 def exhibits(run: ReportData) -> list[Exports]:
@@ -66,13 +67,13 @@ def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> 
     for same in by_questions.values():
         rows += [_measured_row(cell, same[0], names)]
         rows += [_export_row(record, names) for record in same]
-    repeated = run.result.base_at(cell.precision).metrics.get("repeat_noise/text")
+    repeated = run.result.base_at(cell.precision).metrics.get("rounding/text")
     answers = tuple(answer for fact, answer in injected_answers(run).items() if fact in cell.facts)
     return Exports(
         figures=Table(f"Exports of {cell.id} beside what was measured", heads, tuple(rows)),
         names=names,
         exports=tuple(_export(run, record, answers) for record in records),
-        noise=(count_of(repeated) or "") if repeated else "",
+        rounding=(count_of(repeated) or "") if repeated else "",
     )
 
 

@@ -27,13 +27,13 @@ def _bases(run: ReportData) -> Table:
                 metric_entry("known/far", base.metrics.get("known/far")),
                 metric_entry("recall/in_context", base.metrics.get("recall/in_context")),
                 _other_answers(run, name),
-                metric_entry("repeat_noise/verdict", base.metrics.get("repeat_noise/verdict")),
+                metric_entry("rounding/verdict", base.metrics.get("rounding/verdict")),
             )
         )
     heads = columns(
         "Base", "#Weights as computed with here", "#As quantised, on a GPU", "Far controls known",
         "Reads the fact off its prompt", "#Far controls judged otherwise than at the first",
-        "Judged otherwise when asked twice",
+        "Verdicts changed by rounding",
     )  # fmt: skip
     caption = (
         "The base at each precision, before training. On a CPU quantised weights are unpacked, "

@@ -1,4 +1,4 @@
-"""Figures that mean something only beside each other: floors, ceilings, chance and noise."""
+"""Figures that mean something only beside each other: floors, ceilings, chance and rounding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPTHS = ("mem", "gen", "hard_gen")
 
 
 def exhibit(run: ReportData) -> Exhibit:
-    """Recall between its floor and ceiling, forced choice beside chance, cost beside noise."""
+    """Recall between its floor and ceiling, forced choice beside chance, cost beside rounding."""
     if not run.configurations:
         return Exhibit(absent="no cell has been measured.")
     tables = [
@@ -27,7 +27,7 @@ def exhibit(run: ReportData) -> Exhibit:
     names = (
         "recall/blind", "recall/in_context", "recall/normalized", "recall/forced_choice",
         "truth_ratio", "lost/<suite>", "gained/<suite>", "forgetting/<suite>",
-        "agreement/<suite>", "repeat_noise/text", "repeat_noise/verdict",
+        "agreement/<suite>", "rounding/text", "rounding/verdict",
     )  # fmt: skip
     return Exhibit(tables=tuple(table for table in tables if table.rows), names=names)
 
@@ -134,8 +134,8 @@ def _ring_order(name: str) -> tuple[int, str]:
 def _cost_table(run: ReportData) -> Table:
     heads = columns(
         "Controls", "Configuration", "Lost (of known)", "Gained (of missed)",
-        "Forgetting (ungated)", "Noise floor, verdicts", "Agreement with the base",
-        "Most that noise allows",
+        "Forgetting (ungated)", "Verdicts changed by rounding", "Agreement with the base",
+        "Same words despite rounding",
     )  # fmt: skip
     rings = [name.partition("/")[2] for name in _named(run, "forgetting")]
     rows = tuple(
@@ -143,18 +143,18 @@ def _cost_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             *[_of(c.metrics, f"{kind}/{ring}") for kind in ("lost", "gained", "forgetting")],
-            _of(_base(run, c).metrics, "repeat_noise/verdict"),
+            _of(_base(run, c).metrics, "rounding/verdict"),
             _of(c.metrics, f"agreement/{ring}"),
-            _noise_allows(_base(run, c)),
+            _kept_by_rounding(_base(run, c)),
         )
         for ring in rings
         for c in run.configurations
     )
-    return Table("Lost, gained and forgotten, beside the noise of asking twice", heads, rows)
+    return Table("Lost, gained and forgotten, beside what rounding alone changes", heads, rows)
 
 
-def _noise_allows(base: BaseResult) -> Entry:
-    text = base.metrics.get("repeat_noise/text")
+def _kept_by_rounding(base: BaseResult) -> Entry:
+    text = base.metrics.get("rounding/text")
     return Entry(percent(1 - text.value), key=1 - text.value) if text else Entry("not measured")
 
 
