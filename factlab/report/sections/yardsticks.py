@@ -22,6 +22,7 @@ def exhibit(run: ReportData) -> Exhibit:
         _probe_table(run),
         _choice_table(run),
         _cost_table(run),
+        _agreement_table(run),
         _likelihood_table(run),
     ]
     names = (
@@ -134,8 +135,7 @@ def _ring_order(name: str) -> tuple[int, str]:
 def _cost_table(run: ReportData) -> Table:
     heads = columns(
         "Controls", "Configuration", "Lost (of known)", "Gained (of missed)",
-        "Forgetting (ungated)", "Verdicts changed by rounding", "Agreement with the base",
-        "Same words despite rounding",
+        "Forgetting (ungated)", "Verdicts changed by rounding",
     )  # fmt: skip
     rings = [name.partition("/")[2] for name in _named(run, "forgetting")]
     rows = tuple(
@@ -144,13 +144,27 @@ def _cost_table(run: ReportData) -> Table:
             c.id,
             *[_of(c.metrics, f"{kind}/{ring}") for kind in ("lost", "gained", "forgetting")],
             _of(_base(run, c).metrics, "rounding/verdict"),
+        )
+        for ring in rings
+        for c in run.configurations
+    )
+    return Table("Lost, gained and forgotten, beside what rounding alone changes", heads, rows)
+
+
+def _agreement_table(run: ReportData) -> Table:
+    heads = columns("Controls", "Configuration", "The base's words", "The same despite rounding")
+    rings = [name.partition("/")[2] for name in _named(run, "agreement")]
+    rows = tuple(
+        entries(
+            ring.replace("_", " "),
+            c.id,
             _of(c.metrics, f"agreement/{ring}"),
             _kept_by_rounding(_base(run, c)),
         )
         for ring in rings
         for c in run.configurations
     )
-    return Table("Lost, gained and forgotten, beside what rounding alone changes", heads, rows)
+    return Table("Answers in the base's own words, beside the base computed otherwise", heads, rows)
 
 
 def _kept_by_rounding(base: BaseResult) -> Entry:
