@@ -119,11 +119,8 @@ def _examples(plan: RunPlan) -> int:
 
 def _recall(result: RunResult) -> float:
     """Held-out recall of the cells at the peers' rank, or of all if there is none."""
-    by_rank = {
-        rank: [cell.metrics["recall/held_out"].value for cell in result.cells if cell.rank == rank]
-        for rank in {cell.rank for cell in result.cells}
-    }
-    return median(by_rank.get(peers.RANK) or [value for own in by_rank.values() for value in own])
+    cells = [cell for cell in result.cells if cell.rank == peers.RANK] or result.cells
+    return median(cell.metrics["recall/held_out"].value for cell in cells)
 
 
 # --- the peer's script ------------------------------------------------------------------------

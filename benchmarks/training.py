@@ -116,19 +116,9 @@ def factlab_fit(precision: Precision) -> Fit:
 
 def factlab_cell(precision: Precision, epochs: float) -> Cell:
     """The cell that equals the peers' settings."""
-    from factlab.schema.config import Cell, Recipe
+    from factlab.schema.config import Cell
+    from factlab.schema.recipes import RECIPES
 
-    recipe = Recipe(
-        name="benchmark",
-        about="Plain loss at batch 16, as the peers train.",
-        rank=peers.RANK,
-        alpha=peers.ALPHA,
-        epochs=epochs,
-        batch_size=BATCH,
-        learning_rate=peers.LEARNING_RATE,
-        warmup_share=peers.WARMUP_SHARE,
-        max_grad_norm=peers.CLIP,
-    )
     return Cell(
         id="benchmark",
         configuration="benchmark",
@@ -137,7 +127,7 @@ def factlab_cell(precision: Precision, epochs: float) -> Cell:
         alpha=peers.ALPHA,
         seed=peers.SEED,
         precision=precision,
-        recipe=recipe,
+        recipe=RECIPES["plain"].model_copy(update={"epochs": epochs}),
     )
 
 

@@ -45,6 +45,7 @@ def predicting_states(
     return plain_states(model, groups[0])
 
 
+@torch.no_grad()
 def states_in_batches(
     model: PreTrainedModel | PeftModel, batches: Groups, adapter: str | None = None
 ) -> Iterator[torch.Tensor]:
@@ -61,16 +62,12 @@ def states_in_batches(
         For each batch, shape (targets of its texts, hidden).
     """
     device = next(model.parameters()).device
-    with torch.no_grad():
-        decoder = read_decoder(model, None if adapter is None else [adapter])
+    decoder = read_decoder(model, None if adapter is None else [adapter])
     for batch in batches:
-        with torch.no_grad():  # and not around the yield, where it would be the caller's too
-            states = (
-                plain_states(model, batch)
-                if decoder is None
-                else packed_states(decoder, [batch], device)
-            )
-        yield states
+        if decoder is None:
+            yield plain_states(model, batch)
+        else:
+            yield packed_states(decoder, [batch], device)
 
 
 def packed_states(decoder: Decoder, groups: Groups, device: torch.device) -> torch.Tensor:
