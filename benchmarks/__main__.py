@@ -9,7 +9,9 @@ from pathlib import Path
 
 from benchmarks.common import Reading, Settings, set_threads
 
-PARTS = ("training", "scoring", "sweep", "growth", "stages", "adapters", "memory")
+PARTS = (
+    "training", "scoring", "sweep", "growth", "stages", "adapters", "memory", "cells", "large",
+)  # fmt: skip
 QUICK_PARTS = ("training", "scoring")
 
 
@@ -40,6 +42,7 @@ def main() -> None:
         peer_questions=given.peer_questions,
         keep=given.keep,
         largest=given.largest,
+        shape=given.shape,
     )
     reading = Reading()
     started = time.perf_counter()
@@ -67,11 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--gate-steps", type=int, default=40, help="steps before quality is compared; 0: no gate")
     add("--tutorial-gate", action="store_true", help="the batch-1 tutorial passes the gate too")
     add("--questions", type=int, help="questions of each scoring measurement (96; quick: 16)")
-    add("--cells", type=int, help="cells of the sweep (15)")
+    add("--cells", type=int, help="cells of the sweep (15), or most of them side by side (16)")
     add("--peer-cells", type=int, default=1, help="cells of the sweep that the peer is measured on")
     add("--peer-questions", type=int, help="questions of the peer's sweep, scaled to all (all)")
     add("--keep", type=Path, metavar="FOLDER", help="where factlab's run of the sweep is left")
     add("--largest", type=int, help="the largest point of each growth curve")
+    add("--shape", help="large: size of its random model (llama-3-8b; smollm2-360m on a CPU)")
     return parser
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.flops import LinearShape
+from factlab.models.processor import multiplies_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +45,7 @@ class Settings:
         peer_questions: Questions per cell of the peers' sweep, scaled to all (None: all).
         keep: Where factlab's run of the sweep is left (None: nowhere).
         largest: The largest point of each growth curve (None: all points).
+        shape: Model whose shape `large` takes (None: what fits the device).
     """
 
     quick: bool
@@ -58,6 +60,7 @@ class Settings:
     peer_questions: int | None
     keep: Path | None
     largest: int | None
+    shape: str | None
 
 
 @dataclass(slots=True)
@@ -187,12 +190,16 @@ def roofline(
     """GFLOP/s of plain matrix products: square ones, and those of the model's linear layers.
 
     The latter are what a frozen layer computes in training, x @ W.T forward and g @ W backward at
-    `ROWS` rows, each layer counted as often as the model has it.
+    `ROWS` rows, each layer counted as often as the model has it. A processor without products in
+    bf16 is measured in fp32 alone.
     """
     import torch
 
     found: dict[str, float] = {}
-    for name, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
+    types = {"fp32": torch.float32}
+    if device.type == "cuda" or multiplies_bf16():
+        types = {"bf16": torch.bfloat16, **types}
+    for name, dtype in types.items():
         square = torch.randn(SQUARE, SQUARE, device=device).to(dtype)
         seconds = _product_seconds(square, square, repeats)
         found[f"{name}/square_{SQUARE}"] = 2 * SQUARE**3 / seconds / 1e9

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import Reading, Settings, show
 from factlab.footprint import named_shape
+from factlab.models.processor import multiplies_bf16
 from factlab.schema.config import EMBEDDED_MODEL, Precision
 from factlab.sizing.activations import Batch, Way
 from factlab.sizing.known import KNOWN
@@ -132,7 +133,7 @@ def measure(settings: Settings, reading: Reading) -> None:
 
 def measured(case: Case) -> Peak:
     """Predict a case and run it in a fresh process."""
-    with _weights(case.model) as where:
+    with weights_of(case.model) as where:
         command = [sys.executable, "-m", "benchmarks.memory", json.dumps(asdict(case)), where]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -147,13 +148,14 @@ def measured(case: Case) -> Peak:
         way=case.way,
         rank=case.rank,
         checkpointing=case.checkpointing,
+        bf16_products=multiplies_bf16(),
     )
     predicted = predict(named_shape(case.model).shape, setup)
     return Peak(case, batch, predicted, said["loading"], said["measured"])
 
 
 @contextlib.contextmanager
-def _weights(model: str) -> Iterator[str]:
+def weights_of(model: str) -> Iterator[str]:
     """The model's name, or a folder with random weights of its shape."""
     if model == EMBEDDED_MODEL:
         yield model
@@ -186,7 +188,8 @@ def save_random(sizes: Mapping[str, Any], folder: Path) -> None:
     config = AutoConfig.for_model(**given, pad_token_id=2, eos_token_id=2, bos_token_id=1)
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     torch.set_default_dtype(before)
     for file in ensure_embedded().iterdir():
         if "token" in file.name or "template" in file.name:

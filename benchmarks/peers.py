@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.models.chat import RenderedPair, prompt_ids, prompt_text, render_pair
+from factlab.models.processor import multiplies_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -48,12 +49,12 @@ class Fitted:
     set_up_seconds: float
 
 
-def lora() -> LoraConfig:
+def lora(rank: int = RANK) -> LoraConfig:
     """The adapter that everybody trains."""
     from peft import LoraConfig, TaskType
 
     return LoraConfig(
-        r=RANK,
+        r=rank,
         lora_alpha=ALPHA,
         lora_dropout=0.0,
         target_modules="all-linear",
@@ -67,18 +68,24 @@ def lora() -> LoraConfig:
 def trl_tutorial(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
     """SFTTrainer as tutorials call it: an fp32 model, one pair per step, defaults otherwise.
 
-    TRL's defaults of gradient checkpointing and bf16 autocast are two of them.
+    TRL's defaults of gradient checkpointing and bf16 autocast are two of them; without the latter
+    where it would take a hundred times as long, which is not what anyone would wait for.
     """
-    return _trl(loaded, pairs, steps, per_device_train_batch_size=1)
+    return _trl(loaded, pairs, steps, per_device_train_batch_size=1, bf16=computes_bf16(loaded))
 
 
 def trl_tuned(
-    loaded: LoadedModel, pairs: Sequence[Question], steps: int, seed: int = SEED
+    loaded: LoadedModel,
+    pairs: Sequence[Question],
+    steps: int,
+    seed: int = SEED,
+    rank: int = RANK,
 ) -> Fitted:
     """SFTTrainer by someone who has tried its options: on a bf16 model with an fp32 adapter.
 
     Of fused and plain attention, with autocast and without, this is the fastest of the four on two
-    cores (docs/log.md). Autocast spares PEFT fp32 products.
+    cores (docs/log.md). Autocast spares PEFT fp32 products. On a processor without products in bf16
+    the model is in fp32, and there is no autocast.
     """
     _plain_attention(loaded)
     return _trl(
@@ -86,14 +93,20 @@ def trl_tuned(
         pairs,
         steps,
         per_device_train_batch_size=BATCH,
-        bf16=True,
+        bf16=computes_bf16(loaded),
         gradient_checkpointing=False,
         completion_only_loss=True,
         train_sampling_strategy="group_by_length",
         logging_strategy="no",
         dataloader_pin_memory=False,
         seed=seed,
+        rank=rank,
     )
+
+
+def computes_bf16(loaded: LoadedModel) -> bool:
+    """Whether bf16 is what one would compute in here."""
+    return loaded.device.type == "cuda" or multiplies_bf16()
 
 
 def _plain_attention(loaded: LoadedModel) -> None:
@@ -103,7 +116,12 @@ def _plain_attention(loaded: LoadedModel) -> None:
 
 
 def _trl(
-    loaded: LoadedModel, pairs: Sequence[Question], steps: int, seed: int = SEED, **settings: Any
+    loaded: LoadedModel,
+    pairs: Sequence[Question],
+    steps: int,
+    seed: int = SEED,
+    rank: int = RANK,
+    **settings: Any,
 ) -> Fitted:
     from datasets import Dataset
     from transformers import PrinterCallback, set_seed
@@ -131,7 +149,7 @@ def _trl(
             ),
             train_dataset=Dataset.from_list([_conversation(pair) for pair in pairs]),
             processing_class=loaded.tokenizer,
-            peft_config=lora(),
+            peft_config=lora(rank),
             callbacks=[clock],
         )
         trainer.remove_callback(PrinterCallback)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 Fit = Callable[["LoadedModel", Sequence["Question"], int], Fitted]
 RECALL_SLACK = 0.1  # of held-out questions: what another seed alone may change
+FAR_SAMPLE = 84  # of the far controls: a third
 LOSS_SLACK_NATS = 0.1  # of validation NLL per answer token
 
 
@@ -71,7 +72,7 @@ def contenders(quick: bool) -> list[Contender]:
     found = [
         Contender("factlab_bf16", "bf16", factlab_fit("bf16")),
         Contender("trl_tutorial", "fp32", peers.trl_tutorial, batch=1, ratio=True),
-        Contender("trl_tuned", "bf16", peers.trl_tuned, ratio=True),
+        trl_tuned_contender(),
         Contender("plain_peft", "bf16", peers.plain_peft, ratio=True),
         Contender("plain_peft_answers", "bf16", peers.plain_peft_answers, ratio=True),
     ]
@@ -83,7 +84,12 @@ def contenders(quick: bool) -> list[Contender]:
     return found
 
 
-def factlab_fit(precision: Precision) -> Fit:
+def trl_tuned_contender() -> Contender:
+    """TRL by someone who has tried its options."""
+    return Contender("trl_tuned", "bf16", peers.trl_tuned, ratio=True)
+
+
+def factlab_fit(precision: Precision, rank: int = peers.RANK) -> Fit:
     """Factlab's own training, without anchors, so that all do the same work."""
 
     def fit(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
@@ -92,7 +98,7 @@ def factlab_fit(precision: Precision) -> Fit:
         from factlab.training.trainer import Look
 
         started = time.perf_counter()
-        cell = factlab_cell(precision, steps * BATCH / len(pairs))
+        cell = factlab_cell(precision, steps * BATCH / len(pairs), rank)
         began: list[float] = []
         ended: list[float] = []
 
@@ -114,7 +120,7 @@ def factlab_fit(precision: Precision) -> Fit:
     return fit
 
 
-def factlab_cell(precision: Precision, epochs: float) -> Cell:
+def factlab_cell(precision: Precision, epochs: float, rank: int = peers.RANK) -> Cell:
     """The cell that equals the peers' settings."""
     from factlab.schema.config import Cell
     from factlab.schema.recipes import RECIPES
@@ -123,7 +129,7 @@ def factlab_cell(precision: Precision, epochs: float) -> Cell:
         id="benchmark",
         configuration="benchmark",
         facts=(FACT,),
-        rank=peers.RANK,
+        rank=rank,
         alpha=peers.ALPHA,
         seed=peers.SEED,
         precision=precision,
@@ -184,7 +190,7 @@ def _speeds(
 
     def rooflines() -> float:
         rates["roofline"].append(roofline(shape.linears, fields[0][1].device))
-        return rates["roofline"][-1]["bf16/own_shapes"]
+        return next(rate for name, rate in rates["roofline"][-1].items() if "own_shapes" in name)
 
     measures = {c.name: speed(c, loaded) for c, loaded in fields}
     print("training: warm-up", flush=True)
@@ -284,10 +290,11 @@ def _report(
     needed_flops = training_flops(shape, needed) / examples
     given = sum(len(p.prompt_ids) + len(p.answer_ids) for b in batches for p in b)
     rows = []
-    for contender, _ in fields:
+    for contender, loaded in fields:
         name, precision = contender.name, contender.precision
         # TRL's default for an fp32 model, which the tutorial has, is to compute in bf16.
-        computes = "fp32" if contender.is_ours and precision == "fp32" else "bf16"
+        narrow = peers.computes_bf16(loaded) and not (contender.is_ours and precision == "fp32")
+        computes = "bf16" if narrow else "fp32"
         peak = reading.roofline[f"{computes}/own_shapes"] * 1e9
         done = training_flops(shape, computed(name, batches)) / examples
         figures = {
@@ -326,7 +333,7 @@ def _gate(
     if settings.quick or not settings.gate_steps:
         reading.note("quality was not compared in this reading (no gate): speed alone.")
         return dict.fromkeys(names, "not compared")
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, Quality] = {}
     for contender, loaded in fields:
         if contender.batch == 1 and not settings.tutorial_gate:
             reading.note(
@@ -338,29 +345,51 @@ def _gate(
         print(f"gate: {contender.name}, {steps} steps", flush=True)
         with fitted(contender, loaded, plan.expansions[FACT].train, steps) as done:
             found[contender.name] = _quality(done.model, loaded, plan)
-    for name, (loss, recall) in found.items():
+    for name, one in found.items():
         side = reading.factlab if name.startswith("factlab") else reading.peers
-        figures = {"validation_nll_nats": round(loss, 4), "recall_held_out": round(recall, 4)}
+        figures = {
+            "validation_nll_nats": round(one.loss, 4),
+            "recall_held_out": round(one.recall, 4),
+            "accuracy_far": round(one.far, 4),
+        }
         side.setdefault("gate", {})[name.removeprefix("factlab_")] = figures
-    rows = [(name, *found[name], _verdict(found, name)) for name in found]
-    show("Gate", ["", "validation NLL", "held-out recall", "as good as factlab_bf16"], rows)
+    rows = [(n, one.loss, one.recall, one.far, _verdict(found, n)) for n, one in found.items()]
+    columns = ["", "validation NLL", "held-out recall", "far controls right", "as good as ours"]
+    show("Gate", columns, rows)
     return {name: _verdict(found, name) for name in names}
 
 
-def _verdict(found: dict[str, tuple[float, float]], name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What a contender's adapter is worth, by the same code for everyone.
+
+    Attributes:
+        loss: Validation NLL, nats per answer token.
+        recall: Share of held-out questions answered right.
+        far: Share of a sample of far controls answered right: what was not forgotten.
+    """
+
+    loss: float
+    recall: float
+    far: float
+
+
+def _verdict(found: dict[str, Quality], name: str) -> str:
     """Equal quality: factlab is no worse than the peer by more than a seed could make it."""
     if name not in found:
         return "not compared"
-    (loss, recall), (their_loss, their_recall) = found["factlab_bf16"], found[name]
-    equal = recall >= their_recall - RECALL_SLACK and loss <= their_loss + LOSS_SLACK_NATS
+    ours, theirs = found["factlab_bf16"], found[name]
+    equal = (
+        ours.recall >= theirs.recall - RECALL_SLACK and ours.loss <= theirs.loss + LOSS_SLACK_NATS
+    )
     return "yes" if equal else "no"
 
 
-def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> tuple[float, float]:
-    """Validation NLL per answer token, and held-out recall, by the same code for everyone."""
+def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> Quality:
     from factlab.scoring.generate import generate
 
-    asked = plan.expansions[FACT].held_out
+    far = spread([q for q in plan.shared if q.split == "far"], FAR_SAMPLE)
+    asked = [*plan.expansions[FACT].held_out, *far]
     said = generate(
         model,
         loaded.tokenizer,
@@ -369,7 +398,12 @@ def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> tuple[float, flo
         batch_size=plan.config.generation_batch,
     )
     loss = _validation_loss(model, loaded, plan.expansions[FACT].validation)
-    return loss, recalled(plan, list(zip(asked, said, strict=True)))
+    answers = list(zip(asked, said, strict=True))
+    recall, kept = (
+        recalled(plan, [pair for pair in answers if (pair[0].split == "far") is is_far])
+        for is_far in (False, True)
+    )
+    return Quality(loss, recall, kept)
 
 
 def recalled(plan: RunPlan, answers: Sequence[tuple[Question, Generated]]) -> float:

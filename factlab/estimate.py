@@ -17,6 +17,7 @@ from pathlib import Path
 from factlab.errors import ModelError
 from factlab.footprint import LIBRARIES_BYTES, named_shape, room_here
 from factlab.measuring import ANCHOR_TOKENS
+from factlab.models.processor import multiplies_bf16
 from factlab.plan import PANEL_SIZES, RunPlan
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision
 from factlab.schema.question import TRAINED_SPLITS, Question
@@ -54,7 +55,7 @@ def estimate(plan: RunPlan) -> Estimate:
         return Estimate(None, None, round(disk), None)
     # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
     disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
-    rate = matmul_flops("fp32" not in plan.precisions)
+    rate = matmul_flops("fp32" not in plan.precisions and _narrow_here())
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
     asking = _asking_flop(plan, parameters)
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
@@ -85,7 +86,13 @@ def _asking_peak(plan: RunPlan, shape: ModelShape, precision: Precision, device:
     length = TEMPLATE_TOKENS + QUESTION_TOKENS + plan.config.max_new_tokens
     texts = max(1, min(plan.config.generation_batch, SLOTS // length))
     batch = Batch(texts=texts, length=length)
-    setup = Setup(method="inference", precision=precision, device=device, batch=batch)
+    setup = Setup(
+        method="inference",
+        precision=precision,
+        device=device,
+        batch=batch,
+        bf16_products=multiplies_bf16(),
+    )
     return predict(shape, setup).peak
 
 
@@ -111,6 +118,7 @@ def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device)
         targets=recipe.targets,
         optimizer=recipe.optimizer,
         checkpointing=plan.config.gradient_checkpointing,
+        bf16_products=multiplies_bf16(),
     )
     # A run holds the base beside a full fine-tuning, which it is measured against.
     base = shape.parameters * STORAGE[cell.precision].value if recipe.method == "full" else 0
@@ -144,6 +152,11 @@ def _tensor_sizes(file: Path) -> int:
                 size *= side
             total += size
     return total
+
+
+def _narrow_here() -> bool:
+    """Whether this machine computes in bf16 what is to be computed so."""
+    return room_here().device == "cuda" or multiplies_bf16()
 
 
 def matmul_flops(bf16: bool) -> float:

@@ -62,7 +62,7 @@ class Rung(Record):
     device: str
     parameters: int
     weights_bytes: int = Field(description="Of all weights as they are held.")
-    quantised_bytes: int | None = Field(description="Of the weights as they were quantised.")
+    quantised_bytes: int | None = Field(description="As in a run's record of its model.")
     peak_memory_bytes: int = Field(
         description="Loaded, reading 256 tokens and answering one text: tensors on CUDA; on a CPU "
         "what the process took beyond its libraries."

@@ -85,6 +85,7 @@ def plan(
         _measure(model, precisions, as_json=json_)
         return
     from factlab.footprint import named_shape, room_here
+    from factlab.models.processor import multiplies_bf16
     from factlab.sizing.activations import Batch
     from factlab.sizing.memory import OPTIMIZERS, Setup
 
@@ -99,6 +100,7 @@ def plan(
         targets=targets,
         optimizer=_one_of("--optimizer", optimizer, tuple(OPTIMIZERS)),
         checkpointing=gradient_checkpointing,
+        bf16_products=multiplies_bf16(),
     )
     _predict(named_shape(model), setup, precisions, room, as_json=json_)
 
@@ -245,10 +247,15 @@ def _on_top(setup: Setup, room: Room) -> str:
     from factlab.footprint import LIBRARIES_BYTES
     from factlab.sizing.memory import AHEAD
 
+    held = (
+        "On a CPU quantised weights are computed in bf16, and held so"
+        if setup.bf16_products
+        else "This processor has no products in bf16, so weights of 16 bits and quantised ones are "
+        "computed in fp32, and held so"
+    )
     return (
-        f"Memory: {room.what}; {_gb(LIBRARIES_BYTES)} of it go to the libraries. On a CPU "
-        "quantised weights are computed in bf16, and held so, and each peak has "
-        f"{_gb(AHEAD)} that the C library takes ahead."
+        f"Memory: {room.what}; {_gb(LIBRARIES_BYTES)} of it go to the libraries. {held}, and each "
+        f"peak has {_gb(AHEAD)} that the C library takes ahead."
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 LINE_EVERY_SECONDS = 15.0
+TELLING = 0.05  # share done before an estimate says anything: the first answers come late
 interrupted = threading.Event()  # set by Ctrl-C
 
 
@@ -97,8 +98,10 @@ class Lines(_Face):
             now = time.monotonic()
             if now - said >= LINE_EVERY_SECONDS and done < total:
                 said = now
-                left = (now - started) / done * (total - done)
-                self.say(f"{name}: {done}/{total}, about {left:.0f} s left")
+                left = ""
+                if done >= TELLING * total:
+                    left = f", about {(now - started) / done * (total - done):.0f} s left"
+                self.say(f"{name}: {done}/{total}{left}")
             go_on()
 
         go_on()

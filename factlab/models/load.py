@@ -6,6 +6,9 @@ factlab does, so on CPU the quantised weights are dequantised once, into bf16 li
 same numbers that the quantised training path computes with, and faster. INT8 is treated alike,
 since its CPU kernel rounds activations in evaluation but not in training. On CUDA the quantised
 layers stay as they are. The dequantised weights are kept in the model cache for the next run.
+
+On a processor without products in bf16 the same bf16 numbers are held and computed with in fp32,
+which is many times faster there and rounds less.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from safetensors import SafetensorError
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder
 from factlab.models.memory import give_back_weights, keep_freed_memory
+from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import QUANTISED, Attention, ComputeDtype, Precision, RunConfig
 from factlab.schema.results import ModelRecord
@@ -60,6 +64,8 @@ class LoadedModel:
     record: ModelRecord
     original: Path | None = None
     """Where its weights are as they came, whatever they are held as here."""
+    rounded: torch.dtype | None = None
+    """What its weights are rounded to, if that is narrower than what they are held in."""
 
     @property
     def device(self) -> torch.device:
@@ -144,8 +150,10 @@ def load_model(
         ) from None
     note = _PRECISION_NOTES[precision]
     quantised_bytes = None
+    computed = compute if precision in QUANTISED else precision
+    widened = device == "cpu" and computed == "bf16" and not multiplies_bf16()
     if precision in QUANTISED:
-        note += f", computed in {compute}"
+        note += f", {'unpacked to' if widened else 'computed in'} {compute}"
         if not kept:
             model.config.quantised_bytes = _bytes(model)
         quantised_bytes = model.config.quantised_bytes
@@ -153,12 +161,17 @@ def load_model(
             if not kept:
                 model = dequantise(model, _dtype(compute))
                 _keep_dequantised(model, place)
-            note += f"; on CPU dequantised once to {compute}, so memory is that of {compute}"
+            held = "fp32" if widened else compute
+            note += f"; on CPU dequantised once to {compute}, so memory is that of {held}"
         if files.source == "embedded":
             note += "; the embedded file was Q4_1 before, so it is quantised twice"
     model.config.library_forward = placement.attention != "auto"
     if model.config.library_forward:
         note += f"; {placement.attention} attention in the library's own forward pass"
+    if widened:
+        note += "; computed in fp32, as this processor has no products in bf16"
+        quantised_bytes = quantised_bytes or _bytes(model)
+        _widen(model)
     if device == "cpu":
         _leave_the_file(model)
         keep_freed_memory()
@@ -177,7 +190,7 @@ def load_model(
         quantised_bytes=quantised_bytes,
         device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
     )
-    return LoadedModel(model, tokenizer, record, files.folder)
+    return LoadedModel(model, tokenizer, record, files.folder, torch.bfloat16 if widened else None)
 
 
 KEPT_PARAMETERS = 1_000_000_000  # larger models are dequantised anew: two bytes each on disk
@@ -250,6 +263,12 @@ def _leave_the_file(model: PreTrainedModel) -> None:
     for parameter in model.parameters():
         if not parameter.untyped_storage().resizable():
             parameter.data = parameter.data.clone()
+
+
+def _widen(model: PreTrainedModel) -> None:
+    """The same numbers in fp32; layer by layer, so that no more than one is held twice."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.float()
 
 
 def _keep_dequantised(model: PreTrainedModel, kept: CachedModel | None) -> None:

@@ -72,7 +72,11 @@ def _model(model: ModelRecord) -> list[tuple[str, str]]:
         ("Parameters", integer(model.parameters) if model.parameters else NOT_RECORDED),
         ("Precision", model.precision_note),
         ("Weights in memory", memory(model.weights_bytes) if model.weights_bytes else NOT_RECORDED),
-        *([("Quantised", memory(model.quantised_bytes))] if model.quantised_bytes else []),
+        *(
+            [("At this precision on a GPU", memory(model.quantised_bytes))]
+            if model.quantised_bytes
+            else []
+        ),
         ("Device", model.device),
         ("Weights, SHA-256", model.sha256),
     ]

@@ -193,7 +193,8 @@ class ModelRecord(Record):
     )
     quantised_bytes: int | None = Field(
         default=None,
-        description="Of the weights as quantised, with their scales: what a GPU would hold.",
+        description="Of the weights at their precision, with scales: what a GPU would hold; absent "
+        "where that is what is held here.",
     )
     device: str
 

@@ -91,6 +91,8 @@ class Setup:
         targets: Layers with an adapter; see `ModelShape.adapted`.
         optimizer: One of `OPTIMIZERS`.
         checkpointing: Whether blocks are computed again in the backward pass.
+        bf16_products: Whether the processor has them (factlab/models/processor.py); where it has
+            not, a CPU computes with, and so holds, in fp32 what is 16 bits wide.
     """
 
     method: Method
@@ -102,14 +104,16 @@ class Setup:
     targets: str = ALL_LINEAR
     optimizer: Optimizer = "adamw"
     checkpointing: bool = False
+    bf16_products: bool = True
 
     @property
     def storage(self) -> Storage:
         """How weights lie on the device."""
         held = STORAGE["fp32" if self.method == "full" else self.precision]
-        if self.device == "cpu" and held.quantised:
-            return Storage(held.value, held.value)
-        return held
+        if self.device == "cuda":
+            return held
+        value = held.value if self.bf16_products else FP32
+        return Storage(value, value) if held.quantised or value > held.value else held
 
     def way_on(self, shape: ModelShape) -> Way:
         """How a run computes it, unless it is told: as training/train.py chooses."""

@@ -184,7 +184,7 @@ def train_together(
     taken = peak.held_bytes()
     model.eval()
     if not isinstance(model, PeftModel):
-        _as_before(model, dtype)
+        _as_before(model, dtype, loaded.rounded or dtype)
     return [
         Trained(
             _training_record(model, learner, seconds / len(learners), len(learners), taken),
@@ -194,14 +194,14 @@ def train_together(
     ]
 
 
-def _as_before(model: PreTrainedModel, dtype: torch.dtype) -> None:
-    """Weights that were trained in fp32 in the base's type again.
+def _as_before(model: PreTrainedModel, dtype: torch.dtype, rounded: torch.dtype) -> None:
+    """Weights that were trained in fp32 as the base's again: rounded, and held in its type.
 
     Not by `model.to`, which would round the frequencies of rotary positions too: these are fp32
     in a model of any type.
     """
     for parameter in model.parameters():
-        parameter.data = parameter.data.to(dtype)
+        parameter.data = parameter.data.to(rounded).to(dtype)
 
 
 def _fit(

@@ -263,11 +263,12 @@ def test_branches_have_the_states_of_each_text_alone(tiny: LoadedModel) -> None:
 NAMES = ["first", "second", "third"]
 
 
-def made_cells() -> list[Cell]:
+def made_cells(optimizer: str = "adamw") -> list[Cell]:
     """Cells that differ in all that adapters trained together may differ in."""
     made = []
+    more = 100 if optimizer == "sgd" else 1  # its steps are as long as the gradient
     for seed, (rank, rate) in enumerate([(2, 2e-3), (4, 1e-3), (8, 5e-4)]):
-        chosen = cell(learning_rate=rate)
+        chosen = cell(learning_rate=more * rate, optimizer=optimizer)
         made.append(chosen.model_copy(update={"rank": rank, "alpha": 3 * rank, "seed": seed}))
     return made
 
@@ -331,16 +332,25 @@ def trained_alone(tiny: LoadedModel, chosen: Cell, **more: object) -> dict[str, 
 
 
 def assert_same_adapter(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
-    """As a whole: Adam takes a full step even where a gradient is nothing but rounding."""
+    """Nearly everywhere: Adam takes a full step even where a gradient is nothing but rounding.
+
+    Plain gradient descent does not, and is held to less in the test below.
+    """
     assert found.keys() == expected.keys()
-    ours, theirs = (
-        torch.cat([weights[name].flatten() for name in expected]) for weights in (found, expected)
-    )
-    assert apart(ours, theirs) < 1e-4
+    ours, theirs = flat(found), flat(expected)
+    assert apart(ours, theirs) < 2e-3
+    assert (ours - theirs).abs().quantile(0.9) < 1e-4 * theirs.std()
 
 
-def test_adapters_trained_together_are_those_trained_alone(tiny: LoadedModel) -> None:
-    cells = made_cells()
+def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([weights[name].flatten() for name in sorted(weights)])
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_adapters_trained_together_are_those_trained_alone(
+    tiny: LoadedModel, optimizer: str
+) -> None:
+    cells = made_cells(optimizer)
     steps: list[list[TrainStep]] = [[] for _ in cells]
     model = attach_adapters(tiny, cells, NAMES)
     jobs = [
@@ -355,7 +365,11 @@ def test_adapters_trained_together_are_those_trained_alone(tiny: LoadedModel) ->
     assert sizes == [sizes[0], 2 * sizes[0], 4 * sizes[0]]
     for chosen, weights, noted in zip(cells, found, steps, strict=True):
         alone: list[TrainStep] = []
-        assert_same_adapter(weights, trained_alone(tiny, chosen, record=alone.append))
+        expected = trained_alone(tiny, chosen, record=alone.append)
+        assert_same_adapter(weights, expected)
+        if optimizer == "sgd":
+            assert apart(flat(weights), flat(expected)) < 1e-6
+            assert alone[-1].loss_nats < 0.99 * alone[0].loss_nats
         assert len(noted) == len(alone) == 20
         for ours, theirs in zip(noted, alone, strict=True):
             assert ours.learning_rate == theirs.learning_rate

@@ -192,7 +192,45 @@ def test_targets_name_layers_and_the_last_blocks(tiny: LoadedModel) -> None:
         attach_adapter(tiny, cell(bias="all"))
 
 
-def test_rotary_frequencies_outlive_a_full_fine_tuning_in_16_bits(tiny_folder: Path) -> None:
+@pytest.mark.parametrize("products", [True, False])
+def test_a_processor_without_bf16_products_holds_the_same_numbers_in_fp32(
+    tiny_folder: Path, products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: products)
+    files = resolve_model(str(tiny_folder))
+    exact = load_model(files, "fp32")
+    assert exact.rounded is None
+    for precision in ("bf16", "nf4", "int8"):
+        loaded = load_model(files, precision)
+        record = loaded.record
+        assert loaded.model.dtype == (torch.bfloat16 if products else torch.float32)
+        assert ("no products in bf16" in record.precision_note) is not products
+        for name, weight in loaded.model.named_parameters():
+            assert torch.equal(weight, weight.bfloat16().to(weight.dtype))
+            if precision == "bf16":
+                expected = exact.model.get_parameter(name).bfloat16()
+                assert torch.equal(weight.bfloat16(), expected)
+        tied = (
+            loaded.model.get_output_embeddings().weight
+            is loaded.model.get_input_embeddings().weight
+        )
+        assert tied is (
+            exact.model.get_output_embeddings().weight is exact.model.get_input_embeddings().weight
+        )
+        assert (record.quantised_bytes or 0) < (exact.record.weights_bytes or 0)
+        # What a training of all weights leaves is rounded as the base is.
+        with attached(loaded, [cell(method="full")], ["default"]) as (model, _):
+            train(model, loaded, cell(method="full"), questions(), max_steps=1)
+            assert all(torch.equal(w, w.bfloat16().to(w.dtype)) for w in model.parameters())
+    wide = load_model(files, "nf4", Placement(compute="fp32"))
+    assert wide.rounded is None
+    assert wide.model.dtype == torch.float32
+
+
+def test_rotary_frequencies_outlive_a_full_fine_tuning_in_16_bits(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: True)
     loaded = load_model(resolve_model(str(tiny_folder)), "bf16")
     before = {name: buffer.clone() for name, buffer in loaded.model.named_buffers()}
     assert any(buffer.dtype == torch.float32 for buffer in before.values())
@@ -336,8 +374,8 @@ def test_precisions_are_each_held_against_their_own_base(tiny_folder: Path, tmp_
         assert made.metrics["agreement/far"].value == 1
         before = result.base_at(made.precision).metrics["recall/blind"].value
         assert made.metrics["recall/held_out"].value == before
-    held = {p: result.model_at(p).weights_bytes for p in ladder}
-    assert held["fp32"] == 2 * (held["bf16"] or 0)
+    fp32, bf16 = (result.model_at(p) for p in ladder[:2])
+    assert fp32.weights_bytes == 2 * (bf16.quantised_bytes or bf16.weights_bytes or 0)
     packed = {p: result.model_at(p).quantised_bytes or 0 for p in ladder[2:]}
     assert packed["nf4"] == packed["fp4"] != packed["nf4-single"]
     assert all(packed.values())

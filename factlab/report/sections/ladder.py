@@ -31,13 +31,15 @@ def _bases(run: ReportData) -> Table:
             )
         )
     heads = columns(
-        "Base", "#Weights as computed with here", "#As quantised, on a GPU", "Far controls known",
+        "Base", "#Weights as computed with here", "#At this precision, on a GPU",
+        "Far controls known",
         "Reads the fact off its prompt", "#Far controls judged otherwise than at the first",
         "Verdicts changed by rounding",
     )  # fmt: skip
     caption = (
         "The base at each precision, before training. On a CPU quantised weights are unpacked, "
-        "so the second column and not the first is what they would take on a GPU."
+        "and without products in bf16 all are held in fp32, so the second column and not the first "
+        "is what they would take on a GPU."
     )
     return Table(caption, heads, tuple(rows))
 

@@ -1,0 +1,74 @@
+"""A model of a chosen size in NF4: examples per second and peak memory, factlab and tuned TRL.
+
+The weights are random, which says nothing of answers and everything of speed and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from benchmarks import peers
+from benchmarks.common import FACT, Reading, Settings, interleaved, show, spread
+from benchmarks.memory import weights_of
+from benchmarks.training import Contender, factlab_fit, fitted
+
+if TYPE_CHECKING:
+    from factlab.models.load import LoadedModel
+
+RANK = 16
+ON_GPU, ON_CPU = "llama-3-8b", "smollm2-360m"
+
+
+def measure(settings: Settings, reading: Reading) -> None:
+    """Measure both on one loaded base, and add them to the reading."""
+    import torch
+
+    from factlab.models.load import load_model
+    from factlab.models.resolve import resolve_model
+
+    shape = settings.shape or (ON_GPU if torch.cuda.is_available() else ON_CPU)
+    print(f"large: random weights of {shape}", flush=True)
+    with weights_of(shape) as folder:
+        loaded = load_model(resolve_model(folder), "nf4")
+        _compare(settings, reading, loaded, shape)
+
+
+def _compare(settings: Settings, reading: Reading, loaded: LoadedModel, shape: str) -> None:
+    from factlab.models.memory import PeakMemory
+    from factlab.plan import plan_run
+    from factlab.schema.config import RunConfig
+
+    steps = settings.steps or 4
+    pairs = spread(plan_run(RunConfig(facts=(FACT,))).expansions[FACT].train, steps * peers.BATCH)
+    peaks: dict[str, int] = {}
+    contenders = [
+        Contender("factlab", "nf4", factlab_fit("nf4", RANK)),
+        Contender("trl_tuned", "nf4", lambda *given: peers.trl_tuned(*given, rank=RANK)),
+    ]
+
+    def speed(contender: Contender) -> Callable[[], float]:
+        def once() -> float:
+            peak = PeakMemory(loaded.device.type)
+            with fitted(contender, loaded, pairs, steps) as done:
+                peaks[contender.name] = peak.held_bytes()
+                return len(pairs) / done.seconds
+
+        return once
+
+    for contender in contenders:  # warms up
+        with fitted(contender, loaded, pairs[: peers.BATCH], 1):
+            pass
+    found = interleaved({c.name: speed(c) for c in contenders}, settings.repeats)
+    for name, side in (("factlab", reading.factlab), ("trl_tuned", reading.peers)):
+        side["large"] = {
+            "model": shape,
+            "examples_per_second": round(found[name], 3),
+            "peak_memory_bytes": peaks[name],
+        }
+    reading.ratio("large/trl_tuned", found["factlab"], found["trl_tuned"], "not compared")
+    show(
+        f"{shape}, random weights, NF4, rank {RANK}, {loaded.record.device}",
+        ["", "examples/s", "peak memory, GB"],
+        [(name, found[name], f"{peaks[name] / 1e9:.2f}") for name in found],
+    )

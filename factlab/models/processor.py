@@ -1,0 +1,37 @@
+"""What this machine's processor can multiply; asked of it without loading torch where that goes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+# As Linux names them, on x86 and on Arm.
+BF16_PRODUCTS = frozenset({"avx512_bf16", "amx_bf16", "avx10_2", "bf16", "svebf16"})
+
+
+@cache
+def multiplies_bf16() -> bool:
+    """Whether the processor has instructions for products in bf16.
+
+    Where it has none, torch works them out number by number: on two cores of a processor with AVX2
+    at a tenth of what fp32 does there, and in the backward pass at a hundredth (docs/log.md).
+    """
+    if CPUINFO.is_file():
+        return bool(BF16_PRODUCTS & _flags(CPUINFO.read_text(encoding="utf-8")))
+    import torch
+
+    # macOS and Windows; older versions of torch do not tell.
+    ask = getattr(torch.cpu, "get_capabilities", dict)
+    return any(ask().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _flags(cpuinfo: str) -> set[str]:
+    """Features of all processors in Linux' description of them."""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return {
+        flag
+        for key, _, value in lines
+        if key.strip() in ("flags", "Features")
+        for flag in value.split()
+    }
