@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 CPUINFO = Path("/proc/cpuinfo")
 # As Linux names them, on x86 and on Arm.
@@ -22,8 +24,9 @@ def multiplies_bf16() -> bool:
     import torch
 
     # macOS and Windows; older versions of torch do not tell.
-    ask = getattr(torch.cpu, "get_capabilities", dict)
-    return any(ask().get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    ask: Callable[[], Mapping[str, Any]] | None = getattr(torch.cpu, "get_capabilities", None)
+    told = ask() if ask else {}
+    return any(told.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _flags(cpuinfo: str) -> set[str]:
