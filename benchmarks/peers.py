@@ -69,7 +69,7 @@ def trl_tutorial(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> 
     """SFTTrainer as tutorials call it: an fp32 model, one pair per step, defaults otherwise.
 
     TRL's defaults of gradient checkpointing and bf16 autocast are two of them; without the latter
-    where it would take a hundred times as long, which is not what anyone would wait for.
+    where it would take tens of times as long, which is not what anyone would wait for.
     """
     return _trl(loaded, pairs, steps, per_device_train_batch_size=1, bf16=computes_bf16(loaded))
 

@@ -155,7 +155,7 @@ def _likelihoods_agree(
     mean = sum(differences) / len(differences)
     return mean <= NATS_PER_TOKEN, (
         f"the same option is the likeliest in {same} of {len(records)} questions; NLL per token "
-        f"differs by {mean:.4f} nats on average, {max(differences):.4f} at most (bf16)"
+        f"differs by {mean:.4f} nats on average, {max(differences):.4f} at most"
     )
 
 
@@ -197,7 +197,7 @@ def generation(settings: Settings, reading: Reading, plan: RunPlan, loaded: Load
     agreements = {name: _agreement(said["factlab"], said[way]) for name, way in chosen.items()}
     alone = _agreement(said[chosen["batched"]], said["one_at_a_time"])
     reading.note(
-        "generation in bf16, answers that are word for word the same: "
+        f"generation in {loaded.model.dtype}, answers that are word for word the same: "
         + ", ".join(f"factlab and {name} {share:.0%}" for name, share in agreements.items())
         + f"; `generate` batched and one at a time {alone:.0%}."
     )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from factlab.scoring.generate import Generated
 
 Fit = Callable[["LoadedModel", Sequence["Question"], int], Fitted]
-RECALL_SLACK = 0.1  # of held-out questions: what another seed alone may change
+RECALL_SLACK = 0.1  # of held-out questions or controls: what another seed alone may change
 FAR_SAMPLE = 84  # of the far controls: a third
 LOSS_SLACK_NATS = 0.1  # of validation NLL per answer token
 
@@ -354,7 +354,7 @@ def _gate(
         }
         side.setdefault("gate", {})[name.removeprefix("factlab_")] = figures
     rows = [(n, one.loss, one.recall, one.far, _verdict(found, n)) for n, one in found.items()]
-    columns = ["", "validation NLL", "held-out recall", "far controls right", "as good as ours"]
+    columns = ["", "validation NLL", "held-out recall", "far controls right", "ours as good"]
     show("Gate", columns, rows)
     return {name: _verdict(found, name) for name in names}
 
@@ -380,7 +380,9 @@ def _verdict(found: dict[str, Quality], name: str) -> str:
         return "not compared"
     ours, theirs = found["factlab_bf16"], found[name]
     equal = (
-        ours.recall >= theirs.recall - RECALL_SLACK and ours.loss <= theirs.loss + LOSS_SLACK_NATS
+        ours.recall >= theirs.recall - RECALL_SLACK
+        and ours.loss <= theirs.loss + LOSS_SLACK_NATS
+        and ours.far >= theirs.far - RECALL_SLACK
     )
     return "yes" if equal else "no"
 

@@ -11,7 +11,7 @@ import json
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from factlab.errors import ModelError
@@ -23,7 +23,7 @@ from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision
 from factlab.schema.question import TRAINED_SPLITS, Question
 from factlab.scoring.exam import SLOTS
 from factlab.sizing.activations import Batch, Way
-from factlab.sizing.memory import STORAGE, Device, Setup, predict
+from factlab.sizing.memory import Device, Setup, predict
 from factlab.sizing.shapes import ModelShape
 
 CHARACTERS_PER_TOKEN = 3.5
@@ -121,7 +121,8 @@ def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device)
         bf16_products=multiplies_bf16(),
     )
     # A run holds the base beside a full fine-tuning, which it is measured against.
-    base = shape.parameters * STORAGE[cell.precision].value if recipe.method == "full" else 0
+    held = replace(setup, method="lora").storage
+    base = shape.parameters * held.value if recipe.method == "full" else 0
     return predict(shape, setup).peak + base
 
 

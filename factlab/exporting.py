@@ -325,9 +325,10 @@ def _ask_transformers(
         for group in exam.groups:
             prompts = [prompt_ids(loaded.tokenizer, q.text, q.before) for q in group]
             said += continued(loaded.model, loaded.tokenizer, prompts, limits, advance)
+    loaded_as = loaded.record.precision_note
     del loaded
     gc.collect()
-    return said, f"transformers {version('transformers')}, {precision}"
+    return said, f"transformers {version('transformers')}, {loaded_as}"
 
 
 def _ask_llamacpp(

@@ -155,6 +155,20 @@ def _begin(
     folder.change(data_sha256=data_sha256, notes=plan.notes, sets=plan.sets)
 
 
+def _check_arithmetic(begun: ModelRecord | None, here: ModelRecord) -> None:
+    """Refuse to go on with a run where its model is computed otherwise than where it began.
+
+    Raises:
+        ModelError: naming both.
+    """
+    ways = [f"{one.precision_note}, on {one.device}" for one in (begun or here, here)]
+    if ways[0] != ways[1]:
+        raise ModelError(
+            f"this run began with {ways[0]}; here it would be {ways[1]}. Answers before and after "
+            "could differ by that alone. Go on where it began, or begin a new run."
+        )
+
+
 def _leave(folder: RunFolder, status: Status, error: str) -> None:
     """Say in run.json how the run ended, and report what it has, as far as the disk allows."""
     try:
@@ -193,6 +207,7 @@ def _measure_all(
         examiner = _examiner(plan, files, precision, progress, fresh=fresh)
         models[precision] = examiner.loaded.record
         if len(models) == 1:
+            _check_arithmetic(folder.record().model, examiner.loaded.record)
             folder.change(model=examiner.loaded.record)
         to_do = [c for c in plan.cells if c.precision == precision and done[c.id] is None]
         groups = list(_side_by_side(to_do, examiner))
@@ -581,7 +596,7 @@ def _measure(
         from factlab.training.attach import restore
 
         kept = item.best[0]
-        restore(model, item.best[1], item.name)
+        restore(model, item.best[1], item.name, examiner.loaded.rounded)
     started = time.perf_counter()
     drift = _drift_metrics(item, model, bench, trained=_is_trained(examiner.plan, training))
     if training is None and not all(math.isfinite(metric.value) for metric in drift.values()):

@@ -178,11 +178,14 @@ def _distances(loaded: LoadedModel, request: Request) -> dict[Precision, Distanc
     from factlab.scoring.drift import measure_apart, read_neutral
 
     states = read_neutral(loaded.model, _neutral_ids(loaded)).states
-    save_file({"states": states.cpu().contiguous()}, _states_file(request, request.precision))
+    rounded = states.new_empty(0, dtype=loaded.rounded or states.dtype)  # says what the head is
+    kept = {"states": states.cpu().contiguous(), "rounded": rounded.cpu()}
+    save_file(kept, _states_file(request, request.precision))
     found: dict[Precision, Distance] = {}
     for other in request.others:
-        theirs: torch.Tensor = load_file(_states_file(request, other))["states"].to(states.device)
-        apart = measure_apart(head_of(loaded.model), states, theirs)
+        read = load_file(_states_file(request, other))
+        theirs: torch.Tensor = read["states"].to(states.device)
+        apart = measure_apart(head_of(loaded.model), states, theirs, read["rounded"].dtype)
         found[other] = Distance(kl_nats=apart.kl, same_top=apart.same_top, tokens=apart.tokens)
     return found
 

@@ -180,6 +180,7 @@ def _predict(
                 "optimizer": setup.optimizer,
                 "gradient_checkpointing": setup.checkpointing,
                 "device": setup.device,
+                "bf16_products": setup.bf16_products,
             },
             "room": {"bytes": room.total_bytes, "what": room.what},
             "training": [_document(row, shape, room) for row in rows[0]],
@@ -369,7 +370,7 @@ def _show_ladder(ladder: Ladder) -> None:
         [
             "",
             "weights",
-            "quantised",
+            "on a GPU",
             "peak",
             "read/s",
             "write/s",
@@ -382,7 +383,7 @@ def _show_ladder(ladder: Ladder) -> None:
     )
     n = ladder.steps[0].right.n
     paragraph(
-        "GB of 10⁹ bytes: the weights as they are held, and as quantised; the peak of one "
+        "GB of 10⁹ bytes: the weights as they are held, and as a GPU would; the peak of one "
         "process that reads 256 tokens and writes one answer, libraries aside. Tokens per "
         "second, one text at a time. KL "
         f"in nats per token from {ladder.reference}, and how often both find the same token most "

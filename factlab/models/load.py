@@ -227,9 +227,7 @@ def check_machine(precision: Precision, placement: Placement, *, masters: bool =
         return
     if precision == "fp16" or placement.compute == "fp16":
         option = "--precision" if precision == "fp16" else "--compute-dtype"
-        raise ModelError(
-            f"{option} fp16 needs a CUDA device; on a CPU say bf16, which is as small, or fp32."
-        )
+        raise ModelError(f"{option} fp16 needs a CUDA device; on a CPU say bf16 or fp32.")
     if placement.attention == "flash":
         raise ModelError("--attention flash needs a CUDA device; on a CPU say sdpa or eager.")
 

@@ -14,16 +14,18 @@ BF16_PRODUCTS = frozenset({"avx512_bf16", "amx_bf16", "avx10_2", "bf16", "svebf1
 
 @cache
 def multiplies_bf16() -> bool:
-    """Whether the processor has instructions for products in bf16.
+    """Whether the processor has instructions for products in bf16 that torch uses.
 
-    Where it has none, torch works them out number by number: on two cores of a processor with AVX2
-    at a tenth of what fp32 does there, and in the backward pass at a hundredth (docs/log.md).
+    Where it has none they take many times as long as in fp32: on two cores of a processor with AVX2
+    seven times, and in the backward pass about seventy (docs/log.md). Processors with AVX-512 and
+    without these instructions were not measured; oneDNN computes theirs in fp32.
     """
     if CPUINFO.is_file():
         return bool(BF16_PRODUCTS & _flags(CPUINFO.read_text(encoding="utf-8")))
     import torch
 
-    # macOS and Windows; older versions of torch do not tell.
+    # macOS and Windows; older versions of torch do not tell. Arm's are left out: what macOS
+    # multiplies by, Accelerate, has no bf16.
     ask: Callable[[], Mapping[str, Any]] | None = getattr(torch.cpu, "get_capabilities", None)
     told = ask() if ask else {}
     return any(told.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -99,7 +99,7 @@ class StoredAdapter:
     def held(self) -> str:
         """How its base is held, in words."""
         precision = self.cell.precision
-        return f"{precision}, computed in {self.run.config.compute_dtype}"
+        return f"{precision}, unpacked to {self.run.config.compute_dtype}"
 
     def source(self) -> Source:
         """What a combined run keeps of it."""

@@ -105,25 +105,31 @@ class Apart:
     tokens: int
 
 
-def measure_apart(head: nn.Linear, reference: torch.Tensor, other: torch.Tensor) -> Apart:
+def measure_apart(
+    head: nn.Linear,
+    reference: torch.Tensor,
+    other: torch.Tensor,
+    rounded: torch.dtype | None = None,
+) -> Apart:
     """Compare the predictions of one model at two precisions.
 
     Args:
-        head: The reference's output head. The other's is the same, rounded to its states' type:
-            no precision quantises the head.
+        head: The reference's output head. The other's is the same, rounded: no precision
+            quantises the head.
         reference: The reference's states, shape (predictions, hidden).
         other: The other's at the same places, same shape.
+        rounded: What the other's head is rounded to; None: its states' type.
     """
     import torch
     from torch.nn.functional import linear
 
     kl = same = 0.0
     with torch.inference_mode():
-        rounded = head.weight.to(other.dtype)
+        own = head.weight.to(rounded or other.dtype).to(other.dtype)
         parts = zip(reference.split(HEAD_ROWS), other.split(HEAD_ROWS), strict=True)
         for before, after in parts:
             p = head(before).float().log_softmax(dim=-1)
-            q = linear(after, rounded).float().log_softmax(dim=-1)
+            q = linear(after, own).float().log_softmax(dim=-1)
             same += float((p.argmax(dim=-1) == q.argmax(dim=-1)).sum())
             kl += float((p.exp() * (p - q)).sum(dim=-1).double().sum())
     return Apart(kl / len(reference), same / len(reference), len(reference))

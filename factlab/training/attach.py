@@ -267,13 +267,21 @@ def tuned_weights(
 
 
 def restore(
-    model: PreTrainedModel | PeftModel, weights: dict[str, torch.Tensor], name: str = "default"
+    model: PreTrainedModel | PeftModel,
+    weights: dict[str, torch.Tensor],
+    name: str = "default",
+    rounded: torch.dtype | None = None,
 ) -> None:
-    """Put a copy made by `tuned_weights` back."""
+    """Put a copy made by `tuned_weights` back.
+
+    The copy may be of fp32 masters: a full fine-tuning is rounded as its base is, see
+    `LoadedModel.rounded`.
+    """
     from peft import PeftModel, set_peft_model_state_dict
 
     if isinstance(model, PeftModel):
         set_peft_model_state_dict(model, weights, adapter_name=name)
     else:
         for own, parameter in model.named_parameters():
-            parameter.data.copy_(weights[own])  # the copy may be of the fp32 masters
+            kept = weights[own]
+            parameter.data.copy_(kept if rounded is None else kept.to(rounded))

@@ -136,6 +136,20 @@ def test_a_run_is_not_gone_on_with_on_other_weights(tiny_folder: Path, tmp_path:
     assert run(model, out, resume=True).status == "complete"
 
 
+def test_a_run_does_not_go_on_where_its_model_is_computed_otherwise(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, held = tmp_path / "run", {"precision": "bf16", "max_steps": 0}
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: True)
+    begun = run(tiny_folder, out, **held)
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: False)
+    with pytest.raises(ModelError, match=r"began with bf16, on cpu; here it would be bf16; comp"):
+        run(tiny_folder, out, resume=True, **held)
+    assert RunFolder(out).record().model == begun.model
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: True)
+    assert run(tiny_folder, out, resume=True, **held).cells == begun.cells
+
+
 def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

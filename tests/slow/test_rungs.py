@@ -56,5 +56,11 @@ def test_a_model_is_not_apart_from_itself(tiny: LoadedModel) -> None:
     head = tiny.model.get_output_embeddings()
     same = measure_apart(head, states, states)
     assert (same.kl, same.same_top, same.tokens) == (0.0, 1.0, 196)
+    # A head that was rounded counts as such, whatever it is held in.
+    narrow = states.bfloat16()
+    held = measure_apart(head, states, narrow)
+    widened = measure_apart(head, states, narrow.float(), torch.bfloat16)
+    assert widened.kl == pytest.approx(held.kl, rel=0.3)
+    assert widened.kl != measure_apart(head, states, narrow.float()).kl
     other = measure_apart(head, states, states + 0.1 * torch.randn_like(states))
     assert other.kl > 0

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from cells import cell, questions
+from safetensors.torch import load_file
 from small import run
 
 from factlab.errors import TrainingError
@@ -195,9 +196,20 @@ def test_the_best_is_measured_after_an_early_stop_if_it_is_kept(
     assert made.kept_step == 2
 
 
-def test_a_full_fine_tuning_is_watched_like_an_adapter(tiny_folder: Path, tmp_path: Path) -> None:
-    (made,) = run(tiny_folder, tmp_path / "run", method="full", keep="best", max_steps=3).cells
+@pytest.mark.parametrize("products", [True, False])
+def test_a_full_fine_tuning_is_watched_like_an_adapter(
+    tiny_folder: Path, tmp_path: Path, products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factlab.models.load.multiplies_bf16", lambda: products)
+    settings: dict[str, Any] = {"method": "full", "keep": "best", "precision": "bf16"}
+    (made,) = run(tiny_folder, tmp_path / "run", max_steps=3, **settings).cells
     assert [point.step for point in made.curve if point.losses] == [1, 2, 3]
+    # The best step's masters are put back as bf16 numbers, whatever these are computed in.
+    saved = load_file(RunFolder(tmp_path / "run").cell(made.id).model / "model.safetensors")
+    assert {weight.dtype for weight in saved.values()} == {
+        torch.bfloat16 if products else torch.float32
+    }
+    assert all(torch.equal(w, w.bfloat16().to(w.dtype)) for w in saved.values())
 
 
 def test_adapters_side_by_side_have_the_losses_of_those_alone(
