@@ -184,6 +184,11 @@ def interleaved(contenders: Mapping[str, Measurement], repeats: int) -> dict[str
 # --- the roofline -----------------------------------------------------------------------------
 
 
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bf16 is what one would compute in on a device."""
+    return device.type == "cuda" or multiplies_bf16()
+
+
 def roofline(
     shapes: Sequence[LinearShape], device: torch.device, repeats: int = 7
 ) -> dict[str, float]:
@@ -197,7 +202,7 @@ def roofline(
 
     found: dict[str, float] = {}
     types = {"fp32": torch.float32}
-    if device.type == "cuda" or multiplies_bf16():
+    if computes_bf16(device):
         types = {"bf16": torch.bfloat16, **types}
     for name, dtype in types.items():
         square = torch.randn(SQUARE, SQUARE, device=device).to(dtype)

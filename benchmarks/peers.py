@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.common import computes_bf16
 from factlab.models.chat import RenderedPair, prompt_ids, prompt_text, render_pair
-from factlab.models.processor import multiplies_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +71,9 @@ def trl_tutorial(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> 
     TRL's defaults of gradient checkpointing and bf16 autocast are two of them; without the latter
     where it would take tens of times as long, which is not what anyone would wait for.
     """
-    return _trl(loaded, pairs, steps, per_device_train_batch_size=1, bf16=computes_bf16(loaded))
+    return _trl(
+        loaded, pairs, steps, per_device_train_batch_size=1, bf16=computes_bf16(loaded.device)
+    )
 
 
 def trl_tuned(
@@ -93,7 +95,7 @@ def trl_tuned(
         pairs,
         steps,
         per_device_train_batch_size=BATCH,
-        bf16=computes_bf16(loaded),
+        bf16=computes_bf16(loaded.device),
         gradient_checkpointing=False,
         completion_only_loss=True,
         train_sampling_strategy="group_by_length",
@@ -102,11 +104,6 @@ def trl_tuned(
         seed=seed,
         rank=rank,
     )
-
-
-def computes_bf16(loaded: LoadedModel) -> bool:
-    """Whether bf16 is what one would compute in here."""
-    return loaded.device.type == "cuda" or multiplies_bf16()
 
 
 def _plain_attention(loaded: LoadedModel) -> None:

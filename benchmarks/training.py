@@ -16,7 +16,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import peers
-from benchmarks.common import FACT, Reading, Settings, interleaved, median, roofline, show, spread
+from benchmarks.common import (
+    FACT,
+    Reading,
+    Settings,
+    computes_bf16,
+    interleaved,
+    median,
+    roofline,
+    show,
+    spread,
+)
 from benchmarks.flops import (
     Counts,
     ModelShape,
@@ -293,7 +303,7 @@ def _report(
     for contender, loaded in fields:
         name, precision = contender.name, contender.precision
         # TRL's default for an fp32 model, which the tutorial has, is to compute in bf16.
-        narrow = peers.computes_bf16(loaded) and not (contender.is_ours and precision == "fp32")
+        narrow = computes_bf16(loaded.device) and not (contender.is_ours and precision == "fp32")
         computes = "bf16" if narrow else "fp32"
         peak = reading.roofline[f"{computes}/own_shapes"] * 1e9
         done = training_flops(shape, computed(name, batches)) / examples
