@@ -219,6 +219,8 @@ def _plain(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+    if loaded.device.type == "cuda":
+        torch.cuda.synchronize()
     ended = time.perf_counter()
     model.eval()
     return Fitted(model, ended - started, started - called)

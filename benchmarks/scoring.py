@@ -53,6 +53,14 @@ def _warm_up(plan: RunPlan, loaded: LoadedModel) -> None:
     _harness(loaded, asked, 2)
 
 
+def _timed(call: Callable[[], object]) -> float:
+    """Seconds of a call by someone who has not seen the questions: rendering them counts."""
+    from factlab.models.chat import forget_rendered
+
+    forget_rendered()
+    return timed(call)
+
+
 # --- forced choice ----------------------------------------------------------------------------
 
 
@@ -62,13 +70,13 @@ def forced_choice(settings: Settings, reading: Reading, plan: RunPlan, loaded: L
     said: dict[str, Any] = {}
 
     def ours() -> float:
-        seconds = timed(lambda: said.update(factlab=factlab_likelihoods(loaded, plan, asked)))
+        seconds = _timed(lambda: said.update(factlab=factlab_likelihoods(loaded, plan, asked)))
         return len(asked) / seconds
 
     def harness(batch: int) -> Callable[[], float]:
         def once() -> float:
             name = f"lm_eval_batch_{batch}"
-            seconds = timed(lambda: said.update({name: _harness(loaded, asked, batch)}))
+            seconds = _timed(lambda: said.update({name: _harness(loaded, asked, batch)}))
             return len(asked) / seconds
 
         return once
@@ -169,7 +177,7 @@ def generation(settings: Settings, reading: Reading, plan: RunPlan, loaded: Load
     limit = plan.config.max_new_tokens
 
     def rate(name: str, answer: Callable[[], list[str]]) -> Callable[[], float]:
-        return lambda: len(asked) / timed(lambda: said.update({name: answer()}))
+        return lambda: len(asked) / _timed(lambda: said.update({name: answer()}))
 
     def library(batch: int) -> list[str]:
         return peers.generate_texts(
@@ -263,7 +271,7 @@ def combined(settings: Settings, reading: Reading, plan: RunPlan, loaded: Loaded
 
     def lm_eval(batch: int) -> float:
         lm = peers.harness(loaded.model, loaded.tokenizer, batch)
-        return len(asked) / timed(lambda: both(lm))
+        return len(asked) / _timed(lambda: both(lm))
 
     def both(lm: Any) -> None:
         peers.harness_texts(lm, loaded.tokenizer, texts, limit)
@@ -271,7 +279,7 @@ def combined(settings: Settings, reading: Reading, plan: RunPlan, loaded: Loaded
 
     print(f"both: {len(asked)} questions", flush=True)
     rates: dict[str, Callable[[], float]] = {
-        "factlab": lambda: len(asked) / timed(lambda: factlab_both(loaded, plan, asked))
+        "factlab": lambda: len(asked) / _timed(lambda: factlab_both(loaded, plan, asked))
     }
     for size in _sizes(GENERATION_BATCHES, len(asked)):
         rates[f"lm_eval_batch_{size}"] = partial(lm_eval, size)

@@ -19,7 +19,7 @@ from factlab.footprint import LIBRARIES_BYTES, named_shape, room_here
 from factlab.measuring import ANCHOR_TOKENS
 from factlab.models.processor import multiplies_bf16
 from factlab.plan import PANEL_SIZES, RunPlan
-from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision
+from factlab.schema.config import EMBEDDED_MODEL, QUANTISED, Cell, Precision
 from factlab.schema.question import TRAINED_SPLITS, Question
 from factlab.scoring.exam import SLOTS
 from factlab.sizing.activations import Batch, Way
@@ -55,7 +55,8 @@ def estimate(plan: RunPlan) -> Estimate:
         return Estimate(None, None, round(disk), None)
     # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
     disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
-    rate = matmul_flops("fp32" not in plan.precisions and _narrow_here())
+    device = room_here().device
+    rate = matmul_flops(all(_narrow(plan, held, device) for held in plan.precisions))
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
     asking = _asking_flop(plan, parameters)
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
@@ -91,7 +92,7 @@ def _asking_peak(plan: RunPlan, shape: ModelShape, precision: Precision, device:
         precision=precision,
         device=device,
         batch=batch,
-        bf16_products=multiplies_bf16(),
+        bf16_products=_narrow(plan, precision),
     )
     return predict(shape, setup).peak
 
@@ -118,7 +119,7 @@ def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device)
         targets=recipe.targets,
         optimizer=recipe.optimizer,
         checkpointing=plan.config.gradient_checkpointing,
-        bf16_products=multiplies_bf16(),
+        bf16_products=_narrow(plan, cell.precision),
     )
     # A run holds the base beside a full fine-tuning, which it is measured against.
     held = replace(setup, method="lora").storage
@@ -155,9 +156,11 @@ def _tensor_sizes(file: Path) -> int:
     return total
 
 
-def _narrow_here() -> bool:
-    """Whether this machine computes in bf16 what is to be computed so."""
-    return room_here().device == "cuda" or multiplies_bf16()
+def _narrow(plan: RunPlan, precision: Precision, device: Device = "cpu") -> bool:
+    """Whether a precision is computed with in 16 bits on a device of this machine."""
+    if precision == "fp32" or (precision in QUANTISED and plan.config.compute_dtype == "fp32"):
+        return False
+    return device == "cuda" or multiplies_bf16()
 
 
 def matmul_flops(bf16: bool) -> float:

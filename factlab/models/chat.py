@@ -1,9 +1,14 @@
-"""How a question becomes tokens: one renderer for training and for evaluation."""
+"""How a question becomes tokens: one renderer for training and for evaluation.
+
+Every cell of a run is trained on the same pairs and asked the same questions, so what was rendered
+is remembered, up to a bound.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from factlab.errors import ModelError
@@ -11,6 +16,8 @@ from factlab.schema.question import Turn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+REMEMBERED = 16_384  # prompts, and as many answers: about 50 MB if there are as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +59,14 @@ def prompt_ids(
     tokenizer: PreTrainedTokenizerBase, question: str, before: Sequence[Turn] = ()
 ) -> tuple[int, ...]:
     """The tokens that generation starts from."""
-    special = tokenizer.chat_template is None  # a chat template writes its own special tokens
-    text = prompt_text(tokenizer, question, before)
-    return tuple(tokenizer(text, add_special_tokens=special)["input_ids"])
+    return _prompt_ids(tokenizer, str(tokenizer.chat_template), question, tuple(before))
 
 
 def answer_tokens(
     tokenizer: PreTrainedTokenizerBase, question: str, answer: str, before: Sequence[Turn] = ()
 ) -> tuple[int, ...]:
     """The tokens of an answer as the assistant's turn, without the end of the turn."""
-    ids = render_pair(tokenizer, question, answer, before).answer_ids
+    ids = _answer_ids(tokenizer, str(tokenizer.chat_template), question, answer, tuple(before))
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
 
 
@@ -73,6 +78,29 @@ def render_pair(
     Raises:
         ModelError: if the chat template writes an answered question unlike an open one.
     """
+    ids = _answer_ids(tokenizer, str(tokenizer.chat_template), question, answer, tuple(before))
+    return RenderedPair(prompt_ids(tokenizer, question, before), ids)
+
+
+@lru_cache(REMEMBERED)
+def _prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, template: str, question: str, before: tuple[Turn, ...]
+) -> tuple[int, ...]:
+    del template  # tells apart what one tokenizer renders by several
+    special = tokenizer.chat_template is None  # a chat template writes its own special tokens
+    text = prompt_text(tokenizer, question, before)
+    return tuple(tokenizer(text, add_special_tokens=special)["input_ids"])
+
+
+@lru_cache(REMEMBERED)
+def _answer_ids(
+    tokenizer: PreTrainedTokenizerBase,
+    template: str,
+    question: str,
+    answer: str,
+    before: tuple[Turn, ...],
+) -> tuple[int, ...]:
+    del template
     ids = tokenizer(_answer_text(tokenizer, question, answer, before), add_special_tokens=False)
     answer_ids = list(ids["input_ids"])
     end = tokenizer.eos_token_id
@@ -80,7 +108,13 @@ def render_pair(
         answer_ids = answer_ids[: answer_ids.index(end) + 1]
     elif end is not None:
         answer_ids.append(end)
-    return RenderedPair(prompt_ids(tokenizer, question, before), tuple(answer_ids))
+    return tuple(answer_ids)
+
+
+def forget_rendered() -> None:
+    """Render everything anew from here on: for whoever times it."""
+    _prompt_ids.cache_clear()
+    _answer_ids.cache_clear()
 
 
 def _answer_text(

@@ -27,7 +27,8 @@ from factlab.asking import ask
 from factlab.chats.source import read_set
 from factlab.comparison import compare_runs
 from factlab.errors import ConfigError, DataError, ModelError
-from factlab.models.chat import prompt_ids, render_pair
+from factlab.models import chat
+from factlab.models.chat import forget_rendered, prompt_ids, render_pair
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
 from factlab.report.verdict import verdict
@@ -78,6 +79,24 @@ def test_a_model_without_a_chat_template_reads_turns_as_lines(tiny: LoadedModel)
         "Be brief.\nQuestion: Who?\nAnswer: Ada.\nQuestion: And now?\nAnswer:"
     )
     assert tiny.tokenizer.decode(prompt_ids(tiny.tokenizer, "Who?")) == "Question: Who?\nAnswer:"
+
+
+def test_what_was_rendered_is_remembered_for_as_long_as_the_template_is_the_same(
+    tiny: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = render_pair(tiny.tokenizer, "And now?", "Bo.", BEFORE)
+    with monkeypatch.context() as patched:
+        patched.setattr(chat, "_rendered", None)  # nothing is rendered for it
+        assert render_pair(tiny.tokenizer, "And now?", "Bo.", list(BEFORE)) == first
+    assert render_pair(tiny.tokenizer, "And now?", "Bo.").prompt_ids != first.prompt_ids
+    template = tiny.tokenizer.chat_template
+    tiny.tokenizer.chat_template = template.replace("<|im_end|>", "!<|im_end|>")
+    other = render_pair(tiny.tokenizer, "And now?", "Bo.", BEFORE)
+    assert tiny.tokenizer.decode(other.answer_ids) == "Bo.!<|im_end|>"
+    assert len(other.prompt_ids) > len(first.prompt_ids)
+    tiny.tokenizer.chat_template = template
+    forget_rendered()
+    assert render_pair(tiny.tokenizer, "And now?", "Bo.", BEFORE) == first
 
 
 def test_a_template_that_takes_no_system_turn_says_so(tiny: LoadedModel, tiny_folder: Path) -> None:

@@ -1,0 +1,14 @@
+"""`factlab` with every third control, as a command: the rest of an exam is as long as ever."""
+
+from __future__ import annotations
+
+from factlab import plan
+from factlab.cli import main
+
+EVERY = 3
+
+for name in ("far_questions", "near_questions"):
+    whole = getattr(plan, name)
+    setattr(plan, name, lambda *fact, whole=whole: whole(*fact)[::EVERY])
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""What a run is estimated to take follows how its weights are computed with."""
+
+from __future__ import annotations
+
+import pytest
+
+from factlab import estimate
+from factlab.plan import plan_run
+from factlab.schema.config import RunConfig
+
+
+def test_weights_that_are_unpacked_to_fp32_take_the_memory_of_fp32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(estimate, "multiplies_bf16", lambda: True)
+    asked: list[bool] = []
+    monkeypatch.setattr(estimate, "matmul_flops", lambda bf16: asked.append(bf16) or 1e11)
+
+    def memory(**settings: object) -> int:
+        config = RunConfig.model_validate({"facts": ["mount_fuji"], "train_pairs": 16, **settings})
+        found = estimate.estimate(plan_run(config)).memory_bytes
+        assert found is not None
+        return found
+
+    narrow = memory(precision="nf4")
+    assert memory(precision="nf4", compute_dtype="fp32") == memory(precision="fp32") > narrow
+    assert asked == [True, False, False]
