@@ -22,6 +22,7 @@ from factlab.errors import (
     TrainingError,
 )
 from factlab.measuring import Examiner, own_prompts
+from factlab.models.memory import libraries_at_rest
 from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
 from factlab.recorded import base_result, measured_cell, with_comparisons
@@ -113,7 +114,7 @@ def run_config(
         plan = plan_run(config, _length(files))
     plan = _with_teacher(plan, files)
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
-    with folder.locked():
+    with folder.locked(), libraries_at_rest():
         _begin(folder, plan, files, argv, resumed=resumed)
         progress.begin(str(folder.path))
         for note in plan.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from factlab.errors import ModelError
 from factlab.models import embedded
 from factlab.models.cache import CachedModel, being_made
+from factlab.models.memory import libraries_at_rest
 from factlab.models.resolve import resolve_model
 
 
@@ -88,3 +90,26 @@ def test_the_hash_of_a_folder_follows_its_weights(tiny_folder: Path, tmp_path: P
     data[-1] ^= 1
     weights.write_bytes(bytes(data))
     assert files.sha256 != resolve_model(str(tiny_folder)).sha256
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_the_collector_is_left_as_it_was_found(collecting: bool) -> None:
+    aside = gc.get_freeze_count()  # by the tests' own settings
+    assert aside
+    gc.unfreeze()
+    try:
+        if not collecting:
+            gc.disable()
+        with pytest.raises(KeyboardInterrupt), libraries_at_rest():
+            assert gc.get_freeze_count() > 100_000
+            assert gc.isenabled() is collecting
+            raise KeyboardInterrupt
+        assert gc.isenabled() is collecting
+        assert gc.get_freeze_count() == 0
+        gc.freeze()
+        with libraries_at_rest():
+            assert gc.get_freeze_count() >= aside
+        assert gc.get_freeze_count() >= aside
+    finally:
+        gc.enable()
+        gc.freeze()
