@@ -176,7 +176,23 @@ def _run_notes(runs: Sequence[LoadedRun], facts: Sequence[str]) -> list[str]:
             notes.append(
                 f"{run.label} has {len(others)} facts that not all runs have, which are left out."
             )
-    return notes
+    return notes + _arithmetic_notes(runs)
+
+
+def _arithmetic_notes(runs: Sequence[LoadedRun]) -> list[str]:
+    """Where runs of one precision were computed in several ways, as on other machines."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for run in runs:
+        held = {cell.precision for cell in run.cells}
+        if run.record.model is not None and len(held) == 1:
+            way = f"{run.record.model.precision_note}, on {run.record.model.device}"
+            found.setdefault(held.pop(), {}).setdefault(way, []).append(run.label)
+    return [
+        f"At {precision} not all was computed alike, so that rounding may have tipped a token here "
+        "and there: " + "; ".join(f"{', '.join(names)} {way}" for way, names in ways.items()) + "."
+        for precision, ways in found.items()
+        if len(ways) > 1
+    ]
 
 
 def _cell_notes(pooled: Sequence[Pooled]) -> list[str]:

@@ -481,6 +481,16 @@ def test_runs_are_compared_on_the_facts_they_share(tmp_path: Path) -> None:
     assert any("left out" in note for note in found.notes)
 
 
+def test_runs_that_were_computed_otherwise_are_compared_with_a_note(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, Made(rank=4)) for name in ("one", "two", "three")]
+    assert compare_runs(runs).notes == ()
+    file = RunFolder(runs[1]).record_file
+    file.write_text(file.read_text().replace('"precision_note": "nf4"', '"precision_note": "nf4!"'))
+    (note,) = compare_runs(runs).notes
+    assert note.startswith("At nf4 not all was computed alike")
+    assert "one, three nf4, on cpu; two nf4!, on cpu." in note
+
+
 def test_an_unfinished_run_is_compared_with_a_note(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", Made(rank=4), Made(rank=8), status="interrupted")
     found = compare_runs([run])
