@@ -22,6 +22,7 @@ from factlab.errors import (
     TrainingError,
 )
 from factlab.measuring import Examiner, own_prompts
+from factlab.models.chat import forget_rendered
 from factlab.models.memory import libraries_at_rest
 from factlab.plan import RunPlan, plan_run
 from factlab.progress import Progress, Silent
@@ -217,6 +218,7 @@ def _measure_all(
         for group in groups:
             done.update(run_cells(group, bench, folder))
             write_json(folder.results_file, so_far("running"))
+        forget_rendered()  # the next base has a tokenizer of its own
 
     for precision in plan.precisions:
         measure_at(precision)

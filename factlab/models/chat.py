@@ -112,7 +112,7 @@ def _answer_ids(
 
 
 def forget_rendered() -> None:
-    """Render everything anew from here on: for whoever times it."""
+    """Render anew from here on: for whoever times it, and once a tokenizer is done with."""
     _prompt_ids.cache_clear()
     _answer_ids.cache_clear()
 
