@@ -74,6 +74,36 @@ def anchor_kl(
     return kl
 
 
+@torch.inference_mode()
+def moved(
+    head: nn.Linear,
+    states: torch.Tensor,
+    targets: torch.Tensor,
+    reference: torch.Tensor,
+    reference_head: nn.Linear | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much more NLL a tuned model gives each target, and its `anchor_kl`: both in one pass.
+
+    Args: as of `anchor_kl`.
+
+    Returns:
+        NLL tuned minus base, and KL(base‖tuned), each of shape (predictions,), in nats, fp32.
+    """
+    own = reference_head or head
+    changes, apart = [], []
+    for start in range(0, len(states), HEAD_ROWS):
+        part = slice(start, start + HEAD_ROWS)
+        logits, base = head(states[part]), own(reference[part].to(own.weight.dtype))
+        few = CACHED_ROWS if states.device.type == "cpu" else HEAD_ROWS
+        of_few = (tensor.split(few) for tensor in (logits, base, targets[part, None]))
+        for read, before, wanted in zip(*of_few, strict=True):
+            p = torch.softmax(read, dim=-1, dtype=torch.float32)
+            kl, change = _kl_and_slope(read, before, wanted, p, torch.empty_like(p))
+            apart.append(kl)
+            changes.append(change)
+    return torch.cat(changes)[:, 0], torch.cat(apart)[:, 0]
+
+
 class _HeadLoss(torch.autograd.Function):
     """Loss and its gradient in one pass over the logits, which are never kept.
 
@@ -111,7 +141,7 @@ class _HeadLoss(torch.autograd.Function):
                 if base is None:
                     losses.append(_nll_and_slope(read, wanted[own], p))
                 else:
-                    losses.append(_kl_and_slope(read, base[own], wanted[own], p, expected))
+                    losses.append(_kl_and_slope(read, base[own], wanted[own], p, expected)[0])
                 if wants_gradient:
                     read.copy_(p)  # no longer needed as logits
             if wants_gradient:
@@ -139,16 +169,18 @@ def _kl_and_slope(
     wanted: torch.Tensor,
     p: torch.Tensor,
     expected: torch.Tensor,
-) -> torch.Tensor:
-    """KL(base‖tuned) of logits, shape (rows, 1); the chances `p` become its slope in them."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """KL(base‖tuned) of logits, and NLL tuned minus base of wanted tokens, each (rows, 1).
+
+    The chances `p` become the slope of the KL in the logits.
+    """
     q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
     # log q - log p is the difference of the logits plus a constant, read off a token.
     apart = base.float() - logits
-    constant = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
-    constant -= apart.gather(1, wanted)
+    change = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
+    constant = change - apart.gather(1, wanted)
     p.sub_(q)
-    kl: torch.Tensor = apart.mul_(q).sum(dim=-1, keepdim=True) + constant
-    return kl
+    return apart.mul_(q).sum(dim=-1, keepdim=True) + constant, change
 
 
 def _surprise(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:

@@ -76,17 +76,13 @@ def measure_drift(
     """
     import torch
 
-    from factlab.decoder.head import anchor_kl, answer_nll, head_of
+    from factlab.decoder.head import head_of, moved
 
     tuned = _states(model, text.windows)
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
-    head = head_of(model)
-    with torch.inference_mode():
-        base = answer_nll(base_head or head, text.states, targets)
-        now = answer_nll(head, tuned, targets)
-        kl = anchor_kl(head, tuned, targets, text.states, base_head)
+    change, kl = moved(head_of(model), tuned, targets, text.states, base_head)
     return Drift(
-        ce=float((now - base).double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
+        ce=float(change.double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
     )
 
 
