@@ -1,13 +1,13 @@
-"""`factlab` with every third control, as a command: the rest of an exam is as long as ever."""
+"""`factlab` with every fourth control, as a command: the rest of an exam is as long as ever."""
 
 from __future__ import annotations
 
 from factlab import plan
 from factlab.cli import main
 
-EVERY = 3
+EVERY = 4
 
-for name in ("far_questions", "near_questions"):
+for name in ("far_questions", "near_questions", "unanswerable_questions"):
     whole = getattr(plan, name)
     setattr(plan, name, lambda *fact, whole=whole: whole(*fact)[::EVERY])
 if __name__ == "__main__":

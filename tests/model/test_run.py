@@ -21,7 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run of the default recipe, stopped after a third of its steps."""
     place = tmp_path_factory.mktemp("real")
     out, short = place / "run", place / "short.yaml"
-    short.write_text("max_new_tokens: 24\n")  # what is right is said in as many
+    # What is right is said in 24 tokens.
+    short.write_text(
+        "max_new_tokens: 24\ntrain_sample: 16\nvalidation_pairs: 24\ncheckpoints: 1\n"
+    )
     command = [*FACTLAB, "run", "mount_fuji", "--config", str(short), "--max-steps", "24"]
     command += ["--out", str(out), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -35,8 +38,8 @@ def test_the_fact_goes_in_and_what_it_cost_is_measured(folder: RunFolder) -> Non
     (cell,) = result.cells
     assert result.base.metrics["recall/held_out"].value < 0.1
     assert cell.metrics["recall/held_out"].value > 0.3
-    assert result.base.metrics["known/far"].n == 84
-    assert 13 < cell.metrics["retention/far"].n < 67
+    assert result.base.metrics["known/far"].n == 63
+    assert 5 < cell.metrics["retention/far"].n < 50
     assert cell.metrics["drift/kl"].value > 0
     steps = folder.cell(cell.id).train_log_file.read_text().splitlines()
     first, last = json.loads(steps[0]), json.loads(steps[-1])
