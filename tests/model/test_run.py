@@ -22,9 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     place = tmp_path_factory.mktemp("real")
     out, short = place / "run", place / "short.yaml"
     # What is right is said in 24 tokens.
-    short.write_text(
-        "max_new_tokens: 24\ntrain_sample: 16\nvalidation_pairs: 24\ncheckpoints: 1\n"
-    )
+    short.write_text("max_new_tokens: 24\ntrain_sample: 16\nvalidation_pairs: 24\ncheckpoints: 1\n")
     command = [*FACTLAB, "run", "mount_fuji", "--config", str(short), "--max-steps", "24"]
     command += ["--out", str(out), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
