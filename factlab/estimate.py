@@ -19,7 +19,7 @@ from factlab.footprint import LIBRARIES_BYTES, named_shape, room_here
 from factlab.measuring import ANCHOR_TOKENS
 from factlab.models.processor import multiplies_bf16
 from factlab.plan import PANEL_SIZES, RunPlan
-from factlab.schema.config import EMBEDDED_MODEL, QUANTISED, Cell, Precision
+from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
 from factlab.schema.question import TRAINED_SPLITS, Question
 from factlab.scoring.exam import SLOTS
 from factlab.sizing.activations import Batch, Way
@@ -92,7 +92,7 @@ def _asking_peak(plan: RunPlan, shape: ModelShape, precision: Precision, device:
         precision=precision,
         device=device,
         batch=batch,
-        bf16_products=_narrow(plan, precision),
+        bf16_products=_narrow(plan, precision, device),
     )
     return predict(shape, setup).peak
 
@@ -119,7 +119,7 @@ def _training_peak(plan: RunPlan, shape: ModelShape, cell: Cell, device: Device)
         targets=recipe.targets,
         optimizer=recipe.optimizer,
         checkpointing=plan.config.gradient_checkpointing,
-        bf16_products=_narrow(plan, cell.precision),
+        bf16_products=_narrow(plan, cell.precision, device),
     )
     # A run holds the base beside a full fine-tuning, which it is measured against.
     held = replace(setup, method="lora").storage
@@ -156,9 +156,9 @@ def _tensor_sizes(file: Path) -> int:
     return total
 
 
-def _narrow(plan: RunPlan, precision: Precision, device: Device = "cpu") -> bool:
+def _narrow(plan: RunPlan, precision: Precision, device: Device) -> bool:
     """Whether a precision is computed with in 16 bits on a device of this machine."""
-    if precision == "fp32" or (precision in QUANTISED and plan.config.compute_dtype == "fp32"):
+    if computed_in(precision, plan.config.compute_dtype) == "fp32":
         return False
     return device == "cuda" or multiplies_bf16()
 

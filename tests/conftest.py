@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -56,16 +56,12 @@ def products_stand_alone() -> bool:
 
 
 @pytest.fixture(scope="session")
-def _libraries_are_here_to_stay() -> None:
+def _libraries_are_here_to_stay() -> Iterator[None]:
     """Have the collector pass over the million objects of torch and its family from now on.
 
     Training and asking collect garbage often; going through these took a quarter of a test's time.
     """
-    import peft
-    import torch
-    import transformers
-    import trl
+    from factlab.models.memory import libraries_at_rest
 
-    del peft, torch, transformers, trl
-    gc.collect()
-    gc.freeze()
+    with libraries_at_rest():
+        yield

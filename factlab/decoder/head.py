@@ -42,7 +42,7 @@ def answer_nll(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> 
     """
     if head.weight.requires_grad and torch.is_grad_enabled():
         return nn.functional.cross_entropy(head(states).float(), targets, reduction="none")
-    nll: torch.Tensor = _HeadLoss.apply(states, head, targets, None, head)  # type: ignore[no-untyped-call]
+    nll: torch.Tensor = _HeadLoss.apply(states, head, targets, None, head)[0]  # type: ignore[no-untyped-call]
     return nll
 
 
@@ -70,7 +70,7 @@ def anchor_kl(
         p = head(states).float().log_softmax(dim=-1)
         apart: torch.Tensor = (q.exp() * (q - p)).sum(dim=-1)
         return apart
-    kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference, own)  # type: ignore[no-untyped-call]
+    kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference, own)[0]  # type: ignore[no-untyped-call]
     return kl
 
 
@@ -89,25 +89,15 @@ def moved(
     Returns:
         NLL tuned minus base, and KL(base‖tuned), each of shape (predictions,), in nats, fp32.
     """
-    own = reference_head or head
-    changes, apart = [], []
-    for start in range(0, len(states), HEAD_ROWS):
-        part = slice(start, start + HEAD_ROWS)
-        logits, base = head(states[part]), own(reference[part].to(own.weight.dtype))
-        few = CACHED_ROWS if states.device.type == "cpu" else HEAD_ROWS
-        of_few = (tensor.split(few) for tensor in (logits, base, targets[part, None]))
-        for read, before, wanted in zip(*of_few, strict=True):
-            p = torch.softmax(read, dim=-1, dtype=torch.float32)
-            kl, change = _kl_and_slope(read, before, wanted, p, torch.empty_like(p))
-            apart.append(kl)
-            changes.append(change)
-    return torch.cat(changes)[:, 0], torch.cat(apart)[:, 0]
+    kl, change = _HeadLoss.apply(states, head, targets, reference, reference_head or head)  # type: ignore[no-untyped-call]
+    return change, kl
 
 
 class _HeadLoss(torch.autograd.Function):
     """Loss and its gradient in one pass over the logits, which are never kept.
 
     Both losses have the gradient p - q in the logits: q is the target, or the base's prediction.
+    Beside the KL comes the change of the NLL, which falls out of it and has no gradient.
     """
 
     @staticmethod
@@ -118,8 +108,8 @@ class _HeadLoss(torch.autograd.Function):
         targets: torch.Tensor,
         reference: torch.Tensor | None,
         reference_head: nn.Linear,
-    ) -> torch.Tensor:
-        losses = []
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        losses, changes = [], []
         wants_gradient = ctx.needs_input_grad[0]
         gradient = torch.empty_like(states) if wants_gradient else states
         rows = min(HEAD_ROWS, len(states))
@@ -141,17 +131,25 @@ class _HeadLoss(torch.autograd.Function):
                 if base is None:
                     losses.append(_nll_and_slope(read, wanted[own], p))
                 else:
-                    losses.append(_kl_and_slope(read, base[own], wanted[own], p, expected)[0])
+                    kl, change = _kl_and_slope(read, base[own], wanted[own], p, expected)
+                    losses.append(kl)
+                    changes.append(change)
                 if wants_gradient:
                     read.copy_(p)  # no longer needed as logits
             if wants_gradient:
                 torch.mm(logits, head.weight, out=gradient[part])
         if wants_gradient:
             ctx.save_for_backward(gradient)
-        return torch.cat(losses)[:, 0]
+        if reference is None:
+            return torch.cat(losses)[:, 0], None
+        changed = torch.cat(changes)[:, 0]
+        ctx.mark_non_differentiable(changed)
+        return torch.cat(losses)[:, 0], changed
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
+    def backward(
+        ctx: Any, grad: torch.Tensor, _: torch.Tensor | None
+    ) -> tuple[torch.Tensor, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return (gradient * grad[:, None]).to(gradient.dtype), None, None, None, None
 

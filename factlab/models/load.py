@@ -25,7 +25,14 @@ from factlab.models.cache import CachedModel, being_made, cache_folder
 from factlab.models.memory import give_back_weights, keep_freed_memory
 from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import ModelFiles
-from factlab.schema.config import QUANTISED, Attention, ComputeDtype, Precision, RunConfig
+from factlab.schema.config import (
+    QUANTISED,
+    Attention,
+    ComputeDtype,
+    Precision,
+    RunConfig,
+    computed_in,
+)
 from factlab.schema.results import ModelRecord
 
 if TYPE_CHECKING:
@@ -128,6 +135,7 @@ def load_model(
     gpu = torch.cuda.is_available() and placement.devices != "cpu"
     device = "cuda" if gpu else "cpu"
     compute = placement.compute
+    computed = computed_in(precision, compute)
     place = _dequantised_before(files, precision, compute) if device == "cpu" else None
     kept = place if place is not None and place.exists else None
     if device == "cpu":
@@ -136,7 +144,7 @@ def load_model(
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             kept.folder if kept else files.folder,
-            dtype=_dtype(compute if precision in QUANTISED else precision),
+            dtype=_dtype(computed),
             quantization_config=None if kept else _quantization(precision, compute),
             device_map="auto" if gpu and placement.devices == "auto" else {"": device},
             attn_implementation=_ATTENTION[placement.attention],
@@ -150,7 +158,6 @@ def load_model(
         ) from None
     note = _PRECISION_NOTES[precision]
     quantised_bytes = None
-    computed = compute if precision in QUANTISED else precision
     widened = device == "cpu" and computed == "bf16" and not multiplies_bf16()
     if precision in QUANTISED:
         note += f", {'unpacked to' if widened else 'computed in'} {compute}"
@@ -212,7 +219,7 @@ def check_machine(precision: Precision, placement: Placement, *, masters: bool =
     import torch
 
     if torch.cuda.is_available() and placement.devices != "cpu":
-        computed = placement.compute if precision in QUANTISED else precision
+        computed = computed_in(precision, placement.compute)
         if placement.attention == "flash" and (masters or computed == "fp32"):
             raise ModelError(
                 "--attention flash: its kernels compute in 16 bits, and this is fp32 "

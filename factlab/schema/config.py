@@ -33,6 +33,11 @@ Keep = Literal["last", "best"]
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 
+def computed_in(precision: Precision, compute: ComputeDtype) -> Precision:
+    """What weights are computed with: their own type, or what quantised ones are unpacked to."""
+    return compute if precision in QUANTISED else precision
+
+
 def _one_or_more(given: Any) -> Any:
     """A single value stands for a list of one."""
     return (given,) if isinstance(given, str | int | float) else given
