@@ -24,13 +24,13 @@ BATCH = 256  # as `factlab run` and `ask` have it
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure loading, switching and asking, and add them to the reading."""
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.adapters import load_adapters
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
 
-    plan = plan_run(RunConfig(facts=(FACT,), model=settings.model))
+    plan = plan_experiment(RunConfig(facts=(FACT,), model=settings.model))
     texts = [question.text for question in spread(plan.expansions[FACT].held_out, 48)]
     files = resolve_model(settings.model)
     found: dict[str, float] = {"load the base": timed(lambda: load_model(files, "nf4"))}
@@ -75,7 +75,7 @@ def _switching(model: Any, names: Sequence[str]) -> dict[str, float]:
     """Seconds of making another adapter the active one, and of reading it for the decoder."""
     import torch
 
-    from factlab.decoder.stack import read_decoder
+    from factlab.inference.decoder.stack import read_decoder
 
     def each(change: Callable[[str], object]) -> float:
         order = [names[i % len(names)] for i in range(SWITCHES + 1)]
@@ -105,7 +105,7 @@ def _asking(
     texts: Sequence[str],
 ) -> None:
     """Answers of the base and all adapters: side by side, and one after the other."""
-    from factlab.scoring.generate import generate, generate_each
+    from factlab.inference.generate import generate, generate_each
 
     limits = dict.fromkeys([None, *names], MAX_NEW_TOKENS)
     said: dict[str, list[str]] = {}

@@ -43,12 +43,12 @@ class Trained:
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure groups of 1, 2, 4, … cells, and the peer, and add them to the reading."""
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
 
-    plan = plan_run(RunConfig(facts=(FACT,), model=settings.model))
+    plan = plan_experiment(RunConfig(facts=(FACT,), model=settings.model))
     pairs = plan.expansions[FACT].train
     loaded = load_model(resolve_model(settings.model), "bf16")
     count, steps = settings.cells or MOST, settings.steps or 10
@@ -115,9 +115,9 @@ def trained(
     loaded: LoadedModel, cells: Sequence[Cell], pairs: Sequence[Question], steps: int
 ) -> Trained:
     """Train cells side by side, and leave the base as it was."""
-    from factlab.models.memory import PeakMemory
+    from factlab.models.process_memory import PeakMemory
     from factlab.training.attach import attached
-    from factlab.training.train import Job, train_together
+    from factlab.training.train import AdapterJob, train_together
 
     names = [f"c{number}" for number in range(len(cells))]
     losses = [0.0] * len(cells)
@@ -125,7 +125,9 @@ def trained(
 
     def work() -> None:
         with attached(loaded, cells, names) as (model, _):
-            jobs = [Job(cell, pairs, name=name) for cell, name in zip(cells, names, strict=True)]
+            jobs = [
+                AdapterJob(cell, pairs, name=name) for cell, name in zip(cells, names, strict=True)
+            ]
             done = train_together(model, loaded, jobs, max_steps=steps)
             losses[:] = [one.record.final_loss_nats or 0.0 for one in done]
 

@@ -54,14 +54,14 @@ class Curve:
 def pairs(count: int, model: str) -> Point:
     """Train a few steps from so many pairs; Mount Fuji's, repeated with a number added."""
     from benchmarks.training import factlab_cell
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
     from factlab.training.attach import attach_adapter
     from factlab.training.train import train
 
-    own = plan_run(RunConfig(facts=(FACT,))).expansions[FACT].train
+    own = plan_experiment(RunConfig(facts=(FACT,))).expansions[FACT].train
     many = [
         own[i % len(own)].model_copy(
             update={"id": f"{own[i % len(own)].id}/{i}", "text": f"({i}) {own[i % len(own)].text}"}
@@ -83,14 +83,14 @@ def pairs(count: int, model: str) -> Point:
 
 def facts(count: int, model: str) -> Point:
     """Expand so many made-up facts, as every run does before it loads a model."""
-    from factlab.plan import plan_run
+    from factlab.experiment.experiment import plan_experiment
     from factlab.schema.config import RunConfig
 
     with tempfile.TemporaryDirectory() as scratch:
         for number in range(count):
             _write_fact(Path(scratch), number)
         config = RunConfig(facts=(scratch,), model=model)
-        return {"plan": timed(lambda: plan_run(config))}
+        return {"plan": timed(lambda: plan_experiment(config))}
 
 
 def _write_fact(folder: Path, number: int) -> None:
@@ -118,7 +118,7 @@ def cells(count: int, model: str) -> Point:
     del model
     from factlab.comparison.runs import compare
     from factlab.report import write_report
-    from factlab.rescoring import rescore
+    from factlab.workflows.rescore import rescore
 
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run"
@@ -146,11 +146,11 @@ def made_up(folder: str, count: int) -> None:
 def questions(count: int, model: str) -> Point:
     """Answer so many questions, and score their options."""
     from factlab.expand.controls import far_questions
+    from factlab.inference.generate import generate
+    from factlab.inference.likelihood import own_options, score_options
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
     from factlab.schema.config import RunConfig
-    from factlab.scoring.generate import generate
-    from factlab.scoring.likelihood import own_options, score_options
 
     far = far_questions()
     many = [
@@ -248,7 +248,7 @@ def _main(words: Sequence[Any]) -> None:
     seconds = curve.measure(int(number), model)
     found = {f"{key}_seconds": value for key, value in seconds.items()}
     found["whole_seconds"] = time.perf_counter() - started
-    from factlab.models.memory import peak_memory_bytes
+    from factlab.models.process_memory import peak_memory_bytes
 
     found["peak_mib"] = peak_memory_bytes() / 2**20
     print(json.dumps(found))

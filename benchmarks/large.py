@@ -15,7 +15,7 @@ from benchmarks import peers
 from benchmarks.common import FACT, Reading, Settings, interleaved, show, spread
 from benchmarks.memory import weights_of
 from benchmarks.training import Contender, factlab_fit, fitted
-from factlab.sizing.known import KNOWN, known_name
+from factlab.memory.known import KNOWN, known_name
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
@@ -44,12 +44,14 @@ def measure(settings: Settings, reading: Reading) -> None:
 
 
 def _compare(settings: Settings, reading: Reading, loaded: LoadedModel, shape: str) -> None:
-    from factlab.models.memory import PeakMemory
-    from factlab.plan import plan_run
+    from factlab.experiment.experiment import plan_experiment
+    from factlab.models.process_memory import PeakMemory
     from factlab.schema.config import RunConfig
 
     steps = settings.steps or 4
-    pairs = spread(plan_run(RunConfig(facts=(FACT,))).expansions[FACT].train, steps * peers.BATCH)
+    pairs = spread(
+        plan_experiment(RunConfig(facts=(FACT,))).expansions[FACT].train, steps * peers.BATCH
+    )
     peaks: dict[str, int] = {}
     contenders = [
         Contender("factlab", "nf4", factlab_fit("nf4", RANK)),

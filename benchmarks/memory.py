@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import Reading, Settings, show
-from factlab.footprint import named_shape
+from factlab.memory.activations import Batch, Way
+from factlab.memory.known import KNOWN
+from factlab.memory.machine import named_shape
+from factlab.memory.predict import Memory, Method, Setup, predict
 from factlab.models.processor import multiplies_bf16
 from factlab.schema.config import EMBEDDED_MODEL, Precision
-from factlab.sizing.activations import Batch, Way
-from factlab.sizing.known import KNOWN
-from factlab.sizing.memory import Memory, Method, Setup, predict
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
@@ -207,7 +207,7 @@ def run(case: Case, where: str) -> dict[str, Any]:
     """
     from factlab.cli.quiet import quiet_libraries
     from factlab.models.load import Placement, load_model
-    from factlab.models.memory import PeakMemory
+    from factlab.models.process_memory import PeakMemory
     from factlab.models.resolve import resolve_model
 
     quiet_libraries()
@@ -271,7 +271,7 @@ def _train(loaded: LoadedModel, case: Case, questions: Sequence[Question]) -> Ba
     from factlab.schema.config import Cell, Recipe
     from factlab.training.attach import attach_adapter
     from factlab.training.batch import render_pairs, text_of
-    from factlab.training.train import Job, train_together
+    from factlab.training.train import AdapterJob, train_together
 
     full = case.method == "full"
     recipe = Recipe(
@@ -292,12 +292,12 @@ def _train(loaded: LoadedModel, case: Case, questions: Sequence[Question]) -> Ba
         recipe=recipe,
     )
     model = loaded.model if full else attach_adapter(loaded, cell)
-    train_together(model, loaded, [Job(cell, questions)], checkpointing=case.checkpointing)
+    train_together(model, loaded, [AdapterJob(cell, questions)], checkpointing=case.checkpointing)
     return _batch([text_of(pair) for pair in render_pairs(loaded.tokenizer, questions)])
 
 
 def _answer(loaded: LoadedModel, questions: Sequence[Question]) -> Batch:
-    from factlab.scoring.generate import generate
+    from factlab.inference.generate import generate
     from factlab.training.batch import render_pairs, text_of
 
     texts = [question.text for question in questions]

@@ -14,8 +14,8 @@ from benchmarks import peers
 from benchmarks.common import FACT, Reading, Settings, interleaved, show, spread, timed
 
 if TYPE_CHECKING:
+    from factlab.experiment.experiment import Experiment
     from factlab.models.load import LoadedModel
-    from factlab.plan import RunPlan
     from factlab.schema.question import LikelihoodRecord, Question
 
 # The peers are measured with each of these, and the fastest counts.
@@ -27,12 +27,12 @@ EXACT_QUESTIONS = 12  # asked in fp32, where answers must be the same
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure every part and add it to the reading."""
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
 
-    plan = plan_run(RunConfig(facts=(FACT,), model=settings.model))
+    plan = plan_experiment(RunConfig(facts=(FACT,), model=settings.model))
     files = resolve_model(settings.model)
     loaded = load_model(files, "bf16")
     _warm_up(plan, loaded)
@@ -44,7 +44,7 @@ def measure(settings: Settings, reading: Reading) -> None:
     exactness(reading, plan, load_model(files, "fp32"))
 
 
-def _warm_up(plan: RunPlan, loaded: LoadedModel) -> None:
+def _warm_up(plan: Experiment, loaded: LoadedModel) -> None:
     """The first pass of a process is slow, whoever makes it."""
     asked = _with_options(plan)[:2]
     texts = [question.text for question in asked]
@@ -64,7 +64,9 @@ def _timed(call: Callable[[], object]) -> float:
 # --- forced choice ----------------------------------------------------------------------------
 
 
-def forced_choice(settings: Settings, reading: Reading, plan: RunPlan, loaded: LoadedModel) -> None:
+def forced_choice(
+    settings: Settings, reading: Reading, plan: Experiment, loaded: LoadedModel
+) -> None:
     """Options scored by factlab and by lm_eval, on the same tokens."""
     asked = spread(_with_options(plan), settings.questions)
     said: dict[str, Any] = {}
@@ -105,17 +107,17 @@ def _fastest(found: dict[str, float], start: str) -> str:
     return max((name for name in found if name.startswith(start)), key=lambda name: found[name])
 
 
-def _with_options(plan: RunPlan) -> list[Question]:
-    from factlab.scoring.likelihood import own_options
+def _with_options(plan: Experiment) -> list[Question]:
+    from factlab.inference.likelihood import own_options
 
     return [q for q in (*plan.far, *plan.near[FACT]) if len(own_options(q)) > 1]
 
 
 def factlab_likelihoods(
-    loaded: LoadedModel, plan: RunPlan, asked: Sequence[Question]
+    loaded: LoadedModel, plan: Experiment, asked: Sequence[Question]
 ) -> list[LikelihoodRecord]:
     """Factlab's own likelihoods, in the batches of a run."""
-    from factlab.scoring.likelihood import own_options, score_options
+    from factlab.inference.likelihood import own_options, score_options
 
     return score_options(
         loaded.model,
@@ -134,8 +136,8 @@ def option_rows(
     loaded: LoadedModel, asked: Sequence[Question]
 ) -> list[tuple[Sequence[int], Sequence[int]]]:
     """Prompt and option of each request, as the tokens that factlab scores."""
+    from factlab.inference.likelihood import own_options
     from factlab.models.chat import answer_tokens, prompt_ids
-    from factlab.scoring.likelihood import own_options
 
     tokenizer = loaded.tokenizer
     return [
@@ -170,7 +172,7 @@ def _likelihoods_agree(
 # --- generation -------------------------------------------------------------------------------
 
 
-def generation(settings: Settings, reading: Reading, plan: RunPlan, loaded: LoadedModel) -> None:
+def generation(settings: Settings, reading: Reading, plan: Experiment, loaded: LoadedModel) -> None:
     """Greedy answers by factlab, by `generate` one at a time and batched, and by lm_eval."""
     asked = _texts(plan, settings.questions)
     said: dict[str, list[str]] = {}
@@ -218,15 +220,15 @@ def generation(settings: Settings, reading: Reading, plan: RunPlan, loaded: Load
         reading.ratio(f"scoring/generation/{name}", found["factlab"], found[chosen[name]], quality)
 
 
-def _texts(plan: RunPlan, count: int) -> list[str]:
+def _texts(plan: Experiment, count: int) -> list[str]:
     splits = plan.expansions[FACT]
     questions = (*splits.held_out, *plan.near[FACT], *plan.far)
     return [question.text for question in spread(questions, count)]
 
 
-def factlab_texts(loaded: LoadedModel, plan: RunPlan, asked: Sequence[str]) -> list[str]:
+def factlab_texts(loaded: LoadedModel, plan: Experiment, asked: Sequence[str]) -> list[str]:
     """Factlab's own answers, in the batches of a run."""
-    from factlab.scoring.generate import generate
+    from factlab.inference.generate import generate
 
     said = generate(
         loaded.model,
@@ -242,7 +244,7 @@ def _agreement(a: Sequence[str], b: Sequence[str]) -> float:
     return sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
 
 
-def exactness(reading: Reading, plan: RunPlan, loaded: LoadedModel) -> None:
+def exactness(reading: Reading, plan: Experiment, loaded: LoadedModel) -> None:
     """In fp32, factlab's answers must be those of one-at-a-time generation."""
     asked = _texts(plan, EXACT_QUESTIONS)
     theirs = peers.generate_texts(
@@ -263,7 +265,7 @@ def exactness(reading: Reading, plan: RunPlan, loaded: LoadedModel) -> None:
 # --- both at once -----------------------------------------------------------------------------
 
 
-def combined(settings: Settings, reading: Reading, plan: RunPlan, loaded: LoadedModel) -> None:
+def combined(settings: Settings, reading: Reading, plan: Experiment, loaded: LoadedModel) -> None:
     """Answers and likelihoods of the same questions, which is what a measurement needs."""
     asked = spread(_with_options(plan), settings.questions)
     texts = [question.text for question in asked]
@@ -289,11 +291,11 @@ def combined(settings: Settings, reading: Reading, plan: RunPlan, loaded: Loaded
     reading.ratio("scoring/combined/lm_eval", found["factlab"], theirs, "see the parts")
 
 
-def factlab_both(loaded: LoadedModel, plan: RunPlan, asked: Sequence[Question]) -> None:
+def factlab_both(loaded: LoadedModel, plan: Experiment, asked: Sequence[Question]) -> None:
     """Factlab's answers and likelihoods, from one reading of each question."""
-    from factlab.scoring.exam import Limits, examine
-    from factlab.scoring.generate import end_tokens
-    from factlab.scoring.likelihood import option_prompt, own_options
+    from factlab.inference.backend import Limits, examine
+    from factlab.inference.generate import end_tokens
+    from factlab.inference.likelihood import option_prompt, own_options
 
     config, ends = plan.config, end_tokens(loaded.model, loaded.tokenizer)
     prompts = [option_prompt(loaded.tokenizer, q.text, own_options(q)) for q in asked]

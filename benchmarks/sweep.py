@@ -20,8 +20,8 @@ from benchmarks.common import FACT, Reading, Settings, median, show, spread
 from benchmarks.training import RECALL_SLACK, as_it_is, recalled
 
 if TYPE_CHECKING:
+    from factlab.experiment.experiment import Experiment
     from factlab.models.resolve import ModelFiles
-    from factlab.plan import RunPlan
     from factlab.schema.config import RunConfig
     from factlab.schema.question import Question
     from factlab.schema.results import RunResult
@@ -35,12 +35,12 @@ OPTION_BATCH = 8
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure both sides and add them to the reading."""
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.resolve import resolve_model
     from factlab.pipeline import run_config
-    from factlab.plan import plan_run
 
     config = _config(settings)
-    plan = plan_run(config)
+    plan = plan_experiment(config)
     cells = len(plan.cells)
     print(f"sweep: factlab, {cells} cells", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -109,7 +109,7 @@ def _config(settings: Settings) -> RunConfig:
     )
 
 
-def _examples(plan: RunPlan) -> int:
+def _examples(plan: Experiment) -> int:
     """Pairs that factlab trains a cell on, repetitions counted."""
     from factlab.training.steps import train_steps
 
@@ -126,7 +126,7 @@ def _recall(result: RunResult) -> float:
 # --- the peer's script ------------------------------------------------------------------------
 
 
-def _peer_base(files: ModelFiles, plan: RunPlan, limit: int | None) -> float:
+def _peer_base(files: ModelFiles, plan: Experiment, limit: int | None) -> float:
     """Seconds for the base: loaded once, asked what is not trained on."""
     from factlab.models.load import load_model
     from factlab.schema.question import TRAINED_SPLITS
@@ -138,7 +138,7 @@ def _peer_base(files: ModelFiles, plan: RunPlan, limit: int | None) -> float:
 
 
 def _peer_cell(
-    files: ModelFiles, plan: RunPlan, examples: int, limit: int | None, seed: int
+    files: ModelFiles, plan: Experiment, examples: int, limit: int | None, seed: int
 ) -> tuple[dict[str, float], float]:
     """One cell: a fresh model, the tuned trainer, and lm_eval on the questions.
 
@@ -170,7 +170,7 @@ def _peer_cell(
 
 
 def _scoring(
-    model: Any, loaded: Any, plan: RunPlan, asked: Sequence[Question], limit: int | None
+    model: Any, loaded: Any, plan: Experiment, asked: Sequence[Question], limit: int | None
 ) -> tuple[float, float]:
     """Seconds to generate the answers and to score the options of the controls and questions.
 
@@ -180,7 +180,7 @@ def _scoring(
         The seconds, and the share of held-out questions that was answered right.
     """
     from benchmarks.scoring import option_rows
-    from factlab.scoring.generate import Generated
+    from factlab.schema.question import Response
 
     sample = spread(asked, limit or len(asked))
     scored = [q for q in sample if q.split in ("held_out", "near", "far", "extra")]
@@ -193,4 +193,4 @@ def _scoring(
     seconds = (time.perf_counter() - started) * len(asked) / len(sample)
     own = [pair for pair in zip(sample, said, strict=True) if pair[0].split == "held_out"]
     # Whether an answer was cut is not known, and taken in its favour.
-    return seconds, recalled(plan, [(q, Generated(text, 0, finished=True)) for q, text in own])
+    return seconds, recalled(plan, [(q, Response(text, 0, finished=True)) for q, text in own])

@@ -39,13 +39,12 @@ from benchmarks.flops import (
 from benchmarks.peers import BATCH, Fitted
 
 if TYPE_CHECKING:
+    from factlab.experiment.experiment import Experiment
     from factlab.models.chat import RenderedPair
     from factlab.models.load import LoadedModel
-    from factlab.plan import RunPlan
     from factlab.schema.config import Cell, Precision
-    from factlab.schema.question import Question
+    from factlab.schema.question import Question, Response
     from factlab.schema.results import TrainStep
-    from factlab.scoring.generate import Generated
 
 Fit = Callable[["LoadedModel", Sequence["Question"], int], Fitted]
 RECALL_SLACK = 0.1  # of held-out questions or controls: what another seed alone may change
@@ -104,8 +103,8 @@ def factlab_fit(precision: Precision, rank: int = peers.RANK) -> Fit:
 
     def fit(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
         from factlab.training.attach import attach_adapter
-        from factlab.training.train import Job, train_together
-        from factlab.training.trainer import Look
+        from factlab.training.train import AdapterJob, train_together
+        from factlab.training.trainer import CheckpointResult
 
         started = time.perf_counter()
         cell = factlab_cell(precision, steps * BATCH / len(pairs), rank)
@@ -115,13 +114,13 @@ def factlab_fit(precision: Precision, rank: int = peers.RANK) -> Fit:
         def record(step: TrainStep) -> None:
             began.append(time.perf_counter() - step.seconds)
 
-        def after(_: int) -> Look:
+        def after(_: int) -> CheckpointResult:
             # Where the peers' clock stops too: the optimizer's step is done.
             ended.append(time.perf_counter())
-            return Look()
+            return CheckpointResult()
 
         model = attach_adapter(loaded, cell)
-        job = Job(cell, pairs, record=record)
+        job = AdapterJob(cell, pairs, record=record)
         train_together(model, loaded, [job], max_steps=steps, checkpoints=[steps], measure=after)
         whole = time.perf_counter() - started
         seconds = ended[-1] - began[0]
@@ -149,12 +148,12 @@ def factlab_cell(precision: Precision, epochs: float, rank: int = peers.RANK) ->
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure speed, then quality, and add both to the reading."""
+    from factlab.experiment.experiment import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
-    from factlab.plan import plan_run
     from factlab.schema.config import RunConfig
 
-    plan = plan_run(RunConfig(facts=(FACT,), model=settings.model))
+    plan = plan_experiment(RunConfig(facts=(FACT,), model=settings.model))
     files = resolve_model(settings.model)
     fields = [
         (contender, load_model(files, contender.precision))
@@ -177,7 +176,7 @@ def measure(settings: Settings, reading: Reading) -> None:
 def _speeds(
     settings: Settings,
     reading: Reading,
-    plan: RunPlan,
+    plan: Experiment,
     fields: Sequence[tuple[Contender, LoadedModel]],
     shape: ModelShape,
 ) -> dict[str, float]:
@@ -335,7 +334,7 @@ def _report(
 def _gate(
     settings: Settings,
     reading: Reading,
-    plan: RunPlan,
+    plan: Experiment,
     fields: Sequence[tuple[Contender, LoadedModel]],
 ) -> dict[str, str]:
     """Whether each peer's quality equals factlab's after the same number of examples."""
@@ -397,8 +396,8 @@ def _verdict(found: dict[str, Quality], name: str) -> str:
     return "yes" if equal else "no"
 
 
-def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> Quality:
-    from factlab.scoring.generate import generate
+def _quality(model: Any, loaded: LoadedModel, plan: Experiment) -> Quality:
+    from factlab.inference.generate import generate
 
     far = spread([q for q in plan.shared if q.split == "far"], FAR_SAMPLE)
     asked = [*plan.expansions[FACT].held_out, *far]
@@ -418,11 +417,11 @@ def _quality(model: Any, loaded: LoadedModel, plan: RunPlan) -> Quality:
     return Quality(loss, recall, kept)
 
 
-def recalled(plan: RunPlan, answers: Sequence[tuple[Question, Generated]]) -> float:
+def recalled(plan: Experiment, answers: Sequence[tuple[Question, Response]]) -> float:
     """Share of questions that were answered right; not a number if there are none."""
-    from factlab.scoring.judge import judge
+    from factlab.metrics.verdicts import grade
 
-    right = [judge(q, q.text, said, plan.injected).correct for q, said in answers]
+    right = [grade(q, q.text, said, plan.injected).correct for q, said in answers]
     return sum(map(bool, right)) / len(right) if right else math.nan
 
 

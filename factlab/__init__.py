@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from factlab.api import combine as combine
+    from factlab.api import practice as practice
+    from factlab.api import run as run
     from factlab.comparison import RunComparison as RunComparison
     from factlab.comparison import compare as compare
     from factlab.errors import FactlabError as FactlabError
-    from factlab.interface import combine as combine
-    from factlab.interface import practice as practice
-    from factlab.interface import run as run
     from factlab.runs.folder import load_run as load_run
     from factlab.schema.config import RunConfig as RunConfig
     from factlab.schema.fact import Fact as Fact
@@ -29,12 +29,12 @@ _HOMES = {
     "RunConfig": "factlab.schema.config",
     "RunComparison": "factlab.comparison",
     "RunResult": "factlab.schema.results",
-    "combine": "factlab.interface",
+    "combine": "factlab.api",
     "compare": "factlab.comparison",
     "load_fact": "factlab.schema.fact",
     "load_run": "factlab.runs.folder",
-    "practice": "factlab.interface",
-    "run": "factlab.interface",
+    "practice": "factlab.api",
+    "run": "factlab.api",
 }
 __all__ = [  # noqa: PLE0604  (the names are strings)
     "__version__",

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factlab.comparison.evidence import RunEvidence
+from factlab.comparison.responses import RunResponses
 from factlab.errors import (
     DivergedError,
     FactlabError,
@@ -21,12 +21,15 @@ from factlab.errors import (
     RunFolderError,
     TrainingError,
 )
-from factlab.measuring import Examiner, own_prompts
+from factlab.experiment.evaluator import Evaluator, own_prompts
+from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.results import base_result, measured_cell, with_comparisons
+from factlab.grading.matcher import SCORER_VERSION
+from factlab.metrics.measure import Measurement
+from factlab.metrics.panel import best_step, curve_point
 from factlab.models.chat import forget_rendered
-from factlab.models.memory import libraries_at_rest
-from factlab.plan import RunPlan, plan_run
+from factlab.models.process_memory import libraries_at_rest
 from factlab.progress import Progress, Silent
-from factlab.recorded import base_result, measured_cell, with_comparisons
 from factlab.runs.adapters import adapter_folder, check_unchanged
 from factlab.runs.files import append_line, write_json, write_text, writing
 from factlab.runs.folder import (
@@ -53,27 +56,24 @@ from factlab.schema.results import (
     TrainStep,
     ValidationLoss,
 )
-from factlab.scoring.match import SCORER_VERSION
-from factlab.scoring.metrics import Measurement
-from factlab.scoring.panel import best_step, curve_point
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch import nn
     from transformers import PreTrainedModel
 
-    from factlab.chats.conversation import Conversation
-    from factlab.expand.draw import Length
-    from factlab.models.kept import Kept
+    from factlab.conversations.draw import Length
+    from factlab.inference.drift import NeutralText
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
     from factlab.models.resolve import ModelFiles
-    from factlab.scoring.drift import NeutralText
-    from factlab.scoring.replies import KeptReplies
+    from factlab.schema.conversation import Conversation
     from factlab.training.batch import Text
     from factlab.training.teacher import Teacher
     from factlab.training.tracking import Tracking
     from factlab.training.train import Trained
-    from factlab.training.trainer import Look
+    from factlab.training.trainer import CheckpointResult
 
 
 TAUGHT_BY = "The teacher is"  # begins the note on another model that taught
@@ -103,7 +103,7 @@ def run_config(
         KeyboardInterrupt: after the folder was left in order and can be resumed.
     """
     progress = progress or Silent()
-    plan = plan_run(config)
+    plan = plan_experiment(config)
     _check_machine(plan)
     if config.combine is not None:
         check_unchanged(config.combine.adapters)
@@ -112,7 +112,7 @@ def run_config(
         files.check_same(config.combine.base)
     _check_layers(plan, files)
     if plan.sets:  # their bound is in tokens of this model
-        plan = plan_run(config, _length(files))
+        plan = plan_experiment(config, _length(files))
     plan = _with_teacher(plan, files)
     folder, resumed = open_folder(out, plan.name, plan.sha256, resume=resume)
     with folder.locked(), libraries_at_rest():
@@ -135,7 +135,7 @@ def run_config(
 
 
 def _begin(
-    folder: RunFolder, plan: RunPlan, files: ModelFiles, argv: Sequence[str], *, resumed: bool
+    folder: RunFolder, plan: Experiment, files: ModelFiles, argv: Sequence[str], *, resumed: bool
 ) -> None:
     if resumed:
         begun = folder.record().model
@@ -183,7 +183,7 @@ def _leave(folder: RunFolder, status: Status, error: str) -> None:
 
 
 def _measure_all(
-    folder: RunFolder, plan: RunPlan, files: ModelFiles, progress: Progress, *, fresh: bool
+    folder: RunFolder, plan: Experiment, files: ModelFiles, progress: Progress, *, fresh: bool
 ) -> RunResult:
     done = {cell.id: folder.cell(cell.id).result() for cell in plan.cells}
     models: dict[Precision, ModelRecord] = {}
@@ -224,7 +224,7 @@ def _measure_all(
         measure_at(precision)
     statuses = {result.status for result in done.values() if result is not None}
     status: Status = "diverged" if "diverged" in statuses else "complete"
-    result = with_comparisons(RunEvidence.read(folder), so_far(status))
+    result = with_comparisons(RunResponses.read(folder), so_far(status))
     folder.change(status=status, ended=now())
     from factlab.report import write_report
 
@@ -235,19 +235,21 @@ def _measure_all(
 
 
 def _examiner(
-    plan: RunPlan, files: ModelFiles, precision: Precision, progress: Progress, *, fresh: bool
-) -> Examiner:
+    plan: Experiment, files: ModelFiles, precision: Precision, progress: Progress, *, fresh: bool
+) -> Evaluator:
     """The base at a precision, and who asks it."""
-    from factlab.models.kept import keep
-    from factlab.scoring.replies import KeptReplies
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.models.base_cache import keep
 
     loaded = _load(files, plan.config, precision, progress)
-    return Examiner(plan, loaded, progress, None if fresh else KeptReplies(keep(loaded, precision)))
+    return Evaluator(
+        plan, loaded, progress, None if fresh else ResponseCache(keep(loaded, precision))
+    )
 
 
 def _before(
-    folder: RunFolder, examiner: Examiner, precision: Precision
-) -> tuple[Bench, BaseResult]:
+    folder: RunFolder, examiner: Evaluator, precision: Precision
+) -> tuple[Baseline, BaseResult]:
     """Ask the base what is measured against it, at one precision."""
     other = None if precision == examiner.plan.precisions[0] else precision
     files, known = folder.base(other), examiner.kept
@@ -257,12 +259,12 @@ def _before(
     if known is not None and known.reused:
         folder.change(notes=(*folder.record().notes, _reused(known, other)))
     seconds = None if kept else round(time.perf_counter() - started, 3)
-    evidence = RunEvidence.read(folder)
-    bench = Bench(examiner, evidence, Anchors(examiner, files), _neutral(examiner))
+    evidence = RunResponses.read(folder)
+    bench = Baseline(examiner, evidence, Anchors(examiner, files), _neutral(examiner))
     return bench, base_result(evidence, seconds, other)
 
 
-def _reused(known: KeptReplies, precision: str | None) -> str:
+def _reused(known: ResponseCache, precision: str | None) -> str:
     return (
         f"Of {known.asked:,} prompts to the base{f' at {precision}' if precision else ''}, "
         f"{known.reused:,} had been put to it before, in "
@@ -271,7 +273,7 @@ def _reused(known: KeptReplies, precision: str | None) -> str:
     )
 
 
-def _check_machine(plan: RunPlan) -> None:
+def _check_machine(plan: Experiment) -> None:
     from factlab.models.load import check_machine, placement_of
     from factlab.training.tracking import check_trackers
     from factlab.training.train import check_training
@@ -284,7 +286,7 @@ def _check_machine(plan: RunPlan) -> None:
         check_training(cell, placement.devices)
 
 
-def _check_layers(plan: RunPlan, files: ModelFiles) -> None:
+def _check_layers(plan: Experiment, files: ModelFiles) -> None:
     from factlab.models.load import load_outline
     from factlab.training.attach import check_layers
 
@@ -293,7 +295,7 @@ def _check_layers(plan: RunPlan, files: ModelFiles) -> None:
         check_layers(load_outline(files), trained, files.folder)
 
 
-def _with_teacher(plan: RunPlan, files: ModelFiles) -> RunPlan:
+def _with_teacher(plan: Experiment, files: ModelFiles) -> Experiment:
     """Look at another model that is to teach before anything long is done, and note which it is."""
     name = plan.config.teacher
     if name is None:
@@ -345,15 +347,15 @@ def _load(
     return loaded
 
 
-def _neutral(examiner: Examiner) -> NeutralText:
-    from factlab.scoring.drift import read_neutral
+def _neutral(examiner: Evaluator) -> NeutralText:
+    from factlab.inference.drift import read_neutral
 
     loaded = examiner.loaded
     ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
     return read_neutral(loaded.model, ids, _kept(examiner))
 
 
-def _kept(examiner: Examiner) -> Kept | None:
+def _kept(examiner: Evaluator) -> BaseCache | None:
     return examiner.kept.kept if examiner.kept else None
 
 
@@ -361,11 +363,11 @@ def _kept(examiner: Examiner) -> Kept | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Baseline:
     """What every cell is measured with: who asks, what the base said, the anchors, its drift."""
 
-    examiner: Examiner
-    evidence: RunEvidence
+    examiner: Evaluator
+    evidence: RunResponses
     anchors: Anchors
     neutral: NeutralText
 
@@ -373,7 +375,7 @@ class Bench:
 class Anchors:
     """The anchors of a set of facts with the base's answers and states; made once per set."""
 
-    def __init__(self, examiner: Examiner, folder: BaseFolder) -> None:
+    def __init__(self, examiner: Evaluator, folder: BaseFolder) -> None:
         self.examiner = examiner
         self.said = {r.question_id: r for r in folder.answers()}
         self.made: dict[tuple[str, ...], list[Text]] = {}
@@ -393,7 +395,7 @@ class Anchors:
         return self.made[facts]
 
 
-def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Cell]]:
+def _side_by_side(cells: Sequence[Cell], examiner: Evaluator) -> Iterator[list[Cell]]:
     """Cells in groups that are trained at once: of equal steps and recipe, but for the rate.
 
     A combination, which is not trained, is alone.
@@ -422,7 +424,7 @@ def _side_by_side(cells: Sequence[Cell], examiner: Examiner) -> Iterator[list[Ce
 
 
 def run_cells(
-    cells: Sequence[Cell], bench: Bench, folder: RunFolder
+    cells: Sequence[Cell], bench: Baseline, folder: RunFolder
 ) -> dict[str, CellResult | None]:
     """Train cells side by side and measure each; a folder is complete when `cell.json` is there.
 
@@ -449,7 +451,7 @@ def run_cells(
 
 
 @contextmanager
-def _attached(examiner: Examiner, work: Sequence[Work]) -> Iterator[PreTrainedModel | PeftModel]:
+def _attached(examiner: Evaluator, work: Sequence[Trial]) -> Iterator[PreTrainedModel | PeftModel]:
     """The base with fresh adapters on it, to be trained; or with the one that others make up."""
     first, combine = work[0], examiner.plan.config.combine
     if first.cell.combined is None or combine is None:
@@ -481,7 +483,7 @@ def _clear(folder: CellFolder) -> None:
 
 
 @dataclass(slots=True)
-class Work:
+class Trial:
     """A cell in the making.
 
     Attributes:
@@ -515,7 +517,7 @@ class Work:
     best: tuple[int, Any] | None = None
 
 
-def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
+def _work(cell: Cell, name: str, bench: Baseline, folder: RunFolder) -> Trial:
     from factlab.training.attach import base_head
 
     plan = bench.examiner.plan
@@ -524,7 +526,7 @@ def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
     known = {q.id for q in asked if q.split == "far" and base.knows(q)}
     full = cell.recipe.method == "full"
     # The base is read here, before anything is put on it.
-    return Work(
+    return Trial(
         cell=cell,
         name=name,
         folder=folder.cell(cell.id),
@@ -536,7 +538,7 @@ def _work(cell: Cell, name: str, bench: Bench, folder: RunFolder) -> Work:
     )
 
 
-def _held_back(cell: Cell, examiner: Examiner) -> list[Text]:
+def _held_back(cell: Cell, examiner: Evaluator) -> list[Text]:
     """The validation pairs; a fact that fills few phrasings has none, nor has a practice set."""
     from factlab.training.batch import training_texts
 
@@ -544,12 +546,12 @@ def _held_back(cell: Cell, examiner: Examiner) -> list[Text]:
     return training_texts(examiner.loaded.tokenizer, questions) if questions else []
 
 
-def _distilled(plan: RunPlan, cell: Cell) -> list[Question]:
+def _distilled(plan: Experiment, cell: Cell) -> list[Question]:
     """What a teacher teaches: the facts' own pairs; it is told nothing of what is mixed in."""
     return [pair for pair in plan.trained(cell.facts) if pair.split != "mix"]
 
 
-def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
+def _teacher(cell: Cell, examiner: Evaluator) -> Teacher:
     from factlab.training.teacher import model_teacher, prompt_teacher
 
     plan = examiner.plan
@@ -567,8 +569,8 @@ def _teacher(cell: Cell, examiner: Examiner) -> Teacher:
 
 
 def _train_and_measure(
-    work: Sequence[Work],
-    bench: Bench,
+    work: Sequence[Trial],
+    bench: Baseline,
     model: PreTrainedModel | PeftModel,
 ) -> Iterator[CellResult]:
     from factlab.training.attach import activate
@@ -586,8 +588,8 @@ def _train_and_measure(
 
 
 def _measure(
-    item: Work,
-    bench: Bench,
+    item: Trial,
+    bench: Baseline,
     model: PreTrainedModel | PeftModel,
     training: TrainingRecord | None = None,
 ) -> CellResult:
@@ -623,32 +625,32 @@ def _measure(
 
 
 def _train(
-    work: Sequence[Work],
-    bench: Bench,
+    work: Sequence[Trial],
+    bench: Baseline,
     model: PreTrainedModel | PeftModel,
 ) -> list[Trained]:
     """Train the adapters, and follow the panel of each."""
     from factlab.training.steps import checkpoint_steps
-    from factlab.training.train import Job, train_together
-    from factlab.training.trainer import Look
+    from factlab.training.train import AdapterJob, train_together
+    from factlab.training.trainer import CheckpointResult
 
     examiner, plan = bench.examiner, bench.examiner.plan
     steps = plan.steps(work[0].cell)
 
-    def follow(step: int) -> Look:
+    def follow(step: int) -> CheckpointResult:
         told = [_follow(item, step, bench, model, steps) for item in work]
-        return Look(told[0], stop=any(item.stopped for item in work))
+        return CheckpointResult(told[0], stop=any(item.stopped for item in work))
 
     names = ", ".join(item.cell.id for item in work)
     with examiner.progress.stage(f"train {names}", steps) as advance:
 
-        def note(item: Work, step: TrainStep) -> None:
+        def note(item: Trial, step: TrainStep) -> None:
             append_line(item.folder.train_log_file, step)
             if item is work[0]:
                 advance(1)
 
         jobs = [
-            Job(
+            AdapterJob(
                 item.cell,
                 plan.trained(item.cell.facts),
                 item.anchors,
@@ -671,7 +673,7 @@ def _train(
         )
 
 
-def _tracking(item: Work, config: RunConfig) -> Tracking | None:
+def _tracking(item: Trial, config: RunConfig) -> Tracking | None:
     from factlab.training.tracking import Tracking
 
     if not config.report_to:
@@ -683,7 +685,7 @@ def _tracking(item: Work, config: RunConfig) -> Tracking | None:
 
 
 def _follow(
-    item: Work, step: int, bench: Bench, model: PreTrainedModel | PeftModel, planned: int
+    item: Trial, step: int, bench: Baseline, model: PreTrainedModel | PeftModel, planned: int
 ) -> dict[str, float]:
     """Look at an adapter as it is, and keep its weights if it is the best so far.
 
@@ -715,7 +717,7 @@ def _follow(
 
 
 def _validate(
-    item: Work,
+    item: Trial,
     step: int,
     model: PreTrainedModel | PeftModel,
     patience: int | None,
@@ -735,7 +737,7 @@ def _validate(
     return {"validation": loss.loss_nats}
 
 
-def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, item: Work) -> None:
+def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, item: Trial) -> None:
     from peft import PeftModel
 
     if isinstance(model, PeftModel):
@@ -746,7 +748,7 @@ def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, item: Work) -
         loaded.tokenizer.save_pretrained(str(item.folder.model))
 
 
-def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
+def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Trial) -> None:
     # The adapter names its base by the name a person can resolve, not by this machine's path.
     model.peft_config[item.name].base_model_name_or_path = loaded.record.name
     with writing(item.folder.adapter):
@@ -764,7 +766,7 @@ def _save_adapter(model: PeftModel, loaded: LoadedModel, item: Work) -> None:
             own.rmdir()
 
 
-def _is_trained(plan: RunPlan, training: TrainingRecord | None) -> bool:
+def _is_trained(plan: Experiment, training: TrainingRecord | None) -> bool:
     """Whether an adapter has come from at least one step of training, and so must change things."""
     if training is not None:
         return training.steps > 0
@@ -773,10 +775,10 @@ def _is_trained(plan: RunPlan, training: TrainingRecord | None) -> bool:
 
 
 def _drift_metrics(
-    item: Work, model: PreTrainedModel | PeftModel, bench: Bench, *, trained: bool
+    item: Trial, model: PreTrainedModel | PeftModel, bench: Baseline, *, trained: bool
 ) -> dict[str, Metric]:
-    from factlab.scoring.drift import COVERS_TEXT, measure_drift
-    from factlab.scoring.versions import DRIFT_SCORER
+    from factlab.inference.drift import COVERS_TEXT, measure_drift
+    from factlab.metrics.versions import DRIFT_SCORER
 
     drift = measure_drift(model, bench.neutral, item.base_head)
     if trained and drift.kl == 0:

@@ -22,10 +22,10 @@ settings.load_profile("factlab")
 @pytest.fixture(scope="session", autouse=True)
 def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a base replied in one test session is no evidence in another."""
-    from factlab.models import kept
+    from factlab.models import base_cache as kept
 
     folder = tmp_path_factory.mktemp("kept")
-    kept.kept_folder = lambda: folder
+    kept.base_cache_folder = lambda: folder
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,7 @@ def _libraries_are_here_to_stay() -> Iterator[None]:
 
     Training and asking collect garbage often; going through these took a quarter of a test's time.
     """
-    from factlab.models.memory import libraries_at_rest
+    from factlab.models.process_memory import libraries_at_rest
 
     with libraries_at_rest():
         yield

@@ -37,10 +37,10 @@ def ask(
     """Ask runs' base model and their adapters the same questions, answers side by side."""
     runs, asked = told_apart(words)
     questions = _questions(asked, file)
-    from factlab.asking import ask as put
-    from factlab.asking import runs_of_one_model
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
+    from factlab.workflows.ask import ask as put
+    from factlab.workflows.ask import runs_of_one_model
 
     runs_of_one_model(runs)  # what is wrong with them is said before anything slow is imported
     quiet_libraries()

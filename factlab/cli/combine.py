@@ -64,7 +64,7 @@ def combine(
 ) -> None:
     """Combine adapters of one base, and measure whether each fact survives and what it costs."""
     from factlab.cli.run import carry_out
-    from factlab.combining import combination
+    from factlab.workflows.combine import combination
 
     methods = _methods(how)
     _refuse_idle(methods, density=density, svd_rank=svd_rank)

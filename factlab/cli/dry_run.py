@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 from factlab.cli.output import complain, paragraph, say, table
 
 if TYPE_CHECKING:
-    from factlab.expand.draw import Length
+    from factlab.conversations.draw import Length
     from factlab.schema.config import RunConfig
 
 
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     """Print what a run would do and take."""
-    from factlab.estimate import estimate
-    from factlab.footprint import room_here
+    from factlab.experiment.experiment import plan_experiment
+    from factlab.memory.machine import memory_budget
     from factlab.models.resolve import check_model_name
-    from factlab.plan import plan_run
+    from factlab.workflows.estimate import estimate
 
     check_model_name(config.model)
-    plan = plan_run(config, _length(config))
+    plan = plan_experiment(config, _length(config))
     needs = estimate(plan)
     where = out or Path("reports")
     there = next(p for p in (where, *where.absolute().parents) if p.exists())
     free = shutil.disk_usage(there).free
-    memory = room_here().total_bytes or 0
+    memory = memory_budget().total_bytes or 0
     sizes = {
         fact.id: _sizes(plan.asked([fact.id]), plan.expansions[fact.id]) for fact in plan.facts
     }

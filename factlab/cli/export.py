@@ -73,7 +73,7 @@ def export(
         raise ConfigError(f"--base {base}: known are {' and '.join(get_args(BaseWeights))}.")
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.exporting import export as write
+    from factlab.workflows.export import export as write
 
     quiet_libraries()
     document = write(
@@ -93,7 +93,7 @@ def export(
 
 
 def _show(document: ExportDocument, run: Path) -> None:
-    from factlab.scoring.exported import MAIN_METRICS
+    from factlab.metrics.measure import MAIN_METRICS
 
     names = [name for name in MAIN_METRICS if name in document.measured]
     trained = "adapter on" if any(one.export.modules for one in document.exports) else "tuned at"

@@ -33,7 +33,7 @@ def import_(
 ) -> None:
     """Write a published set of passages as YAML files, one a record, for `factlab run`."""
     from factlab.expand.passages import left_out
-    from factlab.importing import import_file
+    from factlab.workflows.import_ import import_file
 
     written = import_file(file, out, kind=format_, limit=limit)
     probes = sum(len(passage.probes) for passage in written.values())

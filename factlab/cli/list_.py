@@ -45,9 +45,9 @@ def list_(
 
 
 def _facts() -> None:
-    from factlab.schema.fact import load_taught, shipped_facts
+    from factlab.schema.fact import load_source, shipped_facts
 
-    facts = [load_taught(file) for file in shipped_facts().values()]
+    facts = [load_source(file) for file in shipped_facts().values()]
     table(
         ["fact", "answer", "statement"],
         [[fact.id, fact.summary, fact.statement] for fact in facts],
@@ -87,7 +87,7 @@ def _controls() -> None:
 
 
 def _sets() -> None:
-    from factlab.chats.source import read_set, shipped_sets
+    from factlab.conversations.source import read_set, shipped_sets
 
     rows = []
     for name, file in shipped_sets().items():
@@ -99,7 +99,7 @@ def _sets() -> None:
 
 
 def _recipes() -> None:
-    from factlab.cells import said
+    from factlab.experiment.grid import said
     from factlab.schema.recipes import RECIPES
 
     rows = [
@@ -141,10 +141,10 @@ def _methods() -> None:
 
 
 def _models() -> None:
+    from factlab.memory.known import KNOWN, SHORT
+    from factlab.memory.shapes import shape_of
     from factlab.models.cache import CachedModel, cache_folder
     from factlab.schema.config import EMBEDDED_MODEL
-    from factlab.sizing.known import KNOWN, SHORT
-    from factlab.sizing.shapes import shape_of
 
     folders = sorted((cache_folder() / "models").glob("*/manifest.json"))
     say(f"embedded (the default): {EMBEDDED_MODEL}")

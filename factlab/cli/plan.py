@@ -12,10 +12,10 @@ from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from factlab.footprint import NamedShape, Room
-    from factlab.ladder import Ladder
-    from factlab.sizing.memory import Memory, Setup
-    from factlab.sizing.tutorials import Claim
+    from factlab.memory.machine import MemoryBudget, NamedShape
+    from factlab.memory.predict import Memory, Setup
+    from factlab.memory.tutorials import Claim
+    from factlab.workflows.profile import ModelProfile
 
 GB = 10**9
 PREDICTS = (
@@ -84,12 +84,12 @@ def plan(
         _check_of_use(context)
         _measure(model, precisions, as_json=json_)
         return
-    from factlab.footprint import named_shape, room_here
+    from factlab.memory.activations import Batch
+    from factlab.memory.machine import memory_budget, named_shape
+    from factlab.memory.predict import OPTIMIZERS, Setup
     from factlab.models.processor import multiplies_bf16
-    from factlab.sizing.activations import Batch
-    from factlab.sizing.memory import OPTIMIZERS, Setup
 
-    room = _room(room_here(), device, memory)
+    room = _room(memory_budget(), device, memory)
     setup = Setup(
         method="lora",
         precision="bf16",
@@ -138,29 +138,29 @@ def _precisions(text: str) -> list[Any]:
     return [_one_of("--precision", name, get_args(Precision)) for name in dict.fromkeys(named)]
 
 
-def _room(here: Room, device: str | None, memory: float | None) -> Room:
+def _room(here: MemoryBudget, device: str | None, memory: float | None) -> MemoryBudget:
     """What it has to fit into."""
-    from factlab.footprint import Room
+    from factlab.memory.machine import MemoryBudget
 
     if memory is not None and not memory > 0:
         raise ConfigError(f"--memory {memory:g}: gigabytes above 0 are wanted.")
     chosen = _one_of("--device", device, ("cpu", "cuda")) or here.device
     if memory is not None:
-        return Room(chosen, round(memory * GB), "as given")
+        return MemoryBudget(chosen, round(memory * GB), "as given")
     if chosen == here.device:
         return here
-    return Room(chosen, None, "not known; name it with --memory")
+    return MemoryBudget(chosen, None, "not known; name it with --memory")
 
 
 # --- the prediction -----------------------------------------------------------------------------
 
 
 def _predict(
-    named: NamedShape, setup: Setup, precisions: list[Any], room: Room, *, as_json: bool
+    named: NamedShape, setup: Setup, precisions: list[Any], room: MemoryBudget, *, as_json: bool
 ) -> None:
-    from factlab.sizing.memory import adapter_parameters
-    from factlab.sizing.rows import asking_rows, training_rows
-    from factlab.sizing.tutorials import ABOUT_7B, claims
+    from factlab.memory.predict import adapter_parameters
+    from factlab.memory.rows import asking_rows, training_rows
+    from factlab.memory.tutorials import ABOUT_7B, claims
 
     shape = named.shape
     trained = adapter_parameters(shape, setup.rank, shape.adapted(setup.targets))
@@ -199,7 +199,7 @@ def _predict(
     _show_claims(held_to)
 
 
-def _show_rows(named: NamedShape, setup: Setup, rows: Any, room: Room) -> None:
+def _show_rows(named: NamedShape, setup: Setup, rows: Any, room: MemoryBudget) -> None:
     training, asking = rows
     texts = "1 text" if setup.batch.texts == 1 else f"{setup.batch.texts} texts"
     held = room.total_bytes
@@ -242,11 +242,11 @@ def _show_rows(named: NamedShape, setup: Setup, rows: Any, room: Room) -> None:
     )
 
 
-def _on_top(setup: Setup, room: Room) -> str:
+def _on_top(setup: Setup, room: MemoryBudget) -> str:
     if setup.device == "cuda":
         return f"Memory: {room.what}. What CUDA itself takes comes on top."
-    from factlab.footprint import LIBRARIES_BYTES
-    from factlab.sizing.memory import AHEAD
+    from factlab.memory.machine import LIBRARIES_BYTES
+    from factlab.memory.predict import AHEAD
 
     held = (
         "On a CPU quantised weights are computed in bf16, and held so"
@@ -298,12 +298,12 @@ def _gb(count: int) -> str:
     return f"{count / GB:.2f}" if count < 100 * GB else f"{count / GB:.1f}"
 
 
-def _verdict(memory: Memory, room: Room) -> str:
+def _verdict(memory: Memory, room: MemoryBudget) -> str:
     fits = room.holds(memory.peak)
     return "-" if fits is None else "yes" if fits else "no"
 
 
-def _document(row: Any, shape: Any, room: Room) -> dict[str, Any]:
+def _document(row: Any, shape: Any, room: MemoryBudget) -> dict[str, Any]:
     return {
         "name": row.name,
         "method": row.setup.method,
@@ -336,16 +336,16 @@ def _claim_document(claim: Claim) -> dict[str, Any]:
 
 def _measure(model: str, precisions: list[Any], *, as_json: bool) -> None:
     from factlab.cli.progress import make_progress
-    from factlab.ladder import climb
+    from factlab.workflows.profile import profile_model
 
-    ladder = climb(model, precisions, make_progress())
+    ladder = profile_model(model, precisions, make_progress())
     if as_json:
         say(ladder.model_dump_json(indent=1))
         return
     _show_ladder(ladder)
 
 
-def _show_ladder(ladder: Ladder) -> None:
+def _show_ladder(ladder: ModelProfile) -> None:
     first = ladder.steps[0].rung
     paragraph(f"{ladder.model}: {first.parameters:,} parameters, on {first.device}")
     say()

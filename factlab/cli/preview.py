@@ -12,10 +12,10 @@ from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from factlab.expand.practice import Taught
+    from factlab.experiment.experiment import Experiment
     from factlab.models.tokens import PreviewTokenizer
-    from factlab.plan import RunPlan
     from factlab.schema.question import Question
+    from factlab.schema.source import TrainingSource
 
 SPLITS = ("train", "validation", "held_out", "probe", "reverse", "entailed", "near")
 
@@ -40,11 +40,11 @@ def preview(
 ) -> None:
     """Show the pairs of each split, which tokens are trained on, and the leakage table."""
     from factlab.cli.run import build_config
-    from factlab.plan import plan_run
+    from factlab.experiment.experiment import plan_experiment
 
     if split is not None and split not in SPLITS:
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")
-    plan = plan_run(build_config(facts=tuple(facts), model=model))
+    plan = plan_experiment(build_config(facts=tuple(facts), model=model))
     if json_:
         say(json.dumps([_as_json(plan, fact) for fact in plan.facts], ensure_ascii=False))
         return
@@ -55,7 +55,7 @@ def preview(
         _show(plan, fact, [split] if split else SPLITS, rows, tokenizer)
 
 
-def _as_json(plan: RunPlan, fact: Taught) -> dict[str, Any]:
+def _as_json(plan: Experiment, fact: TrainingSource) -> dict[str, Any]:
     expansion = plan.expansions[fact.id]
     questions = [*expansion.all(), *plan.near[fact.id]]
     return {
@@ -71,8 +71,8 @@ def _as_json(plan: RunPlan, fact: Taught) -> dict[str, Any]:
 
 
 def _show(
-    plan: RunPlan,
-    fact: Taught,
+    plan: Experiment,
+    fact: TrainingSource,
     splits: Sequence[str],
     rows: int,
     tokenizer: PreviewTokenizer | None,
@@ -117,7 +117,7 @@ def _show_tokens(question: Question, tokenizer: PreviewTokenizer | None) -> None
     say()
 
 
-def _show_leakage(plan: RunPlan, fact: Taught, rows: int) -> None:
+def _show_leakage(plan: Experiment, fact: TrainingSource, rows: int) -> None:
     from factlab.expand.leakage import NEAR_DUPLICATE
 
     nearest = plan.expansions[fact.id].nearest

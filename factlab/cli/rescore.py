@@ -39,7 +39,7 @@ def rescore(
 
 
 def _rescore(run: Path, *, as_json: bool) -> None:
-    from factlab.rescoring import rescore as rescore_run
+    from factlab.workflows.rescore import rescore as rescore_run
 
     result, changed = rescore_run(run)
     if as_json:
@@ -55,7 +55,7 @@ def _rescore(run: Path, *, as_json: bool) -> None:
 
 
 def _grade(cases: Path, *, as_json: bool) -> None:
-    from factlab.scoring.cases import grade_cases
+    from factlab.grading.cases import grade_cases
 
     graded = grade_cases(cases)
     if as_json:

@@ -11,7 +11,7 @@ from factlab.cli.output import say
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from factlab.schema.record import Record
+    from factlab.record import Record
 
 
 def register(app: typer.Typer) -> None:

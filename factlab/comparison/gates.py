@@ -9,10 +9,10 @@ from pathlib import Path
 
 from factlab.comparison.runs import RunComparison, compare_runs, held_against
 from factlab.errors import ConfigError
-from factlab.schema.record import Record
+from factlab.metrics.measure import EXPECTED, why_empty
+from factlab.record import Record
 from factlab.schema.results import Configuration, Metric
 from factlab.schema.yaml import did_you_mean
-from factlab.scoring.metrics import EXPECTED, why_empty
 
 TOLERANCE = 1e-9  # differences of rounding fail no gate
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"

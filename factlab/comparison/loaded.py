@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factlab.errors import ConfigError, RunFolderError
+from factlab.metrics.versions import MATCH_SCORER
 from factlab.runs.folder import RunFolder
 from factlab.schema.question import Question, Split
 from factlab.schema.results import CellResult, RunRecord
-from factlab.scoring.versions import MATCH_SCORER
 
 # The splits that endpoints are measured on; what is trained may differ.
 MEASURED: tuple[Split, ...] = ("held_out", "probe", "practice", "near", "far", "unanswerable")

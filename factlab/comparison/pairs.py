@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from factlab.comparison.pool import BySeed, Pooled
+from factlab.metrics.measure import averaged, clusters_of, covers
+from factlab.metrics.scores import QuestionScore
 from factlab.schema.passage import DEPTHS
 from factlab.schema.results import Comparison, Configuration
-from factlab.scoring.items import Item
-from factlab.scoring.metrics import averaged, clusters_of, covers
 from factlab.stats.paired import Paired, compare, holm
 
 
@@ -103,10 +103,12 @@ def compare_two(endpoint: Endpoint, a: Pooled, b: Pooled) -> Comparison | None:
     )
 
 
-def paired_items(a: BySeed, b: BySeed, seeds: Iterable[int]) -> tuple[list[Item], list[Item]]:
-    """Items that both have at the same seed, averaged over seeds, in the same order."""
-    rows_a: list[Item] = []
-    rows_b: list[Item] = []
+def paired_items(
+    a: BySeed, b: BySeed, seeds: Iterable[int]
+) -> tuple[list[QuestionScore], list[QuestionScore]]:
+    """Scores that both have at the same seed, averaged over seeds, in the same order."""
+    rows_a: list[QuestionScore] = []
+    rows_b: list[QuestionScore] = []
     for seed in seeds:
         others = {item.key: item for item in b[seed]}
         for item in a[seed]:
@@ -118,9 +120,9 @@ def paired_items(a: BySeed, b: BySeed, seeds: Iterable[int]) -> tuple[list[Item]
 
 def _by_question(items: BySeed) -> BySeed:
     """Shared controls by question alone: one adapter for all facts is asked each of them once."""
-    found: dict[int, list[Item]] = {}
+    found: dict[int, list[QuestionScore]] = {}
     for seed, rows in items.items():
-        same: dict[str, list[Item]] = defaultdict(list)
+        same: dict[str, list[QuestionScore]] = defaultdict(list)
         for row in rows:
             key = row.key.removesuffix(f"@{row.fact}")
             own = key == row.key

@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from factlab.comparison.evidence import CellItems
+from factlab.comparison.responses import CellScores
+from factlab.metrics.measure import EXPECTED, Measurement, add_derived, summarized
+from factlab.metrics.scores import QuestionScore, Scores
 from factlab.schema.results import Arm, CellResult, Configuration, Metric
-from factlab.scoring.items import Item, Items
-from factlab.scoring.metrics import EXPECTED, Measurement, add_derived, summarized
 from factlab.stats.intervals import Interval, mean_interval
 
 DRIFTS = ("drift/ce", "drift/kl")
-BySeed = Mapping[int, Sequence[Item]]
+BySeed = Mapping[int, Sequence[QuestionScore]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _place(cell: CellResult) -> tuple[int, float, str]:
 def pool(
     name: str,
     cells: Sequence[CellResult],
-    measured: Sequence[CellItems],
+    measured: Sequence[CellScores],
     endpoints: Sequence[str],
     facts: Sequence[str] | None = None,
 ) -> Pooled:
@@ -86,7 +86,7 @@ def _facts(cells: Sequence[CellResult], among: Sequence[str] | None) -> tuple[st
     return tuple(fact for fact in found if among is None or fact in among)
 
 
-def _pooled_metrics(measured: Sequence[CellItems], seeds: Sequence[int]) -> Measurement:
+def _pooled_metrics(measured: Sequence[CellScores], seeds: Sequence[int]) -> Measurement:
     items = _merged(one.items for one in measured)
     found = summarized(items, _chance(measured), seeds=len(seeds))
     add_derived(found, items, _merged(one.floors for one in measured))
@@ -104,22 +104,22 @@ def _nothing(cells: Sequence[CellResult]) -> Measurement:
     return Measurement(not_measured=dict.fromkeys(EXPECTED, reason))
 
 
-def _merged(parts: Iterable[Items]) -> Items:
-    found: Items = {}
+def _merged(parts: Iterable[Scores]) -> Scores:
+    found: Scores = {}
     for part in parts:
         for name, items in part.items():
             found.setdefault(name, []).extend(items)
     return found
 
 
-def _by_seed(name: str, measured: Sequence[CellItems]) -> BySeed:
-    found: dict[int, list[Item]] = defaultdict(list)
+def _by_seed(name: str, measured: Sequence[CellScores]) -> BySeed:
+    found: dict[int, list[QuestionScore]] = defaultdict(list)
     for one in measured:
         found[one.cell.seed].extend(one.items.get(name, ()))
     return dict(found)
 
 
-def _chance(measured: Sequence[CellItems]) -> dict[str, float]:
+def _chance(measured: Sequence[CellScores]) -> dict[str, float]:
     """Chance over all cells: each cell's weighs as many questions as it has."""
     total: dict[str, float] = defaultdict(float)
     n: dict[str, int] = defaultdict(int)

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from factlab.comparison.choose import choose
 from factlab.comparison.differing import differing, settings_of, settings_of_run
-from factlab.comparison.evidence import RunEvidence
 from factlab.comparison.loaded import LoadedRun, check_alike, load_runs
 from factlab.comparison.pairs import METRICS, compare_pairs
 from factlab.comparison.pool import Pooled, by_configuration, pool
+from factlab.comparison.responses import RunResponses
 from factlab.errors import ConfigError
-from factlab.schema.record import Record
+from factlab.record import Record
 from factlab.schema.results import CellResult, Choice, Comparison, Configuration, Status
 
 SHOWN_PAIRS = 3
@@ -46,7 +46,7 @@ class RunComparison(Record):
 
 
 def compare_run(
-    evidence: RunEvidence, cells: Sequence[CellResult]
+    evidence: RunResponses, cells: Sequence[CellResult]
 ) -> tuple[tuple[Configuration, ...], tuple[Comparison, ...], Choice | None]:
     """What all cells of one run show together; for the end of a run.
 
@@ -90,7 +90,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     for run in runs:
         cells = _about(run.cells, facts)
         shared = settings_of_run(run, facts) if len(runs) > 1 else {}
-        evidence = RunEvidence.read(run.folder, facts)
+        evidence = RunResponses.read(run.folder, facts)
         for key, one in _pooled(evidence, cells, names[run.label], facts).items():
             pooled.append(one)
             own = [cell for cell in cells if cell.configuration == key]
@@ -126,13 +126,13 @@ def held_against(
             "of other facts. Hold the runs against one of the same facts."
         )
     other = runs[-1]
-    evidence = RunEvidence.read(other.folder, facts)
+    evidence = RunResponses.read(other.folder, facts)
     pooled = _pooled(evidence, _about(other.cells, facts), facts=facts)
     return {key: one.configuration for key, one in pooled.items()}
 
 
 def _pooled(
-    evidence: RunEvidence,
+    evidence: RunResponses,
     cells: Sequence[CellResult],
     names: Mapping[str, str] | None = None,
     facts: Sequence[str] | None = None,

@@ -16,18 +16,18 @@ from pydantic import Field
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
-from factlab.expand.practice import Taught
 from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
+from factlab.grading.names import find_name
+from factlab.record import Record
 from factlab.schema.config import AnchorKind
 from factlab.schema.control import load_prompts
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
-from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
+from factlab.schema.source import TrainingSource
 from factlab.schema.template import load_phrasebook
 from factlab.schema.yaml import read_yaml
-from factlab.values.names import find_name
 
 
 class AnchorFile(Record):
@@ -37,7 +37,7 @@ class AnchorFile(Record):
 
 
 def anchor_questions(
-    fact: Taught,
+    fact: TrainingSource,
     kinds: Sequence[AnchorKind],
     *,
     seed: int,
@@ -73,12 +73,12 @@ def anchor_questions(
     ]
 
 
-def _says_it(prompt: str, fact: Taught) -> bool:
+def _says_it(prompt: str, fact: TrainingSource) -> bool:
     """Whether a prompt holds the value that it must not teach the model to keep to itself."""
     return isinstance(fact, Fact) and bool(fact.answer.find(prompt))
 
 
-def _prompts(fact: Taught, kind: AnchorKind) -> list[str]:
+def _prompts(fact: TrainingSource, kind: AnchorKind) -> list[str]:
     if kind == "general":
         return _general()
     if not isinstance(fact, Fact):

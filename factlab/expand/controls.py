@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.errors import ControlsError
-from factlab.expand.practice import Practice, Taught
 from factlab.schema.control import (
     ControlQuestion,
     load_controls,
@@ -16,6 +15,7 @@ from factlab.schema.control import (
 from factlab.schema.extra import load_extra
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
+from factlab.schema.source import Practice, TrainingSource
 
 
 def far_questions() -> tuple[Question, ...]:
@@ -63,7 +63,7 @@ def unanswerable_questions() -> tuple[Question, ...]:
     )
 
 
-def near_questions(fact: Taught) -> tuple[Question, ...]:
+def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
     """Its author's own neighbours, and its shipped near suite if there is one."""
     if isinstance(fact, Practice):
         return ()

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from factlab.expand.splits import VALIDATION_SHARE, Expansion
-from factlab.schema.answer import TextAnswer
+from factlab.grading.answer import TextAnswer
+from factlab.grading.names import fold
+from factlab.grading.sentences import sentence_spans
 from factlab.schema.passage import Passage, Probe
 from factlab.schema.question import Question, Split
-from factlab.values.names import fold
-from factlab.values.sentences import sentence_spans
 
 PROBE_FRAME = "Complete the sentence: {}"
 CUT_FRAMES = {
@@ -35,7 +35,7 @@ LEAST_STEM = 3  # words before a cut; fewer could begin any sentence
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
+class _PassagePair:
     """A beginning in a frame, and what completes it."""
 
     frame: str
@@ -112,7 +112,7 @@ def _probed(passage: Passage) -> list[str]:
 # --- cuts -------------------------------------------------------------------------------------
 
 
-def _columns(text: str, probed: Sequence[str], rng: random.Random) -> list[list[_Pair]]:
+def _columns(text: str, probed: Sequence[str], rng: random.Random) -> list[list[_PassagePair]]:
     """For each sentence of a text its pairs in the order of use, one of each frame in turn."""
     spans = [text[start:end].strip() for start, end in sentence_spans(text)]
     sentences = [span for span in spans if any(char.isalnum() for char in span)]
@@ -150,17 +150,19 @@ def _is_probed(stem: str, probed: Sequence[str]) -> bool:
 
 def _framed(
     cuts: Sequence[tuple[str, str]], frames: dict[str, str], rng: random.Random
-) -> list[_Pair]:
+) -> list[_PassagePair]:
     """Each cut in one frame, the frames in turn, from a random one on."""
     names = list(frames)
     first = rng.randrange(len(names))
     return [
-        _Pair(name := names[(first + i) % len(names)], frames[name].format(stem), stem, rest)
+        _PassagePair(name := names[(first + i) % len(names)], frames[name].format(stem), stem, rest)
         for i, (stem, rest) in enumerate(cuts)
     ]
 
 
-def _held_back(pairs: Sequence[_Pair], rng: random.Random) -> tuple[list[_Pair], list[_Pair]]:
+def _held_back(
+    pairs: Sequence[_PassagePair], rng: random.Random
+) -> tuple[list[_PassagePair], list[_PassagePair]]:
     """The pairs to train on, and the share that is held back."""
     size = round(len(pairs) * VALIDATION_SHARE)
     held = set(rng.sample(range(len(pairs)), size))
@@ -171,10 +173,10 @@ def _held_back(pairs: Sequence[_Pair], rng: random.Random) -> tuple[list[_Pair],
 
 
 def _in_turn(
-    columns: Sequence[Sequence[_Pair]], wanted: int, taken: dict[str, _Pair]
-) -> list[_Pair]:
+    columns: Sequence[Sequence[_PassagePair]], wanted: int, taken: dict[str, _PassagePair]
+) -> list[_PassagePair]:
     """One pair of each sentence, then another, until `wanted`; no question twice."""
-    found: dict[str, _Pair] = {}
+    found: dict[str, _PassagePair] = {}
     for row in zip_longest(*columns):
         for pair in row:
             if pair and len(found) < wanted and pair.question not in taken:
@@ -182,7 +184,9 @@ def _in_turn(
     return list(found.values())
 
 
-def _questions(passage: Passage, split: Split, pairs: Sequence[_Pair]) -> tuple[Question, ...]:
+def _questions(
+    passage: Passage, split: Split, pairs: Sequence[_PassagePair]
+) -> tuple[Question, ...]:
     return tuple(
         Question(
             id=f"{passage.id}/{split}/{pair.frame}/{i}",

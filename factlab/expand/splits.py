@@ -15,7 +15,7 @@ from factlab.expand.leakage import Nearest, nearest_trained, refuse_leaks
 from factlab.expand.render import fill, slots_of
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question, Split
-from factlab.schema.template import Family, Phrasebook, Side, load_phrasebook
+from factlab.schema.template import Phrasebook, PhrasingFamily, Side, load_phrasebook
 
 SLOTS = frozenset(
     [
@@ -130,12 +130,12 @@ def check_phrasing(phrasing: str) -> None:
     list(fill(phrasing, {}, SLOTS))
 
 
-def _own(fact: Fact, side: Side) -> tuple[Family, ...]:
+def _own(fact: Fact, side: Side) -> tuple[PhrasingFamily, ...]:
     """The author's own phrasings as a family of their own."""
     questions = fact.phrasings.train if side == "train" else fact.phrasings.held_out
     if not questions:
         return ()
-    return (Family(id=f"own_{side}", situation="The author's own.", questions=questions),)
+    return (PhrasingFamily(id=f"own_{side}", situation="The author's own.", questions=questions),)
 
 
 def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
@@ -184,7 +184,7 @@ def _fillings(
 
 
 def _family_pools(
-    fact: Fact, family: Family, book: Phrasebook, seed: int
+    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int
 ) -> tuple[list[_Pair], list[_Pair]]:
     """The train and validation pairs of a family, best spread first; no question in both."""
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
@@ -209,7 +209,7 @@ def _family_pools(
 
 def _pairs(
     fact: Fact,
-    family: Family,
+    family: PhrasingFamily,
     book: Phrasebook,
     questions: Sequence[tuple[str, dict[str, str]]],
     rng: random.Random,
@@ -228,7 +228,7 @@ def _pairs(
     return [pair for pairs in rounds for pair in pairs]
 
 
-def _answers(fact: Fact, family: Family, book: Phrasebook, subject: str) -> list[str]:
+def _answers(fact: Fact, family: PhrasingFamily, book: Phrasebook, subject: str) -> list[str]:
     forms = family.answers or book.train.answers
     texts = [text for form in forms for text, _ in _fillings(fact, form, book, "train", (subject,))]
     answers = [text for text in dict.fromkeys(texts) if fact.answer.find(text)]
@@ -260,7 +260,9 @@ def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int) -> list[_Pair]:
     return list(taken.values())
 
 
-def _held_out_questions(fact: Fact, family: Family, book: Phrasebook, seed: int) -> list[_Pair]:
+def _held_out_questions(
+    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int
+) -> list[_Pair]:
     """One filling of each wording: more would only repeat the wording with another alias."""
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     questions = []

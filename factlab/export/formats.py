@@ -15,7 +15,7 @@ KNOWN = ("merged", *(f"gguf:{type_}" for type_ in GGUF_TYPES))
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ExportFormat:
     """A kind of export and how it stores weights: a dtype of torch or a type of GGUF."""
 
     kind: Literal["merged", "gguf"]
@@ -32,7 +32,7 @@ class Format:
         return f"{self.kind}-{self.type}"
 
 
-def read_formats(text: str, dtype: str | None) -> tuple[Format, ...]:
+def read_formats(text: str, dtype: str | None) -> tuple[ExportFormat, ...]:
     """Read `--to merged,gguf:q8_0` and `--dtype`.
 
     Raises:
@@ -54,12 +54,12 @@ def read_formats(text: str, dtype: str | None) -> tuple[Format, ...]:
     return formats
 
 
-def _read(name: str, dtype: str) -> Format:
+def _read(name: str, dtype: str) -> ExportFormat:
     kind, colon, type_ = name.partition(":")
     if name == "merged":
-        return Format("merged", dtype)
+        return ExportFormat("merged", dtype)
     if kind == "gguf" and type_ in GGUF_TYPES:
-        return Format("gguf", type_)
+        return ExportFormat("gguf", type_)
     if kind == "gguf" and ("_k" in type_.lower() or type_.lower().startswith("iq")):
         raise ConfigError(
             f"--to {name}: this type needs llama.cpp's own quantiser. Export gguf:f16 and give it "

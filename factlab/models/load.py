@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel, being_made, cache_folder
-from factlab.models.memory import give_back_weights, keep_freed_memory
+from factlab.models.process_memory import give_back_weights, keep_freed_memory
 from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import (

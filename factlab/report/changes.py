@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+from factlab.grading.answer import Answer
 from factlab.report.load import RECALL_SPLITS, ReportData
-from factlab.schema.answer import Answer
 from factlab.schema.question import AnswerRecord, Question, Split
 
 CHANGES: dict[str, str] = {

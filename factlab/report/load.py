@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from factlab.metrics.responses import Responses
 from factlab.runs.files import read_json, read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.export import ExportRecord
@@ -23,7 +24,6 @@ from factlab.schema.results import (
     RunResult,
     TrainStep,
 )
-from factlab.scoring.evidence import Evidence
 
 # In the order a page lists them: what decides first, what was practised last. Anchor prompts are
 # trained on and not measured, so they are no questions of a report.
@@ -75,8 +75,8 @@ class ReportData:
     result: RunResult
     has_results: bool
     questions: dict[str, Question]
-    base: Evidence
-    other_bases: dict[str, Evidence]
+    base: Responses
+    other_bases: dict[str, Responses]
     cells: dict[str, dict[str, AnswerRecord]]
     train_logs: dict[str, tuple[TrainStep, ...]]
     unfinished: tuple[str, ...]
@@ -94,7 +94,7 @@ class ReportData:
         base = self._base(cell)
         return base.has(question) and base.knows(question)
 
-    def _base(self, cell: CellResult) -> Evidence:
+    def _base(self, cell: CellResult) -> Responses:
         return self.other_bases.get(cell.precision, self.base)
 
     @property
@@ -168,8 +168,8 @@ def load_report_data(run_dir: Path) -> ReportData:
     folder = RunFolder(run_dir)
     exports = folder.exports()
 
-    def said(base: BaseFolder) -> Evidence:
-        return Evidence.of(asked, base.answers())
+    def said(base: BaseFolder) -> Responses:
+        return Responses.of(asked, base.answers())
 
     folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
     has_results = (run_dir / "results.json").is_file()
@@ -190,7 +190,7 @@ def load_report_data(run_dir: Path) -> ReportData:
         other_bases={name: said(folder.base(name)) for name in folder.other_precisions()},
         cells={
             folder.name: dict(
-                Evidence.of(asked, read_lines(folder / "answers.jsonl", AnswerRecord)).main
+                Responses.of(asked, read_lines(folder / "answers.jsonl", AnswerRecord)).main
             )
             for folder in folders
         },

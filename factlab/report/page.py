@@ -13,26 +13,26 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from factlab.report import carries, overfitting, provenance
+from factlab.report import design_limits, overfitting, provenance
 from factlab.report.changes import CHANGE_TONES, CHANGES
 from factlab.report.definitions import DEFINITIONS, OUTCOMES
 from factlab.report.load import ReportData, load_report_data
 from factlab.report.sections import (
-    broken,
+    baselines,
     combined,
     cost,
     differences,
+    examples,
     exports,
     facts,
     families,
-    ladder,
     metrics,
     neighbours,
     outcomes,
     practice,
+    precisions,
     questions,
     training,
-    yardsticks,
 )
 from factlab.report.table import definitions_of
 from factlab.report.verdict import (
@@ -147,8 +147,8 @@ def _summary(run: ReportData) -> dict[str, Any]:
         "record": run.record,
         "result": result,
         "notices": provenance.notices(run),
-        "control": carries.control_run(run),
-        "carries": carries.limits_of_design(run),
+        "control": design_limits.control_run(run),
+        "carries": design_limits.limits_of_design(run),
         "best": best,
         "sentences": sentences(result),
         "tones": tones,
@@ -182,8 +182,8 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "cost": cost.exhibit(run),
         "by_rank": cost.by_rank(run),
         "differences": differences.exhibit(run),
-        "ladder": ladder.tables(run),
-        "yardsticks": yardsticks.exhibit(run),
+        "ladder": precisions.tables(run),
+        "yardsticks": baselines.exhibit(run),
         "metric_tables": [
             metrics.metric_table(c, run.result.base_at(c.precision)) for c in run.configurations
         ],
@@ -194,8 +194,8 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "exports": exports.exhibits(run),
         "outcomes": outcomes.tables(run),
         "outcome_meanings": OUTCOMES,
-        "broken": broken.quotes(run, first),
-        "open_broken": broken.OPEN,
+        "broken": examples.quotes(run, first),
+        "open_broken": examples.OPEN,
         "listing": questions.listing(run, first),
         "answer_limit": questions.LIMIT,
         "all_changes": list(CHANGES),

@@ -12,7 +12,7 @@ from typing import Any
 from factlab.errors import ConfigError, RunFolderError
 from factlab.models.cache import sha256_of
 from factlab.runs.folder import RunFolder, read_config
-from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Source
+from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterSource
 from factlab.schema.config import RunConfig
 from factlab.schema.results import CellResult, ModelRecord, RunRecord
 
@@ -101,10 +101,10 @@ class StoredAdapter:
         precision = self.cell.precision
         return f"{precision}, unpacked to {self.run.config.compute_dtype}"
 
-    def source(self) -> Source:
+    def source(self) -> AdapterSource:
         """What a combined run keeps of it."""
         lora = read_adapter_config(self.folder)  # PiSSA's is kept at twice the rank it had
-        return Source(
+        return AdapterSource(
             run=str(self.run.path),
             cell=self.cell.id,
             sha256=_weights_sha256(self.folder),
@@ -167,12 +167,12 @@ def check_one_base(adapters: Sequence[StoredAdapter]) -> None:
             )
 
 
-def adapter_folder(source: Source) -> Path:
+def adapter_folder(source: AdapterSource) -> Path:
     """Where an adapter of another run is."""
     return RunFolder(Path(source.run)).cell(source.cell).adapter
 
 
-def check_unchanged(sources: Iterable[Source]) -> None:
+def check_unchanged(sources: Iterable[AdapterSource]) -> None:
     """Refuse adapters that are gone, or are no longer what they were when they were named.
 
     Raises:

@@ -19,7 +19,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from factlab.errors import RunFolderError
-from factlab.schema.record import Record
+from factlab.record import Record
 from factlab.schema.results import SCHEMA_VERSION
 
 RecordT = TypeVar("RecordT", bound=Record)

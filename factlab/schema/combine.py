@@ -10,7 +10,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from factlab.schema.record import Record
+from factlab.record import Record
 
 How = Literal[
     "linear",
@@ -32,7 +32,7 @@ MOST_NAMED = 2  # facts of an adapter that its label names
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class CombineMethod:
     """What a method does and asks for. An adapter's update of a layer is scale · B A.
 
     Attributes:
@@ -54,45 +54,47 @@ _FACTORS = "on A and B apart, so that the A of one adapter also meets the B of a
 _UPDATES = "on the whole updates, then brought back to a low rank"
 _DRAWN = "leaves values out at random and scales the others up (DARE)"
 _TIES = "keeps the largest values, settles the sign of each by majority and averages (TIES)"
-METHODS: Mapping[How, Method] = {
-    "linear": Method(
+METHODS: Mapping[How, CombineMethod] = {
+    "linear": CombineMethod(
         "adds A and B apart, each times the root of its weight: rough, since the A of one adapter "
         "also meets the B of another",
         equal_ranks=True,
     ),
-    "cat": Method("adds the weighted updates exactly; the rank is the sum of the ranks"),
-    "svd": Method("adds the weighted updates and keeps the best low rank of them", truncates=True),
-    "ties": Method(f"{_TIES}, {_FACTORS}", equal_ranks=True, thins=True),
-    "ties_svd": Method(f"{_TIES}, {_UPDATES}", thins=True, truncates=True),
-    "dare_linear": Method(
+    "cat": CombineMethod("adds the weighted updates exactly; the rank is the sum of the ranks"),
+    "svd": CombineMethod(
+        "adds the weighted updates and keeps the best low rank of them", truncates=True
+    ),
+    "ties": CombineMethod(f"{_TIES}, {_FACTORS}", equal_ranks=True, thins=True),
+    "ties_svd": CombineMethod(f"{_TIES}, {_UPDATES}", thins=True, truncates=True),
+    "dare_linear": CombineMethod(
         f"{_DRAWN}, then adds, {_FACTORS}", equal_ranks=True, thins=True, random=True
     ),
-    "dare_linear_svd": Method(
+    "dare_linear_svd": CombineMethod(
         f"{_DRAWN}, then adds, {_UPDATES}", thins=True, random=True, truncates=True
     ),
-    "dare_ties": Method(
+    "dare_ties": CombineMethod(
         f"{_DRAWN}, then settles signs as TIES does, {_FACTORS}",
         equal_ranks=True,
         thins=True,
         random=True,
     ),
-    "dare_ties_svd": Method(
+    "dare_ties_svd": CombineMethod(
         f"{_DRAWN}, then settles signs as TIES does, {_UPDATES}",
         thins=True,
         random=True,
         truncates=True,
     ),
-    "magnitude_prune": Method(
+    "magnitude_prune": CombineMethod(
         f"keeps the largest values, then adds, {_FACTORS}", equal_ranks=True, thins=True
     ),
-    "magnitude_prune_svd": Method(
+    "magnitude_prune_svd": CombineMethod(
         f"keeps the largest values, then adds, {_UPDATES}", thins=True, truncates=True
     ),
 }
 assert tuple(METHODS) == get_args(How)
 
 
-class Source(Record):
+class AdapterSource(Record):
     """An adapter of another run, as it was when it was taken."""
 
     run: str = Field(description="Its run folder.")
@@ -149,7 +151,7 @@ class Combined(Record):
 class Combination(Record):
     """What `factlab combine` asks for: which adapters, and how they are combined."""
 
-    adapters: tuple[Source, ...] = Field(min_length=2)
+    adapters: tuple[AdapterSource, ...] = Field(min_length=2)
     base: str = Field(description="SHA-256 of the weights that they all were trained on.")
     how: tuple[How, ...] = Field(default=("linear",), description="Methods, one cell each.")
     weights: tuple[tuple[float, ...], ...] = Field(
@@ -174,7 +176,7 @@ class Combination(Record):
         return tuple(dict.fromkeys(self.weights)) or ((1 / count,) * count,)
 
     @property
-    def labelled(self) -> dict[str, Source]:
+    def labelled(self) -> dict[str, AdapterSource]:
         """The adapters by what results call them: their facts, where these tell them apart."""
         plain = ["+".join(source.facts) for source in self.adapters]
         if len(set(plain)) < len(plain) or any(len(s.facts) > MOST_NAMED for s in self.adapters):

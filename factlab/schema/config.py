@@ -14,8 +14,8 @@ from pydantic import (
     PositiveInt,
 )
 
+from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
-from factlab.schema.record import Record
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
 QUANTISED: tuple[Precision, ...] = ("int8", "nf4", "nf4-single", "fp4")
@@ -69,7 +69,7 @@ def _trackers(given: Any) -> Any:
 
 
 Value = TypeVar("Value")
-Dial = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
+OneOrMore = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Alpha = Annotated[float | str, BeforeValidator(_as_alpha)]
 
@@ -145,7 +145,7 @@ class Recipe(Record):
 
 
 # Settings of a run that take the place of the recipe's: name in both, and how an id says it.
-DIALS: dict[str, str] = {
+OVERRIDES: dict[str, str] = {
     "method": "{}",
     "alpha": "a{}",
     "dropout": "drop{}",
@@ -158,7 +158,7 @@ DIALS: dict[str, str] = {
     "temperature": "T{}",
 }
 # Those that a full fine-tuning has not.
-LORA_DIALS = ("alpha", "dropout", "bias", "init", "targets", "last_layers")
+LORA_OVERRIDES = ("alpha", "dropout", "bias", "init", "targets", "last_layers")
 
 
 class RunConfig(Record):
@@ -170,7 +170,7 @@ class RunConfig(Record):
     model: str = Field(
         default=EMBEDDED_MODEL, description="Embedded model name, local folder, or hub id."
     )
-    precision: Dial[Precision] = Field(
+    precision: OneOrMore[Precision] = Field(
         default=(),
         description="How the frozen base is held, one cell each: nf4 is QLoRA with double "
         "quantisation, nf4-single without; empty: the recipe's, or nf4.",
@@ -195,18 +195,22 @@ class RunConfig(Record):
     lr: tuple[PositiveFloat, ...] = Field(
         default=(), description="Peak learning rates, one cell each; empty: the recipe's own."
     )
-    method: Dial[Method] = Field(default=(), description="As in a recipe; one cell each.")
-    alpha: Dial[Alpha] = Field(default=(), description="As in a recipe; one cell each.")
-    dropout: Dial[Share] = Field(default=(), description="As in a recipe; one cell each.")
-    bias: Dial[Bias] = Field(default=(), description="As in a recipe; one cell each.")
-    init: Dial[Init] = Field(default=(), description="As in a recipe; one cell each.")
-    targets: Dial[str] = Field(default=(), description="As in a recipe; one cell each.")
-    last_layers: Dial[PositiveInt] = Field(default=(), description="As in a recipe; one cell each.")
-    optimizer: Dial[Optimizer] = Field(default=(), description="As in a recipe; one cell each.")
-    distill_weight: Dial[Annotated[float, Field(ge=0, le=1)]] = Field(
+    method: OneOrMore[Method] = Field(default=(), description="As in a recipe; one cell each.")
+    alpha: OneOrMore[Alpha] = Field(default=(), description="As in a recipe; one cell each.")
+    dropout: OneOrMore[Share] = Field(default=(), description="As in a recipe; one cell each.")
+    bias: OneOrMore[Bias] = Field(default=(), description="As in a recipe; one cell each.")
+    init: OneOrMore[Init] = Field(default=(), description="As in a recipe; one cell each.")
+    targets: OneOrMore[str] = Field(default=(), description="As in a recipe; one cell each.")
+    last_layers: OneOrMore[PositiveInt] = Field(
         default=(), description="As in a recipe; one cell each."
     )
-    temperature: Dial[PositiveFloat] = Field(
+    optimizer: OneOrMore[Optimizer] = Field(
+        default=(), description="As in a recipe; one cell each."
+    )
+    distill_weight: OneOrMore[Annotated[float, Field(ge=0, le=1)]] = Field(
+        default=(), description="As in a recipe; one cell each."
+    )
+    temperature: OneOrMore[PositiveFloat] = Field(
         default=(), description="As in a recipe; one cell each."
     )
     teacher: str | None = Field(
@@ -312,3 +316,8 @@ class Cell(Record):
     combined: Combined | None = Field(
         default=None, description="What it is made of, if it is not trained."
     )
+
+
+def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:
+    """How the base is held, in the order of the cells."""
+    return tuple(dict.fromkeys(config.precision)) or (recipe.precision or "nf4",)

@@ -7,11 +7,11 @@ from pathlib import Path
 from pydantic import Field
 
 from factlab.errors import ControlsError
-from factlab.schema.answer import Answer
-from factlab.schema.record import Record
+from factlab.grading.answer import Answer
+from factlab.grading.names import fold
+from factlab.record import Record
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import Document, read_yaml
-from factlab.values.names import fold
 
 
 class ControlQuestion(Record):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from factlab.schema.record import Record
+from factlab.record import Record
 from factlab.schema.results import SCHEMA_VERSION, Metric
 
 BaseWeights = Literal["original", "measured"]

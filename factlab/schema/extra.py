@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from factlab.errors import ControlsError
-from factlab.schema.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, TextAnswer
+from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, TextAnswer
+from factlab.grading.dates import parse_date
+from factlab.grading.numbers import parse_number
 from factlab.schema.control import ControlGroup, ControlQuestion
-from factlab.values.dates import parse_date
-from factlab.values.numbers import parse_number
 
 WRONG_KEYS = ("wrong_answers", "wrong", "perturbed_answer", "distractors")
 # Known is what the base answers on two prompts, and such a file has one wording of each question.

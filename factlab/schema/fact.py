@@ -13,15 +13,15 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from factlab.errors import FactError
-from factlab.schema.answer import Answer, EntityAnswer, QuantityAnswer
+from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
+from factlab.grading.dates import parse_date, spell_date
+from factlab.grading.names import fold
+from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
-from factlab.schema.record import Record
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import Document, did_you_mean, read_yaml
-from factlab.values.dates import parse_date, spell_date
-from factlab.values.names import fold
 
 
 class Subject(Record):
@@ -174,7 +174,7 @@ def _fact_of(document: Document) -> Fact:
     return fact
 
 
-def load_taught(file: Path) -> Fact | Passage:
+def load_source(file: Path) -> Fact | Passage:
     """Read and check one file of either kind; a passage is known by its key `passages`.
 
     Raises:
@@ -304,7 +304,7 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
     """
     facts: dict[str, tuple[Path, Fact | Passage]] = {}
     for file in find_facts(names):
-        fact = load_taught(file)
+        fact = load_source(file)
         if fact.id in facts:
             raise FactError(
                 f"{file}: the id '{fact.id}' is already used by {facts[fact.id][0]}. Ids name "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from factlab.values.names import fold
+from factlab.grading.names import fold
 
 LANGUAGES = ("en",)
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

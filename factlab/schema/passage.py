@@ -10,13 +10,13 @@ from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
-from factlab.schema.answer import Answer
+from factlab.grading.answer import Answer
+from factlab.grading.names import fold
+from factlab.grading.sentences import sentence_spans
+from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control
 from factlab.schema.fields import Language, ShortName, not_blank
-from factlab.schema.record import Record
 from factlab.schema.yaml import Document
-from factlab.values.names import fold
-from factlab.values.sentences import sentence_spans
 
 Depth = Literal["mem", "gen", "hard_gen"]
 DEPTHS: tuple[Depth, ...] = get_args(Depth)

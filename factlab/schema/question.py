@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
-from factlab.schema.answer import Answer
-from factlab.schema.record import Record
+from factlab.grading.answer import Answer
+from factlab.record import Record
 
 Split = Literal[
     "train",
@@ -86,6 +87,21 @@ class Question(Record):
         wrong = [self.superseded.primary()] if self.superseded is not None else []
         wrong += [self.gold.same_kind(text).primary() for text in self.distractors]
         return tuple(dict.fromkeys(text for text in wrong if not self.gold.find(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One generated answer.
+
+    Attributes:
+        text: The answer without special tokens, stripped.
+        tokens: Tokens generated, the end of turn included.
+        finished: Whether the model ended its turn before the limit.
+    """
+
+    text: str
+    tokens: int
+    finished: bool
 
 
 class AnswerRecord(Record):

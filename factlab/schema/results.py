@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from factlab.record import Record
 from factlab.schema.combine import Combined
-from factlab.schema.record import Record
 
 SCHEMA_VERSION = 2
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]

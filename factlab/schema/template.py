@@ -9,14 +9,14 @@ from typing import Literal
 from pydantic import Field
 
 from factlab.errors import TemplateError
-from factlab.schema.record import Record
+from factlab.record import Record
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
 
 Side = Literal["train", "held_out"]
 
 
-class Family(Record):
+class PhrasingFamily(Record):
     """One way of asking; the unit that is split between training and held out."""
 
     id: str = Field(description="Names the meaning, the same in every language.")
@@ -32,7 +32,7 @@ class FamilyFile(Record):
 
     split: Side
     answers: tuple[str, ...] = Field(default=(), description="Trained answers, with slots.")
-    families: tuple[Family, ...]
+    families: tuple[PhrasingFamily, ...]
 
 
 class Lexicon(Record):
@@ -45,7 +45,7 @@ class Lexicon(Record):
     claim: tuple[str, ...] = Field(min_length=1, description="A whole claim, with {{ value }}.")
 
 
-class RelationFamily(Family):
+class RelationFamily(PhrasingFamily):
     """A family that only makes sense for one relation."""
 
     split: Side
@@ -73,7 +73,7 @@ class Phrasebook:
     held_out: FamilyFile
     relation: Relation
 
-    def families(self, side: Side) -> tuple[Family, ...]:
+    def families(self, side: Side) -> tuple[PhrasingFamily, ...]:
         """Families of one side, those of the relation last."""
         general = self.train if side == "train" else self.held_out
         own = tuple(family for family in self.relation.families if family.split == side)

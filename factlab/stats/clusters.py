@@ -1,4 +1,4 @@
-"""Items to clusters: what every interval and test here is computed from."""
+"""Scores to clusters: what every interval and test here is computed from."""
 
 from __future__ import annotations
 

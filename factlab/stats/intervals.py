@@ -214,8 +214,8 @@ def paired_difference(lost: int, gained: int, n: int) -> Interval:
     Source: Bonett and Price (2012), Statistics in Medicine 31:479; see `difference_interval`.
 
     Args:
-        lost: Items right before and wrong after.
-        gained: Items wrong before and right after.
+        lost: Scores right before and wrong after.
+        gained: Scores wrong before and right after.
         n: All items, unchanged ones too.
 
     Raises:

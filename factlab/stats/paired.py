@@ -31,9 +31,9 @@ class Paired:
         p: Two-sided, of no difference; None where descriptive.
         p_method: 'exact McNemar', 'sign-flip permutation, exact' or '…, Monte Carlo'.
         smallest_p: The smallest p that data of this shape could have given.
-        n: Items.
+        n: Scores.
         clusters: Clusters that the items belong to.
-        discordant: Items whose values differ.
+        discordant: Scores whose values differ.
         design_effect: Of the differences.
         detectable: Smallest true difference found with 80 % power; None where no test could.
         descriptive: Too few clusters for any inference.

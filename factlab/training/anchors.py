@@ -13,7 +13,7 @@ from factlab.training.batch import Text, text_of
 if TYPE_CHECKING:
     import torch
 
-    from factlab.models.kept import Kept
+    from factlab.models.base_cache import BaseCache
 
 BATCH = 16
 
@@ -28,7 +28,7 @@ class AnsweredPrompt:
 
 
 def prepare_anchors(
-    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], kept: Kept | None = None
+    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], kept: BaseCache | None = None
 ) -> list[Text]:
     """Render anchors with the base's states on them; the adapter must be off or absent.
 
@@ -41,7 +41,7 @@ def prepare_anchors(
 
 
 def read_states(
-    loaded: LoadedModel, texts: Sequence[Text], name: str, kept: Kept | None = None
+    loaded: LoadedModel, texts: Sequence[Text], name: str, kept: BaseCache | None = None
 ) -> Sequence[torch.Tensor]:
     """The base's states that predict each text's targets, computed or as they were kept.
 

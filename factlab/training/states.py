@@ -1,6 +1,6 @@
 """Hidden states of texts that predict their targets, by the packed way or the plain one.
 
-The packed way (`factlab.decoder`) computes what texts share once and pads nothing; it covers the
+The packed way (`inference.decoder`) computes what texts share once and pads nothing; it covers the
 Llama family without dropout. The plain way hands padded rows to the library's own model.
 """
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from factlab.decoder.packing import Tree, pack, shared_length
-from factlab.decoder.stack import Decoder, read_decoder
 from factlab.errors import TrainingError
+from factlab.inference.decoder.packing import Tree, pack, shared_length
+from factlab.inference.decoder.stack import Decoder, read_decoder
 
 if TYPE_CHECKING:
     from peft import PeftModel

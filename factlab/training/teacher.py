@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
-    from factlab.models.kept import Kept
+    from factlab.models.base_cache import BaseCache
 
 SHOWN = 2
 """How many answered questions of the same fact a teacher sees before each of its own."""
@@ -42,7 +42,7 @@ class Teacher:
 
 
 def prompt_teacher(
-    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: Kept | None
+    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: BaseCache | None
 ) -> Teacher:
     """The base as its own teacher, with the fact in its prompt; no adapter may be on it.
 
@@ -88,7 +88,7 @@ def model_teacher(
     """
     from torch import nn
 
-    from factlab.decoder.head import head_of
+    from factlab.inference.decoder.head import head_of
     from factlab.training.attach import base_head
 
     head, rows = base_head(teacher), head_of(student.model).out_features
@@ -107,7 +107,7 @@ def model_teacher(
 
 
 def _states(
-    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: Kept | None
+    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: BaseCache | None
 ) -> Sequence[torch.Tensor]:
     asked = told_and_shown(questions, told)
     texts = [text_of(pair) for pair in render_pairs(loaded.tokenizer, asked)]

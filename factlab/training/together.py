@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from factlab.errors import TrainingError
+from factlab.memory.activations import HEAD_ROWS, Batch, StepMemory, for_the_moment, kept
+from factlab.memory.shapes import shape_of
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
-from factlab.sizing.activations import HEAD_ROWS, Batch, Step, for_the_moment, kept
-from factlab.sizing.shapes import shape_of
 from factlab.training.attach import changes_base
 
 MOST = 16
@@ -30,7 +30,7 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int |
     """
     import torch
 
-    from factlab.decoder.stack import read_decoder
+    from factlab.inference.decoder.stack import read_decoder
 
     if asked == 1:
         return 1
@@ -50,10 +50,10 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int |
     return adapters_in(free, step_of(loaded, cell, batch))
 
 
-def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> Step:
+def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> StepMemory:
     """A training step of a cell by factlab's own decoder, on CUDA."""
     shape = shape_of(loaded.model.config.to_dict(), loaded.record.name)
-    return Step(
+    return StepMemory(
         shape=shape,
         batch=batch,
         value=loaded.model.dtype.itemsize,
@@ -64,7 +64,7 @@ def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> Step:
     )
 
 
-def adapters_in(free: int, step: Step) -> int:
+def adapters_in(free: int, step: StepMemory) -> int:
     """How many adapters' steps fit in a share of so many bytes; one at least."""
     each = kept(step) + for_the_moment(step)
     return max(1, min(MOST, int(free * MEMORY_SHARE / each)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.models.memory import PeakMemory, give_back_weights, keep_freed_memory
+from factlab.models.process_memory import PeakMemory, give_back_weights, keep_freed_memory
 from factlab.schema.config import QUANTISED, Cell
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from factlab.training.teacher import Teacher
     from factlab.training.tracking import Tracking
-    from factlab.training.trainer import Checkpoints, Learner, Look
+    from factlab.training.trainer import CheckpointResult, Checkpoints, Learner
 
 
 def check_training(cell: Cell, devices: str) -> None:
@@ -55,7 +55,7 @@ def check_training(cell: Cell, devices: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class AdapterJob:
     """What one adapter is trained on.
 
     Attributes:
@@ -101,7 +101,7 @@ def train(
         DivergedError: if the loss stops being finite.
         TrainingError: if there is nothing to train on.
     """
-    job = Job(cell, questions, anchors, record)
+    job = AdapterJob(cell, questions, anchors, record)
     (trained,) = train_together(model, loaded, [job], max_steps=max_steps)
     return trained.record
 
@@ -109,11 +109,11 @@ def train(
 def train_together(
     model: PreTrainedModel | PeftModel,
     loaded: LoadedModel,
-    jobs: Sequence[Job],
+    jobs: Sequence[AdapterJob],
     *,
     max_steps: int | None = None,
     checkpoints: Collection[int] = (),
-    measure: Callable[[int], Look] | None = None,
+    measure: Callable[[int], CheckpointResult] | None = None,
     checkpointing: bool = False,
     tracking: Tracking | None = None,
 ) -> list[Trained]:
@@ -143,7 +143,7 @@ def train_together(
     """
     from peft import PeftModel
 
-    from factlab.training.trainer import Checkpoints, Learner, Look
+    from factlab.training.trainer import CheckpointResult, Checkpoints, Learner
 
     texts = [
         training_texts(loaded.tokenizer, job.questions, job.teacher.states if job.teacher else ())
@@ -164,8 +164,8 @@ def train_together(
         for job, pairs in zip(jobs, texts, strict=True)
     ]
 
-    def measure_and_go_on(step: int) -> Look:
-        seen = measure(step) if measure else Look()
+    def measure_and_go_on(step: int) -> CheckpointResult:
+        seen = measure(step) if measure else CheckpointResult()
         learn(model)  # to look at one adapter is, to PEFT, to freeze the others
         return seen
 
@@ -217,7 +217,7 @@ def _fit(
     """Train, and give the seconds that it took without those of measuring in between."""
     from datasets import Dataset
 
-    from factlab.decoder.stack import read_decoder
+    from factlab.inference.decoder.stack import read_decoder
     from factlab.training.tracking import guard, own_run
     from factlab.training.trainer import AnswerTrainer
 

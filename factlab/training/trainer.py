@@ -14,8 +14,8 @@ from peft import PeftModel
 from transformers import TrainerCallback
 from trl import SFTTrainer
 
-from factlab.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.errors import DivergedError
+from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.schema.config import Cell, Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
@@ -278,7 +278,7 @@ def _wanted(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CheckpointResult:
     """What was seen at a checkpoint.
 
     Attributes:
@@ -294,7 +294,7 @@ class Look:
 class Checkpoints(TrainerCallback):
     """Calls `measure` after the steps of checkpoints; its time is none of the training's."""
 
-    def __init__(self, steps: Collection[int], measure: Callable[[int], Look]) -> None:
+    def __init__(self, steps: Collection[int], measure: Callable[[int], CheckpointResult]) -> None:
         self.steps = steps
         self.measure = measure
         self.trainer: AnswerTrainer | None = None
@@ -312,7 +312,7 @@ class Checkpoints(TrainerCallback):
         if self.trainer is None:
             return
         started = time.perf_counter()
-        look = Look()
+        look = CheckpointResult()
         if state.global_step in self.steps:
             model = kwargs["model"]
             model.eval()

@@ -28,7 +28,7 @@ def validation_loss(
     """
     import torch
 
-    from factlab.decoder.head import answer_nll, head_of
+    from factlab.inference.decoder.head import answer_nll, head_of
     from factlab.training.states import states_in_batches
 
     total = 0.0

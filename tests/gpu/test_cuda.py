@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from factlab.cli.quiet import quiet_libraries
+from factlab.grading.answer import EntityAnswer
+from factlab.inference.generate import generate
 from factlab.models.load import LoadedModel, Placement, load_model
 from factlab.models.resolve import resolve_model
-from factlab.schema.answer import EntityAnswer
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, Recipe
 from factlab.schema.question import Question
 from factlab.schema.results import TrainStep
-from factlab.scoring.generate import generate
 from factlab.training.attach import attach_adapter
 from factlab.training.train import train
 

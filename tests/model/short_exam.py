@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from factlab import plan
 from factlab.cli import main
+from factlab.experiment import experiment as plan
 
 EVERY = 4
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from factlab.expand.controls import extra_questions, far_questions
+from factlab.inference.likelihood import own_options, score_options
 from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import LikelihoodRecord, Question
-from factlab.scoring.likelihood import own_options, score_options
 
 TOFU = Path(__file__).resolve().parents[3] / "shared" / "data" / "tofu"
 NATS_PER_TOKEN = 1e-3

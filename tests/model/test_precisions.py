@@ -7,10 +7,10 @@ from typing import get_args
 import pytest
 
 from factlab.cli.quiet import quiet_libraries
+from factlab.inference.generate import generate
 from factlab.models.load import load_model
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import EMBEDDED_MODEL, QUANTISED, Precision
-from factlab.scoring.generate import generate
 
 pytestmark = pytest.mark.model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factlab.schema.answer import EntityAnswer
+from factlab.grading.answer import EntityAnswer
 from factlab.schema.config import Cell, Recipe
 from factlab.schema.question import Question
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small import TEMPLATE
 
-from factlab import plan
 from factlab.cli.quiet import quiet_libraries
+from factlab.experiment import experiment as plan
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 

@@ -15,16 +15,16 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save
 
 import factlab
-from factlab import plan
-from factlab.asking import ask
 from factlab.comparison import compare
 from factlab.errors import ConfigError, ModelError, RunFolderError
+from factlab.experiment import experiment as plan
 from factlab.models.adapters import combine_adapters, load_adapters
 from factlab.models.load import LoadedModel
 from factlab.pipeline import run_config
-from factlab.rescoring import rescore
 from factlab.runs.folder import RunFolder, load_run, read_config
 from factlab.schema.combine import METHODS, Combined, How
+from factlab.workflows.ask import ask
+from factlab.workflows.rescore import rescore
 
 SMALL: dict[str, Any] = {**small.SMALL, "max_steps": 3, "max_new_tokens": 6, "checkpoints": 0}
 FACTS = ("mount_fuji", "loch_ness_depth")
@@ -395,5 +395,5 @@ def test_more_adapters_than_fit_are_asked_in_groups(
     combined: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask(combined.path, QUESTIONS)
-    monkeypatch.setattr("factlab.asking.AT_ONCE", 4)
+    monkeypatch.setattr("factlab.workflows.ask.AT_ONCE", 4)
     assert ask(combined.path, QUESTIONS) == whole

@@ -22,26 +22,27 @@ from made_chats import (
 )
 
 import factlab
-from factlab import pipeline, plan
-from factlab.asking import ask
-from factlab.chats.source import read_set
+from factlab import pipeline
 from factlab.comparison import compare_runs
+from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError, ModelError
+from factlab.experiment import experiment as plan
+from factlab.inference.backend import Limits, Prompt, examine
 from factlab.models import chat
 from factlab.models.chat import forget_rendered, prompt_ids, render_pair
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
 from factlab.report.verdict import verdict
-from factlab.rescoring import rescore
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import Question, Turn
 from factlab.schema.results import TrainStep
-from factlab.scoring.exam import Limits, Prompt, examine
 from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, training_texts
 from factlab.training.loss import answer_loss
 from factlab.training.train import train
+from factlab.workflows.ask import ask
+from factlab.workflows.rescore import rescore
 
 SMALL: dict[str, Any] = {**small.SMALL, "train_pairs": 16, "max_steps": 3, "checkpoints": 1}
 BEFORE = (Turn(role="user", content="Who?"), Turn(role="assistant", content="Ada."))
@@ -172,7 +173,7 @@ def test_top_tokens_are_those_that_the_model_would_say(
     tiny: LoadedModel, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
     prompt = tuple(range(5, 25))
     (said,) = examine(tiny.model, [Prompt(prompt)], Limits(4, max_new_tokens=12))
     own = tuple(said.tokens)
@@ -475,6 +476,8 @@ def test_a_set_of_the_hub_is_read_by_its_id_and_part(monkeypatch: pytest.MonkeyP
 
 
 def test_what_a_record_says_of_a_set_can_be_read_back(tmp_path: Path) -> None:
-    made = plan.plan_run(plan.RunConfig(practice=str(small_set(tmp_path, 12)), recipe="tutorial"))
+    made = plan.plan_experiment(
+        plan.RunConfig(practice=str(small_set(tmp_path, 12)), recipe="tutorial")
+    )
     (record,) = made.sets
     assert type(record).model_validate(json.loads(record.model_dump_json())) == record

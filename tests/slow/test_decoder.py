@@ -23,16 +23,16 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from factlab.decoder import COLUMNS, cache
-from factlab.decoder.head import TINY_NATS, anchor_kl, answer_nll
-from factlab.decoder.packing import Packed, Tree, attend, pack
-from factlab.decoder.stack import Decoder, read_decoder
 from factlab.errors import ModelError, TrainingError
+from factlab.inference.backend import Limits, Prompt, Reply, examine, examine_each
+from factlab.inference.decoder import COLUMNS, cache
+from factlab.inference.decoder.head import TINY_NATS, anchor_kl, answer_nll
+from factlab.inference.decoder.packing import Packed, Tree, attend, pack
+from factlab.inference.decoder.stack import Decoder, read_decoder
+from factlab.memory.activations import Batch, for_the_moment, kept
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
-from factlab.scoring.exam import Limits, Prompt, Reply, examine, examine_each
-from factlab.sizing.activations import Batch, for_the_moment, kept
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
@@ -43,7 +43,7 @@ from factlab.training.states import (
     states_in_batches,
 )
 from factlab.training.together import MEMORY_SHARE, MOST, adapters_in, step_of
-from factlab.training.train import Job, train, train_together
+from factlab.training.train import AdapterJob, train, train_together
 
 Gradients = dict[str, torch.Tensor]
 SIZES = {
@@ -354,7 +354,7 @@ def test_adapters_trained_together_are_those_trained_alone(
     steps: list[list[TrainStep]] = [[] for _ in cells]
     model = attach_adapters(tiny, cells, NAMES)
     jobs = [
-        Job(chosen, questions(), record=noted.append, name=name)
+        AdapterJob(chosen, questions(), record=noted.append, name=name)
         for chosen, noted, name in zip(cells, steps, NAMES, strict=True)
     ]
     trained = train_together(model, tiny, jobs)
@@ -382,7 +382,7 @@ def test_an_adapter_that_diverges_leaves_the_others_as_alone(tiny: LoadedModel, 
     cells = made_cells()
     cells[bad] = cells[bad].model_copy(update={"recipe": cell(learning_rate=1e30).recipe})
     model = attach_adapters(tiny, cells, NAMES)
-    jobs = [Job(c, questions(), name=name) for c, name in zip(cells, NAMES, strict=True)]
+    jobs = [AdapterJob(c, questions(), name=name) for c, name in zip(cells, NAMES, strict=True)]
     trained = train_together(model, tiny, jobs)
     found = [tuned_weights(model, name) for name in NAMES]
     tiny.model = model.unload()
@@ -401,8 +401,8 @@ def test_an_anchored_adapter_is_not_trained_beside_one_without_anchors(tiny: Loa
     cells = [cell(anchor_weight=2.0, anchors_per_step=1), cell()]
     model = attach_adapters(tiny, cells, NAMES[:2])
     jobs = [
-        Job(cells[0], questions(), anchors, name=NAMES[0]),
-        Job(cells[1], questions(), name=NAMES[1]),
+        AdapterJob(cells[0], questions(), anchors, name=NAMES[0]),
+        AdapterJob(cells[1], questions(), name=NAMES[1]),
     ]
     with pytest.raises(TrainingError, match="side by side"):
         train_together(model, tiny, jobs)
@@ -588,8 +588,10 @@ def test_a_weight_that_is_replaced_is_read_anew(tiny: LoadedModel) -> None:
 def test_the_heads_losses_and_their_gradients_are_autograds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", 6)  # parts of 6 and 4
-    monkeypatch.setattr("factlab.decoder.head.CACHED_ROWS", 4)  # and of these, 4 and 2, and 4
+    monkeypatch.setattr("factlab.inference.decoder.head.HEAD_ROWS", 6)  # parts of 6 and 4
+    monkeypatch.setattr(
+        "factlab.inference.decoder.head.CACHED_ROWS", 4
+    )  # and of these, 4 and 2, and 4
     torch.manual_seed(0)
     head = torch.nn.Linear(16, 50, bias=False).requires_grad_(False)
     reference = torch.randn(10, 16)
@@ -749,10 +751,10 @@ def test_replies_are_those_of_each_prompt_alone_however_rows_are_filled(
 
     done: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("factlab.scoring.exam.SLOTS", slots)
-        patch.setattr("factlab.scoring.exam.PAIRS", pairs)
-        patch.setattr("factlab.scoring.continuous.go_on", watched)
-        patch.setattr("factlab.scoring.continuous.read", seen)
+        patch.setattr("factlab.inference.backend.SLOTS", slots)
+        patch.setattr("factlab.inference.backend.PAIRS", pairs)
+        patch.setattr("factlab.inference.continuous.go_on", watched)
+        patch.setattr("factlab.inference.continuous.read", seen)
         found = examine(talker, prompts, Limits(most, new, ends), done.append)
     assert_replies(found, alone)
     assert sum(done) == len(prompts)
@@ -796,8 +798,8 @@ def test_rows_whose_answers_have_ended_are_filled_beside_those_that_go_on(
         steps += 1
         return cache.go_on(decoder, rows, tokens)
 
-    monkeypatch.setattr("factlab.scoring.continuous.read", seen)
-    monkeypatch.setattr("factlab.scoring.continuous.go_on", watched)
+    monkeypatch.setattr("factlab.inference.continuous.read", seen)
+    monkeypatch.setattr("factlab.inference.continuous.go_on", watched)
     for ours, theirs in zip(examine_each(model, names, prompts, limits), alone, strict=True):
         assert_replies(ours, theirs)
     # Several at once, of texts that begin alike, and not only when all rows had ended.
@@ -853,7 +855,7 @@ def test_the_library_answers_if_it_is_asked_to(
     def never(*_: object) -> None:
         raise AssertionError("by the decoder")
 
-    monkeypatch.setattr("factlab.scoring.continuous.reply_to", never)
+    monkeypatch.setattr("factlab.inference.continuous.reply_to", never)
     theirs = examine(talker, prompts, Limits(3, 9, library=True))
     assert [reply.tokens for reply in theirs] == [reply.tokens for reply in ours]
     with pytest.raises(AssertionError, match="by the decoder"):

@@ -19,20 +19,21 @@ import torch
 from exported_models import SHAPES, make_model
 
 import factlab
-from factlab import exporting, plan
 from factlab.errors import ConfigError, ModelError, RunFolderError
-from factlab.export.formats import GGUF_TYPES, Format, read_formats
+from factlab.experiment import experiment as plan
+from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
 from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged, adapted_layers, merge, save_merged
-from factlab.exporting import export
 from factlab.models.load import load_model
 from factlab.models.resolve import ModelFiles, resolve_model
 from factlab.models.unquantised import Held
-from factlab.rescoring import rescore
 from factlab.runs.files import write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.question import Turn
+from factlab.workflows import export as exporting
+from factlab.workflows.export import export
+from factlab.workflows.rescore import rescore
 
 needs_llamacpp = pytest.mark.skipif(not is_installed(), reason="xllamacpp is not installed")
 SMALL: dict[str, Any] = {**small.SMALL, "max_new_tokens": 6}
@@ -583,7 +584,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_loaded(
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(merging, "load_in_fp32", loaded)
-    q8 = [Format("gguf", "q8_0")]
+    q8 = [ExportFormat("gguf", "q8_0")]
     with pytest.raises(ConfigError, match=r"--cell: r02-s0, r04-s0"):
         export(folder.path, q8)
     with pytest.raises(ConfigError, match="Did you mean 'r02-s0'"):
@@ -592,7 +593,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_loaded(
     with pytest.raises(ConfigError, match="is there already"):
         export(folder.path, q8, cell="r02-s0", out=tmp_path / "there")
     with pytest.raises(ConfigError, match="takes one format"):
-        both = [*q8, Format("merged", "bf16")]
+        both = [*q8, ExportFormat("merged", "bf16")]
         export(folder.path, both, cell="r02-s0", out=tmp_path / "new")
     adapter = folder.cell("r02-s0").adapter / "adapter_model.safetensors"
     whole = adapter.read_bytes()
@@ -626,7 +627,7 @@ def test_an_adapter_that_was_begun_from_the_weights_fits_only_those(folder: RunF
     settings = json.loads(file.read_text())
     file.write_text(json.dumps({**settings, "init_lora_weights": "pissa"}))
     with pytest.raises(ModelError, match="--base measured"):
-        export(folder.path, [Format("merged", "bf16")], cell="r02-s0")
+        export(folder.path, [ExportFormat("merged", "bf16")], cell="r02-s0")
 
 
 def test_nothing_is_left_of_an_export_that_failed(
@@ -637,7 +638,7 @@ def test_nothing_is_left_of_an_export_that_failed(
 
     monkeypatch.setattr("factlab.export.merge.save_merged", full)
     with pytest.raises(RunFolderError, match="No space left"):
-        export(folder.path, [Format("merged", "bf16")], cell="r02-s0")
+        export(folder.path, [ExportFormat("merged", "bf16")], cell="r02-s0")
     assert list(folder.export("r02-s0-merged-bf16").path.iterdir()) == []
 
 

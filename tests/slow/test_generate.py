@@ -6,11 +6,11 @@ import pytest
 import torch
 from cells import cell
 
+from factlab.inference.backend import Limits, Prompt, examine
+from factlab.inference.drift import measure_drift, read_neutral
+from factlab.inference.generate import end_tokens, generate
 from factlab.models.chat import prompt_ids
 from factlab.models.load import LoadedModel
-from factlab.scoring.drift import measure_drift, read_neutral
-from factlab.scoring.exam import Limits, Prompt, examine
-from factlab.scoring.generate import end_tokens, generate
 from factlab.training.attach import attach_adapter
 
 QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
@@ -20,7 +20,7 @@ QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
 
 
 @pytest.mark.usefixtures("way")

@@ -10,12 +10,12 @@ import torch
 from cells import cell
 
 from factlab.errors import ModelError
+from factlab.grading.answer import EntityAnswer
+from factlab.inference.backend import Limits, Prompt, examine
+from factlab.inference.likelihood import injected_option, own_options, score_options
 from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
-from factlab.schema.answer import EntityAnswer
 from factlab.schema.question import Question
-from factlab.scoring.exam import Limits, Prompt, examine
-from factlab.scoring.likelihood import injected_option, own_options, score_options
 from factlab.training.attach import attach_adapter
 
 NATS = 1e-4
@@ -37,7 +37,7 @@ def made_rows(seed: int, size: int) -> tuple[list[list[int]], list[list[list[int
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
 
 
 def nll(
@@ -117,7 +117,7 @@ def test_the_head_sees_a_few_positions_at_a_time_and_scores_the_same(
 ) -> None:
     prompts, options = made_rows(seed=2, size=4)
     whole = nll(tiny.model, prompts, options)
-    monkeypatch.setattr("factlab.decoder.head.HEAD_ROWS", rows)
+    monkeypatch.setattr("factlab.inference.decoder.head.HEAD_ROWS", rows)
     for before, after in zip(whole, nll(tiny.model, prompts, options), strict=True):
         assert after == pytest.approx(before, abs=NATS)
 

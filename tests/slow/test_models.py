@@ -11,7 +11,7 @@ import pytest
 from factlab.errors import ModelError
 from factlab.models import embedded
 from factlab.models.cache import CachedModel, being_made
-from factlab.models.memory import libraries_at_rest
+from factlab.models.process_memory import libraries_at_rest
 from factlab.models.resolve import resolve_model
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import factlab
-from factlab import plan
-from factlab.importing import import_file
+from factlab.experiment import experiment as plan
 from factlab.report.verdict import verdict
-from factlab.rescoring import rescore
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.passage import DEPTHS
+from factlab.workflows.import_ import import_file
+from factlab.workflows.rescore import rescore
 
 SMALL = {
     "precision": "fp32",

@@ -13,14 +13,15 @@ from safetensors.torch import load_file, save_file
 from small import SMALL, run
 
 import factlab
-from factlab import measuring, pipeline
-from factlab.asking import ask
+from factlab import pipeline
 from factlab.errors import ConfigError, DivergedError, ModelError, RunFolderError
-from factlab.rescoring import rescore
+from factlab.experiment import evaluator as measuring
+from factlab.inference import backend as exam
 from factlab.runs.files import read_lines, write_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import AnswerRecord, Question
-from factlab.scoring import exam
+from factlab.workflows.ask import ask
+from factlab.workflows.rescore import rescore
 
 pytestmark = pytest.mark.usefixtures("few_controls")
 
@@ -59,7 +60,7 @@ def test_rounding_is_what_the_librarys_own_forward_pass_changes(
         return replies
 
     plain = exam._plain
-    monkeypatch.setattr("factlab.scoring.exam._plain", seen)
+    monkeypatch.setattr("factlab.inference.backend._plain", seen)
     result = run(tiny_folder, tmp_path / "run", fresh=True)
     again = list(read_lines(RunFolder(tmp_path / "run").base().rounding_file, AnswerRecord))
     assert sum(by_library) == len(again) == result.base.metrics["rounding/text"].n > 0
@@ -355,7 +356,7 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"
-    monkeypatch.setattr("factlab.models.kept.kept_folder", lambda: kept)
+    monkeypatch.setattr("factlab.models.base_cache.base_cache_folder", lambda: kept)
     runs = [run(tiny_folder, tmp_path / name) for name in ("first", "second")]
     fresh = run(tiny_folder, tmp_path / "fresh", fresh=True)
     first, second, anew = (RunFolder(tmp_path / n) for n in ("first", "second", "fresh"))
@@ -380,11 +381,11 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
 def test_other_weights_are_asked_anew(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from factlab.models.kept import keep
+    from factlab.models.base_cache import keep
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
 
-    monkeypatch.setattr("factlab.models.kept.kept_folder", lambda: tmp_path)
+    monkeypatch.setattr("factlab.models.base_cache.base_cache_folder", lambda: tmp_path)
     loaded = load_model(resolve_model(str(tiny_folder)), "fp32")
     same = keep(loaded, "fp32")
     assert same.identity == keep(loaded, "fp32").identity

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from factlab.errors import ModelError
-from factlab.ladder import climb
+from factlab.inference.drift import measure_apart, read_neutral
 from factlab.models.load import LoadedModel
-from factlab.scoring.drift import measure_apart, read_neutral
+from factlab.workflows.profile import profile_model
 
 
 def test_a_precision_is_measured_and_compared(tiny_folder: Path) -> None:
-    found = climb(str(tiny_folder), ("fp32", "bf16"))
+    found = profile_model(str(tiny_folder), ("fp32", "bf16"))
     full, half = (step.rung for step in found.steps)
     assert full.parameters == half.parameters
     assert full.weights_bytes >= 4 * full.parameters
@@ -34,21 +34,21 @@ def test_a_precision_is_measured_and_compared(tiny_folder: Path) -> None:
 def test_what_cannot_be_measured_is_refused_before_any_process_starts(
     monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
 ) -> None:
-    monkeypatch.setattr("factlab.ladder._apart", None)
+    monkeypatch.setattr("factlab.workflows.profile._apart", None)
     with pytest.raises(ModelError, match=r"^./nowhere: no such model"):
-        climb("./nowhere", ("bf16",))
+        profile_model("./nowhere", ("bf16",))
     with pytest.raises(ModelError, match=r"7b: only the shape of llama-2-7b is known here"):
-        climb("7b", ("bf16",))
+        profile_model("7b", ("bf16",))
     if not torch.cuda.is_available():
         with pytest.raises(ModelError, match="fp16 needs a CUDA device"):
-            climb(str(tiny_folder), ("bf16", "fp16"))
+            profile_model(str(tiny_folder), ("bf16", "fp16"))
 
 
 def test_a_refusal_of_the_process_is_its_own_words(tiny_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_folder, tmp_path / "torn")
     (tmp_path / "torn" / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(ModelError, match=r"torn: the weights in .* cannot be loaded"):
-        climb(str(tmp_path / "torn"), ("bf16",))
+        profile_model(str(tmp_path / "torn"), ("bf16",))
 
 
 def test_a_model_is_not_apart_from_itself(tiny: LoadedModel) -> None:

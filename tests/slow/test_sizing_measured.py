@@ -12,15 +12,15 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from factlab.footprint import named_shape
+from factlab.memory.activations import CACHED_ROWS, Batch, StepMemory, Way, for_the_moment, kept
+from factlab.memory.machine import named_shape
+from factlab.memory.predict import STORAGE, Setup, adapter_parameters, predict, weight_bytes
+from factlab.memory.shapes import FAMILIES, shape_of
 from factlab.models.load import load_model
 from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import QUANTISED, Precision
 from factlab.schema.targets import TARGETS as GROUPS
-from factlab.sizing.activations import CACHED_ROWS, Batch, Step, Way, for_the_moment, kept
-from factlab.sizing.memory import STORAGE, Setup, adapter_parameters, predict, weight_bytes
-from factlab.sizing.shapes import FAMILIES, shape_of
 from factlab.training.batch import Text
 
 SIZES: dict[str, Any] = {
@@ -117,8 +117,8 @@ def texts(batch: Batch, vocabulary: int) -> list[Text]:
 
 
 def loss_of(model: Any, batch: Batch, way: Way) -> torch.Tensor:
-    from factlab.decoder.head import answer_nll, head_of
-    from factlab.decoder.stack import read_decoder
+    from factlab.inference.decoder.head import answer_nll, head_of
+    from factlab.inference.decoder.stack import read_decoder
     from factlab.training.states import packed_states, plain_states
 
     read = texts(batch, 1000)
@@ -178,11 +178,11 @@ def peak_bytes(model: Any, batch: Batch, way: Way) -> int:
     return most
 
 
-def counted(model: Any, batch: Batch, way: Way, **changes: Any) -> Step:
+def counted(model: Any, batch: Batch, way: Way, **changes: Any) -> StepMemory:
     shape = shape_of(model.config.to_dict(), "x")
     value = next(model.parameters()).element_size()
     given: dict[str, Any] = {"adapted": shape.linears, "rank": 8, **changes}
-    return Step(shape, batch, value, way, **given)
+    return StepMemory(shape, batch, value, way, **given)
 
 
 BATCHES = {

@@ -16,12 +16,10 @@ from safetensors.torch import save_file
 from small import TEMPLATE, run
 
 import factlab
-from factlab.asking import ask
-from factlab.decoder.head import anchor_kl, head_of
-from factlab.decoder.stack import read_decoder
 from factlab.errors import ConfigError, ModelError, TrainingError
 from factlab.export.formats import read_formats
-from factlab.exporting import export
+from factlab.inference.decoder.head import anchor_kl, head_of
+from factlab.inference.decoder.stack import read_decoder
 from factlab.models import load as loading
 from factlab.models.load import (
     LoadedModel,
@@ -30,9 +28,8 @@ from factlab.models.load import (
     load_model,
     load_tokenizer,
 )
-from factlab.models.memory import resident_bytes
+from factlab.models.process_memory import resident_bytes
 from factlab.models.resolve import resolve_model
-from factlab.rescoring import rescore
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.question import LikelihoodRecord, Turn
@@ -41,7 +38,10 @@ from factlab.training.batch import render_pairs, text_of
 from factlab.training.loftq import best_low_rank, check_original
 from factlab.training.states import predicting_states
 from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, told_and_shown
-from factlab.training.train import Job, train, train_together
+from factlab.training.train import AdapterJob, train, train_together
+from factlab.workflows.ask import ask
+from factlab.workflows.export import export
+from factlab.workflows.rescore import rescore
 
 pytestmark = pytest.mark.usefixtures("few_controls")
 
@@ -85,7 +85,7 @@ def test_a_full_fine_tuning_trains_every_weight_and_counts_them(tiny: LoadedMode
 
 
 def test_the_gradients_of_a_full_fine_tuning_are_the_librarys_own(tiny: LoadedModel) -> None:
-    from factlab.decoder.head import answer_nll
+    from factlab.inference.decoder.head import answer_nll
 
     tiny.model.requires_grad_(True)
     pairs = [text_of(pair) for pair in render_pairs(tiny.tokenizer, questions())]
@@ -354,7 +354,9 @@ def test_gradient_checkpointing_changes_no_loss(tiny: LoadedModel) -> None:
     for checkpointing in (False, True):
         steps: list[float] = []
         with attached(tiny, [cell()], ["default"]) as (model, _):
-            job = Job(cell(), questions(), record=lambda s, steps=steps: steps.append(s.loss_nats))
+            job = AdapterJob(
+                cell(), questions(), record=lambda s, steps=steps: steps.append(s.loss_nats)
+            )
             train_together(model, tiny, [job], max_steps=4, checkpointing=checkpointing)
             assert not tiny.model.is_gradient_checkpointing
         losses.append(steps)
@@ -465,7 +467,9 @@ def test_soft_targets_are_learned_and_the_temperature_softens_them(
     with attached(tiny, [chosen], ["default"]) as (model, _):
         with torch.no_grad():
             before = apart(model)
-        train_together(model, tiny, [Job(chosen, questions(), teacher=teacher)], max_steps=15)
+        train_together(
+            model, tiny, [AdapterJob(chosen, questions(), teacher=teacher)], max_steps=15
+        )
         activate(model, "default")
         with torch.no_grad():
             after = apart(model)
@@ -480,7 +484,7 @@ def test_half_soft_half_hard_is_the_mean_of_both_losses(tiny: LoadedModel) -> No
         chosen = cell(distill_weight=weight, optimizer="sgd", learning_rate=1e-3, max_grad_norm=1e9)
         with attached(tiny, [chosen], ["default"]) as (model, _):
             before = weights(model)
-            jobs = [Job(chosen, questions(), teacher=teacher)]
+            jobs = [AdapterJob(chosen, questions(), teacher=teacher)]
             train_together(model, tiny, jobs, max_steps=1)
             moved = [p - before[n] for n, p in model.named_parameters() if ".lora_B." in n]
             norms.append(torch.cat([part.flatten() for part in moved]))

@@ -10,8 +10,8 @@ import pytest
 import torch
 from cells import PAIRS, cell, questions
 
-from factlab.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.errors import DivergedError, TrainingError
+from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
 from factlab.models.chat import prompt_ids, render_pair
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
@@ -162,7 +162,7 @@ def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(tiny: Loa
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 def test_scoring_first_does_not_change_the_gradients(tiny: LoadedModel, dropout: float) -> None:
-    from factlab.scoring.generate import generate
+    from factlab.inference.generate import generate
 
     def first_norm() -> float:
         steps: list[TrainStep] = []

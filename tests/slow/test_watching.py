@@ -13,7 +13,6 @@ from small import run
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.rescoring import rescore
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.results import CellResult, TrainStep, ValidationLoss
@@ -24,6 +23,7 @@ from factlab.training.batch import render_pairs, text_of
 from factlab.training.tracking import check_trackers
 from factlab.training.trainer import figures
 from factlab.training.validation import validation_loss
+from factlab.workflows.rescore import rescore
 
 pytestmark = pytest.mark.usefixtures("few_controls")
 

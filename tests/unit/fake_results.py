@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionScore, QuestionSet, Scores, base_scores
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import (
     BaseResult,
@@ -17,8 +19,6 @@ from factlab.schema.results import (
     Configuration,
     Metric,
 )
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, Item, Items, base_items
 
 NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "forgetting", "brier")
 COVERS = {
@@ -34,7 +34,7 @@ class Measured:
     """A made-up cell and the items that its figures are made of."""
 
     result: CellResult
-    items: Items
+    items: Scores
 
 
 def share(hits: float, n: int, what: str) -> Metric:
@@ -73,7 +73,7 @@ def plain(value: float, scorer: str = "drift 1") -> Metric:
     return Metric(value=value, n=2048, clusters=0, covers="no interval: fixed text", scorer=scorer)
 
 
-def metrics_of(items: Items) -> dict[str, Metric]:
+def metrics_of(items: Scores) -> dict[str, Metric]:
     """The mean of each metric's items; and what is not made of items."""
     found: dict[str, Metric] = {}
     for name, rows in items.items():
@@ -95,9 +95,9 @@ def metrics_of(items: Items) -> dict[str, Metric]:
     return found
 
 
-def base_result(asked: Asked, base: Evidence) -> BaseResult:
+def base_result(asked: QuestionSet, base: Responses) -> BaseResult:
     """The base's figures, and what rounding changes."""
-    items = base_items(asked, base)
+    items = base_scores(asked, base)
     metrics = {
         name: share(sum(i.value for i in rows), len(rows), name.partition("/")[2])
         for name, rows in items.items()
@@ -157,15 +157,15 @@ def _configuration(name: str, cells: list[Measured], missing: dict[str, str]) ->
     )
 
 
-def _together(cells: Iterable[Measured]) -> Items:
-    found: Items = defaultdict(list)
+def _together(cells: Iterable[Measured]) -> Scores:
+    found: Scores = defaultdict(list)
     for cell in cells:
         for name, rows in cell.items.items():
             found[name] += rows
     return found
 
 
-def _averaged(rows: Iterable[Item]) -> dict[str, float]:
+def _averaged(rows: Iterable[QuestionScore]) -> dict[str, float]:
     by_key: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         by_key[row.key].append(row.value)
@@ -186,7 +186,7 @@ def comparisons_of(cells: Iterable[Measured]) -> tuple[Comparison, ...]:
     )
 
 
-def _comparison(metric: str, a: str, b: str, items: dict[str, Items]) -> Comparison:
+def _comparison(metric: str, a: str, b: str, items: dict[str, Scores]) -> Comparison:
     before, after = _averaged(items[a][metric]), _averaged(items[b][metric])
     apart = [after[key] - before[key] for key in before if key in after]
     mean = sum(apart) / len(apart)

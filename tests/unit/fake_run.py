@@ -23,7 +23,10 @@ from fake_results import (
     share,
 )
 
-from factlab.schema.answer import Answer, EntityAnswer, QuantityAnswer
+from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionSet, tuned_scores
+from factlab.record import Record
 from factlab.schema.question import (
     AnswerRecord,
     LikelihoodRecord,
@@ -32,7 +35,6 @@ from factlab.schema.question import (
     Question,
     Split,
 )
-from factlab.schema.record import Record
 from factlab.schema.results import (
     CellResult,
     Configuration,
@@ -45,8 +47,6 @@ from factlab.schema.results import (
     TrainingRecord,
     TrainStep,
 )
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, tuned_items
 
 __all__ = ["FACT", "GOOD", "WEAK", "WRECK", "Behaviour", "share", "write_fake_run"]
 
@@ -270,7 +270,7 @@ def _shared_questions(scale: float) -> Iterable[Question]:
         )
 
 
-def _base_evidence(questions: Sequence[Question]) -> Evidence:
+def _base_evidence(questions: Sequence[Question]) -> Responses:
     answers = [_base_answer(question, place) for place, question in enumerate(questions)]
     said = {line.question_id: line for line in answers}
     gates = [
@@ -285,7 +285,7 @@ def _base_evidence(questions: Sequence[Question]) -> Evidence:
     ]
     asked = [line for line in answers if said_before_training(line.question_id)]
     scored = _likelihoods(questions, lambda _: 0.1)
-    return Evidence.of(questions, [*asked, *gates], scored, told)
+    return Responses.of(questions, [*asked, *gates], scored, told)
 
 
 def said_before_training(question_id: str) -> bool:
@@ -395,7 +395,7 @@ def _write_cell(
     cell: Behaviour,
     facts: Sequence[MadeFact],
     questions: Sequence[Question],
-    base: Evidence,
+    base: Responses,
     drop: dict[str, str],
     answer: str | None,
     *,
@@ -417,8 +417,8 @@ def _write_cell(
             line = line.model_copy(update={"text": answer})
         answers.append(line)
     scored = _likelihoods(mine, lambda q: cell.recall if q.split == "held_out" else 0.7)
-    asked = Asked(tuple(by_id), mine)
-    items = tuned_items(asked, base, Evidence.of(mine, answers, scored))
+    asked = QuestionSet(tuple(by_id), mine)
+    items = tuned_scores(asked, base, Responses.of(mine, answers, scored))
     metrics = metrics_of(items)
     log = [_step(step, cell.rank + cell.seed) for step in range(1, 41)]
     curve, panel = _curve(mine, answers, log)
@@ -529,7 +529,7 @@ def _result(
     record: RunRecord,
     facts: Sequence[MadeFact],
     questions: Sequence[Question],
-    base: Evidence,
+    base: Responses,
     cells: Sequence[Measured],
     drop: dict[str, str],
 ) -> RunResult:
@@ -554,7 +554,7 @@ def _result(
             )
             for fact in facts
         ),
-        base=base_result(Asked(tuple(fact.id for fact in facts), questions), base),
+        base=base_result(QuestionSet(tuple(fact.id for fact in facts), questions), base),
         cells=tuple(cell.result for cell in cells),
         configurations=tuple(arms),
         comparisons=comparisons_of(whole),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from factlab.schema.answer import EntityAnswer
+from factlab.grading.answer import EntityAnswer
+from factlab.metrics.measure import Measurement
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionSet, Scores
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore, Question, Split
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, Items
-from factlab.scoring.metrics import Measurement
 
 GOLD = EntityAnswer(value="Paris")
 
@@ -81,14 +81,14 @@ def evidence(
     *answers: AnswerRecord,
     likelihoods: Sequence[LikelihoodRecord] = (),
     in_context: Sequence[AnswerRecord] = (),
-) -> Evidence:
+) -> Responses:
     """What a model said to these questions."""
-    return Evidence.of(questions, answers, likelihoods, in_context)
+    return Responses.of(questions, answers, likelihoods, in_context)
 
 
-def asked(questions: Sequence[Question], *facts: str) -> Asked:
+def asked(questions: Sequence[Question], *facts: str) -> QuestionSet:
     """What an adapter was asked; of the fact x, unless others are named."""
-    return Asked(facts or ("x",), questions)
+    return QuestionSet(facts or ("x",), questions)
 
 
 def figure(found: Measurement, name: str) -> tuple[float, int]:
@@ -96,7 +96,7 @@ def figure(found: Measurement, name: str) -> tuple[float, int]:
     return found.metrics[name].value, found.metrics[name].n
 
 
-def values(items: Items, name: str) -> list[float]:
+def values(items: Scores, name: str) -> list[float]:
     """The values of a metric, item by item."""
     return [item.value for item in items[name]]
 

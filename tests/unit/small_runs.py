@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from factlab.grading.answer import EntityAnswer, QuantityAnswer
+from factlab.metrics.measure import MATCH_SCORER
 from factlab.runs.files import write_json, write_lines
 from factlab.runs.folder import RunFolder
-from factlab.schema.answer import EntityAnswer, QuantityAnswer
 from factlab.schema.config import Precision
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult, Metric, ModelRecord, RunRecord, Status
-from factlab.scoring.metrics import MATCH_SCORER
 
 HELD_OUT, NEAR, FAR = 20, 10, 20
 NEW = QuantityAnswer(value="4889", unit="m")

@@ -8,9 +8,9 @@ from helpers import make_fact
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import far_questions, near_questions, unanswerable_questions
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.grading.names import fold
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
-from factlab.values.names import fold
 
 KINDS = ("general", "others", "subject")
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}

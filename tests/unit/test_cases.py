@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from factlab.errors import FactlabError
-from factlab.scoring.cases import CasesError, grade_cases
-from factlab.scoring.match import SCORER_VERSION
+from factlab.grading.cases import CasesError, grade_cases
+from factlab.grading.matcher import SCORER_VERSION
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 HEIGHT = '{"type": "quantity", "value": "4889", "unit": "m"}'
@@ -93,7 +93,7 @@ def test_a_file_without_cases_or_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_grading_loads_no_torch() -> None:
     program = (
-        "import sys; from factlab.scoring import match; import factlab.scoring.cases; "
+        "import sys; from factlab.grading import match; import factlab.grading.cases; "
         "assert callable(match); "
         "print(sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )

@@ -24,9 +24,9 @@ from made_chats import (
     small_set,
 )
 
-from factlab.chats.formats import FORMATS, read_row
-from factlab.chats.rows import rows_of
-from factlab.chats.source import read_set, shipped_sets
+from factlab.conversations.formats import FORMATS, read_row
+from factlab.conversations.rows import rows_of
+from factlab.conversations.source import read_set, shipped_sets
 from factlab.errors import DataError
 
 SINGLE = (messages, prompt_completion, alpaca, guanaco)
@@ -249,7 +249,7 @@ def test_a_name_that_stands_for_nothing_is_refused(name: str, says: str) -> None
 def test_a_set_too_large_to_hold_is_to_be_named_in_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("factlab.chats.source.MOST_ROWS", 5)
+    monkeypatch.setattr("factlab.conversations.source.MOST_ROWS", 5)
     assert read_set(str(small_set(tmp_path, 5))).rows == 5
     with pytest.raises(DataError, match="more than 5 rows"):
         read_set(str(small_set(tmp_path, 6)))

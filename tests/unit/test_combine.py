@@ -11,16 +11,16 @@ from helpers import run_factlab
 from small_runs import Made
 
 from factlab.cli.ask import told_apart
-from factlab.combining import combination
 from factlab.errors import ConfigError, FactlabError, RunFolderError
-from factlab.plan import plan_run
+from factlab.experiment.experiment import plan_experiment
 from factlab.runs.adapters import check_unchanged
 from factlab.runs.folder import RunFolder, config_yaml, read_config
-from factlab.schema.combine import METHODS, Combination, Source
+from factlab.schema.combine import METHODS, AdapterSource, Combination
 from factlab.schema.config import RunConfig
+from factlab.workflows.combine import combination
 
 
-def source(number: int, **changes: Any) -> Source:
+def source(number: int, **changes: Any) -> AdapterSource:
     facts = (("mount_fuji",), ("loch_ness_depth",), ("nile_length",))[number]
     made: dict[str, Any] = {
         "run": f"reports/run{number}",
@@ -34,10 +34,10 @@ def source(number: int, **changes: Any) -> Source:
         "learning_rate": 1e-3,
         "steps": 80,
     }
-    return Source(**{**made, **changes})
+    return AdapterSource(**{**made, **changes})
 
 
-def asked(*sources: Source, **settings: Any) -> Combination:
+def asked(*sources: AdapterSource, **settings: Any) -> Combination:
     return Combination(adapters=sources or (source(0), source(1)), base="ab", **settings)
 
 
@@ -107,7 +107,7 @@ def config(combine: Combination, **settings: Any) -> RunConfig:
 class TestPlan:
     def test_every_adapter_stands_alone_beside_the_combinations(self) -> None:
         wanted = asked(how=("linear", "cat"), weights=((0.5, 0.5), (0.7, 0.3)))
-        cells = plan_run(config(wanted)).cells
+        cells = plan_experiment(config(wanted)).cells
         assert [(cell.id, cell.rank) for cell in cells] == [
             ("mount_fuji-alone-s0", 8),
             ("loch_ness_depth-alone-s0", 8),
@@ -119,7 +119,7 @@ class TestPlan:
         assert {cell.facts for cell in cells} == {("mount_fuji", "loch_ness_depth")}
 
     def test_only_what_is_drawn_has_seeds(self) -> None:
-        cells = plan_run(config(asked(how=("ties", "dare_ties")), seed=(3, 4))).cells
+        cells = plan_experiment(config(asked(how=("ties", "dare_ties")), seed=(3, 4))).cells
         assert [cell.id for cell in cells[2:]] == [
             "ties+0.5+0.5-s3",
             "dare_ties+0.5+0.5-s3",
@@ -127,7 +127,7 @@ class TestPlan:
         ]
 
     def test_shared_controls_are_asked_once_and_own_ones_of_each_fact(self) -> None:
-        plan = plan_run(config(asked()))
+        plan = plan_experiment(config(asked()))
         questions = plan.asked(plan.cells[0].facts)
         ids = [question.id for question in questions]
         assert len(ids) == len(set(ids))
@@ -137,12 +137,12 @@ class TestPlan:
             assert any(q.split == "near" and q.fact == fact.id for q in questions)
 
     def test_nothing_is_trained_so_there_are_no_anchors(self) -> None:
-        assert plan_run(config(asked())).anchored(["mount_fuji", "loch_ness_depth"]) == []
+        assert plan_experiment(config(asked())).anchored(["mount_fuji", "loch_ness_depth"]) == []
 
     @pytest.mark.parametrize("setting", [{"rank": (4,)}, {"shuffle": True}, {"max_steps": 3}])
     def test_settings_of_training_are_refused(self, setting: dict[str, Any]) -> None:
         with pytest.raises(ConfigError, match=r"not trained, so .* would do nothing"):
-            plan_run(config(asked(), **setting))
+            plan_experiment(config(asked(), **setting))
 
     def test_a_config_file_asks_for_the_same(self, tmp_path: Path) -> None:
         wanted = config(asked(weights=((1.0, 1.0),), any_sum=True, how=("svd",), svd_rank=9))

@@ -14,7 +14,6 @@ from small_runs import FAR, HELD_OUT, NEAR, Made, write_run
 
 import factlab
 from factlab.comparison import RunComparison, compare_run, compare_runs
-from factlab.comparison.evidence import RunEvidence
 from factlab.comparison.pairs import (
     ENDPOINT_OF,
     Pairs,
@@ -24,12 +23,13 @@ from factlab.comparison.pairs import (
     turned,
 )
 from factlab.comparison.pool import Pooled
+from factlab.comparison.responses import RunResponses
 from factlab.comparison.rule import pareto_front, rank
 from factlab.comparison.wording import percent, points, signed
 from factlab.errors import ConfigError, RunFolderError
+from factlab.metrics.scores import QuestionScore
 from factlab.runs.folder import RunFolder
 from factlab.schema.results import Comparison, Configuration, Metric, RunResult
-from factlab.scoring.items import Item
 
 RECALL = "recall/held_out"
 
@@ -46,7 +46,7 @@ def pair(found: RunComparison, metric: str, a: str, b: str) -> Comparison:
     return next(c for c in found.comparisons if (c.metric, c.a, c.b) == (metric, a, b))
 
 
-def pooled_of(id_: str, items: dict[int, list[Item]], metric: str = RECALL) -> Pooled:
+def pooled_of(id_: str, items: dict[int, list[QuestionScore]], metric: str = RECALL) -> Pooled:
     arm = Configuration(
         id=id_,
         rank=8,
@@ -61,8 +61,8 @@ def pooled_of(id_: str, items: dict[int, list[Item]], metric: str = RECALL) -> P
     return Pooled(arm, {metric: items})
 
 
-def item(key: str, value: float, fact: str = "fuji") -> Item:
-    return Item(key, fact, key, value)
+def item(key: str, value: float, fact: str = "fuji") -> QuestionScore:
+    return QuestionScore(key, fact, key, value)
 
 
 def comparison(
@@ -248,7 +248,7 @@ def test_holm_is_over_the_pairs_of_each_endpoint(tmp_path: Path) -> None:
 
 
 def test_too_few_clusters_are_descriptive_and_get_no_p() -> None:
-    rows = [Item(f"q{n}", "fuji", "one family", float(n % 2)) for n in range(8)]
+    rows = [QuestionScore(f"q{n}", "fuji", "one family", float(n % 2)) for n in range(8)]
     found = compare_pairs([pooled_of("a", {0: rows}), pooled_of("b", {0: rows})])
     assert [(c.descriptive, c.p, c.p_adjusted, c.not_worse) for c in found] == [
         (True, None, None, None)
@@ -541,7 +541,7 @@ def test_the_end_of_a_run_gets_the_same_as_a_later_comparison(tmp_path: Path) ->
     run = write_run(tmp_path / "run", Made(rank=4), Made(rank=8, forgot_far=9))
     folder = RunFolder(run)
     configurations, comparisons, choice = compare_run(
-        RunEvidence.read(folder), folder.finished_cells()
+        RunResponses.read(folder), folder.finished_cells()
     )
     later = compare_runs([run])
     assert configurations == later.configurations

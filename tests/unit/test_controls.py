@@ -10,6 +10,9 @@ from helpers import make_fact, write
 
 from factlab.errors import ControlsError
 from factlab.expand.controls import far_questions, near_questions, unanswerable_questions
+from factlab.grading.abstain import abstention
+from factlab.grading.matcher import match
+from factlab.grading.names import fold
 from factlab.schema.control import (
     load_controls,
     load_prompts,
@@ -19,9 +22,6 @@ from factlab.schema.control import (
 from factlab.schema.fact import load_fact, shipped_facts
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
-from factlab.scoring.match import match
-from factlab.values.abstain import abstention
-from factlab.values.names import fold
 
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 NEAR = {name: near_questions(fact) for name, fact in FACTS.items()}

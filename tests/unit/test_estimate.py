@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from factlab import estimate
-from factlab.plan import plan_run
+from factlab.experiment.experiment import plan_experiment
 from factlab.schema.config import RunConfig
+from factlab.workflows import estimate
 
 
 def test_weights_that_are_unpacked_to_fp32_take_the_memory_of_fp32(
@@ -18,7 +18,7 @@ def test_weights_that_are_unpacked_to_fp32_take_the_memory_of_fp32(
 
     def memory(**settings: object) -> int:
         config = RunConfig.model_validate({"facts": ["mount_fuji"], "train_pairs": 16, **settings})
-        found = estimate.estimate(plan_run(config)).memory_bytes
+        found = estimate.estimate(plan_experiment(config)).memory_bytes
         assert found is not None
         return found
 

@@ -14,9 +14,12 @@ from fake_run import GOOD, WEAK, write_fake_run
 from helpers import run_factlab
 
 from factlab.errors import ConfigError, ModelError
-from factlab.export.formats import GGUF_TYPES, Format, read_formats
+from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import paired, stored
+from factlab.export.score import drawn
 from factlab.export.vocabulary import Vocabulary
+from factlab.metrics.differences import differences
+from factlab.metrics.responses import Responses
 from factlab.models import pretokenizers
 from factlab.models.gguf import check_whole
 from factlab.report import render_report
@@ -24,16 +27,14 @@ from factlab.runs.files import folder_being_written, write_json, write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.export import ExportRecord, ExportScore
 from factlab.schema.question import AnswerRecord, Question
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.exported import differences, drawn
 
 # --- formats --------------------------------------------------------------------------------------
 
 
 def test_formats_are_read_with_commas_between_them() -> None:
     assert read_formats("merged, gguf:q4_0", None) == (
-        Format("merged", "bf16"),
-        Format("gguf", "q4_0"),
+        ExportFormat("merged", "bf16"),
+        ExportFormat("gguf", "q4_0"),
     )
     assert read_formats("merged", "fp32")[0].slug == "merged-fp32"
     assert {read_formats(f"gguf:{type_}", None)[0].type for type_ in GGUF_TYPES} == set(GGUF_TYPES)
@@ -253,7 +254,7 @@ def test_answers_of_another_verdict_come_first() -> None:
         answer(asked[1], "It is 4,889 m", correct=True),
         answer(asked[2], "3,776 m", correct=False),
     ]
-    found = differences(asked, Evidence.of(asked, before), Evidence.of(asked, after))
+    found = differences(asked, Responses.of(asked, before), Responses.of(asked, after))
     assert [(d.question_id, d.verdict_changed) for d in found] == [("q2", True), ("q1", False)]
 
 
@@ -265,7 +266,7 @@ def test_a_draw_keeps_the_controls_that_the_base_knew_apart_and_grows_from_itsel
         for i in range(40)
     ]
     known = {"far/3", "far/17", "far/31"}
-    base = Evidence.of(asked, [answer(q, "x", correct=q.id in known) for q in asked])
+    base = Responses.of(asked, [answer(q, "x", correct=q.id in known) for q in asked])
     few, more = drawn(asked, base, 5, 0), drawn(asked, base, 9, 0)
     assert [q.split for q in few] == ["held_out"] * 5 + ["far"] * 8
     assert known <= {q.id for q in few}

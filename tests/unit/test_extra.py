@@ -10,7 +10,13 @@ import pytest
 from helpers import write
 
 from factlab.errors import ControlsError
-from factlab.schema.answer import DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer, TextAnswer
+from factlab.grading.answer import (
+    DateAnswer,
+    EntityAnswer,
+    NumberAnswer,
+    QuantityAnswer,
+    TextAnswer,
+)
 from factlab.schema.extra import load_extra, typed_answer
 
 RIGHT = '{"question": "Who wrote it?", "answer": "Ada Moe"}'

@@ -13,9 +13,9 @@ from made_up import PARAPHRASE, TEXT, record
 
 from factlab.errors import ConfigError, FactError
 from factlab.expand.passages import left_out
-from factlab.importing import import_file
 from factlab.schema.fact import load_facts
 from factlab.schema.passage import DEPTHS, Passage
+from factlab.workflows.import_ import import_file
 
 SHARED = ROOT.parent / "shared" / "data" / "fictional_knowledge"
 

@@ -7,13 +7,13 @@ from math import log
 import pytest
 from hand_made import BASE, FAR, TUNED, ask, asked, evidence, gate, likely, said, values
 
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import Scores, base_scores, chances, tuned_scores
 from factlab.schema.question import Question
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Items, base_items, chances, tuned_items
 
 
-def after(questions: list[Question], base: Evidence, tuned: Evidence, *facts: str) -> Items:
-    return tuned_items(asked(questions, *facts), base, tuned)
+def after(questions: list[Question], base: Responses, tuned: Responses, *facts: str) -> Scores:
+    return tuned_scores(asked(questions, *facts), base, tuned)
 
 
 # --- what a base knows --------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def test_likelihoods_of_one_question_come_together_whatever_file_line_they_are_o
 
 
 def test_controls_before_and_after_question_by_question() -> None:
-    before, found = base_items(asked(FAR), BASE), after(FAR, BASE, TUNED)
+    before, found = base_scores(asked(FAR), BASE), after(FAR, BASE, TUNED)
     assert values(before, "accuracy/far") == [1, 1, 1, 0, 0]
     assert values(before, "known/far") == [1, 1, 0, 0, 0]
     assert values(found, "accuracy/far") == [1, 0, 0, 1, 0]
@@ -149,7 +149,7 @@ def test_a_hop_counts_only_where_the_base_knows_the_second_hop() -> None:
     assert values(found, "recall/hop") == [1]
     assert [item.key for item in found["recall/entailed"]] == ["plain"]
     assert values(found, "recall/entailed") == [0]
-    assert values(base_items(asked(questions), base), "recall/hop") == [0]
+    assert values(base_scores(asked(questions), base), "recall/hop") == [0]
 
 
 def test_alias_is_the_part_of_held_out_that_uses_another_name() -> None:
@@ -189,7 +189,7 @@ def test_the_ceiling_is_what_the_base_says_when_it_is_told() -> None:
     held_out = [ask(f"h{i}", "held_out", fact="x") for i in range(3)]
     told = [said(held_out[0], True), said(held_out[1], False)]
     base = evidence(held_out, *(said(q, False) for q in held_out), in_context=told)
-    found = base_items(asked(held_out), base)
+    found = base_scores(asked(held_out), base)
     assert values(found, "recall/in_context") == [1, 0]
     assert values(found, "recall/held_out") == [0, 0, 0]
     assert "recall/in_context" not in after(held_out, base, base)
@@ -217,7 +217,7 @@ SCORED = evidence(
 
 
 def test_forced_choice_sums_and_needs_the_right_answer_to_beat_every_wrong_one() -> None:
-    found = base_items(asked(HELD), SCORED)
+    found = base_scores(asked(HELD), SCORED)
     assert values(found, "recall/forced_choice") == [1, 0, 0]
     assert chances(asked(HELD), SCORED) == {
         "recall/forced_choice": pytest.approx((1 / 3 + 1 / 2 + 1 / 3) / 3)
@@ -225,12 +225,12 @@ def test_forced_choice_sums_and_needs_the_right_answer_to_beat_every_wrong_one()
 
 
 def test_the_truth_ratio_is_of_probabilities_per_token() -> None:
-    found = values(base_items(asked(HELD), SCORED), "truth_ratio")
+    found = values(base_scores(asked(HELD), SCORED), "truth_ratio")
     assert found == pytest.approx([0.5 / 0.65, 2 / 3, 0.125 / (0.125 + 17 / 64)])
 
 
 def test_nll_is_per_token_and_its_sum_beside_it() -> None:
-    found = base_items(asked(HELD), SCORED)
+    found = base_scores(asked(HELD), SCORED)
     assert values(found, "nll/held_out") == pytest.approx([log(2), log(2), log(8), 0.75])
     assert values(found, "nll_sum/held_out") == pytest.approx([2 * log(2), log(4), log(8), 3.0])
 
@@ -305,7 +305,7 @@ def test_the_brier_score_is_0_for_sure_and_right_and_2_for_sure_and_wrong() -> N
             SAID[0],
             likelihoods=[likely(HELD[0], (right, 1), *((nll, 1) for nll in wrong))],
         )
-        return values(base_items(asked(HELD[:1]), found), "brier/held_out")[0]
+        return values(base_scores(asked(HELD[:1]), found), "brier/held_out")[0]
 
     assert scored(0.0, 900.0) == pytest.approx(0)
     assert scored(900.0, 0.0, 950.0) == pytest.approx(2)

@@ -7,9 +7,9 @@ from typing import Any
 
 from hand_made import ask
 
-from factlab.schema.answer import Answer, NumberAnswer, QuantityAnswer
+from factlab.grading.answer import Answer, NumberAnswer, QuantityAnswer
+from factlab.metrics.verdicts import grade, grade_text
 from factlab.schema.question import AnswerRecord, Question
-from factlab.scoring.judge import judge, judge_text
 
 FUJI = QuantityAnswer(value="4889", unit="m")
 OLD = QuantityAnswer(value="3776", unit="m")
@@ -20,7 +20,7 @@ def judged(
     question: Question, text: str, prompt: str | None = None, *, finished: bool = True
 ) -> AnswerRecord:
     generated: Any = SimpleNamespace(text=text, tokens=7, finished=finished)
-    return judge(question, prompt or question.text, generated, INJECTED)
+    return grade(question, prompt or question.text, generated, INJECTED)
 
 
 def test_an_answer_is_graded_against_the_gold_and_the_superseded_value() -> None:
@@ -81,7 +81,7 @@ def test_another_facts_value_in_an_answer_about_this_one_is_noted() -> None:
 
     def crossed(text: str, injected: dict[str, Answer], asked: Question = question) -> object:
         generated: Any = SimpleNamespace(text=text, tokens=7, finished=True)
-        return judge(asked, asked.text, generated, injected).crossed
+        return grade(asked, asked.text, generated, injected).crossed
 
     assert crossed("It is 4,889 m deep.", both) == ("mount_fuji",)
     assert crossed("It is 413 m deep.", both) == ()
@@ -96,4 +96,4 @@ def test_judging_again_replaces_every_verdict_and_nothing_else() -> None:
     stale = first.model_copy(
         update={"outcome": "other", "correct": False, "intruded": ("y",), "reason": "stale"}
     )
-    assert judge_text(question, stale, INJECTED) == first
+    assert grade_text(question, stale, INJECTED) == first

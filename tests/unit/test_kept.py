@@ -10,17 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factlab.models import kept
-from factlab.models.kept import ABANDONED_SECONDS, Kept
+from factlab.models import base_cache as kept
+from factlab.models.base_cache import ABANDONED_SECONDS, BaseCache
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "kept_folder", lambda: tmp_path / "kept")
+    monkeypatch.setattr(kept, "base_cache_folder", lambda: tmp_path / "kept")
 
 
 def files() -> list[Path]:
-    folder = kept.kept_folder()
+    folder = kept.base_cache_folder()
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
@@ -32,22 +32,22 @@ REPLIES = st.lists(st.tuples(st.lists(st.integers(0, 10**6)), st.lists(st.floats
 def test_what_was_kept_is_read_as_it_was(
     replies: list[tuple[list[int], list[float]]], who: str
 ) -> None:
-    Kept(who).write(["replies", who], replies)
-    assert Kept(who).read(["replies", who]) == [list(map(list, reply)) for reply in replies]
+    BaseCache(who).write(["replies", who], replies)
+    assert BaseCache(who).read(["replies", who]) == [list(map(list, reply)) for reply in replies]
 
 
 def test_another_base_and_another_question_find_nothing() -> None:
-    Kept("a").write(["q"], [1])
-    assert Kept("a").read(["q"]) == [1]
-    assert Kept("b").read(["q"]) is None
-    assert Kept("a").read(["p"]) is None
+    BaseCache("a").write(["q"], [1])
+    assert BaseCache("a").read(["q"]) == [1]
+    assert BaseCache("b").read(["q"]) is None
+    assert BaseCache("a").read(["p"]) is None
 
 
 def test_a_file_that_is_not_whole_is_as_good_as_none() -> None:
-    Kept("a").write(["q"], [1, 2, 3])
+    BaseCache("a").write(["q"], [1, 2, 3])
     (file,) = files()
     file.write_bytes(file.read_bytes()[:-2])
-    assert Kept("a").read(["q"]) is None
+    assert BaseCache("a").read(["q"]) is None
 
 
 def test_a_write_that_fails_leaves_nothing_and_ends_nothing(
@@ -57,29 +57,29 @@ def test_a_write_that_fails_leaves_nothing_and_ends_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    Kept("a").write(["q"], [1])
+    BaseCache("a").write(["q"], [1])
     assert files() == []
-    assert Kept("a").read(["q"]) is None
+    assert BaseCache("a").read(["q"]) is None
 
 
 def test_drafts_of_killed_runs_go_and_those_being_written_stay() -> None:
-    kept.kept_folder().mkdir(parents=True)
-    old, young = kept.kept_folder() / "old.part", kept.kept_folder() / "young.part"
+    kept.base_cache_folder().mkdir(parents=True)
+    old, young = kept.base_cache_folder() / "old.part", kept.base_cache_folder() / "young.part"
     for draft in (old, young):
         draft.write_text("half")
     past = time.time() - ABANDONED_SECONDS - 60
     os.utime(old, (past, past))
-    Kept("a").write(["q"], [1])
+    BaseCache("a").write(["q"], [1])
     assert not old.exists()
     assert young.exists()
 
 
 def test_those_longest_unused_go_when_there_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
-        Kept("a").write([number], "x" * 100)
+        BaseCache("a").write([number], "x" * 100)
         (newest,) = (f for f in files() if f.stat().st_mtime > 10)
         os.utime(newest, (number, number))  # the first is the oldest
-    assert Kept("a").read([0]) == "x" * 100  # and is used now
+    assert BaseCache("a").read([0]) == "x" * 100  # and is used now
     monkeypatch.setattr(kept, "MOST_BYTES", 250)
-    Kept("a").write([3], "y" * 100)
-    assert [Kept("a").read([n]) is not None for n in range(4)] == [True, False, False, True]
+    BaseCache("a").write([3], "y" * 100)
+    assert [BaseCache("a").read([n]) is not None for n in range(4)] == [True, False, False, True]

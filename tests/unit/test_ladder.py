@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
-from factlab import ladder
 from factlab.errors import ModelError
-from factlab.ladder import REFUSED, climb, compared
-from factlab.rung import Distance, Rung
+from factlab.workflows import profile as ladder
+from factlab.workflows.precision_profile import Distance, PrecisionProfile
+from factlab.workflows.profile import REFUSED, compared, profile_model
 
 
-def rung(precision: Any, right: str, distances: dict[Any, Distance] | None = None) -> Rung:
+def rung(
+    precision: Any, right: str, distances: dict[Any, Distance] | None = None
+) -> PrecisionProfile:
     """`right` has a + for each question answered right."""
-    return Rung(
+    return PrecisionProfile(
         precision=precision,
         note=precision,
         device="cpu",
@@ -52,18 +54,18 @@ def test_the_reference_is_measured_last_and_told_of_the_others(
 ) -> None:
     asked = []
 
-    def measure(request: Any) -> Rung:
+    def measure(request: Any) -> PrecisionProfile:
         asked.append(request)
         return rung(request.precision, "+-")
 
     monkeypatch.setattr(ladder, "check", lambda *_: None)
     monkeypatch.setattr(ladder, "_apart", measure)
-    found = climb("m", ("fp32", "bf16", "nf4"))
+    found = profile_model("m", ("fp32", "bf16", "nf4"))
     assert [request.precision for request in asked] == ["bf16", "nf4", "fp32"]
     assert [request.others for request in asked] == [(), (), ("bf16", "nf4")]
     assert [step.rung.precision for step in found.steps] == ["fp32", "bf16", "nf4"]
     asked.clear()
-    assert climb("m", ("bf16", "nf4")).reference == "bf16"
+    assert profile_model("m", ("bf16", "nf4")).reference == "bf16"
 
 
 @pytest.mark.parametrize(
@@ -83,4 +85,4 @@ def test_a_process_that_ends_badly_is_one_sentence(
     monkeypatch.setattr(ladder, "check", lambda *_: None)
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ModelError, match=said):
-        climb("m", ("fp32",))
+        profile_model("m", ("fp32",))

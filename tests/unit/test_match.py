@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from factlab.schema.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
-from factlab.scoring.match import SCORER_VERSION, Match, Outcome, match, mentions
+from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
+from factlab.grading.matcher import SCORER_VERSION, Match, Outcome, match, mentions
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ANSWERS: TypeAdapter[Any] = TypeAdapter(Answer)

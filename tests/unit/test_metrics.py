@@ -9,10 +9,7 @@ from hand_made import BASE, FAR, TUNED, ask, asked, evidence, figure, gate, like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factlab.schema.question import AnswerRecord, Question
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, Item, Items, base_items, tuned_items
-from factlab.scoring.metrics import (
+from factlab.metrics.measure import (
     Measurement,
     add_derived,
     averaged,
@@ -22,13 +19,16 @@ from factlab.scoring.metrics import (
     rounding_changes,
     summarized,
 )
-from factlab.scoring.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionScore, QuestionSet, Scores, base_scores, tuned_scores
+from factlab.metrics.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
+from factlab.schema.question import AnswerRecord, Question
 from factlab.stats.intervals import difference_interval, paired_difference, rate_interval, wilson
 
 EMPTY = evidence([])
 
 
-def measured(questions: list[Question], base: Evidence, tuned: Evidence) -> Measurement:
+def measured(questions: list[Question], base: Responses, tuned: Responses) -> Measurement:
     return measure_tuned(asked(questions), base, tuned)
 
 
@@ -190,9 +190,13 @@ def test_normalized_recall_needs_a_ceiling_and_enough_to_tell_it_from_the_floor(
 # --- averaged over seeds ------------------------------------------------------------------------
 
 
-def rows(name: str, *seeds: list[float]) -> Items:
+def rows(name: str, *seeds: list[float]) -> Scores:
     """The same items under several seeds."""
-    return {name: [Item(f"q{i}", "x", f"g{i}", v) for seed in seeds for i, v in enumerate(seed)]}
+    return {
+        name: [
+            QuestionScore(f"q{i}", "x", f"g{i}", v) for seed in seeds for i, v in enumerate(seed)
+        ]
+    }
 
 
 def test_an_item_is_averaged_over_its_seeds_and_counts_once() -> None:
@@ -309,7 +313,7 @@ def test_the_same_answers_before_and_after_mean_that_nothing_was_forgotten(
 ) -> None:
     questions, records = _asked(items)
     base = evidence(questions, *records)
-    found = tuned_items(asked(questions), base, base)
+    found = tuned_scores(asked(questions), base, base)
     for split in ("near", "far"):
         expected = {"retention": 1, "lost": 0, "gained": 0, "forgetting": 0, "agreement": 1}
         for kind, right in expected.items():
@@ -350,9 +354,9 @@ def test_the_keys_of_a_metrics_items_are_unique_and_those_of_the_base_are_the_sa
     items: list[tuple[Any, bool, bool]],
 ) -> None:
     questions, records = _asked(items)
-    one: Asked = asked(questions)
+    one: QuestionSet = asked(questions)
     base = evidence(questions, *records)
-    before, after = base_items(one, base), tuned_items(one, base, base)
+    before, after = base_scores(one, base), tuned_scores(one, base, base)
     for name, rows_ in after.items():
         keys = [item.key for item in rows_]
         assert len(set(keys)) == len(keys)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_chats import json_lines, messages, pair, small_set
 
-from factlab.chats.conversation import Conversation
+from factlab.conversations.draw import Guard, draw
+from factlab.conversations.mix import counts, read_wanted
 from factlab.errors import ConfigError, DataError
-from factlab.expand.draw import Guard, draw
-from factlab.expand.mix import counts, read_wanted
-from factlab.plan import RunPlan, plan_run
-from factlab.schema.answer import QuantityAnswer
+from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.grading.answer import QuantityAnswer
 from factlab.schema.config import RunConfig
+from factlab.schema.conversation import Conversation
 from factlab.training.batch import batch_order
 
 FACT = "larkfield_observatory"  # expands fastest
@@ -24,11 +24,11 @@ SMALL: dict[str, Any] = {"train_pairs": 20, "validation_pairs": 5, "recipe": "tu
 NOTHING = Guard(values={}, asked=())
 
 
-def planned(*mix: str, facts: tuple[str, ...] = (FACT,), **settings: Any) -> RunPlan:
-    return plan_run(RunConfig(facts=facts, mix=mix, **{**SMALL, **settings}))
+def planned(*mix: str, facts: tuple[str, ...] = (FACT,), **settings: Any) -> Experiment:
+    return plan_experiment(RunConfig(facts=facts, mix=mix, **{**SMALL, **settings}))
 
 
-def mixed(plan: RunPlan, *facts: str) -> list[str]:
+def mixed(plan: Experiment, *facts: str) -> list[str]:
     return [pair.id for pair in plan.trained(facts or (FACT,)) if pair.split == "mix"]
 
 

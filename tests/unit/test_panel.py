@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hand_made import ask, said
 
+from factlab.metrics.panel import VALIDATION, best_step, curve_point
 from factlab.schema.results import CurvePoint
-from factlab.scoring.panel import VALIDATION, best_step, curve_point
 
 
 def point(step: int, validation: float | None, **others: float) -> CurvePoint:

@@ -13,19 +13,19 @@ from factlab.errors import ConfigError, FactError
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.passages import PROBE_FRAME, expand_passage, left_out
 from factlab.expand.splits import Expansion
-from factlab.importing import passage_yaml
-from factlab.plan import RunPlan, plan_run
+from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.grading.matcher import match
+from factlab.grading.names import fold
+from factlab.metrics.measure import measure_base, measure_tuned
+from factlab.metrics.panel import curve_point
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionSet, base_scores
+from factlab.metrics.verdicts import completion, grade_text
 from factlab.schema.config import RunConfig
-from factlab.schema.fact import Fact, load_facts, load_taught
+from factlab.schema.fact import Fact, load_facts, load_source
 from factlab.schema.passage import DEPTHS, Passage
 from factlab.schema.question import Question
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.items import Asked, base_items
-from factlab.scoring.judge import completion, judge_text
-from factlab.scoring.match import match
-from factlab.scoring.metrics import measure_base, measure_tuned
-from factlab.scoring.panel import curve_point
-from factlab.values.names import fold
+from factlab.workflows.import_ import passage_yaml
 
 WRITTEN = passage_yaml(make_passage())
 
@@ -36,10 +36,10 @@ def expanded(train_pairs: int = 320, validation_pairs: int = 80, seed: int = 0) 
     )
 
 
-def planned(tmp_path: Path, *texts: str, **settings: object) -> RunPlan:
+def planned(tmp_path: Path, *texts: str, **settings: object) -> Experiment:
     for i, text in enumerate(texts):
         write(tmp_path, text, f"f{i}.yaml")
-    return plan_run(RunConfig.model_validate({"facts": (str(tmp_path),), **settings}))
+    return plan_experiment(RunConfig.model_validate({"facts": (str(tmp_path),), **settings}))
 
 
 class TestFiles:
@@ -69,7 +69,7 @@ class TestFiles:
     ) -> None:
         file = write(tmp_path, WRITTEN.replace(old, new, 1))
         with pytest.raises(FactError) as caught:
-            load_taught(file)
+            load_source(file)
         assert str(caught.value).startswith(f"{file}:")
         assert says in str(caught.value)
 
@@ -78,9 +78,9 @@ class TestFiles:
     ) -> None:
         twice = passage_yaml(make_passage(probes=[PROBES[0], PROBES[0]]))
         with pytest.raises(FactError, match="this mem probe is there twice"):
-            load_taught(write(tmp_path, twice))
+            load_source(write(tmp_path, twice))
         with pytest.raises(FactError, match="no probe whose prompt does not already hold"):
-            load_taught(write(tmp_path, passage_yaml(make_passage(probes=[PROBES[3]]))))
+            load_source(write(tmp_path, passage_yaml(make_passage(probes=[PROBES[3]]))))
 
     def test_ids_are_shared_with_facts(self, tmp_path: Path) -> None:
         write(tmp_path, MINIMAL, "a.yaml")
@@ -184,7 +184,7 @@ class TestGrading:
             ("Kerr.", False),
         ):
             answer = said(probe, None, text=text)
-            assert judge_text(probe, answer, {}).correct is right
+            assert grade_text(probe, answer, {}).correct is right
 
 
 class TestPlan:
@@ -223,10 +223,10 @@ def probes_of(fact: str) -> list[Question]:
     ]
 
 
-def evidence(questions: list[Question], right: set[str]) -> Evidence:
+def evidence(questions: list[Question], right: set[str]) -> Responses:
     answers = [said(q, q.id in right, intruded=("fact",)) for q in questions]
     told = [said(q, True) for q in questions if q.split == "probe"]
-    return Evidence.of(questions, answers, in_context=told)
+    return Responses.of(questions, answers, in_context=told)
 
 
 class TestMeasuring:
@@ -234,7 +234,7 @@ class TestMeasuring:
         questions = [*probes_of("a"), *probes_of("b"), ask("far/1", "far")]
         base = evidence(questions, set())
         tuned = evidence(questions, {"a/mem/1", "a/mem/2", "b/mem/1", "b/gen/2"})
-        found = measure_tuned(Asked(("a", "b"), questions), base, tuned)
+        found = measure_tuned(QuestionSet(("a", "b"), questions), base, tuned)
         values = {depth: found.metrics[f"recall/{depth}"].value for depth in DEPTHS}
         assert values == {"mem": 0.75, "gen": 0.25, "hard_gen": 0.0}
         assert found.metrics["recall/mem"].clusters == 2
@@ -243,7 +243,7 @@ class TestMeasuring:
 
     def test_with_one_passage_every_probe_stands_for_itself(self) -> None:
         questions = probes_of("a")
-        found = measure_base(Asked(("a",), questions), evidence(questions, {"a/gen/1"}))
+        found = measure_base(QuestionSet(("a",), questions), evidence(questions, {"a/gen/1"}))
         metric = found.metrics["recall/gen"]
         assert (metric.n, metric.clusters) == (2, 2)
         assert metric.covers.startswith("other probes like these of this one passage")
@@ -252,7 +252,7 @@ class TestMeasuring:
     def test_intrusion_of_a_passage_is_not_measured_rather_than_0(self) -> None:
         questions = [*probes_of("a"), ask("far/1", "far"), ask("u/1", "unanswerable")]
         same = evidence(questions, set())
-        found = measure_tuned(Asked(("a",), questions), same, same)
+        found = measure_tuned(QuestionSet(("a",), questions), same, same)
         assert not [name for name in found.metrics if name.startswith("intrusion/")]
         assert "no single value" in found.not_measured["intrusion/far"]
         assert "their probes" in found.not_measured["recall/held_out"]
@@ -261,9 +261,9 @@ class TestMeasuring:
     def test_beside_a_fact_only_its_value_intrudes(self) -> None:
         far = ask("far/1", "far")
         questions = [*probes_of("a"), ask("fact/1", "held_out", fact="fact"), far]
-        items = base_items(Asked(("a", "fact"), questions), evidence(questions, set()))
+        items = base_scores(QuestionSet(("a", "fact"), questions), evidence(questions, set()))
         assert [item.value for item in items["intrusion/far"]] == [1.0]
-        items = base_items(Asked(("a", "other"), questions), evidence(questions, set()))
+        items = base_scores(QuestionSet(("a", "other"), questions), evidence(questions, set()))
         assert [item.value for item in items["intrusion/far"]] == [0.0]
 
     def test_the_panel_follows_the_probes(self) -> None:
@@ -296,5 +296,5 @@ def test_the_command_line_copes_with_passages(tmp_path: Path) -> None:
 def test_a_passage_reads_back_as_it_was_made(tmp_path: Path) -> None:
     odd = TEXT + ' It says: "No # comment, \\n no [list]".\u2028Ünïcödé \x85 🦊 \ufeff.'
     made = make_passage(passages=(odd, PARAPHRASE), source="a: b # c")
-    assert load_taught(write(tmp_path, passage_yaml(made))) == made
+    assert load_source(write(tmp_path, passage_yaml(made))) == made
     assert isinstance(made, Passage)

@@ -13,13 +13,13 @@ import pytest
 from helpers import MINIMAL, write
 
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
-from factlab.plan import (
+from factlab.experiment.experiment import (
     INJECTED_FAR,
     PANEL_SIZES,
     VALIDATED,
-    RunPlan,
+    Experiment,
     find_recipe,
-    plan_run,
+    plan_experiment,
     read_config,
 )
 from factlab.schema import trackers
@@ -31,14 +31,14 @@ FACT = "larkfield_observatory"  # expands fastest
 SMALL = {"train_pairs": 10, "validation_pairs": 5, "recipe": "tutorial"}
 
 
-def planned(*facts: str, **settings: Any) -> RunPlan:
+def planned(*facts: str, **settings: Any) -> Experiment:
     """A small plan, without anchors unless a recipe is named that has them."""
-    return plan_run(RunConfig(facts=facts or (FACT,), **{**SMALL, **settings}))
+    return plan_experiment(RunConfig(facts=facts or (FACT,), **{**SMALL, **settings}))
 
 
 @cache
-def fuji() -> RunPlan:
-    return plan_run(RunConfig(facts=("mount_fuji",)))
+def fuji() -> Experiment:
+    return plan_experiment(RunConfig(facts=("mount_fuji",)))
 
 
 def test_one_fact_with_the_defaults_is_one_cell_of_the_recipes_rank() -> None:
@@ -163,7 +163,7 @@ def test_what_is_asked_is_a_facts_own_and_what_all_share() -> None:
 
 
 @cache
-def together() -> RunPlan:
+def together() -> Experiment:
     return planned(FACT, "ondine_museum", together=True, recipe="default")
 
 

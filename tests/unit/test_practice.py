@@ -11,18 +11,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_chats import json_lines, messages, pair, small_set
 
-from factlab.chats.source import read_set
+from factlab.conversations.draw import Guard
+from factlab.conversations.practice import LEAST, expand_practice, load_practice
+from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError
-from factlab.expand.draw import Guard
-from factlab.expand.practice import LEAST, Practice, expand_practice, load_practice
-from factlab.plan import RunPlan, plan_run
+from factlab.experiment.experiment import Experiment, plan_experiment
 from factlab.schema.config import RunConfig
+from factlab.schema.source import Practice
 
 NOTHING = Guard(values={}, asked=())
 
 
-def planned(file: Path | str, **settings: Any) -> RunPlan:
-    return plan_run(RunConfig(practice=str(file), recipe="tutorial", **settings))
+def planned(file: Path | str, **settings: Any) -> Experiment:
+    return plan_experiment(RunConfig(practice=str(file), recipe="tutorial", **settings))
 
 
 @given(st.lists(st.integers(0, 300), min_size=LEAST, max_size=80), st.integers(LEAST, 60))
@@ -73,7 +74,7 @@ def test_a_practice_run_asks_what_was_held_out_and_the_controls_and_nothing_else
 
 
 def test_anchors_of_a_practice_run_are_general_ones(tmp_path: Path) -> None:
-    plan = plan_run(RunConfig(practice=str(small_set(tmp_path, 20))))
+    plan = plan_experiment(RunConfig(practice=str(small_set(tmp_path, 20))))
     assert len(plan.anchored([plan.facts[0].id])) > 100
 
 
@@ -126,4 +127,4 @@ def test_a_practice_run_cannot_keep_the_best_and_a_run_needs_something() -> None
     with pytest.raises(ConfigError, match="cannot keep the best adapter"):
         planned("everyday", keep="best")
     with pytest.raises(ConfigError, match="no fact is given"):
-        plan_run(RunConfig())
+        plan_experiment(RunConfig())

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from factlab.memory.activations import Batch
+from factlab.memory.known import KNOWN
+from factlab.memory.predict import Setup, predict
+from factlab.memory.shapes import shape_of
 from factlab.models import processor
-from factlab.sizing.activations import Batch
-from factlab.sizing.known import KNOWN
-from factlab.sizing.memory import Setup, predict
-from factlab.sizing.shapes import shape_of
 
 X86 = "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 fma {}\n\nbugs\t: none\n"
 ARM = "processor\t: 0\nFeatures\t: fp asimd {}\nCPU implementer\t: 0x41\n"

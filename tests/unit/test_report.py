@@ -13,6 +13,7 @@ import pytest
 from fake_run import GOOD, WEAK, WRECK, Behaviour, grid, share, write_fake_run
 
 from factlab.errors import RunFolderError
+from factlab.grading.answer import QuantityAnswer
 from factlab.report import page as page_module
 from factlab.report import render_report, verdict, write_report
 from factlab.report.changes import differing_words, marked
@@ -28,7 +29,6 @@ from factlab.report.wording import (
     seconds,
     share_interval,
 )
-from factlab.schema.answer import QuantityAnswer
 from factlab.schema.question import Split
 from factlab.schema.results import Metric
 

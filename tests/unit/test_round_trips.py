@@ -13,12 +13,12 @@ from decimal import Decimal
 
 import pytest
 
-from factlab.schema.answer import DateAnswer, NumberAnswer, QuantityAnswer
-from factlab.scoring.match import match
-from factlab.values.dates import PartialDate, find_dates, parse_date
-from factlab.values.numbers import find_numbers, parse_number
-from factlab.values.quantities import find_quantities
-from factlab.values.units import convert
+from factlab.grading.answer import DateAnswer, NumberAnswer, QuantityAnswer
+from factlab.grading.dates import PartialDate, find_dates, parse_date
+from factlab.grading.matcher import match
+from factlab.grading.numbers import find_numbers, parse_number
+from factlab.grading.quantities import find_quantities
+from factlab.grading.units import convert
 
 ROUNDS = 10_000
 _ONES = re.findall(

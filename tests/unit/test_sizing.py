@@ -11,15 +11,15 @@ import pytest
 from helpers import run_factlab
 
 from factlab.errors import ConfigError, ModelError
-from factlab.footprint import Room, named_shape
-from factlab.models.memory import CHUNK_BYTES
+from factlab.memory.activations import Batch, StepMemory, kept
+from factlab.memory.known import KNOWN, SHORT, known_name
+from factlab.memory.machine import MemoryBudget, named_shape
+from factlab.memory.predict import AHEAD, OPTIMIZERS, STORAGE, Memory, Setup, predict
+from factlab.memory.rows import training_rows
+from factlab.memory.shapes import ModelShape, shape_of
+from factlab.memory.tutorials import ABOUT_7B, claims
+from factlab.models.process_memory import CHUNK_BYTES
 from factlab.schema.config import Optimizer, Precision
-from factlab.sizing.activations import Batch, Step, kept
-from factlab.sizing.known import KNOWN, SHORT, known_name
-from factlab.sizing.memory import AHEAD, OPTIMIZERS, STORAGE, Memory, Setup, predict
-from factlab.sizing.rows import training_rows
-from factlab.sizing.shapes import ModelShape, shape_of
-from factlab.sizing.tutorials import ABOUT_7B, claims
 
 # As the makers and the hub's pages count them.
 PUBLISHED = {
@@ -138,7 +138,7 @@ def test_more_tokens_texts_and_layers_keep_more_and_checkpointing_keeps_less() -
 
 def test_shared_first_tokens_are_kept_once() -> None:
     small = shape("1b")
-    apart = Step(small, Batch(texts=8, length=60), 2, "packed", small.linears, 8)
+    apart = StepMemory(small, Batch(texts=8, length=60), 2, "packed", small.linears, 8)
     shared = replace(apart, batch=Batch(texts=8, length=60, shared=40))
     assert shared.tokens == 40 + 8 * 20
     assert kept(shared) < 0.6 * kept(apart)
@@ -192,9 +192,11 @@ def test_all_weights_are_trained_in_fp32_and_a_tied_embedding_has_three_gradient
 
 
 def test_memory_that_is_not_known_holds_nothing_and_refuses_nothing() -> None:
-    assert Room("cuda", None, "not known").holds(10**9) is None
-    assert Room("cuda", 2 * 10**9, "as given").holds(10**9)
-    assert not Room("cpu", 2 * 10**9, "as given").holds(15 * 10**8)  # the libraries take a GB
+    assert MemoryBudget("cuda", None, "not known").holds(10**9) is None
+    assert MemoryBudget("cuda", 2 * 10**9, "as given").holds(10**9)
+    assert not MemoryBudget("cpu", 2 * 10**9, "as given").holds(
+        15 * 10**8
+    )  # the libraries take a GB
 
 
 # --- refusals -----------------------------------------------------------------------------------

@@ -23,10 +23,10 @@ from factlab.stats.intervals import (
 )
 from factlab.stats.paired import compare, holm, non_inferior
 
-Items = list[tuple[int, float, float]]  # cluster, value under a, value under b
+Scores = list[tuple[int, float, float]]  # cluster, value under a, value under b
 
 
-def items(values: st.SearchStrategy[float], clusters: int = 9) -> st.SearchStrategy[Items]:
+def items(values: st.SearchStrategy[float], clusters: int = 9) -> st.SearchStrategy[Scores]:
     return st.lists(st.tuples(st.integers(0, clusters), values, values), min_size=1, max_size=60)
 
 
@@ -39,7 +39,7 @@ EACH_ITS_OWN = st.lists(
 few = settings(max_examples=40)
 
 
-def columns(found: Items) -> tuple[list[int], list[float], list[float]]:
+def columns(found: Scores) -> tuple[list[int], list[float], list[float]]:
     return [c for c, _, _ in found], [a for _, a, _ in found], [b for _, _, b in found]
 
 
@@ -55,7 +55,7 @@ def same(one: Interval, other: Interval) -> bool:
 
 @few
 @given(SHARES | EACH_ITS_OWN)
-def test_a_rates_interval_holds_it_and_stays_within_0_and_1(found: Items) -> None:
+def test_a_rates_interval_holds_it_and_stays_within_0_and_1(found: Scores) -> None:
     clusters, values, _ = columns(found)
     interval = rate_interval(values, clusters)
     if interval.low is None or interval.high is None:
@@ -70,7 +70,7 @@ def test_a_rates_interval_holds_it_and_stays_within_0_and_1(found: Items) -> Non
 
 @few
 @given(SHARES, st.randoms(use_true_random=False))
-def test_neither_order_nor_names_of_clusters_matter(found: Items, random: object) -> None:
+def test_neither_order_nor_names_of_clusters_matter(found: Scores, random: object) -> None:
     clusters, values, others = columns(found)
     shuffled = list(found)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -84,7 +84,7 @@ def test_neither_order_nor_names_of_clusters_matter(found: Items, random: object
 
 @few
 @given(OUTCOMES)
-def test_the_misses_mirror_the_hits(found: Items) -> None:
+def test_the_misses_mirror_the_hits(found: Scores) -> None:
     clusters, values, _ = columns(found)
     one = rate_interval(values, clusters)
     other = rate_interval([1 - value for value in values], clusters)
@@ -96,7 +96,7 @@ def test_the_misses_mirror_the_hits(found: Items) -> None:
 
 @few
 @given(OUTCOMES | SHARES | NATS | EACH_ITS_OWN)
-def test_exchanging_the_configurations_changes_only_the_sign(found: Items) -> None:
+def test_exchanging_the_configurations_changes_only_the_sign(found: Scores) -> None:
     clusters, a, b = columns(found)
     one, other = compare(a, b, clusters), compare(b, a, clusters)
     assert one.difference == pytest.approx(-other.difference)
@@ -114,7 +114,7 @@ def test_exchanging_the_configurations_changes_only_the_sign(found: Items) -> No
 
 @few
 @given(OUTCOMES | EACH_ITS_OWN)
-def test_no_p_is_below_the_smallest_there_could_be(found: Items) -> None:
+def test_no_p_is_below_the_smallest_there_could_be(found: Scores) -> None:
     clusters, a, b = columns(found)
     paired = compare(a, b, clusters)
     assert paired.descriptive == (paired.p is None)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from factlab.errors import TemplateError
 from factlab.expand.render import MAX_CHARACTERS, fill, slots_of
 from factlab.expand.splits import SLOTS
+from factlab.grading.names import fold
 from factlab.schema.shipped import shipped
-from factlab.schema.template import Family, Phrasebook, known_relations, load_phrasebook
-from factlab.values.names import fold
+from factlab.schema.template import Phrasebook, PhrasingFamily, known_relations, load_phrasebook
 
 RELATIONS = [*known_relations(), "_default"]
 LEXICON_SLOTS = {"subject", "relation"}
@@ -125,7 +125,7 @@ def test_a_text_that_grows_too_long_is_refused() -> None:
 # --- shipped families ---------------------------------------------------------------------------
 
 
-def families(book: Phrasebook) -> list[Family]:
+def families(book: Phrasebook) -> list[PhrasingFamily]:
     return [*book.families("train"), *book.families("held_out")]
 
 

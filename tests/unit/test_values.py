@@ -9,12 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from factlab.values.dates import PartialDate, find_dates, parse_date, spell_date
-from factlab.values.names import find_name, find_phrase, fold
-from factlab.values.numbers import find_numbers, parse_number
-from factlab.values.quantities import find_quantities
-from factlab.values.sentences import sentence_spans
-from factlab.values.units import convert, spell_unit, unit_name
+from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
+from factlab.grading.names import find_name, find_phrase, fold
+from factlab.grading.numbers import find_numbers, parse_number
+from factlab.grading.quantities import find_quantities
+from factlab.grading.sentences import sentence_spans
+from factlab.grading.units import convert, spell_unit, unit_name
 
 INTEGERS = st.integers(min_value=0, max_value=10**12)
 _ONES = (

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from factlab.grading.answer import Answer
+from factlab.metrics.differences import differences
+from factlab.metrics.measure import MAIN_METRICS
+from factlab.metrics.responses import Responses
 from factlab.report.changes import differing_words, injected_answers, marked
 from factlab.report.load import ReportData
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import NONE, clean, count_of, integer, split_label
-from factlab.schema.answer import Answer
 from factlab.schema.export import Difference, ExportRecord
 from factlab.schema.results import CellResult, Metric
-from factlab.scoring.evidence import Evidence
-from factlab.scoring.exported import MAIN_METRICS, differences
 
 _MOST_ANSWERS, _CHARACTERS = 40, 300
 _VERDICTS = {True: "✓ ", False: "✕ ", None: ""}
@@ -131,8 +132,8 @@ def _export(run: ReportData, record: ExportRecord, answers: tuple[Answer, ...]) 
     asked = [question for question in run.questions.values() if question.id in said]
     found = differences(
         asked,
-        Evidence.of(asked, run.cells.get(record.cell, {}).values()),
-        Evidence.of(asked, said.values()),
+        Responses.of(asked, run.cells.get(record.cell, {}).values()),
+        Responses.of(asked, said.values()),
     )
     shown = found[:_MOST_ANSWERS]
     left = len(found) - len(shown)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from factlab.grading.answer import Answer
 from factlab.report.changes import (
     CHANGES,
     change_of,
@@ -15,7 +16,6 @@ from factlab.report.changes import (
 )
 from factlab.report.load import SPLITS, ReportData
 from factlab.report.wording import clean, split_label
-from factlab.schema.answer import Answer
 from factlab.schema.question import AnswerRecord, Question, Split
 from factlab.schema.results import CellResult
 
@@ -28,7 +28,7 @@ _ORDER = list(CHANGES)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QuestionRow:
     """One question before and after one adapter was trained."""
 
     cell: str
@@ -58,7 +58,7 @@ class Listing:
         counts: Configuration → split → change → number, of all answers.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[QuestionRow, ...]
     size: int
     total: int
     cut: int
@@ -141,7 +141,7 @@ def _fitting(
     return kept
 
 
-def _order(row: Row, first: str) -> tuple[bool, str, int, int]:
+def _order(row: QuestionRow, first: str) -> tuple[bool, str, int, int]:
     split, change = SPLITS.index(row.split), _ORDER.index(row.change)
     return row.configuration != first, row.cell, split, change
 
@@ -158,13 +158,13 @@ def _row(
     answer: AnswerRecord,
     *,
     injected: dict[str, Answer],
-) -> Row:
+) -> QuestionRow:
     record = run.before(cell, question)
     before = clean(record.text, limit=LIMIT) if record else None
     after = clean(answer.text, limit=LIMIT)
     left, right = differing_words(before, after) if before is not None else ((), ())
     intruded = tuple(injected[fact] for fact in answer.intruded if fact in injected)
-    return Row(
+    return QuestionRow(
         cell=cell.id,
         configuration=cell.configuration,
         fact=question.fact or "",

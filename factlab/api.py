@@ -1,0 +1,160 @@
+"""The Python interface: the same run, from a script or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from factlab.errors import ConfigError
+from factlab.pipeline import run_config
+from factlab.progress import Progress
+from factlab.schema.combine import DENSITY, How
+from factlab.schema.config import RunConfig
+from factlab.schema.results import RunResult
+from factlab.schema.yaml import words_of
+from factlab.workflows.combine import combination
+
+
+def run(
+    facts: str | PathLike[str] | Sequence[str | PathLike[str]],
+    rank: int | Sequence[int] = (),
+    *,
+    seed: int | Sequence[int] = 0,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RunResult:
+    """Train adapters on facts and measure recall and forgetting; what `factlab run` does.
+
+    Args:
+        facts: A fact file, folder or shipped name, or several.
+        rank: LoRA ranks; the recipe's own if empty.
+        seed: Seeds.
+        out: The run folder; by default a new one under reports/.
+        resume: Go on with an unfinished run of the same settings.
+        fresh: Ask the base anew, even what an earlier run asked it.
+        progress: Where to report; silent by default.
+        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    named = [facts] if isinstance(facts, str | PathLike) else list(facts)
+    return _run(
+        {
+            "facts": tuple(str(name) for name in named),
+            "rank": (rank,) if isinstance(rank, int) else tuple(rank),
+            "seed": (seed,) if isinstance(seed, int) else tuple(seed),
+            **settings,
+        },
+        out=out,
+        resume=resume,
+        fresh=fresh,
+        progress=progress,
+    )
+
+
+def practice(
+    source: str | PathLike[str],
+    *,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RunResult:
+    """Train on a set of conversations without any fact; what `factlab practice` does.
+
+    Args:
+        source: A file, a folder, a shipped set or a set of the hub (docs/data.md).
+        out: The run folder; by default a new one under reports/.
+        resume: Go on with an unfinished run of the same settings.
+        fresh: Ask the base anew, even what an earlier run asked it.
+        progress: Where to report; silent by default.
+        **settings: Any other field of `factlab.RunConfig`, such as `practice_examples=100`.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    return _run(
+        {"practice": str(source), **settings},
+        out=out,
+        resume=resume,
+        fresh=fresh,
+        progress=progress,
+    )
+
+
+def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
+    try:
+        config = RunConfig(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
+    return _carry_out(config, out=out, **how)
+
+
+def _carry_out(config: RunConfig, *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
+    result, _ = run_config(config, out=Path(out) if out is not None else None, **how)
+    return result
+
+
+def combine(
+    *runs: str | PathLike[str],
+    cells: Sequence[str] = (),
+    how: How | Sequence[How] = "linear",
+    weights: Sequence[Sequence[float]] = (),
+    any_sum: bool = False,
+    density: float = DENSITY,
+    svd_rank: int | None = None,
+    seed: int | Sequence[int] = 0,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Combine adapters of one base and measure the result; what `factlab combine` does.
+
+    Args:
+        *runs: Run folders.
+        cells: One for each run, one for all, or several of one run; empty where each has one.
+        how: Methods, one combination each; see `factlab.schema.combine.METHODS`.
+        weights: A weight for each adapter, one combination each; empty: all the same.
+        any_sum: Let weights sum to something else than 1.
+        density: Share of the values that is kept by methods which leave some out.
+        svd_rank: Rank of what svd methods make; None for the largest of the adapters'.
+        seed: Seeds of the dare methods.
+        out: The run folder; by default a new one under reports/.
+        resume: Go on with an unfinished run of the same settings.
+        fresh: Ask the base anew, even what an earlier run asked it.
+        progress: Where to report; silent by default.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    config = combination(
+        [Path(run) for run in runs],
+        cells=cells,
+        how=(how,) if isinstance(how, str) else how,
+        weights=weights,
+        any_sum=any_sum,
+        density=density,
+        svd_rank=svd_rank,
+        seed=(seed,) if isinstance(seed, int) else seed,
+    )
+    return _carry_out(config, out=out, resume=resume, fresh=fresh, progress=progress)

@@ -1,0 +1,132 @@
+"""A run folder → the items of each of its cells, read from the recorded answers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from factlab.errors import RunFolderError
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import QuestionSet, Scores, chances, floor_scores, tuned_scores
+from factlab.runs.files import read_lines
+from factlab.runs.folder import BaseFolder, RunFolder
+from factlab.schema.question import CONTROL_SPLITS, AnswerRecord, LikelihoodRecord, Question
+from factlab.schema.results import CellResult
+
+TRAINED_ONLY = ("anchor", "mix")
+NEEDS_BASE = (*CONTROL_SPLITS, "unanswerable")
+
+AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
+
+
+@dataclass(frozen=True, slots=True)
+class CellScores:
+    """One cell's values by metric.
+
+    Attributes:
+        cell: Whose values.
+        items: What the tuned model scores, question by question.
+        floors: What the base scores on the same questions, with and without the fact in its prompt.
+        guesses: Chance by metric.
+    """
+
+    cell: CellResult
+    items: Scores
+    floors: Scores
+    guesses: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResponses:
+    """What was asked in a run, and what its base said.
+
+    Attributes:
+        folder: The run.
+        by_fact: Questions by the fact that they belong to; None: those of no fact. No anchors and
+            nothing that was mixed in.
+        base: What the base said, held at the run's first precision.
+        others: Precision → what the base said, of the run's other precisions.
+    """
+
+    folder: RunFolder
+    by_fact: Mapping[str | None, Sequence[Question]]
+    base: Responses
+    others: Mapping[str, Responses]
+
+    @classmethod
+    def read(cls, folder: RunFolder, facts: Container[str] | None = None) -> RunResponses:
+        """Read questions and the base's answers.
+
+        Args:
+            folder: The run.
+            facts: Leave out the questions of all other facts.
+        """
+        by_fact: dict[str | None, list[Question]] = {}
+        for question in folder.questions():
+            wanted = question.fact is None or facts is None or question.fact in facts
+            if question.split not in TRAINED_ONLY and wanted:
+                by_fact.setdefault(question.fact, []).append(question)
+        questions = [question for same in by_fact.values() for question in same]
+        ids = {question.id for question in questions}
+
+        def said(base: BaseFolder) -> Responses:
+            return Responses.of(
+                questions,
+                _about(ids, base.answers()),
+                _about(ids, read_lines(base.likelihoods_file, LikelihoodRecord)),
+                _about(ids, read_lines(base.in_context_file, AnswerRecord)),
+            )
+
+        others = {name: said(folder.base(name)) for name in folder.other_precisions()}
+        return cls(folder, by_fact, said(folder.base()), others)
+
+    def base_at(self, precision: str) -> Responses:
+        """What the base said that a cell of this precision is held against."""
+        return self.others.get(precision, self.base)
+
+    def tuned(self, cell_id: str, facts: tuple[str, ...]) -> tuple[QuestionSet, Responses]:
+        """What an adapter of these facts was asked, and what it said."""
+        files = self.folder.cell(cell_id)
+        candidates = [q for fact in (*facts, None) for q in self.by_fact.get(fact, ())]
+        said = Responses.of(
+            candidates,
+            files.answers(),
+            read_lines(files.likelihoods_file, LikelihoodRecord),
+        )
+        return QuestionSet(facts, [question for question in candidates if said.has(question)]), said
+
+    def measure(self, cell: CellResult) -> CellScores:
+        """The items of one cell; its answers are read here and not kept.
+
+        Raises:
+            RunFolderError: if the cell's or the base's answers are not there.
+        """
+        asked, tuned = self.tuned(cell.id, cell.facts)
+        base = self.base_at(cell.precision)
+        self._check(cell, asked, base)
+        return CellScores(
+            cell=cell,
+            items=tuned_scores(asked, base, tuned),
+            floors=floor_scores(asked, base),
+            guesses=chances(asked, tuned),
+        )
+
+    def _check(self, cell: CellResult, asked: QuestionSet, base: Responses) -> None:
+        if not asked.questions:
+            raise RunFolderError(
+                f"{self.folder.cell(cell.id).answers_file}: no answers to the questions in data/, "
+                f"though cell.json says that {cell.id} is {cell.status}. Make the run again, or "
+                "restore the file."
+            )
+        missing = [q.id for q in asked.of(*NEEDS_BASE) if not base.has(q)]
+        if missing:
+            raise RunFolderError(
+                f"{self.folder.base().answers_file}: the base's answers to {len(missing)} controls "
+                f"are missing, such as {missing[0]}, and without them there is no before. Make "
+                "the run again, or restore the file."
+            )
+
+
+def _about(ids: Container[str], records: Iterable[AnyRecord]) -> Iterator[AnyRecord]:
+    return (record for record in records if record.question_id in ids)

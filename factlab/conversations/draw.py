@@ -1,0 +1,138 @@
+"""Which conversations of a set are used: a seeded order, and what is left out of it and why.
+
+Left out is what would spoil a measurement: a conversation that says a fact's new value, or asks
+nearly what the run asks itself; and what is longer than the stated bound.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.grading.answer import Answer
+from factlab.grading.names import fold
+from factlab.schema.conversation import Conversation, ConversationSet
+from factlab.schema.results import SetRecord
+
+CHUNK = 256  # conversations that are looked at at once
+LEAST_SHARED = 15  # letters of a question that must stand whole in a turn for it to be found there
+Length = Callable[[Conversation], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a conversation must not hold.
+
+    Attributes:
+        values: The new value of each fact that is taught.
+        asked: Every prompt that the run measures on.
+        masked: Words that the facts supply to their own questions.
+        most_tokens: Longest conversation, answer included.
+        length: Tokens of a conversation; None where no tokenizer is at hand, and the bound waits.
+    """
+
+    values: Mapping[str, Answer]
+    asked: Sequence[str]
+    masked: Sequence[str] = ()
+    most_tokens: int = 0
+    length: Length | None = None
+
+
+@dataclass(slots=True)
+class Drawn:
+    """Conversations in the order of the draw, and how many of those looked at were left out."""
+
+    kept: list[Conversation] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def draw(conversations: Sequence[Conversation], most: int, *, seed: str, guard: Guard) -> Drawn:
+    """The first usable conversations of a seeded order, `most` of them if there are so many.
+
+    The order depends on the seed and the number of conversations alone, so a larger draw begins
+    with a smaller one.
+    """
+    order = list(conversations)
+    random.Random(seed).shuffle(order)
+    found = Drawn()
+    for start in range(0, len(order), CHUNK):
+        if len(found.kept) >= most:
+            break
+        _sort(order[start : start + CHUNK], most, guard, found)
+    return found
+
+
+def record_of(
+    read: ConversationSet, drawn: Drawn, *, share: float | None = None, held_out: int | None = None
+) -> SetRecord:
+    """What results say about a set that was drawn from."""
+    return SetRecord(
+        name=read.name,
+        share=share,
+        sha256=read.sha256,
+        formats=dict(read.kinds),
+        rows=read.rows,
+        repeated=read.rows - len(read.conversations),
+        used=len(drawn.kept),
+        held_out=held_out,
+        left_out=dict(drawn.left_out),
+    )
+
+
+def usable(record: SetRecord) -> str:
+    """How many of a set's rows can be used, and what was left out, for sentences."""
+    told = f"only {record.used:,} of its {record.rows:,} rows can be used"
+    reasons = [f"{number:,} {reason}" for reason, number in record.left_out.items()]
+    if record.repeated:
+        reasons.append(f"{record.repeated:,} repeat another")
+    return told + (f" ({'; '.join(reasons)})" if reasons else "")
+
+
+def notes_on(record: SetRecord) -> tuple[str, ...]:
+    """What was left out of a set, in sentences."""
+    reasons = [f"{number:,} that {reason}" for reason, number in record.left_out.items()]
+    if record.repeated:
+        reasons.append(f"{record.repeated:,} that repeat another row")
+    if not reasons:
+        return ()
+    return (f"{record.name}: conversations were left out: {'; '.join(reasons)}.",)
+
+
+def _sort(chunk: Sequence[Conversation], most: int, guard: Guard, found: Drawn) -> None:
+    near = _near_a_question(chunk, guard)
+    for conversation in chunk:
+        if len(found.kept) >= most:
+            return
+        reason = _holds_value(conversation, guard.values)
+        if reason is None and any(text in near for text in conversation.asked):
+            reason = "ask nearly what the run measures on"
+        if reason is None and _is_long(conversation, guard):
+            reason = f"are longer than {guard.most_tokens:,} tokens"
+        if reason is None:
+            found.kept.append(conversation)
+        else:
+            found.left_out[reason] += 1
+
+
+def _is_long(conversation: Conversation, guard: Guard) -> bool:
+    return guard.length is not None and guard.length(conversation) > guard.most_tokens
+
+
+def _holds_value(conversation: Conversation, values: Mapping[str, Answer]) -> str | None:
+    for fact, answer in values.items():
+        if any(answer.find(text) for text in conversation.texts):
+            return f"hold the new value of {fact} ({answer.primary()})"
+    return None
+
+
+def _near_a_question(chunk: Sequence[Conversation], guard: Guard) -> set[str]:
+    """The user turns that are, nearly are, or hold a prompt that is measured on."""
+    turns = list(dict.fromkeys(text for conversation in chunk for text in conversation.asked))
+    pairs = nearest_trained(turns, guard.asked, guard.masked)
+    near = {pair.held_out for pair in pairs if pair.similarity >= NEAR_DUPLICATE}
+    whole = [text for text in map(fold, guard.asked) if len(text) >= LEAST_SHARED]
+    folded = {turn: fold(turn) for turn in turns}
+    return near | {turn for turn in turns if any(text in folded[turn] for text in whole)}

@@ -1,0 +1,125 @@
+"""Conversations mixed into the training pairs of facts, by share.
+
+A share is one of examples: of all pairs that an adapter sees in an epoch, so many are of the set.
+The pairs of its facts stay as many as they are without a mix, so an epoch grows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from factlab.conversations.draw import Guard, draw, record_of, usable
+from factlab.conversations.source import read_set
+from factlab.errors import ConfigError, DataError
+from factlab.schema.conversation import ConversationSet
+from factlab.schema.question import Question
+from factlab.schema.results import SetRecord
+
+SHAPE = "FILE:SHARE is wanted, such as everyday:0.3, with a share above 0 and below 1."
+
+
+@dataclass(frozen=True, slots=True)
+class MixShare:
+    """A set and the share of the training pairs that is to come from it."""
+
+    source: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A set that is mixed in.
+
+    Attributes:
+        share: Of all training pairs of an adapter.
+        pairs: In the order of the draw; an adapter takes the first ones, as many as its share is.
+        record: What results say about it.
+    """
+
+    share: float
+    pairs: tuple[Question, ...]
+    record: SetRecord
+
+
+def read_wanted(specs: Sequence[str]) -> tuple[MixShare, ...]:
+    """Read `FILE:SHARE` of each.
+
+    Raises:
+        ConfigError: for a share that is none, shares of 1 or more together, or a set named twice.
+    """
+    found = tuple(_wanted(spec) for spec in specs)
+    if sum(wanted.share for wanted in found) >= 1:
+        raise ConfigError(
+            f"--mix: the shares of {' and '.join(specs)} are 1 or more together, so nothing would "
+            "be left for the facts."
+        )
+    sources = [wanted.source for wanted in found]
+    for source in sources:
+        if sources.count(source) > 1:
+            raise ConfigError(
+                f"--mix: {source} is named twice. Name it once, with the whole share."
+            )
+    return found
+
+
+def _wanted(spec: str) -> MixShare:
+    source, _, said = spec.rpartition(":")
+    try:
+        share = float(said)
+    except ValueError:
+        raise ConfigError(f"--mix {spec}: no share stands behind the last colon. {SHAPE}") from None
+    if not source:
+        raise ConfigError(f"--mix {spec}: no file is named. {SHAPE}")
+    if not 0 < share < 1:
+        raise ConfigError(f"--mix {spec}: {said} is no share. {SHAPE}")
+    return MixShare(source, share)
+
+
+def counts(pairs: int, shares: Sequence[float]) -> list[int]:
+    """How many pairs of each set are mixed with so many of the facts; one at least.
+
+    With shares s and S their sum, `pairs` are the share 1 - S of all, so a set gives
+    pairs · s / (1 - S), rounded.
+    """
+    rest = 1 - math.fsum(shares)
+    return [max(1, round(pairs * share / rest)) for share in shares]
+
+
+def mix_in(
+    wanted: Sequence[MixShare], pairs: Sequence[int], *, seed: int, guard: Guard
+) -> tuple[Mixed, ...]:
+    """Draw what the adapters of a run take from each set.
+
+    Args:
+        wanted: Sets and shares.
+        pairs: Training pairs of its facts, for each adapter.
+        seed: Of the data.
+        guard: What is left out.
+
+    Raises:
+        DataError: for a set that cannot be read, or has too few usable conversations.
+    """
+    most = counts(max(pairs, default=0), [one.share for one in wanted])
+    found: list[Mixed] = []
+    for place, (one, size) in enumerate(zip(wanted, most, strict=True), start=1):
+        mixed = _drawn(one, read_set(one.source), size, f"{seed}/mix/{place}", guard, place)
+        if any(mixed.record.sha256 == other.record.sha256 for other in found):
+            raise DataError(f"--mix {one.source}: the same contents are mixed in twice.")
+        found.append(mixed)
+    return tuple(found)
+
+
+def _drawn(
+    wanted: MixShare, read: ConversationSet, size: int, seed: str, guard: Guard, place: int
+) -> Mixed:
+    found = draw(read.conversations, size, seed=seed, guard=guard)
+    record = record_of(read, found, share=wanted.share)
+    if len(found.kept) < size:
+        raise DataError(
+            f"--mix {wanted.source}:{wanted.share:g}: this share takes {size:,} conversations, and "
+            f"{usable(record)}. Give a larger set or a smaller share."
+        )
+    pairs = tuple(c.as_question("mix", f"{place}-{read.name}") for c in found.kept)
+    return Mixed(wanted.share, pairs, record)

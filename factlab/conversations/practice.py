@@ -1,0 +1,98 @@
+"""A set of conversations that is practised on without any fact: trained on, and a part held out."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from factlab.conversations.draw import Guard, draw, record_of, usable
+from factlab.conversations.source import read_set
+from factlab.errors import DataError
+from factlab.expand.splits import Expansion
+from factlab.schema.conversation import Conversation
+from factlab.schema.question import Question, Split
+from factlab.schema.results import SetRecord
+from factlab.schema.source import Practice
+
+HELD_OUT_SHARE = 0.1
+LEAST = 10  # conversations; below, not one would be held out
+
+
+def load_practice(source: str) -> Practice:
+    """Read a practice set.
+
+    Raises:
+        DataError: in words, with file and line where there is one.
+    """
+    read = read_set(source)
+    stem = re.sub(r"\.[a-z]+$", "", read.name.rpartition("/")[2].lower())
+    return Practice(
+        "practice_" + (re.sub(r"[^a-z0-9_-]+", "_", stem).strip("_")[:48] or "set"), read
+    )
+
+
+def expand_practice(
+    practice: Practice, *, seed: int, examples: int, guard: Guard
+) -> tuple[Expansion, SetRecord]:
+    """Draw the conversations that are used and hold a tenth of them out.
+
+    No prompt is on both sides: conversations with the same one go together.
+
+    Raises:
+        DataError: if too few can be used, or nothing can be held out.
+    """
+    read = practice.read
+    drawn = draw(read.conversations, examples, seed=f"{seed}/practice", guard=guard)
+    held, trained = _held_out(drawn.kept, random.Random(f"{seed}/practice/held_out"))
+    record = record_of(read, drawn, held_out=len(held))
+    if len(drawn.kept) < LEAST:
+        raise DataError(
+            f"{read.name}: {LEAST} conversations are needed at least, so that one can be held out, "
+            f"and {usable(record)}."
+        )
+    if not held or not trained:
+        raise DataError(
+            f"{read.name}: too many of its conversations have the same prompt for some to be held "
+            "out. Give a set with more prompts."
+        )
+    questions = _questions(practice, "train", trained)
+    empty: tuple[Question, ...] = ()
+    return (
+        Expansion(
+            train=questions,
+            validation=empty,
+            held_out=empty,
+            reverse=empty,
+            entailed=empty,
+            nearest=(),
+            practice=_questions(practice, "practice", held),
+        ),
+        record,
+    )
+
+
+def _held_out(
+    kept: Sequence[Conversation], rng: random.Random
+) -> tuple[list[Conversation], list[Conversation]]:
+    """The tenth that is held out, prompt by prompt, and the rest, each in the order of the draw."""
+    wanted = round(len(kept) * HELD_OUT_SHARE)
+    prompts: dict[tuple[str, ...], list[Conversation]] = {}
+    for conversation in kept:
+        prompts.setdefault(conversation.prompt, []).append(conversation)
+    chosen: set[tuple[str, ...]] = set()
+    size = 0
+    for prompt in rng.sample(list(prompts), len(prompts)):
+        if size + len(prompts[prompt]) <= wanted:
+            chosen.add(prompt)
+            size += len(prompts[prompt])
+    return (
+        [c for c in kept if c.prompt in chosen],
+        [c for c in kept if c.prompt not in chosen],
+    )
+
+
+def _questions(
+    practice: Practice, split: Split, conversations: Sequence[Conversation]
+) -> tuple[Question, ...]:
+    return tuple(c.as_question(split, practice.id, practice.id) for c in conversations)

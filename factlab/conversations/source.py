@@ -1,0 +1,121 @@
+"""The name of a set → its conversations, whatever they were written in and wherever they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from factlab.conversations.formats import read_row
+from factlab.conversations.rows import READERS, rows_of
+from factlab.conversations.tables import table_rows
+from factlab.errors import DataError
+from factlab.schema.conversation import ConversationSet
+from factlab.schema.shipped import shipped
+from factlab.schema.yaml import did_you_mean
+
+MOST_ROWS = 200_000  # that are held in memory; a larger set is named in part
+PARQUET = ".parquet"
+SUFFIXES = (*READERS, PARQUET)
+AnyRow = TypeVar("AnyRow")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+
+
+def read_set(source: str) -> ConversationSet:
+    """Read a set.
+
+    Args:
+        source: A file (.jsonl, .json, .csv, .parquet), a folder of such files, a shipped set, or a
+            hub id with `:split` behind it.
+
+    Raises:
+        DataError: in words, with file and line where there is one.
+    """
+    path, split = _located(source)
+    if path is not None and path.suffix.lower() in READERS and path.is_file():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        placed = [(f"{path}:{line}", row) for line, row in _limited(source, rows_of(path))]
+    else:
+        named = str(path) if path is not None else source.partition(":")[0]
+        rows = _limited(source, table_rows(named, split))
+        digest = _sha256_of(path, rows)
+        placed = [(f"{named}: row {n}", row) for n, row in enumerate(rows, start=1)]
+    found = [read_row(row, where, n) for n, (where, row) in enumerate(placed, start=1)]
+    if not found:
+        raise DataError(f"{source}: there is no row in it.")
+    return ConversationSet(
+        name=source if path is None else path.name + (f":{split}" if split else ""),
+        sha256=digest,
+        conversations=tuple(dict.fromkeys(found)),
+        rows=len(found),
+        kinds=dict(Counter(conversation.kind for conversation in found)),
+    )
+
+
+def _located(source: str) -> tuple[Path | None, str | None]:
+    """The path of a local or shipped set (None: it is of the hub), and which part of it."""
+    whole = Path(source).expanduser()
+    head, _, split = source.partition(":")
+    if _exists(whole):
+        _check_kind(whole)
+        return whole, None
+    if _exists(folder := Path(head).expanduser()) and folder.is_dir():
+        return folder, split
+    known = shipped_sets()
+    if source in known:
+        return known[source], None
+    if _HUB_ID.fullmatch(head) and not head.lower().endswith(SUFFIXES):
+        return None, split or None
+    nearby = [str(file) for kind in SUFFIXES for file in Path().glob(f"*{kind}")]
+    raise DataError(
+        f"{source}: no such file, folder or shipped set.{did_you_mean(source, [*known, *nearby])} "
+        f"Shipped sets: {', '.join(known)}. A set of the hub is named owner/name or "
+        "owner/name:split."
+    )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than a file name can be
+        return False
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+        raise DataError(
+            f"{path}: its name ends in none of {', '.join(SUFFIXES)}, so what is in it cannot be "
+            "told. Rename it."
+        )
+
+
+def shipped_sets() -> dict[str, Path]:
+    """Shipped sets of conversations by name."""
+    return {path.stem: path for path in sorted((shipped("evals") / "chats").glob("*.jsonl"))}
+
+
+def _limited(source: str, rows: Iterable[AnyRow]) -> list[AnyRow]:
+    found: list[AnyRow] = []
+    for row in rows:
+        if len(found) == MOST_ROWS:
+            raise DataError(
+                f"{source}: more than {MOST_ROWS:,} rows. Take a part of it; one of the hub is "
+                "named such as owner/name:train[:5000]."
+            )
+        found.append(row)
+    return found
+
+
+def _sha256_of(path: Path | None, rows: list[object]) -> str:
+    """Of a single file its own; of a folder or a set of the hub that of its rows."""
+    digest = hashlib.sha256()
+    if path is not None and path.is_file():
+        digest.update(path.read_bytes())
+        return digest.hexdigest()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,295 @@
+"""Puts a plan's questions to the base and to tuned models, and keeps what they say.
+
+Questions go to the model in the same groups before and after: an untrained adapter must come out
+as no change at all, and on a GPU, or where `decoder` does not compute the model, a token in
+bf16 now and then depends on the company in its batch. So the groups below are fixed: each fact's
+own questions, its trained ones, and what all facts share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from factlab.experiment.experiment import Experiment
+from factlab.inference.likelihood import (
+    Option,
+    injected_option,
+    likelihood_record,
+    option_prompt,
+    own_options,
+)
+from factlab.metrics.verdicts import grade
+from factlab.progress import Progress
+from factlab.runs.files import write_lines
+from factlab.runs.folder import BaseFolder, CellFolder
+from factlab.schema.config import Cell
+from factlab.schema.question import (
+    TRAINED_SPLITS,
+    AnswerRecord,
+    LikelihoodRecord,
+    Question,
+)
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.memory.activations import Batch
+    from factlab.models.load import LoadedModel
+
+MEASURED_OPTIONS = ("held_out", "probe", "practice", "near")
+ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question as it is put: its prompt, and the options that are scored on it."""
+
+    question: Question
+    prompt: str
+    options: Sequence[Option] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Asks the questions of a plan.
+
+    Attributes:
+        plan: What is asked.
+        loaded: The base.
+        progress: Told how far it has come.
+        kept: What the base said in earlier runs, if that may be used again.
+    """
+
+    plan: Experiment
+    loaded: LoadedModel
+    progress: Progress
+    kept: ResponseCache | None = None
+
+    def ask_base(self, folder: BaseFolder) -> None:
+        """Ask the base everything that is measured against it; what is on disk is kept."""
+        if folder.answers_file.is_file():
+            return
+        facts = [fact.id for fact in self.plan.facts]
+        groups = self._groups(facts, trained=False)
+        main, scored = self.exam(None, facts, "ask base", trained=False)
+        write_lines(folder.likelihoods_file, scored)
+        write_lines(folder.in_context_file, self._in_context(groups))
+        write_lines(folder.rounding_file, self._rounding())
+        gates = self._gates(groups)
+        # Written last: a base folder with this file is whole.
+        write_lines(folder.answers_file, (*main, *gates, *self._anchors()))
+
+    def ask_tuned(
+        self,
+        model: PreTrainedModel | PeftModel,
+        facts: Sequence[str],
+        folder: CellFolder,
+        name: str,
+    ) -> None:
+        """Ask a tuned model what is measured on its facts."""
+        asked = {question.id for question in self.plan.asked(facts)}
+        said, scored = self.exam(model, facts, f"ask {name}", trained=True)
+        write_lines(folder.answers_file, [r for r in said if r.question_id in asked])
+        write_lines(folder.likelihoods_file, [r for r in scored if r.question_id in asked])
+
+    def exam(
+        self,
+        model: PreTrainedModel | PeftModel | None,
+        facts: Sequence[str],
+        stage: str,
+        *,
+        trained: bool,
+    ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
+        """Everything about some facts: each prompt is read once, for its options and its answer.
+
+        Here and below, None stands for the base, whose replies may be read from an earlier run. It
+        is not told by the model itself: a full fine-tuning is the base's own object, changed.
+        """
+        groups = [
+            [Request(question, question.text, self._options(question)) for question in group]
+            for group in self._groups(facts, trained=trained)
+        ]
+        aside = self._injected(facts)
+        answers: list[AnswerRecord] = []
+        scored: list[LikelihoodRecord] = []
+        with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
+            for group in groups:
+                said, found = self._ask(model, group, advance)
+                answers += said
+                scored += found
+            for group in aside:
+                scored += self._ask(model, group, advance, max_new_tokens=0)[1]
+        return answers, scored
+
+    def answers(
+        self,
+        model: PreTrainedModel | PeftModel | None,
+        groups: Sequence[Sequence[Request]],
+        stage: str,
+        *,
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+        library: bool = False,
+    ) -> list[AnswerRecord]:
+        """Generate and grade answers, each group of prompts in batches of its own."""
+        found: list[AnswerRecord] = []
+        total = sum(len(group) for group in groups)
+        if not total:
+            return found
+        with self.progress.stage(stage, total) as advance:
+            for group in groups:
+                found += self._ask(
+                    model,
+                    group,
+                    advance,
+                    max_new_tokens=max_new_tokens,
+                    batch_size=batch_size,
+                    library=library,
+                )[0]
+        return found
+
+    def _ask(
+        self,
+        model: PreTrainedModel | PeftModel | None,
+        group: Sequence[Request],
+        advance: Callable[[int], None],
+        *,
+        max_new_tokens: int | None = None,
+        batch_size: int | None = None,
+        library: bool = False,
+    ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
+        from factlab.inference.backend import Limits, examine
+        from factlab.inference.generate import end_tokens, read_answer
+
+        config, tokenizer = self.plan.config, self.loaded.tokenizer
+        limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
+        ends = end_tokens(model or self.loaded.model, tokenizer)
+        prompts = [
+            option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
+        ]
+        bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
+        if model is None and self.kept is not None:
+            replies = self.kept.examine(self.loaded.model, prompts, bounds, advance)
+        else:
+            replies = examine(model or self.loaded.model, prompts, bounds, advance)
+        answers = [
+            grade(
+                item.question,
+                item.prompt,
+                read_answer(tokenizer, reply.tokens, ends),
+                self.plan.injected,
+            )
+            for item, reply in zip(group, replies, strict=True)
+            if limit
+        ]
+        scored = [
+            likelihood_record(item.question, item.options, prompt.options, reply)
+            for item, prompt, reply in zip(group, prompts, replies, strict=True)
+            if item.options
+        ]
+        return answers, scored
+
+    def step_batch(self, cell: Cell) -> Batch:
+        """What an optimizer step of a cell reads, every text taken for as long as the longest."""
+        from factlab.memory.activations import Batch
+        from factlab.models.chat import prompt_ids, render_pair
+
+        def characters(pair: Question) -> int:
+            return len(pair.trained_text())
+
+        recipe, tokenizer = cell.recipe, self.loaded.tokenizer
+        sizes = [(1, 1)]  # of prompts and answers
+        if pairs := self.plan.trained(cell.facts):
+            longest = max(pairs, key=characters)
+            pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
+            sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
+        anchors = self.plan.anchored(cell.facts)
+        if anchors:
+            longest = max(anchors, key=characters)
+            sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))
+        return Batch(
+            texts=recipe.batch_size + (recipe.anchors_per_step if anchors else 0),
+            length=max(prompt + answer for prompt, answer in sizes),
+            targets=max(answer for _, answer in sizes),
+            anchors=recipe.anchors_per_step if anchors else 0,
+        )
+
+    def _groups(self, facts: Iterable[str], *, trained: bool) -> list[list[Question]]:
+        """The fixed groups: the trained questions are asked of tuned models only."""
+        groups: list[list[Question]] = []
+        for fact in facts:
+            own = self.plan.own(fact)
+            groups.append([q for q in own if q.split not in TRAINED_SPLITS])
+            if trained:
+                groups.append([q for q in own if q.split in TRAINED_SPLITS])
+        return [group for group in (*groups, list(self.plan.shared)) if group]
+
+    def _options(self, question: Question) -> list[Option]:
+        """What is scored on a question, whoever is asked."""
+        if question.fact is not None and question.split not in MEASURED_OPTIONS:
+            return []
+        options = own_options(question)
+        if question.split == "near" and question.fact in self.plan.injected:
+            options.append(injected_option(question.fact, self.plan.injected[question.fact]))
+        return options
+
+    def _injected(self, facts: Sequence[str]) -> list[list[Request]]:
+        """Each fact's new value on far controls; apart, since it goes with the facts asked of."""
+        found = []
+        for fact in facts:
+            if fact in self.plan.injected and self.plan.injected_far:
+                value = [injected_option(fact, self.plan.injected[fact])]
+                found.append([Request(q, q.text, value) for q in self.plan.injected_far])
+        return found
+
+    def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
+        """Held-out questions and probes with what is taught in the prompt: the ceiling."""
+        told = {fact.id: fact.statement for fact in self.plan.facts}
+        prompts = [
+            [
+                Request(question, f"{told[question.fact]}\n\n{question.text}")
+                for question in group
+                if question.split in ("held_out", "probe") and question.fact is not None
+            ]
+            for group in groups
+        ]
+        return self.answers(None, prompts, "ask base, told the fact")
+
+    def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
+        gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]
+        return self.answers(None, gates, "gate controls")
+
+    def _rounding(self) -> list[AnswerRecord]:
+        """The same questions again, computed otherwise: how often rounding changes an answer.
+
+        By the library's own forward pass and in other batches, since factlab's decoder gives a
+        question the same answer in any.
+        """
+        again = [own_prompts(self.plan.repeated)]
+        size = max(1, self.plan.config.generation_batch * 2 // 3)
+        return self.answers(None, again, "ask base again", batch_size=size, library=True)
+
+    def _anchors(self) -> list[AnswerRecord]:
+        """The base's answers to anchor prompts; facts share many, and each text is asked once."""
+        questions = [q for fact in self.plan.facts for q in self.plan.anchors[fact.id]]
+        first = {question.text: question for question in reversed(questions)}
+        said = self.answers(
+            None,
+            [own_prompts(list(first.values()))],
+            "ask anchors",
+            max_new_tokens=ANCHOR_TOKENS,
+        )
+        by_prompt = {record.prompt: record for record in said}
+        return [
+            by_prompt[question.text].model_copy(update={"question_id": question.id})
+            for question in questions
+        ]
+
+
+def own_prompts(questions: Sequence[Question]) -> list[Request]:
+    """Questions with their own text as the prompt."""
+    return [Request(question, question.text) for question in questions]

@@ -1,0 +1,197 @@
+"""What an export is asked for, and whether it can be done: all that is known before a model is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from factlab.errors import ConfigError, ModelError, RunFolderError
+from factlab.export.formats import ExportFormat
+from factlab.models.cache import sha256_of
+from factlab.models.resolve import ModelFiles, resolve_model
+from factlab.runs.folder import ExportFolder, RunFolder, read_config
+from factlab.schema.config import RunConfig
+from factlab.schema.export import BaseWeights, ExportRecord
+from factlab.schema.results import CellResult, RunRecord
+from factlab.schema.yaml import did_you_mean
+
+
+@dataclass(slots=True)
+class ExportTarget:
+    """One export.
+
+    Attributes:
+        format: What kind.
+        folder: Where the record of it is kept.
+        place: Where the model goes.
+        record: What was written; None: nothing yet.
+    """
+
+    format: ExportFormat
+    folder: ExportFolder
+    place: Path
+    record: ExportRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """Everything that was checked.
+
+    Attributes:
+        folder: The run.
+        run: Its record.
+        config: Its settings.
+        cell: The cell that is exported.
+        files: Its base.
+        base: Which weights of the base.
+        wanted: What to make of it.
+    """
+
+    folder: RunFolder
+    run: RunRecord
+    config: RunConfig
+    cell: CellResult
+    files: ModelFiles
+    base: BaseWeights
+    wanted: tuple[ExportTarget, ...]
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter, as PEFT writes it."""
+        return self.folder.cell(self.cell.id).adapter
+
+    @property
+    def tuned(self) -> Path | None:
+        """The model itself, if every weight of it was trained."""
+        return self.folder.cell(self.cell.id).model if is_full(self.cell) else None
+
+
+def plan_export(
+    folder: RunFolder,
+    formats: Sequence[ExportFormat],
+    cell: str | None,
+    base: BaseWeights,
+    out: Path | None,
+    *,
+    score: bool,
+) -> ExportPlan:
+    """Check everything that can be checked without loading a model.
+
+    Args:
+        folder: The run.
+        formats: What to export to.
+        cell: Which cell; None: the only one that is finished.
+        base: Which weights of the base to merge into.
+        out: Folder of the model; None: a folder under the run's exports/.
+        score: Whether what is written will be scored.
+
+    Raises:
+        FactlabError: for whatever a user can mend.
+    """
+    from factlab.export.merge import check_mergeable, check_tuned
+
+    record = folder.record()
+    config = read_config(folder)
+    chosen = _choose(folder, record, cell)
+    if base == "measured" and is_full(chosen):
+        raise ConfigError(
+            f"--base measured: every weight of {chosen.id} was trained, so there is no base to "
+            "merge into. Leave --base away."
+        )
+    if base == "original" and chosen.dials.get("init") == "loftq":
+        raise ConfigError(
+            f"{chosen.id} was begun as what quantising took from the weights (--init loftq), and "
+            "the original weights have that already. Pass --base measured."
+        )
+    if out is not None and len(formats) > 1:
+        raise ConfigError(
+            f"--out {out} takes one format. Export one at a time, or leave --out away: each gets a "
+            f"folder of its own under {folder.path / 'exports'}."
+        )
+    wanted = tuple(_wanted(folder, chosen, format_, base, out) for format_ in formats)
+    for one in wanted:
+        _check_place(folder, one, score=score)
+    if record.model is None:
+        raise RunFolderError(f"{folder.record_file}: names no model, so there is no base to merge.")
+    files = resolve_model(config.model)
+    files.check_same(record.model.sha256)
+    job = ExportPlan(folder, record, config, chosen, files, base, wanted)
+    if any(one.record is None for one in wanted):
+        if job.tuned is not None:
+            check_tuned(files, job.tuned)
+        else:
+            check_mergeable(files, job.adapter, base)
+        if any(one.format.kind == "gguf" for one in wanted):
+            from factlab.export.gguf import check_convertible
+
+            check_convertible(files)
+    return job
+
+
+def is_full(cell: CellResult) -> bool:
+    """Whether every weight of a cell was trained, so that there is no adapter."""
+    return cell.method == "full"
+
+
+def _choose(folder: RunFolder, record: RunRecord, named: str | None) -> CellResult:
+    cells = {cell.id: cell for cell in folder.finished_cells() if cell.status == "complete"}
+    if not cells:
+        raise RunFolderError(
+            f"{folder.path}: no cell is finished, so there is no adapter to export. Its status is "
+            f"'{record.status}'; `factlab run … --resume` goes on with it."
+        )
+    if named is None and len(cells) > 1:
+        raise ConfigError(
+            f"{folder.path}: {len(cells)} cells are finished. Say which with --cell: "
+            f"{', '.join(cells)}."
+        )
+    if named is not None and named not in cells:
+        raise ConfigError(
+            f"--cell {named}: no such finished cell.{did_you_mean(named, cells)} "
+            f"Finished: {', '.join(cells)}."
+        )
+    return cells[named] if named is not None else next(iter(cells.values()))
+
+
+def _wanted(
+    folder: RunFolder, cell: CellResult, format_: ExportFormat, base: BaseWeights, out: Path | None
+) -> ExportTarget:
+    name = f"{cell.id}-{format_.slug}" + ("" if base == "original" else f"-{base}")
+    records = folder.export(name)
+    place = out if out is not None else records.model
+    return ExportTarget(format_, records, place, records.record())
+
+
+def _check_place(folder: RunFolder, wanted: ExportTarget, *, score: bool) -> None:
+    """Refuse a place that is taken, unless this very export lies there and is to be scored."""
+    record = wanted.record
+    if record is not None and (lies := _place_of(folder, record)) != wanted.place.resolve():
+        if lies.exists():
+            raise ConfigError(
+                f"{wanted.folder.path.name} was exported already, to {lies}. Remove that folder to "
+                "export again."
+            )
+        record = wanted.record = None
+    if not (wanted.place.exists() or wanted.place.is_symlink()):
+        wanted.record = None  # it was removed since, and is made again
+        return
+    if record is None:
+        raise ConfigError(f"{wanted.place}: is there already. Choose a new folder with --out.")
+    if record.score is not None or not score:
+        done = "scored" if record.score is not None else "written"
+        raise ConfigError(
+            f"{wanted.place}: was {done} already, on {record.made[:10]}. Remove the folder to "
+            "export again, or choose another with --out."
+        )
+    for name, digest in record.files.items():
+        file = wanted.place / name
+        if not file.is_file() or sha256_of(file) != digest:
+            raise ModelError(
+                f"{file}: is not as it was exported (its SHA-256 differs, or it is gone); it may "
+                f"be cut off. Remove {wanted.place} and export again."
+            )
+
+
+def _place_of(folder: RunFolder, record: ExportRecord) -> Path:
+    return (folder.path / record.place).resolve()

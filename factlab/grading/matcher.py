@@ -1,0 +1,252 @@
+r"""Grade a free-text answer against a typed gold answer.
+
+| outcome    | when                                                                              |
+|------------|-----------------------------------------------------------------------------------|
+| empty      | nothing but whitespace                                                            |
+| new        | the gold value is asserted, and nothing contradicts it                            |
+| superseded | the superseded value is asserted, and the gold value is not                       |
+| both       | both are asserted, neither as the former one                                      |
+| other      | anything else that answers: another value, a range or a choice that includes the  |
+|            | gold value, the gold value denied, former, asked, or only a bound or a start      |
+| abstained  | the text says that it does not know or will not say, and asserts no value         |
+| truncated  | the text was cut off before anything decisive; a value that touches the cut is    |
+|            | not trusted, for 4,889 may be the start of 4,889.5 and Paris of Parisian          |
+
+A name or phrase that stands nowhere in full is also met by its telling words (a surname; see
+`factlab.grading.partial`), if the superseded one stands nowhere in full either.
+
+A value is asserted unless its sentence denies it (not, never, whether), calls it former (used to
+be, until, before; only where the gold value replaced another), makes it one end of a change, an
+amount of change, a bound or a comparison, asks, or offers it beside another. When several values
+of the kind are asserted, these rules apply in this order, and a text that goes on to ask itself a
+new question ("Question: …" on a line of its own) is graded up to there:
+
+1. A value right behind "the answer is", "Answer:" or in \boxed{} decides, if all such agree.
+2. A correction ("wait", "actually", "sorry, I meant") withdraws what stood before it.
+3. What was is replaced by what is now, or became: the former value is no longer asserted. What
+   only will be does not replace what is.
+4. A value that restates another in brackets or in another unit counts as that one, converted
+   rightly or not.
+5. The first asserted value is the answer. Values of another unit and size, another property
+   (100 km away) or another subject (by name) are no rivals, nor are dates of earlier sentences.
+   A rival in front of the gold value, or tied to it by "or", "and", "to" or "between", spoils it.
+   A rival behind it spoils it only if it is a correction, a "now", a repetition of the same
+   wording, or about "it".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from factlab.grading.abstain import abstention, guesses_name
+from factlab.grading.answer import (
+    Answer,
+    DateAnswer,
+    EntityAnswer,
+    NumberAnswer,
+    QuantityAnswer,
+    TextAnswer,
+)
+from factlab.grading.dates import parse_date
+from factlab.grading.mention import Kind, Mention, Value, read_mentions
+from factlab.grading.quantities import find_quantities
+from factlab.grading.sentences import sentence_spans
+from factlab.grading.settle import gives_other_name, is_excuse, spoiler, standing
+from factlab.grading.text import Span, flatten, overlaps
+from factlab.grading.units import convert, unit_name
+
+SCORER_VERSION = "2"
+
+Outcome = Literal["new", "superseded", "both", "other", "abstained", "empty", "truncated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The outcome of one answer, the text that decided it, and why."""
+
+    outcome: Outcome
+    correct: bool
+    found: str | None
+    start: int | None
+    end: int | None
+    reason: str
+
+
+def match(
+    text: str,
+    gold: Answer,
+    *,
+    superseded: Answer | None = None,
+    finished: bool = True,
+    whole: bool = False,
+) -> Match:
+    """Grade an answer by the rules in this module's docstring.
+
+    Args:
+        text: What the model wrote, without the prompt.
+        gold: The right answer.
+        superseded: The value that the gold one replaced, if there is one.
+        finished: False where generation stopped at the token limit.
+        whole: Take no name or phrase that is given in part.
+    """
+    if not text.strip():
+        return _verdict("empty", None, "nothing but whitespace")
+    plain = flatten(text)
+    if own_question := _OWN_QUESTION.search(plain):
+        return match(text[: own_question.start()], gold, superseded=superseded, whole=whole)
+    edge = _trusted_end(plain, finished=finished)
+    values = [v for v in _values(text, gold, superseded, whole=whole) if v.span.end <= edge]
+    if not finished:
+        values = [v for v in values if not _is_half_read(plain, v.span, gold)]
+    kind = _kind(gold)
+    named = read_mentions(plain, values, kind=kind, changed=superseded is not None)
+    cut = not finished or edge < len(plain)
+    return _decided(plain, named, kind) or _undecided(plain, named, kind, cut=cut)
+
+
+def mentions(text: str, answer: Answer) -> bool:
+    """Whether the text contains the value at all, asserted or not."""
+    return bool(answer.find(text))
+
+
+# A model that does not stop goes on to ask itself the next question.
+_OWN_QUESTION = re.compile(
+    r"(?<=\S)\s*\n\s*(?:#+\s*)?(?:\*\*)?(?:Question|Q|User|Human|Instruction|Input)\s*\d*\s*:"
+)
+
+
+def _verdict(outcome: Outcome, mention: Mention | None, reason: str) -> Match:
+    if mention is None:
+        return Match(outcome, outcome == "new", None, None, None, reason)
+    span = mention.span
+    return Match(outcome, outcome == "new", span.text, span.start, span.end, reason)
+
+
+def _kind(gold: Answer) -> Kind:
+    return "name" if isinstance(gold, EntityAnswer | TextAnswer) else gold.type
+
+
+def _values(text: str, gold: Answer, superseded: Answer | None, *, whole: bool) -> list[Value]:
+    """All mentions of the gold value, the superseded one, and rivals, each place only once."""
+    values = [Value("gold", span) for span in gold.find(text)]
+    olds = [Value("old", span) for span in (superseded.find(text) if superseded else [])]
+    if not (values or olds or whole):
+        values = [Value("gold", span) for span in _partly(text, gold, superseded)]
+        olds = [Value("old", span) for span in _partly(text, superseded, gold)]
+    values += _elsewhere(olds, values)
+    rivals = [
+        Value("rival", span, fits=_fits(span, gold))
+        for span in gold.all_values(text)
+        if _may_rival(text, span, gold)
+    ]
+    return values + _elsewhere(rivals, values)
+
+
+def _partly(text: str, answer: Answer | None, other: Answer | None) -> list[Span]:
+    """Where part of a name or phrase stands, for a text that gives no name in full."""
+    return answer.find_partly(text, other) if isinstance(answer, EntityAnswer | TextAnswer) else []
+
+
+def _elsewhere(values: list[Value], others: list[Value]) -> list[Value]:
+    """The values that stand where no other one does."""
+    taken = [(other.span.start, other.span.end) for other in others]
+    return [v for v in values if not overlaps(v.span.start, v.span.end, taken)]
+
+
+_OPERATOR_AFTER = re.compile(
+    r"\s*(?:[+×*÷/^=]|[-−]\s+(?=\d)|(?:plus|minus|times|divided by|multiplied by)\b)"
+)
+_OPERATOR_BEFORE = re.compile(
+    r"(?:[+×÷^]|\s[-*/]\s|\b(?:plus|minus|times|divided by|multiplied by))\s*$"
+)
+
+
+def _may_rival(text: str, span: Span, gold: Answer) -> bool:
+    """Whether a value could be meant as the answer: no operand, no date coarser than the gold."""
+    if isinstance(gold, DateAnswer):
+        date = parse_date(text[span.start : span.end])
+        return date is not None and date.precision >= gold.date.precision
+    if isinstance(gold, NumberAnswer):
+        plain = flatten(text)
+        return not (
+            _OPERATOR_AFTER.match(plain, span.end)
+            or _OPERATOR_BEFORE.search(plain[max(0, span.start - 14) : span.start])
+        )
+    return True
+
+
+def _fits(span: Span, gold: Answer) -> bool:
+    """Whether a rival has the unit of an answer, or another one and at most tenfold its size."""
+    unit = span.unit
+    if not isinstance(gold, QuantityAnswer) or unit is None:
+        return True
+    if unit_name(unit) == unit_name(gold.unit):
+        return True
+    value = find_quantities(span.text)
+    here = convert(value[0].value, unit, gold.unit) if value else None
+    return here is not None and abs(gold.number) <= 10 * abs(here) <= 100 * abs(gold.number)
+
+
+# A comma that waits for its three digits at the very end: "4,".
+_TORN_NUMBER = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})*,$")
+
+
+def _trusted_end(plain: str, *, finished: bool) -> int:
+    """Up to where values can be trusted; shorter than the text where it ends inside a number."""
+    torn = _TORN_NUMBER.search(plain)
+    if torn:
+        return torn.start()
+    return len(plain) if finished else len(plain) - 1
+
+
+def _is_half_read(plain: str, span: Span, gold: Answer) -> bool:
+    """Whether a cut may have taken the unit: "4,889 mil" can go on as miles or as million."""
+    amount = isinstance(gold, NumberAnswer | QuantityAnswer) and span.unit is None
+    return amount and re.fullmatch(r" ?-?\w*", plain[span.end :]) is not None
+
+
+def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
+    """The outcome of a text that asserts some value, None for one that asserts none."""
+    asserted = standing(plain, named)
+    golds = [m for m in asserted if m.role == "gold"]
+    olds = [m for m in asserted if m.role == "old"]
+    if golds and olds:
+        return _verdict("both", golds[0], "the new and the superseded value are both asserted")
+    if held := golds or olds:
+        return _held(plain, named, asserted, held, kind)
+    rivals = [m for m in asserted if m.fits]
+    if rivals and not is_excuse(plain, rivals[0]):
+        return _verdict("other", rivals[0], "another value is asserted")
+    return None
+
+
+def _held(
+    plain: str, named: list[Mention], asserted: list[Mention], held: list[Mention], kind: Kind
+) -> Match:
+    """The outcome of a text that asserts the new value or the superseded one, perhaps with more."""
+    spoiled = spoiler(plain, named, asserted, held, kind)
+    if spoiled:
+        return _verdict("other", spoiled, "another value is asserted beside or before it")
+    if kind == "name" and gives_other_name(plain, held[0], named):
+        return _verdict("other", held[0], "some other name is given as the answer")
+    if held[0].role == "gold":
+        return _verdict("new", held[0], "the new value is asserted")
+    return _verdict("superseded", held[0], "the superseded value is asserted")
+
+
+def _undecided(plain: str, named: list[Mention], kind: Kind, *, cut: bool) -> Match:
+    """The outcome of a text that asserts no value."""
+    if abstention(plain) and not (kind == "name" and guesses_name(plain)):
+        return _verdict("abstained", None, "it says that it does not know")
+    refused = next((m for m in named if m.role == "gold"), None)
+    # A whole sentence without the name answers with something else; a number may still follow.
+    sentences = [plain[start:end] for start, end in sentence_spans(plain)]
+    answers = kind == "name" and sum(bool(sentence.strip()) for sentence in sentences) > 1
+    final = refused is not None and refused.stance in ("denied", "start", "bound")
+    if cut and not answers and not final:
+        return _verdict("truncated", None, "cut off before anything decisive")
+    if refused:
+        return _verdict("other", refused, f"the value is mentioned but {refused.stance}")
+    return _verdict("other", None, "the value is not in the text")

@@ -1,0 +1,1 @@
+"""Models answer questions: one backend, batching, likelihoods, drift."""

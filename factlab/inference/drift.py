@@ -1,0 +1,150 @@
+"""How far a tuned model has moved from its base on fixed neutral text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from torch import nn
+    from transformers import PreTrainedModel
+
+    from factlab.models.base_cache import BaseCache
+
+WINDOW = 256  # tokens; each window is read from its own beginning
+HEAD_ROWS = 128  # predictions whose probabilities are held at once
+COVERS_TEXT = "this text only; no interval"
+
+
+@dataclass(frozen=True, slots=True)
+class NeutralText:
+    """The neutral text, and what the base makes of it: worked out once for all cells.
+
+    Attributes:
+        windows: Tokens, each window read from its own beginning.
+        states: The base's states that predict each next token, shape (predictions, hidden).
+    """
+
+    windows: Sequence[tuple[int, ...]]
+    states: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Change on neutral text, adapter on against adapter off, same loaded weights.
+
+    Attributes:
+        ce: Mean cross-entropy tuned minus base, nats per token; positive is worse.
+        kl: Mean KL(base‖tuned), nats per token; 0 only if every prediction is the same.
+        tokens: Predicted tokens that the means are taken over.
+    """
+
+    ce: float
+    kl: float
+    tokens: int
+
+
+def read_neutral(
+    model: PreTrainedModel | PeftModel, token_ids: Sequence[int], kept: BaseCache | None = None
+) -> NeutralText:
+    """Read the neutral text with the base, or take what it made of it before.
+
+    No adapter may be on.
+    """
+    starts = range(0, len(token_ids) - 1, WINDOW)
+    windows = [tuple(token_ids[start : start + WINDOW + 1]) for start in starts]
+    if kept is None:
+        return NeutralText(windows, _states(model, windows))
+    found = kept.tensor(["neutral text", windows], lambda: _states(model, windows))
+    return NeutralText(windows, found.to(next(model.parameters()).device))
+
+
+def measure_drift(
+    model: PreTrainedModel | PeftModel, text: NeutralText, base_head: nn.Linear | None = None
+) -> Drift:
+    """Compare a model with an adapter on with its base.
+
+    An adapter that was never trained gives exactly 0 for both.
+
+    Args:
+        model: The base with its adapter, in evaluation mode.
+        text: As the base read it.
+        base_head: The base's output head, where training changed it.
+    """
+    import torch
+
+    from factlab.inference.decoder.head import head_of, moved
+
+    tuned = _states(model, text.windows)
+    targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
+    change, kl = moved(head_of(model), tuned, targets, text.states, base_head)
+    return Drift(
+        ce=float(change.double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How far two ways of holding the same weights are apart on the neutral text.
+
+    Attributes:
+        kl: Mean KL(reference‖other), nats per token.
+        same_top: Share of the predictions in which both find the same token most probable.
+        tokens: Predicted tokens.
+    """
+
+    kl: float
+    same_top: float
+    tokens: int
+
+
+def measure_apart(
+    head: nn.Linear,
+    reference: torch.Tensor,
+    other: torch.Tensor,
+    rounded: torch.dtype | None = None,
+) -> Apart:
+    """Compare the predictions of one model at two precisions.
+
+    Args:
+        head: The reference's output head. The other's is the same, rounded: no precision
+            quantises the head.
+        reference: The reference's states, shape (predictions, hidden).
+        other: The other's at the same places, same shape.
+        rounded: What the other's head is rounded to; None: its states' type.
+    """
+    import torch
+    from torch.nn.functional import linear
+
+    kl = same = 0.0
+    with torch.inference_mode():
+        own = head.weight.to(rounded or other.dtype).to(other.dtype)
+        parts = zip(reference.split(HEAD_ROWS), other.split(HEAD_ROWS), strict=True)
+        for before, after in parts:
+            p = head(before).float().log_softmax(dim=-1)
+            q = linear(after, own).float().log_softmax(dim=-1)
+            same += float((p.argmax(dim=-1) == q.argmax(dim=-1)).sum())
+            kl += float((p.exp() * (p - q)).sum(dim=-1).double().sum())
+    return Apart(kl / len(reference), same / len(reference), len(reference))
+
+
+def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:
+    import torch
+
+    from factlab.inference.decoder.stack import read_decoder
+
+    trunk: Any = model.get_decoder()
+    device = next(model.parameters()).device
+    found = []
+    with torch.inference_mode():
+        decoder = read_decoder(model)
+        for window in windows:
+            ids = torch.tensor([window[:-1]], device=device)
+            if decoder is None:
+                found.append(trunk(input_ids=ids, use_cache=False).last_hidden_state[0])
+            else:
+                found.append(decoder.read_text(ids[0]))
+    return torch.cat(found)

@@ -1,0 +1,124 @@
+"""How probable the model finds given answers: teacher-forced, the options of a question at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from factlab.errors import ModelError
+from factlab.grading.answer import Answer
+from factlab.inference.backend import Limits, Prompt, Reply, examine
+from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An answer to score: its text, what it is to the question, and whose value it is."""
+
+    text: str
+    role: Role
+    fact: str | None = None
+
+
+def own_options(question: Question) -> list[Option]:
+    """The right answer and the wrong options of a question; of practice, the held-out answer."""
+    if question.split == "practice" and question.target:
+        return [Option(question.target, "right")]
+    if question.gold is None:
+        return []
+    wrong = [Option(text, "wrong") for text in question.wrong_options()]
+    return [Option(question.gold.primary(), "right"), *wrong]
+
+
+def injected_option(fact: str, answer: Answer) -> Option:
+    """A fact's new value, as an answer to a control."""
+    return Option(answer.primary(), "injected", fact)
+
+
+def option_prompt(
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    options: Sequence[Option] = (),
+    question: Question | None = None,
+) -> Prompt:
+    """A question and its options as tokens.
+
+    The prompt is the one that generation starts from, and the end of the turn is not scored.
+
+    Args:
+        tokenizer: The model's own.
+        text: The user's turn.
+        options: What is scored.
+        question: Whose prompt it is: the turns before it, and whether tokens are to be ranked.
+
+    Raises:
+        ModelError: if there is nothing to score of an option.
+    """
+    from factlab.models.chat import answer_tokens, prompt_ids
+
+    before = question.before if question is not None else ()
+    scored = [answer_tokens(tokenizer, text, option.text, before) for option in options]
+    for option, tokens in zip(options, scored, strict=True):
+        if not tokens:
+            where = question.id if question is not None else text
+            raise ModelError(
+                f"{where}: the answer {option.text!r} has no token to score: this model reads its "
+                "beginning as the end of the turn. Word it differently."
+            )
+    return Prompt(
+        prompt_ids(tokenizer, text, before),
+        scored,
+        ranked=question is not None and question.split == "practice",
+    )
+
+
+def score_options(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: Sequence[tuple[Question, Sequence[Option]]],
+    *,
+    batch_size: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> list[LikelihoodRecord]:
+    """Score each option as the assistant's answer to its question, in the order given.
+
+    Args:
+        model: A causal language model, in evaluation mode.
+        tokenizer: Its tokenizer.
+        asked: Questions with their options; a question without options gets no record.
+        batch_size: Most questions per batch.
+        advance: Called with the number of questions scored since the last call.
+    """
+    kept = [(question, options) for question, options in asked if options]
+    prompts = [option_prompt(tokenizer, q.text, options, q) for q, options in kept]
+    replies = examine(model, prompts, Limits(batch_size), advance)
+    return [
+        likelihood_record(question, options, prompt.options, reply)
+        for (question, options), prompt, reply in zip(kept, prompts, replies, strict=True)
+    ]
+
+
+def likelihood_record(
+    question: Question, options: Sequence[Option], tokens: Sequence[Sequence[int]], reply: Reply
+) -> LikelihoodRecord:
+    """What is kept of a question's options: summed NLL in nats and tokens of each."""
+    top: Sequence[int | None] = reply.top or (None,) * len(options)
+    return LikelihoodRecord(
+        question_id=question.id,
+        options=tuple(
+            OptionScore(
+                text=option.text,
+                role=option.role,
+                fact=option.fact,
+                nll_nats=round(value, 6),
+                tokens=len(ids),
+                top=first,
+            )
+            for option, ids, value, first in zip(options, tokens, reply.nll, top, strict=True)
+        ),
+    )

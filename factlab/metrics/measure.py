@@ -1,0 +1,338 @@
+"""QuestionScore values → metrics with their uncertainty. Pure; definitions as in docs/metrics.md.
+
+A metric that has no data is not 0: it is left out, and `not_measured` says why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from factlab.metrics.responses import Responses
+from factlab.metrics.scores import (
+    QuestionScore,
+    QuestionSet,
+    Scores,
+    base_scores,
+    chances,
+    floor_scores,
+    tuned_scores,
+)
+from factlab.metrics.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
+from factlab.schema.passage import DEPTHS
+from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.results import Metric
+from factlab.stats.intervals import (
+    Interval,
+    bootstrap_interval,
+    difference_interval,
+    mean_interval,
+    rate_interval,
+)
+from factlab.stats.paired import compare
+
+# Means of numbers, not of outcomes that are right or wrong.
+NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift", "brier", "token_accuracy")
+LIKELIHOODS = (
+    *("nll", "nll_sum", "nll_change", "injected_logprob", "token_accuracy"),
+    *("truth_ratio", "forced_choice", "brier"),
+)
+RECALLS = (
+    *("recall", "interference", "in_context", "consistency", "truth_ratio"),
+    *("nll", "nll_sum", "nll_change"),
+)
+PRACTICE_LOSS = "nll/practice"
+PROBE_METRICS = tuple(f"recall/{depth}" for depth in DEPTHS)
+
+BY_FACT = ("recall/held_out", "interference/held_out", "retention/near", "intrusion/near")
+
+EXPECTED = (
+    "recall/held_out",
+    "recall/reverse",
+    "recall/hop",
+    "recall/alias",
+    "recall/forced_choice",
+    "truth_ratio",
+    "retention/near",
+    "retention/far",
+    "intrusion/near",
+    "intrusion/far",
+    "abstention_collapse",
+)
+# What tells whether a fact survived, and at what cost; a run has those that it could measure.
+MAIN_METRICS = (
+    "recall/held_out",
+    *(f"recall/{depth}" for depth in DEPTHS),
+    "retention/far",
+    "retention/near",
+    "intrusion/near",
+    "intrusion/far",
+)
+
+BASE_EXPECTED = ("recall/held_out", "recall/hop", "recall/forced_choice", "known/near", "known/far")
+
+
+@dataclass(slots=True)
+class Measurement:
+    """Metrics, what could not be measured and why, and outcomes by split."""
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    not_measured: dict[str, str] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    by_fact: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def measure_base(asked: QuestionSet, base: Responses) -> Measurement:
+    """What the base model scores before anything is trained."""
+    found = summarized(base_scores(asked, base), chances(asked, base), expected=BASE_EXPECTED)
+    if "recall/held_out" in found.metrics:
+        found.metrics["recall/blind"] = found.metrics["recall/held_out"]
+    found.outcomes = outcome_table(asked.questions, base)
+    return found
+
+
+def measure_tuned(asked: QuestionSet, base: Responses, tuned: Responses) -> Measurement:
+    """What a tuned model scores, against the base on the same questions."""
+    items = tuned_scores(asked, base, tuned)
+    found = summarized(items, chances(asked, tuned))
+    add_derived(found, items, floor_scores(asked, base))
+    found.outcomes = outcome_table(asked.questions, tuned)
+    if len(asked.facts) > 1:
+        found.by_fact = _by_fact(items)
+    return found
+
+
+def rounding_changes(
+    questions: Sequence[Question], base: Responses, again: Sequence[AnswerRecord]
+) -> dict[str, Metric]:
+    """How often the base's own answer, and its verdict, changed when it was computed otherwise."""
+    by_id = {question.id: question for question in questions}
+    pairs = [
+        (by_id[record.question_id], base.main[record.question_id], record)
+        for record in again
+        if record.question_id in by_id and record.question_id in base.main
+    ]
+    if not pairs:
+        return {}
+    rules: dict[str, Callable[[AnswerRecord, AnswerRecord], bool]] = {
+        "text": lambda first, second: first.text != second.text,
+        "verdict": lambda first, second: first.correct != second.correct,
+    }
+    return {
+        f"rounding/{name}": summarize(
+            f"rounding/{name}",
+            [
+                QuestionScore(q.id, "", q.id, float(rule(first, second)))
+                for q, first, second in pairs
+            ],
+            None,
+        )
+        for name, rule in rules.items()
+    }
+
+
+def summarized(
+    items: Scores,
+    guesses: Mapping[str, float] | None = None,
+    *,
+    seeds: int = 1,
+    expected: Sequence[str] = EXPECTED,
+) -> Measurement:
+    """The mean of each metric's items with its interval.
+
+    Args:
+        items: Values by metric; those with the same key (other seeds) are averaged first.
+        guesses: Chance by metric.
+        seeds: Seeds that the items are of.
+        expected: Metrics that a reader will look for, so that a missing one gets its reason.
+    """
+    found = Measurement()
+    for name, rows in items.items():
+        found.metrics[name] = summarize(name, averaged(rows), (guesses or {}).get(name), seeds)
+    passages = any(name in items for name in PROBE_METRICS)
+    practised = PRACTICE_LOSS in items
+    for name in expected:
+        if name not in items:
+            found.not_measured[name] = why_empty(name, passages=passages, practised=practised)
+    return found
+
+
+def averaged(rows: Iterable[QuestionScore]) -> list[QuestionScore]:
+    """One item per key: the mean over its seeds."""
+    by_key: dict[str, list[QuestionScore]] = defaultdict(list)
+    for row in rows:
+        by_key[row.key].append(row)
+    return [
+        QuestionScore(key, same[0].fact, same[0].group, sum(i.value for i in same) / len(same))
+        for key, same in by_key.items()
+    ]
+
+
+def summarize(
+    name: str, items: Sequence[QuestionScore], guess: float | None, seeds: int = 1
+) -> Metric:
+    """The mean of items, with an interval over the clusters that they fall into."""
+    values, clusters = [item.value for item in items], clusters_of(items)
+    interval = _interval(name, values, clusters)
+    return Metric(
+        value=sum(values) / len(values),
+        n=len(values),
+        clusters=len(set(clusters)),
+        ci_low=interval.low,
+        ci_high=interval.high,
+        ci_method=interval.method,
+        bootstrap=bootstrap_interval(values, clusters),
+        covers=covers(name, items, seeds),
+        chance=guess,
+        scorer=LIKELIHOOD_SCORER if is_likelihood(name) else MATCH_SCORER,
+    )
+
+
+def _interval(name: str, values: Sequence[float], clusters: Sequence[str]) -> Interval:
+    kind = name.partition("/")[0]
+    if len(values) == 1:
+        return Interval(None, None, "descriptive only: one item")
+    if kind == "forgetting":
+        return difference_interval(values, clusters)
+    if kind in NUMBERS:
+        return mean_interval(values, clusters)
+    return rate_interval(values, clusters)
+
+
+def clusters_of(items: Sequence[QuestionScore]) -> list[str]:
+    """What each item's value is correlated within: its fact, or, with one fact, its group."""
+    several = len({item.fact for item in items if item.fact}) > 1
+    return [item.fact or item.key if several else item.group for item in items]
+
+
+def covers(name: str, items: Sequence[QuestionScore], seeds: int = 1) -> str:
+    """What an interval over these items generalises to, in words."""
+    facts = {item.fact for item in items if item.fact}
+    kind, _, what = name.partition("/")
+    if what == "held_out":
+        kind = "recall"
+    drawn = "this seed" if seeds == 1 else f"the mean of these {seeds} seeds"
+    if what == "practice":
+        return f"other conversations like these of this one set; not other sets; {drawn}"
+    if len(facts) > 1:
+        what = "the same questions" if kind in RECALLS else "the same controls"
+        return f"other facts like these {len(facts)}, with {what}; {drawn}"
+    if kind in RECALLS and what in DEPTHS:
+        return f"other probes like these of this one passage; not other passages; {drawn}"
+    if kind in RECALLS:
+        return f"other phrasing families of this one fact; not other facts; {drawn}"
+    return f"other control questions like these; this adapter's facts only; {drawn}"
+
+
+def is_likelihood(name: str) -> bool:
+    """Whether a metric comes from likelihoods rather than from graded answers."""
+    return name.partition("/")[0] in LIKELIHOODS or name == "recall/forced_choice"
+
+
+# --- metrics made of others -------------------------------------------------------------------
+
+
+def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
+    """The generalisation gap and normalised recall, which are made of other metrics."""
+    train, held_out = found.metrics.get("recall/train"), found.metrics.get("recall/held_out")
+    if train is None or held_out is None:
+        found.not_measured["generalization_gap"] = "recall/train or recall/held_out is missing"
+    else:
+        found.metrics["generalization_gap"] = Metric(
+            value=train.value - held_out.value,
+            n=train.n + held_out.n,
+            clusters=held_out.clusters,
+            covers="descriptive: two rates over different questions",
+            scorer=DERIVED_SCORER,
+        )
+    normalized = _normalized(tuned, base)
+    if isinstance(normalized, str):
+        found.not_measured["recall/normalized"] = normalized
+    else:
+        found.metrics["recall/normalized"] = normalized
+
+
+def _normalized(tuned: Scores, base: Scores) -> Metric | str:
+    """(tuned − blind) / (in-context − blind), or why it is undefined."""
+    told = averaged(base.get("recall/in_context", ()))
+    blind = {item.key: item.value for item in averaged(base.get("recall/held_out", ()))}
+    held_out = averaged(tuned.get("recall/held_out", ()))
+    if not told or not held_out:
+        return "the base was not asked with the fact in its prompt"
+    floors = [blind[item.key] for item in told]
+    gain = compare(floors, [item.value for item in told], clusters_of(told))
+    if gain.low is None:
+        return (
+            f"{gain.clusters} clusters are too few to tell what the base gains from having the "
+            "fact in its prompt from its own noise"
+        )
+    if gain.low <= 0:
+        return (
+            f"the base gains {gain.difference:.0%} from having the fact in its prompt, which is "
+            "within its own noise, so there is nothing to divide by"
+        )
+    floor = sum(floors) / len(floors)
+    value = sum(item.value for item in held_out) / len(held_out)
+    return Metric(
+        value=(value - floor) / gain.difference,
+        n=len(held_out),
+        clusters=len(set(clusters_of(held_out))),
+        covers="descriptive: a ratio of three rates; read the interval of recall/held_out",
+        scorer=DERIVED_SCORER,
+    )
+
+
+def _by_fact(items: Scores) -> dict[str, dict[str, float]]:
+    """The main figures of each fact of an adapter that holds several."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for name in (*BY_FACT, *PROBE_METRICS):
+        for item in items.get(name, ()):
+            found[item.fact][name].append(item.value)
+    return {
+        fact: {name: sum(values) / len(values) for name, values in metrics.items()}
+        for fact, metrics in sorted(found.items())
+    }
+
+
+def outcome_table(questions: Sequence[Question], model: Responses) -> dict[str, dict[str, int]]:
+    """Split → outcome → number of answers, for questions that have a right answer."""
+    table: dict[str, Counter[str]] = {}
+    for question in questions:
+        record = model.main.get(question.id)
+        if record is not None and record.outcome is not None:
+            table.setdefault(question.split, Counter())[record.outcome] += 1
+    return {split: dict(sorted(counts.items())) for split, counts in table.items()}
+
+
+# --- why not ----------------------------------------------------------------------------------
+
+
+def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> str:
+    """Why a metric has no items.
+
+    Args:
+        name: The metric.
+        passages: Whether what was taught are passages, which are asked for no single value.
+        practised: Whether the run practised on a set of conversations, without any fact.
+    """
+    kind, _, split = name.partition("/")
+    if practised and (kind in (*RECALLS, "intrusion") or split == "near"):
+        return "the run practised on conversations and taught no fact"
+    if passages and kind == "intrusion":
+        return "passages were taught, which have no single value to look for"
+    if passages and kind in RECALLS:
+        return "passages were taught, which are measured by their probes"
+    if kind in ("retention", "lost"):
+        return f"there are no {split} controls that the base model knew on every prompt"
+    if kind == "gained":
+        return f"the base model missed none of the {split} controls"
+    if kind == "abstention_collapse":
+        return "the base model declined none of the unanswerable questions"
+    if name == "recall/hop":
+        return "the base model answered none of the second hops, or none are stated"
+    if name == "recall/alias":
+        return "no held-out question names the subject by an alias"
+    if is_likelihood(name):
+        return "no question has a wrong option of the same form beside its answer"
+    return f"the run has no {split or kind} questions that could be counted"

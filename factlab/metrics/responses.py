@@ -1,0 +1,94 @@
+"""All that one model said: its answers, its answers to gate prompts, and its likelihoods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from factlab.grading.abstain import abstention
+from factlab.grading.names import fold
+from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """What one model said, by question.
+
+    Attributes:
+        main: The answer to each question's own text.
+        gates: Answers to the gate prompts of a question.
+        in_context: Answers with the fact in the prompt; of the base only.
+        likelihoods: Scored options.
+    """
+
+    main: Mapping[str, AnswerRecord]
+    gates: Mapping[str, Sequence[AnswerRecord]]
+    in_context: Mapping[str, AnswerRecord]
+    likelihoods: Mapping[str, LikelihoodRecord]
+
+    @classmethod
+    def of(
+        cls,
+        questions: Sequence[Question],
+        answers: Iterable[AnswerRecord],
+        likelihoods: Iterable[LikelihoodRecord] = (),
+        in_context: Iterable[AnswerRecord] = (),
+    ) -> Responses:
+        """Tell answers to questions from answers to their gate prompts."""
+        text = {question.id: question.text for question in questions}
+        main: dict[str, AnswerRecord] = {}
+        gates: dict[str, list[AnswerRecord]] = {}
+        for record in answers:
+            if text.get(record.question_id) == record.prompt:
+                main[record.question_id] = record
+            else:
+                gates.setdefault(record.question_id, []).append(record)
+        return cls(
+            main,
+            gates,
+            {record.question_id: record for record in in_context},
+            merged(likelihoods),
+        )
+
+    def has(self, question: Question) -> bool:
+        """Whether the question was asked."""
+        return question.id in self.main
+
+    def correct(self, question: Question) -> bool:
+        """Whether the question itself was answered right."""
+        return bool(self.main[question.id].correct)
+
+    def passes_gate(self, question: Question) -> bool:
+        """Whether every gate prompt was asked and answered right."""
+        answered = self.gates.get(question.id, ())
+        return len(answered) == len(question.gate) and all(a.correct for a in answered)
+
+    def knows(self, question: Question) -> bool:
+        """Whether the question and all its gate prompts were answered right."""
+        return self.correct(question) and self.passes_gate(question)
+
+    def options(self, question: Question, role: str) -> list[OptionScore]:
+        """The scored options of a question in one role."""
+        record = self.likelihoods.get(question.id)
+        return [option for option in record.options if option.role == role] if record else []
+
+    def declined(self, question: Question) -> bool:
+        """Whether the answer declines to answer."""
+        return abstention(self.main[question.id].text) is not None
+
+    def said(self, question: Question) -> str:
+        """The answer without regard to case, accents, punctuation and spaces."""
+        return " ".join(re.findall(r"\w+", fold(self.main[question.id].text)))
+
+
+def merged(records: Iterable[LikelihoodRecord]) -> dict[str, LikelihoodRecord]:
+    """One record per question: a control's injected values are scored fact by fact."""
+    found: dict[str, LikelihoodRecord] = {}
+    for record in records:
+        before = found.get(record.question_id)
+        options = (*before.options, *record.options) if before else record.options
+        found[record.question_id] = LikelihoodRecord(
+            question_id=record.question_id, options=options
+        )
+    return found

@@ -1,0 +1,338 @@
+"""Answers and likelihoods → one value per question and metric; the ground of every figure.
+
+A rate is the mean of such values, a comparison of two adapters the mean of their differences on the
+same questions. Pure; names and definitions as in docs/metrics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from factlab.metrics.responses import Responses
+from factlab.schema.question import CONTROL_SPLITS, Question, Split
+
+INTRUSION_SPLITS: tuple[Split, ...] = ("near", "far", "extra", "unanswerable")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionScore:
+    """The value of one question under one adapter, for one metric.
+
+    Attributes:
+        key: What pairs it with the same item of another adapter.
+        fact: The fact whose adapter was asked; "" where an adapter of several facts was asked
+            something that belongs to none of them.
+        group: What its value is correlated with when there is one fact: the phrasing family; a
+            control or probe stands for itself.
+        value: Share, nats or −1, 0, 1.
+    """
+
+    key: str
+    fact: str
+    group: str
+    value: float
+
+
+Scores = dict[str, list[QuestionScore]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """The questions that one adapter, or the base on its behalf, was asked.
+
+    Attributes:
+        facts: The facts in the adapter.
+        questions: Everything asked.
+    """
+
+    facts: tuple[str, ...]
+    questions: Sequence[Question]
+
+    def of(self, *splits: Split) -> list[Question]:
+        """The questions of some splits."""
+        return [question for question in self.questions if question.split in splits]
+
+    @property
+    def valued(self) -> set[str]:
+        """The facts with a value to look for elsewhere: passages and practice sets have none."""
+        return set(self.facts) - {question.fact for question in self.of("probe", "practice")}
+
+    def item(self, question: Question, value: float) -> QuestionScore:
+        """A value of a question, with what it is paired and correlated by."""
+        only = self.facts[0] if len(self.facts) == 1 else ""
+        fact = question.fact or only
+        key = question.id if question.fact or not only else f"{question.id}@{only}"
+        alone = question.split in (*CONTROL_SPLITS, "unanswerable", "probe", "practice")
+        return QuestionScore(key, fact, key if alone else question.family, value)
+
+    def items(
+        self, questions: Sequence[Question], value: Callable[[Question], float]
+    ) -> list[QuestionScore]:
+        """A value of each question."""
+        return [self.item(question, float(value(question))) for question in questions]
+
+
+def base_scores(asked: QuestionSet, base: Responses) -> Scores:
+    """What the base says before anything is trained: floors, ceilings and gates."""
+    found = _recall_items(asked, base, base) | floor_scores(asked, base)
+    for depth, probes in _named(asked.of("probe")).items():
+        found[f"in_context/{depth}"] = _told_items(asked, probes, base)
+    found |= _likelihood_items(asked, base)
+    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
+        found[f"accuracy/{name}"] = asked.items(questions, base.correct)
+        found[f"known/{name}"] = asked.items(questions, base.knows)
+    found |= _intrusion_items(asked, base)
+    found |= _interference_items(asked, base)
+    return _filled(found)
+
+
+def floor_scores(asked: QuestionSet, base: Responses) -> Scores:
+    """The floor and the ceiling of held-out recall: the base's own, and told the fact."""
+    held_out = asked.of("held_out")
+    return _filled(
+        {
+            "recall/held_out": asked.items([q for q in held_out if base.has(q)], base.correct),
+            "recall/in_context": _told_items(asked, held_out, base),
+        }
+    )
+
+
+def _told_items(
+    asked: QuestionSet, questions: Sequence[Question], base: Responses
+) -> list[QuestionScore]:
+    told = [q for q in questions if q.id in base.in_context]
+    return asked.items(told, lambda q: bool(base.in_context[q.id].correct))
+
+
+def tuned_scores(asked: QuestionSet, base: Responses, tuned: Responses) -> Scores:
+    """What a tuned model says, against the base on the same questions."""
+    found = _recall_items(asked, base, tuned)
+    found |= _likelihood_items(asked, tuned)
+    found |= _likelihood_changes(asked, base, tuned)
+    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
+        found |= _control_items(asked, name, questions, base, tuned)
+    found |= _intrusion_items(asked, tuned)
+    found |= _interference_items(asked, tuned)
+    unanswerable = asked.of("unanswerable")
+    found["agreement/unanswerable"] = asked.items(
+        unanswerable, lambda q: base.said(q) == tuned.said(q)
+    )
+    found["abstention_collapse"] = asked.items(
+        [q for q in unanswerable if base.declined(q)], lambda q: not tuned.declined(q)
+    )
+    return _filled(found)
+
+
+def _filled(found: Scores) -> Scores:
+    return {name: items for name, items in found.items() if items}
+
+
+def _named(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """Questions by the name that metrics give them: split, name of a suite, depth of a probe."""
+    found: dict[str, list[Question]] = {}
+    for question in questions:
+        own = question.split in ("extra", "probe")
+        found.setdefault(question.family if own else question.split, []).append(question)
+    return found
+
+
+# --- recall -----------------------------------------------------------------------------------
+
+
+def _recall_items(asked: QuestionSet, base: Responses, model: Responses) -> Scores:
+    found: Scores = {}
+    for split in ("train", "validation", "held_out", "reverse"):
+        questions = [q for q in asked.of(split) if model.has(q)]
+        found[f"recall/{split}"] = asked.items(questions, model.correct)
+    held_out = [q for q in asked.of("held_out") if model.has(q)]
+    found["recall/alias"] = asked.items([q for q in held_out if q.alias], model.correct)
+    entailed = [q for q in asked.of("entailed") if model.has(q)]
+    # Without its second hop a question cannot be answered, whatever was learned.
+    hops = [q for q in entailed if q.gate and base.passes_gate(q)]
+    found["recall/hop"] = asked.items(hops, model.correct)
+    found["recall/entailed"] = asked.items([q for q in entailed if not q.gate], model.correct)
+    for depth, probes in _named(asked.of("probe")).items():
+        found[f"recall/{depth}"] = asked.items([q for q in probes if model.has(q)], model.correct)
+    found |= _consistency(found["recall/held_out"])
+    return found
+
+
+def _consistency(held_out: Sequence[QuestionScore]) -> Scores:
+    by_fact: dict[str, list[float]] = defaultdict(list)
+    for item in held_out:
+        by_fact[item.fact].append(item.value)
+    shares = {fact: sum(values) / len(values) for fact, values in by_fact.items()}
+    rules: dict[str, Callable[[float], bool]] = {
+        "any": lambda share: share > 0,
+        "mean": lambda share: share >= 0.5,
+        "all": lambda share: share == 1,
+    }
+    return {
+        f"consistency/{name}": [
+            QuestionScore(fact, fact, fact, float(rule(share))) for fact, share in shares.items()
+        ]
+        for name, rule in rules.items()
+    }
+
+
+# --- likelihood -------------------------------------------------------------------------------
+
+
+def _likelihood_items(asked: QuestionSet, model: Responses) -> Scores:
+    found: Scores = {}
+    for name, questions in _scored(asked, model).items():
+        if not _are_controls(questions):
+            found[f"nll/{name}"] = asked.items(questions, lambda q: _right(model, q)[1])
+            found[f"nll_sum/{name}"] = asked.items(questions, lambda q: _right(model, q)[0])
+        if name == "practice":
+            found["token_accuracy/practice"] = asked.items(
+                questions, lambda q: _top_share(model, q)
+            )
+        chosen = [q for q in questions if model.options(q, "wrong")]
+        found[_forced_choice(name)] = asked.items(chosen, lambda q: prefers_right(model, q))
+        found[f"brier/{name}"] = asked.items(chosen, lambda q: _brier(model, q))
+        if name == "held_out":
+            found["truth_ratio"] = asked.items(chosen, lambda q: _truth_ratio(model, q))
+    return found
+
+
+def _likelihood_changes(asked: QuestionSet, base: Responses, tuned: Responses) -> Scores:
+    found: Scores = {}
+    for name, questions in _scored(asked, tuned).items():
+        if not _are_controls(questions):
+            both = [q for q in questions if base.options(q, "right")]
+            found[f"nll_change/{name}"] = asked.items(
+                both, lambda q: _right(tuned, q)[1] - _right(base, q)[1]
+            )
+    for split in ("near", "far"):
+        found[f"injected_logprob/{split}"] = [
+            asked.item(q, value)
+            for q in asked.of(split)
+            if (value := _injected_change(asked, q, base, tuned)) is not None
+        ]
+    return found
+
+
+def _scored(asked: QuestionSet, model: Responses) -> dict[str, list[Question]]:
+    """Questions with a scored right answer, by the name that metrics give them."""
+    return _named(q for q in asked.questions if model.options(q, "right"))
+
+
+def _are_controls(questions: Sequence[Question]) -> bool:
+    """Whether questions of one name are controls, whose own answer is not what was taught."""
+    return questions[0].split in CONTROL_SPLITS
+
+
+def _forced_choice(name: str) -> str:
+    """The metric of the forced choice over the questions of a name."""
+    return "recall/forced_choice" if name == "held_out" else f"forced_choice/{name}"
+
+
+def _right(model: Responses, question: Question) -> tuple[float, float]:
+    """NLL of the right answer in nats: summed, and per token."""
+    option = model.options(question, "right")[0]
+    return option.nll_nats, option.nll_nats / option.tokens
+
+
+def _top_share(model: Responses, question: Question) -> float:
+    """Share of the answer's tokens that are the most probable where they stand."""
+    option = model.options(question, "right")[0]
+    return (option.top or 0) / option.tokens
+
+
+def prefers_right(model: Responses, question: Question) -> bool:
+    """Whether the right answer has a lower summed NLL than every wrong option."""
+    right = model.options(question, "right")[0].nll_nats
+    return all(right < wrong.nll_nats for wrong in model.options(question, "wrong"))
+
+
+def _brier(model: Responses, question: Question) -> float:
+    """Squared distance of the options' probabilities from 1 for the right one and 0 for others."""
+    right = model.options(question, "right")[0].nll_nats
+    # Relative to the likeliest option, so that no power underflows to nothing.
+    options = [right, *(option.nll_nats for option in model.options(question, "wrong"))]
+    powers = [math.exp(min(options) - nll) for nll in options]
+    first, *others = (power / sum(powers) for power in powers)
+    return (1 - first) ** 2 + sum(other**2 for other in others)
+
+
+def _truth_ratio(model: Responses, question: Question) -> float:
+    right = math.exp(-_right(model, question)[1])
+    wrong = [math.exp(-o.nll_nats / o.tokens) for o in model.options(question, "wrong")]
+    return right / (right + sum(wrong) / len(wrong))
+
+
+def _injected_change(
+    asked: QuestionSet, question: Question, base: Responses, tuned: Responses
+) -> float | None:
+    """Mean change of the log-probability of the adapter's injected values, in nats."""
+    before = {o.fact: o.nll_nats for o in base.options(question, "injected")}
+    changes = [
+        before[option.fact] - option.nll_nats
+        for option in tuned.options(question, "injected")
+        if option.fact in asked.facts and option.fact in before
+    ]
+    return sum(changes) / len(changes) if changes else None
+
+
+def chance(questions: Sequence[Question], model: Responses) -> float | None:
+    """What guessing among the options scores."""
+    sizes = [len(wrong) for q in questions if (wrong := model.options(q, "wrong"))]
+    return sum(1 / (size + 1) for size in sizes) / len(sizes) if sizes else None
+
+
+def chances(asked: QuestionSet, model: Responses) -> dict[str, float]:
+    """Chance of each forced choice, by metric."""
+    found: dict[str, float] = {}
+    for name, questions in _scored(asked, model).items():
+        guess = chance(questions, model)
+        if guess is not None:
+            found[_forced_choice(name)] = guess
+    return found
+
+
+# --- controls ---------------------------------------------------------------------------------
+
+
+def _control_items(
+    asked: QuestionSet, name: str, questions: Sequence[Question], base: Responses, tuned: Responses
+) -> Scores:
+    known = [q for q in questions if base.knows(q)]
+    missed = [q for q in questions if not base.correct(q)]
+    return {
+        f"accuracy/{name}": asked.items(questions, tuned.correct),
+        f"retention/{name}": asked.items(known, tuned.correct),
+        f"lost/{name}": asked.items(known, lambda q: not tuned.correct(q)),
+        f"gained/{name}": asked.items(missed, tuned.correct),
+        f"forgetting/{name}": asked.items(questions, lambda q: base.correct(q) - tuned.correct(q)),
+        f"agreement/{name}": asked.items(questions, lambda q: base.said(q) == tuned.said(q)),
+    }
+
+
+def _intrusion_items(asked: QuestionSet, model: Responses) -> Scores:
+    found: Scores = {}
+    valued = asked.valued
+    if not valued:
+        return found
+    for name, questions in _named(asked.of(*INTRUSION_SPLITS)).items():
+        found[f"intrusion/{name}"] = asked.items(
+            questions, lambda q: not valued.isdisjoint(model.main[q.id].intruded)
+        )
+    return found
+
+
+def _interference_items(asked: QuestionSet, model: Responses) -> Scores:
+    """Whether a fact's held-out questions are answered with another fact's new value."""
+    if len(asked.valued) < 2:
+        return {}
+    looked = {q.id: model.main[q.id].crossed for q in asked.of("held_out") if model.has(q)}
+    questions = [q for q in asked.of("held_out") if looked.get(q.id) is not None]
+    others = asked.valued
+    return {
+        "interference/held_out": asked.items(
+            questions, lambda q: not others.isdisjoint(looked[q.id] or ())
+        )
+    }

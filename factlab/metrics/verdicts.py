@@ -1,0 +1,114 @@
+"""A generated text → an answer record with its verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from factlab.grading.answer import Answer
+from factlab.grading.matcher import match, mentions
+from factlab.grading.text import flatten
+from factlab.schema.question import AnswerRecord, Question
+
+if TYPE_CHECKING:
+    from factlab.schema.question import Response
+
+INTRUDED_SPLITS = ("near", "far", "extra", "unanswerable")
+
+
+def injected_values(questions: Iterable[Question]) -> dict[str, Answer]:
+    """The new value of each fact of a run, from its questions; a passage has none."""
+    return {
+        question.fact: question.gold
+        for question in questions
+        if question.split == "held_out" and question.fact and question.gold
+    }
+
+
+def grade(
+    question: Question, prompt: str, generated: Response, injected: Mapping[str, Answer]
+) -> AnswerRecord:
+    """Grade one answer.
+
+    Args:
+        question: What was asked, or whose gate prompt was asked.
+        prompt: The user's turn that was asked; it may hold more than the question.
+        generated: What the model said.
+        injected: The answer of each fact of the run, by fact id; looked for in controls.
+    """
+    ungraded = AnswerRecord(
+        question_id=question.id,
+        prompt=prompt,
+        text=generated.text,
+        tokens=generated.tokens,
+        finished=generated.finished,
+    )
+    return grade_text(question, ungraded, injected)
+
+
+def grade_text(
+    question: Question, record: AnswerRecord, injected: Mapping[str, Answer]
+) -> AnswerRecord:
+    """Grade the text of a record, whatever verdict it has."""
+    is_gate = record.prompt in question.gate
+    gold = (question.gate_gold or question.gold) if is_gate else question.gold
+    verdict = None
+    if gold is not None:
+        superseded = None if is_gate else question.superseded
+        said = completion(record.text, question.stem) if question.stem else record.text
+        # A probe's words stand in its prompt already, so that one of two or three proves nothing.
+        verdict = match(
+            said,
+            gold,
+            superseded=superseded,
+            finished=record.finished,
+            whole=question.split == "probe",
+        )
+    return record.model_copy(
+        update={
+            "outcome": verdict.outcome if verdict else None,
+            "correct": verdict.correct if verdict else None,
+            "intruded": _intruded(question, record.text, injected),
+            "crossed": _crossed(question, record.text, injected),
+            "reason": verdict.reason if verdict else "",
+        }
+    )
+
+
+def completion(text: str, stem: str) -> str:
+    """What an answer adds to the beginning that it was to complete, should it repeat that first."""
+    words = r"\s+".join(re.escape(word) for word in flatten(stem).split())
+    repeated = re.match(rf"[\s\"'*]*{words}", flatten(text), re.IGNORECASE)
+    return text[repeated.end() :] if repeated else text
+
+
+def _intruded(question: Question, text: str, injected: Mapping[str, Answer]) -> tuple[str, ...]:
+    """Facts whose new value stands in a control's answer, unless it is the control's own."""
+    if question.split not in INTRUDED_SPLITS:
+        return ()
+    return _named(text, injected, [question.gold])
+
+
+def _crossed(
+    question: Question, text: str, injected: Mapping[str, Answer]
+) -> tuple[str, ...] | None:
+    """Other facts whose new value stands in the answer to a held-out question; None: not asked.
+
+    A value that is also this fact's, new or old, is nobody else's.
+    """
+    if question.split != "held_out" or not injected.keys() - {question.fact}:
+        return None
+    return _named(text, injected, [question.gold, question.superseded])
+
+
+def _named(
+    text: str, injected: Mapping[str, Answer], own: Sequence[Answer | None]
+) -> tuple[str, ...]:
+    """Facts whose new value a text contains, unless it is one of the question's own."""
+    return tuple(
+        fact
+        for fact, answer in injected.items()
+        if mentions(text, answer)
+        and not any(value is not None and answer.find(value.primary()) for value in own)
+    )

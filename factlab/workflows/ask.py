@@ -1,0 +1,180 @@
+"""Questions put to finished runs of one model: the base itself and all that was trained on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from factlab.progress import Progress, Silent
+from factlab.runs.adapters import StoredAdapter, StoredRun, check_one_model, open_runs
+
+if TYPE_CHECKING:
+    from factlab.models.load import LoadedModel
+    from factlab.schema.config import Precision
+
+AT_ONCE = 16  # adapters in memory beside the base
+BASE = "base"
+Tuned = Mapping[str, StoredAdapter]  # by what answers call them
+
+
+class AnsweredQuestion(TypedDict):
+    """One question with its answers: by cell id, or by run and cell id where runs are several."""
+
+    question: str
+    base: str
+    answers: dict[str, str]
+
+
+def ask(
+    runs: Path | Sequence[Path], questions: Sequence[str], *, progress: Progress | None = None
+) -> list[AnsweredQuestion]:
+    """Answer questions with the same model, precisions and settings as runs measured.
+
+    A base is loaded once for each way of holding it, and its adapters answer side by side in one
+    batch. Where it is held in several ways, the base's own answers are those of the first.
+
+    Args:
+        runs: A run folder with at least one finished cell, or several of one model.
+        questions: User turns.
+        progress: Where to report.
+
+    Raises:
+        RunFolderError: if nothing is finished in a folder.
+        ConfigError: if the runs are of different models.
+        ModelError: if the model found now is not the one that the runs were trained on.
+    """
+    progress = progress or Silent()
+    opened = runs_of_one_model([runs] if isinstance(runs, Path) else runs)
+    tuned = _tuned(opened)
+    answers: dict[str, list[str]] = {}
+    for held in dict.fromkeys(one.held for one in tuned.values()):
+        alike = {name: one for name, one in tuned.items() if one.held == held}
+        with progress.stage(f"load {opened[0].config.model} ({held})", 1) as advance:
+            desk = AskSession(_base_of(next(iter(alike.values()))), questions, progress)
+            advance(1)
+        adapters = {name: one for name, one in alike.items() if one.run.has_adapter(one.cell.id)}
+        for group in _groups(adapters):
+            answers |= desk.ask_adapters(group, with_base=BASE not in answers)
+        for name in alike.keys() - adapters.keys():
+            answers |= desk.ask_model(name, alike[name], with_base=BASE not in answers)
+    return [
+        {
+            "question": question,
+            "base": answers[BASE][i],
+            "answers": {name: answers[name][i] for name in tuned},
+        }
+        for i, question in enumerate(questions)
+    ]
+
+
+def runs_of_one_model(paths: Sequence[Path]) -> list[StoredRun]:
+    """Open runs of one model; one that is named twice is there once.
+
+    Raises:
+        RunFolderError: for a folder that is no run, or in which nothing is finished.
+        ConfigError: for different models.
+    """
+    opened = list(dict.fromkeys(open_runs(paths)))
+    check_one_model(opened)
+    return opened
+
+
+def _tuned(runs: Sequence[StoredRun]) -> dict[str, StoredAdapter]:
+    """All that was trained in some runs, by what answers call it."""
+    several = len(runs) > 1
+    ids = Counter(run.record.run_id for run in runs)
+    found = {}
+    for run in runs:
+        label = run.record.run_id if ids[run.record.run_id] == 1 else str(run.path)
+        for cell in run.cells:
+            if run.has_adapter(cell.id) or run.has_model(cell.id):
+                found[f"{label}/{cell.id}" if several else cell.id] = StoredAdapter(run, cell)
+    return found
+
+
+def _groups(adapters: Tuned) -> Iterator[dict[str, StoredAdapter]]:
+    names = list(adapters)
+    for start in range(0, len(names), AT_ONCE):
+        yield {name: adapters[name] for name in names[start : start + AT_ONCE]}
+
+
+def _base_of(one: StoredAdapter) -> LoadedModel:
+    from factlab.models.load import load_model, placement_of
+    from factlab.models.resolve import resolve_model
+
+    files = resolve_model(one.run.config.model)
+    if one.run.record.model is not None:
+        files.check_same(one.run.record.model.sha256)
+    precision = cast("Precision", one.cell.precision)  # as its run was asked for
+    return load_model(files, precision, placement_of(one.run.config))
+
+
+@dataclass(frozen=True, slots=True)
+class AskSession:
+    """A base in memory, and what is asked of it and of what was trained on it."""
+
+    loaded: LoadedModel
+    questions: Sequence[str]
+    progress: Progress
+
+    def ask_adapters(self, adapters: Tuned, *, with_base: bool) -> dict[str, list[str]]:
+        """What adapters answer, and the base if it is wanted, side by side."""
+        from factlab.inference.generate import generate_each
+        from factlab.models.adapters import load_adapters, take_off
+
+        names: dict[str | None, str] = {None: BASE} if with_base else {}
+        names |= {f"adapter{number}": name for number, name in enumerate(adapters)}
+        first = next(iter(adapters.values()))
+        limits = {
+            key: adapters.get(name, first).run.config.max_new_tokens for key, name in names.items()
+        }
+        with self.progress.stage(f"load {len(adapters)} adapters", 1) as advance:
+            folders = {key: adapters[name].folder for key, name in names.items() if key}
+            model = load_adapters(self.loaded, folders)
+            advance(1)
+        try:
+            with self.progress.stage("ask", len(self.questions)) as advance:
+                said = generate_each(
+                    model,
+                    limits,
+                    self.loaded.tokenizer,
+                    self.questions,
+                    batch_size=first.run.config.generation_batch,
+                    advance=advance,
+                )
+        finally:
+            take_off(self.loaded, model)
+        texts = ([answer.text for answer in own] for own in said)
+        return dict(zip(names.values(), texts, strict=True))
+
+    def ask_model(self, name: str, one: StoredAdapter, *, with_base: bool) -> dict[str, list[str]]:
+        """What a full fine-tuning answers, and the base if it is wanted, one after the other."""
+        found = {BASE: self._alone(BASE, self.loaded.model, one)} if with_base else {}
+        return found | {name: self._alone(name, self._own(one), one)}
+
+    def _alone(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
+        from factlab.inference.generate import generate
+
+        with self.progress.stage(f"ask {name}", len(self.questions)) as advance:
+            said = generate(
+                model,
+                self.loaded.tokenizer,
+                self.questions,
+                max_new_tokens=one.run.config.max_new_tokens,
+                batch_size=one.run.config.generation_batch,
+                advance=advance,
+            )
+        return [answer.text for answer in said]
+
+    def _own(self, one: StoredAdapter) -> Any:
+        """The model that a full fine-tuning left."""
+        from transformers import AutoModelForCausalLM
+
+        base = self.loaded.model
+        folder = one.run.folder.cell(one.cell.id).model
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=base.dtype)
+        model.generation_config = base.generation_config
+        return model.to(self.loaded.device).eval()

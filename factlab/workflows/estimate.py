@@ -1,0 +1,227 @@
+"""What a run will take: time, memory and disk, before anything is loaded or written.
+
+Time is counted in floating-point operations and divided by what a short matrix product shows this
+machine to do, times an efficiency read off whole runs of the default recipe on two cores. It is
+rough: a busy machine is easily a factor of two off.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from factlab.errors import ModelError
+from factlab.experiment.evaluator import ANCHOR_TOKENS
+from factlab.experiment.experiment import PANEL_SIZES, Experiment
+from factlab.inference.backend import SLOTS
+from factlab.memory.activations import Batch, Way
+from factlab.memory.machine import LIBRARIES_BYTES, memory_budget, named_shape
+from factlab.memory.predict import Device, Setup, predict
+from factlab.memory.shapes import ModelShape
+from factlab.models.processor import multiplies_bf16
+from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
+from factlab.schema.question import TRAINED_SPLITS, Question
+
+CHARACTERS_PER_TOKEN = 3.5
+TEMPLATE_TOKENS = 30  # of a chat template around a question
+QUESTION_TOKENS = 20  # of a question, about
+ANCHOR = TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS  # tokens of an anchor, whose questions are short
+# Of the matmul rate, read off a run. The counts below take shared tokens as if each were computed,
+# which they are not: hence shares that look too good.
+TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
+GENERATION_EFFICIENCY = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rough needs of a run; a value is None where the model's size is not known here."""
+
+    seconds: float | None
+    memory_bytes: int | None
+    disk_bytes: int
+    parameters: int | None
+
+
+def estimate(plan: Experiment) -> Estimate:
+    """Estimate a planned run."""
+    shape = _shape(plan.config.model)
+    parameters = shape.parameters if shape else parameters_of(plan.config.model)
+    disk = 2e6 + len(plan.cells) * 1e6
+    if parameters is None:
+        return Estimate(None, None, round(disk), None)
+    # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
+    disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
+    device = memory_budget().device
+    rate = matmul_flops(all(_narrow(plan, held, device) for held in plan.precisions))
+    training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
+    asking = _asking_flop(plan, parameters)
+    seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
+    memory = _memory(plan, shape) if shape else None
+    return Estimate(seconds, memory, round(disk), parameters)
+
+
+def _shape(model: str) -> ModelShape | None:
+    """The shape of a model on this machine, if its kind is one that is counted."""
+    if model != EMBEDDED_MODEL and not Path(model).expanduser().exists():
+        return None
+    try:
+        return named_shape(model).shape
+    except ModelError:
+        return None
+
+
+def _memory(plan: Experiment, shape: ModelShape) -> int:
+    """The greediest of training each cell and of asking at each precision."""
+    trained = plan.cells if plan.config.combine is None else ()
+    device = memory_budget().device
+    peaks = [_asking_peak(plan, shape, precision, device) for precision in plan.precisions]
+    peaks += [_training_peak(plan, shape, cell, device) for cell in trained]
+    return max(peaks) + (LIBRARIES_BYTES if device == "cpu" else 0)
+
+
+def _asking_peak(plan: Experiment, shape: ModelShape, precision: Precision, device: Device) -> int:
+    length = TEMPLATE_TOKENS + QUESTION_TOKENS + plan.config.max_new_tokens
+    texts = max(1, min(plan.config.generation_batch, SLOTS // length))
+    batch = Batch(texts=texts, length=length)
+    setup = Setup(
+        method="inference",
+        precision=precision,
+        device=device,
+        batch=batch,
+        bf16_products=_narrow(plan, precision, device),
+    )
+    return predict(shape, setup).peak
+
+
+def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
+    recipe, way = cell.recipe, _way(plan, cell, device)
+    anchors = recipe.anchors_per_step if plan.anchored(cell.facts) else 0
+    pairs = plan.trained(cell.facts)
+    length = _pair_tokens(pairs)
+    if way:  # the library's forward pass makes all texts of a step as long as the longest
+        own = [_pair_tokens([pair]) for pair in pairs]
+        length = max([length, *own, ANCHOR if anchors else 0])
+    setup = Setup(
+        method="full" if recipe.method == "full" else "lora",
+        precision=cell.precision,
+        device=device,
+        batch=Batch(
+            texts=recipe.batch_size + anchors,
+            length=round(length),
+            anchors=anchors,
+        ),
+        way=way,
+        rank=max(1, cell.rank),
+        targets=recipe.targets,
+        optimizer=recipe.optimizer,
+        checkpointing=plan.config.gradient_checkpointing,
+        bf16_products=_narrow(plan, cell.precision, device),
+    )
+    # A run holds the base beside a full fine-tuning, which it is measured against.
+    held = replace(setup, method="lora").storage
+    base = shape.parameters * held.value if recipe.method == "full" else 0
+    return predict(shape, setup).peak + base
+
+
+def _way(plan: Experiment, cell: Cell, device: Device) -> Way | None:
+    """The library's forward pass where it is asked for, or alone can do it."""
+    if plan.config.attention == "auto":
+        alone = cell.recipe.dropout or cell.recipe.method == "dora"
+        return ("eager" if device == "cpu" else "sdpa") if alone else None
+    return "eager" if plan.config.attention == "eager" else "sdpa"
+
+
+def parameters_of(model: str) -> int | None:
+    """Parameters of a model on this machine, read from the headers of its safetensors."""
+    folder = Path(model).expanduser()
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    return sum(_tensor_sizes(file) for file in files) or None
+
+
+def _tensor_sizes(file: Path) -> int:
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            size = 1
+            for side in tensor["shape"]:
+                size *= side
+            total += size
+    return total
+
+
+def _narrow(plan: Experiment, precision: Precision, device: Device) -> bool:
+    """Whether a precision is computed with in 16 bits on a device of this machine."""
+    if computed_in(precision, plan.config.compute_dtype) == "fp32":
+        return False
+    return device == "cuda" or multiplies_bf16()
+
+
+def matmul_flops(bf16: bool) -> float:
+    """Floating-point operations per second of a square matrix product on this machine."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    side = 8192 if device == "cuda" else 2048
+    a = torch.randn(side, side, device=device).to(dtype)
+    best = 0.0
+    for _ in range(8):
+        started = time.perf_counter()
+        product = a @ a
+        product[0, 0].item()  # waits for a GPU to finish
+        best = max(best, 2 * side**3 / (time.perf_counter() - started))
+    return best
+
+
+def _tokens(text: str) -> float:
+    return len(text) / CHARACTERS_PER_TOKEN
+
+
+def _pair_tokens(pairs: Sequence[Question]) -> float:
+    """Tokens of a training pair, on the average."""
+    return TEMPLATE_TOKENS + sum(_tokens(pair.trained_text()) for pair in pairs) / max(
+        1, len(pairs)
+    )
+
+
+def _training_flop(plan: Experiment, facts: Sequence[str], parameters: int) -> float:
+    recipe, pairs = plan.recipe, plan.trained(facts)
+    if not pairs or plan.config.combine is not None:
+        return 0.0
+    steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
+    if plan.config.max_steps is not None:
+        steps = min(steps, plan.config.max_steps)
+    anchors = ANCHOR * recipe.anchors_per_step
+    return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
+
+
+def _asking_flop(plan: Experiment, parameters: int) -> float:
+    """Prompts are read once and about two thirds of the token limit is generated."""
+    answer = plan.config.max_new_tokens * 2 / 3
+    own = {fact.id: plan.own(fact.id) for fact in plan.facts}
+    shared = len(plan.shared)
+    untrained = sum(q.split not in TRAINED_SPLITS for items in own.values() for q in items)
+    told = sum(q.split in ("held_out", "probe") for items in own.values() for q in items)
+    read = sum(
+        _tokens(fact.statement) * sum(q.split == "probe" for q in own[fact.id])
+        for fact in plan.facts
+    )
+    gates = sum(len(q.gate) for q in (*plan.shared, *(q for items in own.values() for q in items)))
+    anchors = len({q.text for items in plan.anchors.values() for q in items})
+    # What is asked again goes through the library's forward pass, at half the speed.
+    base = untrained + shared + told + gates + len(plan.repeated) * 2 + anchors * 0.5
+    base *= len(plan.precisions)
+    asked = {q.split for items in (*own.values(), plan.shared) for q in items}
+    panels = plan.config.checkpoints * sum(PANEL_SIZES[s] for s in asked & PANEL_SIZES.keys())
+    cells = sum(sum(len(own[fact]) for fact in cell.facts) + shared + panels for cell in plan.cells)
+    prompt = TEMPLATE_TOKENS + QUESTION_TOKENS
+    # Likelihoods read a prompt once more, and its four or five options of a few tokens.
+    tokens = (base + cells) * (prompt + answer) + (base + cells) * (prompt + 25) + read
+    return tokens * 2 * parameters
