@@ -1,4 +1,4 @@
-"""What the design of a run can carry, in sentences: facts, seeds, and whether it is a control."""
+"""Limits of a run's design in sentences: facts, seeds, and whether it is a control run."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ def control_run(data: ReportData) -> str | None:
     if data.settings.get("shuffle"):
         return (
             "This is a control run: each fact was trained with another fact's answer, so recall "
-            "of the right answer is expected at its blind floor. It says what the instrument reads "
-            "when the right fact was not taught."
+            "of the right answer is expected at its blind floor. It shows what is "
+            "measured when the right fact was not trained."
         )
     if data.settings.get("max_steps") == 0:
         return (
             "This is a control run: no step was trained. Every figure of change is expected to be "
-            "0, but for what an adapter does before it is trained (LoftQ)."
+            "0, except for what an adapter does before it is trained (LoftQ)."
         )
     return None
 
 
 def limits_of_design(data: ReportData) -> list[str]:
-    """What the intervals of this run do and do not reach to."""
+    """What the intervals of this run do and do not generalise to."""
     if not data.result.cells:
         return []
-    found = [_of_practice() if data.practised else _of_facts(data), _of_seeds(data)]
+    found = [_of_practice() if data.is_practice else _of_facts(data), _of_seeds(data)]
     if any(comparison.descriptive for comparison in data.result.comparisons):
         found.append(
             "Comparisons marked descriptive only have too few independent units for any inference."
@@ -39,8 +39,8 @@ def limits_of_design(data: ReportData) -> list[str]:
 
 def _of_practice() -> str:
     return (
-        "No fact was taught. Intervals are over held-out conversations like these (loss, token "
-        "accuracy) and over control questions like these (cost); they reach to no other set."
+        "No fact was trained. Intervals are over held-out conversations like these (loss, token "
+        "accuracy) and over control questions like these (cost); they cover no other set."
     )
 
 
@@ -49,7 +49,7 @@ def _of_facts(data: ReportData) -> str:
     if facts == 1:
         return (
             "With one fact, inference is over phrasing families only (recall) and over control "
-            "questions like these (cost): nothing here says how another fact would fare."
+            "questions like these (cost): the run does not show how another fact would do."
         )
     text = (
         f"With {facts} facts, intervals are over facts; phrasings are repeated measures of a fact."
@@ -65,8 +65,8 @@ def _of_facts(data: ReportData) -> str:
 def _of_seeds(data: ReportData) -> str:
     seeds = len({cell.seed for cell in data.result.cells})
     if seeds == 1:
-        return "With one seed, nothing here says how much another seed would change."
+        return "With one seed, the run does not show how much another seed would change."
     return (
         f"{plural(seeds, 'seed')} are averaged and shown as dots; the intervals are of their mean "
-        "and do not reach to other seeds."
+        "and do not cover other seeds."
     )

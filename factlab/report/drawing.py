@@ -44,15 +44,15 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class FigureGroup:
     """Charts that show one thing, with what stands behind them.
 
     Attributes:
         figures: Charts side by side.
         tables: The numbers drawn, and those beside them.
-        names: Metrics whose formula and caveat are told.
-        caveat: What else to beware of.
-        absent: Why there is nothing, where there is nothing.
+        names: Metrics whose formula and caveat are printed.
+        caveat: What else to keep in mind.
+        absent: Why there are no charts, where there are none.
     """
 
     figures: tuple[Figure, ...] = ()
@@ -62,9 +62,9 @@ class Exhibit:
     absent: str = ""
 
 
-def figure(title: str, chart: Any, told: str, *, key: str, wide: bool = False) -> Figure:
+def figure(title: str, chart: Any, alternative: str, *, key: str, wide: bool = False) -> Figure:
     """Draw a chart; `key` makes the ids within its SVG its own."""
-    return Figure(title, _svg(_dressed(chart), key), told, wide)
+    return Figure(title, _svg(_dressed(chart), key), alternative, wide)
 
 
 def series_of(place: int) -> tuple[str, list[int]]:

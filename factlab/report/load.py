@@ -1,4 +1,4 @@
-"""Everything a report says is read here, from the files of one run folder and nothing else."""
+"""Read everything that a report shows from the files of one run folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from factlab.schema.results import (
     TrainStep,
 )
 
-# In the order a page lists them: what decides first, what was practised last. Anchor prompts are
+# In the order a page lists them: what decides first, what was trained last. Anchor prompts are
 # trained on and not measured, so they are no questions of a report.
 SPLITS: tuple[Split, ...] = (
     "held_out",
@@ -60,8 +60,8 @@ class ReportData:
         result: `results.json`, or what can be said without it (see `has_results`).
         has_results: Whether `results.json` was there.
         questions: Every question of the run by its id.
-        base: What the base said, held at the run's first precision.
-        other_bases: Precision → what the base said, of the run's other precisions.
+        base: The base's responses at the run's first precision.
+        other_bases: Precision → the base's responses, of the run's other precisions.
         cells: Answers of each cell by cell id, then by question id.
         train_logs: Logged steps by cell id.
         unfinished: Cell folders that hold no result.
@@ -86,11 +86,11 @@ class ReportData:
     exported: Mapping[str, Mapping[str, AnswerRecord]] = field(default_factory=dict)
 
     def before(self, cell: CellResult, question: Question) -> AnswerRecord | None:
-        """What the base said to a question's own text, held as the cell's is."""
+        """The base's answer to a question's own text, at the cell's precision."""
         return self._base(cell).main.get(question.id)
 
-    def knew(self, cell: CellResult, question: Question) -> bool:
-        """Whether the base answered right on every prompt that it was asked with."""
+    def base_knew(self, cell: CellResult, question: Question) -> bool:
+        """Whether the base answered every wording of the question right."""
         base = self._base(cell)
         return base.has(question) and base.knows(question)
 
@@ -98,8 +98,8 @@ class ReportData:
         return self.other_bases.get(cell.precision, self.base)
 
     @property
-    def practised(self) -> bool:
-        """Whether the run practised on conversations and taught no fact."""
+    def is_practice(self) -> bool:
+        """Whether the run trained on conversations and on no fact."""
         return any(question.split == "practice" for question in self.questions.values())
 
     @property

@@ -1,4 +1,4 @@
-"""Over-fitting in words: with figures where a run shows it, and that it does not where not."""
+"""Sentences on over-fitting: where a run shows it, with figures, and where it does not."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from factlab.report.wording import share_in_words
 from factlab.schema.results import CellResult, Configuration
 
 # An answer of Mount Fuji's has about 15 tokens: a rise of 0.02 nats per token makes the whole of
-# it exp(15 · 0.02), a third, less probable. Smaller ones are the wobble of a loss that has settled.
+# it exp(15 · 0.02), a third, less probable. Smaller rises are the noise of a converged loss.
 RISE_NATS = 0.02
-# Of losses that are large by themselves, as of long texts, a rise has to be a share worth naming.
+# For losses that are large in themselves (long texts), a rise also has to exceed this share.
 RISE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Rise:
+class LossRise:
     """The validation loss of a cell past its lowest point, in nats per answer token.
 
     Attributes:
@@ -40,25 +40,25 @@ class Rise:
 
     @property
     def clear(self) -> bool:
-        """Whether it has risen by more than a settled loss wobbles."""
+        """Whether it has risen by more than the noise of a converged loss."""
         return self.height > max(RISE_NATS, RISE_SHARE * self.lowest)
 
 
 def sentences(run: ReportData) -> list[str]:
-    """What a reader has to know about over-fitting; nothing where it was not looked for."""
+    """Sentences on over-fitting; none where it was not measured."""
     if run.settings.get("shuffle"):
         return []  # validation pairs keep the right answer there, which is not what is trained
     found = [told for told in (_of_loss(run), _of_wordings(run)) if told]
     return found or _of_neither(run)
 
 
-def rise_of(cell: CellResult) -> Rise | None:
+def loss_rise(cell: CellResult) -> LossRise | None:
     """How the validation loss ended, beside its lowest; None where it was not measured."""
     points = [point for point in cell.curve if {"validation", "train"} <= point.losses.keys()]
     if not points:
         return None
     lowest, last = min(points, key=lambda point: point.losses["validation"]), points[-1]
-    return Rise(
+    return LossRise(
         cell=cell.id,
         lowest=lowest.losses["validation"],
         at=lowest.step,
@@ -67,9 +67,9 @@ def rise_of(cell: CellResult) -> Rise | None:
     )
 
 
-def _rises(run: ReportData) -> list[Rise]:
+def _rises(run: ReportData) -> list[LossRise]:
     complete = (cell for cell in run.result.cells if cell.status == "complete")
-    return [rise for cell in complete if (rise := rise_of(cell))]
+    return [rise for cell in complete if (rise := loss_rise(cell))]
 
 
 def _of_loss(run: ReportData) -> str | None:

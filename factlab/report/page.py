@@ -86,9 +86,9 @@ def render_report(run_dir: Path) -> str:
     environment.globals["definitions_of"] = definitions_of
     context = _summary(run) | _sections(run) | _appendix(run)
     page = _rendered(environment, context)
-    while (over := _size(page) - MOST_BYTES) > 0 and context["listing"].rows:
-        room = max(0, context["listing"].size - over - _SPARE_BYTES)
-        context["listing"] = questions.listing(run, context["first"], room)
+    while (over := _size(page) - MOST_BYTES) > 0 and context["answer_table"].rows:
+        room = max(0, context["answer_table"].size - over - _SPARE_BYTES)
+        context["answer_table"] = questions.answer_table(run, context["first"], room)
         page = _rendered(environment, context)
     return page
 
@@ -98,7 +98,7 @@ def _size(page: str) -> int:
 
 
 def _rendered(environment: Environment, context: dict[str, Any]) -> str:
-    style = _asset("report.css") + _filter_style(context["listing"])
+    style = _asset("report.css") + _filter_style(context["answer_table"])
     script = _asset("report.js")
     sealed = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
     return environment.get_template("page.html.jinja").render(context | sealed)
@@ -121,15 +121,17 @@ def _sha256(text: str) -> str:
     return "sha256-" + base64.b64encode(digest).decode("ascii")
 
 
-def _filter_style(listing: questions.Listing) -> str:
+def _filter_style(answer_table: questions.AnswerTable) -> str:
     """The rules behind the radio buttons of the question table; they work without scripts.
 
     Rows carry `s-near` by split, `k-lost` by what happened and `g0` by configuration. A browser
     without `:has()` shows everything.
     """
-    rules = [_hide(f"split-{split}", f"s-{split}") for split in listing.splits]
-    rules += [_hide(f"change-{change}", f"k-{change}") for change in listing.changes]
-    rules += [_hide(f"of-{place}", f"g{place}") for place in range(len(listing.configurations))]
+    rules = [_hide(f"split-{split}", f"s-{split}") for split in answer_table.splits]
+    rules += [_hide(f"change-{change}", f"k-{change}") for change in answer_table.changes]
+    rules += [
+        _hide(f"of-{place}", f"g{place}") for place in range(len(answer_table.configurations))
+    ]
     return "\n".join(rules) + "\n"
 
 
@@ -138,7 +140,7 @@ def _hide(chosen: str, kept: str) -> str:
 
 
 def _summary(run: ReportData) -> dict[str, Any]:
-    """What stands on top: title, notices, verdict, choice and the four figures."""
+    """The top of the page: title, notices, verdict, choice and the four key figures."""
     result, best = run.result, best_of(run.result)
     tones = (tone(best.learned), tone(best.damage.word)) if best else ()
     return {
@@ -148,55 +150,55 @@ def _summary(run: ReportData) -> dict[str, Any]:
         "result": result,
         "notices": provenance.notices(run),
         "control": design_limits.control_run(run),
-        "carries": design_limits.limits_of_design(run),
+        "design_limits": design_limits.limits_of_design(run),
         "best": best,
         "sentences": sentences(result),
         "tones": tones,
         "tone": worst(tones),
-        "tiles": _tiles(run, best),
+        "key_figures": _key_figures(run, best),
         "limits": LIMITS,
         "learned_at": LEARNED_AT,
         "partly_at": PARTLY_LEARNED_AT,
     }
 
 
-def _tiles(run: ReportData, best: Best | None) -> list[metrics.Tile]:
+def _key_figures(run: ReportData, best: Best | None) -> list[metrics.KeyFigure]:
     """The numbers that decide: of facts, or of practice."""
     if best is None:
         return []
-    of = practice.tiles if run.practised else metrics.tiles
+    of = practice.key_figures if run.is_practice else metrics.key_figures
     return of(best.configuration, run.result.base_at(best.configuration.precision))
 
 
 def _sections(run: ReportData) -> dict[str, Any]:
-    """The exhibits in the order of the page."""
+    """The figure groups and tables in the order of the page."""
     best = best_of(run.result)
     first = best.configuration.id if best else ""
     chosen = best.configuration.cells[:1] if best else ()
     return {
         "first": first,
         "first_cell": chosen[0] if chosen else "",
-        "practice": practice.practised(run, chosen[0] if chosen else ""),
+        "practice": practice.practice_section(run, chosen[0] if chosen else ""),
         "seeds_drawn": any(len(c.seeds) > 1 for c in run.configurations),
         "combined": combined.tables(run),
-        "cost": cost.exhibit(run),
+        "cost": cost.figure_group(run),
         "by_rank": cost.by_rank(run),
-        "differences": differences.exhibit(run),
-        "ladder": precisions.tables(run),
-        "yardsticks": baselines.exhibit(run),
+        "differences": differences.figure_group(run),
+        "precisions": precisions.tables(run),
+        "baselines": baselines.figure_group(run),
         "metric_tables": [
             metrics.metric_table(c, run.result.base_at(c.precision)) for c in run.configurations
         ],
         "fact_tables": facts.tables(run),
-        "families": families.exhibit(run),
+        "families": families.figure_group(run),
         "distance": families.distance(run),
-        "neighbours": neighbours.exhibit(run),
-        "exports": exports.exhibits(run),
+        "neighbours": neighbours.figure_group(run),
+        "exports": exports.cell_exports(run),
         "outcomes": outcomes.tables(run),
         "outcome_meanings": OUTCOMES,
-        "broken": examples.quotes(run, first),
-        "open_broken": examples.OPEN,
-        "listing": questions.listing(run, first),
+        "control_examples": examples.control_examples(run, first),
+        "examples_open": examples.SHOWN_OPEN,
+        "answer_table": questions.answer_table(run, first),
         "answer_limit": questions.LIMIT,
         "all_changes": list(CHANGES),
     }
@@ -207,8 +209,8 @@ def _appendix(run: ReportData) -> dict[str, Any]:
     return {
         "panel": training.panel(run),
         "loss": training.loss(run),
-        "watched": [*overfitting.sentences(run), *training.stopped(run)],
-        "took": training.took(run),
+        "overfitting": [*overfitting.sentences(run), *training.early_stops(run)],
+        "training_cost": training.cost_table(run),
         "provenance": provenance.provenance(run),
         "command": provenance.command_line(run),
         "definitions": DEFINITIONS,

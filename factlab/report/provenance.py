@@ -1,4 +1,4 @@
-"""What a run took and what has to be the same to repeat it; and what keeps it from being whole."""
+"""What a run cost, what has to be the same to repeat it, and why it is incomplete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRAINING_HEADS = (
 
 
 def training_row(cell: CellResult) -> tuple[str, ...]:
-    """What a cell took, in the columns of `TRAINING_HEADS`."""
+    """What a cell cost, in the columns of `TRAINING_HEADS`."""
     took = cell.training
     if took is None:
         return (cell.id, cell.status, *[NONE] * 7, seconds(cell.measuring_seconds))
@@ -97,17 +97,17 @@ def _set_rows(one: SetRecord) -> list[tuple[str, str]]:
 
 
 def notices(data: ReportData) -> list[str]:
-    """What keeps this run from being whole, in words; nothing for a complete one."""
+    """Why this run is incomplete, in sentences; none for a complete run."""
     record, found = data.record, []
     if record.status != "complete":
         why = f" The reason recorded: {record.error}" if record.error else ""
-        found.append(f"The run is {record.status}; what follows is what it left behind.{why}")
+        found.append(f"The run is {record.status}; this page shows what it has recorded.{why}")
     if not data.has_results:
         found.append(
             "There is no results.json: figures of the base model and anything that compares "
             "cells are missing."
         )
-    found += [f"Cell {id_} was begun and has no result." for id_ in data.unfinished]
+    found += [f"Cell {id_} was started and has no result." for id_ in data.unfinished]
     for cell in data.result.cells:
         if cell.status != "complete":
             why = f": {cell.error}" if cell.error else ""

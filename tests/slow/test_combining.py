@@ -293,7 +293,7 @@ def test_a_combined_run_is_a_run_like_any_other(runs: list[Path], combined: RunF
         assert "interference/held_out" in cell.metrics
     assert result.comparisons
     page = combined.report_file.read_text(encoding="utf-8")
-    assert "What was combined" in page
+    assert "Combined adapters" in page
     assert "linear: 0.7 × mount_fuji + 0.3 × loch_ness_depth" in page
     compared = [c.id for c in compare(combined.path).configurations]
     assert sorted(compared) == sorted(c.id for c in result.configurations)

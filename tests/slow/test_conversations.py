@@ -349,7 +349,7 @@ def test_a_practice_run_leaves_a_whole_folder_and_measures_what_was_held_out(
         assert (folder.cell(one.id).adapter / "adapter_model.safetensors").is_file()
     assert verdict(result).startswith("Practised: on 3 held-out conversations")
     page = folder.report_file.read_text(encoding="utf-8")
-    for words in ("What was practised", "loss fell", "after 2 earlier turns", "It is for use"):
+    for words in ('id="practice-title"', "loss fell", "after 2 earlier turns", "It is for use"):
         assert words in page
     rescored, changed = rescore(folder.path)
     assert changed == 0

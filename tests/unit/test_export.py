@@ -326,7 +326,7 @@ def test_the_report_shows_exports_beside_what_was_measured(tmp_path: Path) -> No
     assert "adapter on nf4" in section
     assert "llama.cpp (xllamacpp 1)" in section
     assert ">91<" in section
-    assert "2 right ones are right no more" in section
+    assert "2 right answers became wrong" in section
     assert "&lt;b&gt;3,776 m" in section.replace("<u>", "").replace("</u>", "")
     assert "<b>3,776" not in section
     assert "Merged &amp; told." in section
@@ -334,11 +334,11 @@ def test_the_report_shows_exports_beside_what_was_measured(tmp_path: Path) -> No
     assert '<a href="#exports">' in page
 
 
-def test_an_export_that_was_not_asked_has_no_figures(tmp_path: Path) -> None:
+def test_an_export_that_was_not_evaluated_has_no_figures(tmp_path: Path) -> None:
     page = render_report(exported_run(tmp_path, score=False).path)
     section = page[page.index('<section id="exports"') :]
     section = section[: section.index("</section>")]
-    assert "not asked" in section
+    assert "not evaluated" in section
     assert "not measured" in section
 
 

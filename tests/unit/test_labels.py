@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factlab.report.sections.cost import LINE, set_apart
+from factlab.report.sections.cost import LINE, separate_labels
 
 PLACES = st.tuples(st.integers(0, 300), st.integers(20, 90), st.integers(0, 60))
 
@@ -20,7 +20,7 @@ def test_labels_that_would_overlap_are_set_on_lines_of_their_own(
         {"align": "left", "begin": begin, "end": begin + long, "y": float(down)}
         for begin, long, down in places
     ]
-    set_apart(labels)
+    separate_labels(labels)
     for one, other in combinations(labels, 2):
         beside = one["end"] <= other["begin"] or other["end"] <= one["begin"]
         assert beside or abs(one["y"] - other["y"]) >= LINE

@@ -11,7 +11,7 @@ from fake_run import GOOD, WEAK, write_fake_run
 from factlab.report import render_report
 from factlab.report.load import ReportData, load_report_data
 from factlab.report.overfitting import sentences
-from factlab.report.sections.training import stopped
+from factlab.report.sections.training import early_stops
 from factlab.schema.results import CurvePoint, Metric
 
 TOLD = (
@@ -140,8 +140,8 @@ def test_cells_that_were_stopped_are_told_and_the_page_draws_the_losses(
     early = cell.training.model_copy(update={"stopped_early": "stopped at step 30 of 40: why"})
     cells = (cell.model_copy(update={"training": early}),)
     run = replace(made[0], result=made[0].result.model_copy(update={"cells": cells}))
-    assert stopped(run) == ["r08-s0 stopped at step 30 of 40: why."]
-    assert stopped(made[0]) == []
+    assert early_stops(run) == ["r08-s0 stopped at step 30 of 40: why."]
+    assert early_stops(made[0]) == []
     page = render_report(write_fake_run(tmp_path, GOOD))
     assert "Validation and training loss at checkpoints, nats per answer token" in page
     assert "No over-fitting is seen: in r08-s0" in page

@@ -189,10 +189,10 @@ class TestPage:
         assert ">r04-lr0.0001</text>" in page
         assert ">r04-lr0.00<" not in page
 
-    def test_the_broken_controls_are_quoted_with_the_value_marked(self, three: str) -> None:
-        broken = three[three.index('id="broken"') : three.index('id="changed"')]
-        assert broken.index("r08") < broken.index("r04") < broken.index("r32")
-        wreck = broken[broken.index("r32") :]
+    def test_changed_controls_are_listed_with_the_value_marked(self, three: str) -> None:
+        examples = three[three.index('id="examples"') : three.index('id="changed"')]
+        assert examples.index("r08") < examples.index("r04") < examples.index("r32")
+        wreck = examples[examples.index("r32") :]
         assert "The answer is <mark>4,889 meters</mark> tall." in wreck
         assert wreck.index("intruded · near") < wreck.index("lost · near")
 
@@ -230,11 +230,11 @@ class TestWhatIsSaid:
             assert told in three, told
 
     def test_the_truth_ratio_is_printed_with_its_formula(self, three: str) -> None:
-        shown = three[three.index('id="yardsticks"') : three.index('id="phrasings"')]
+        shown = three[three.index('id="baselines"') : three.index('id="phrasings"')]
         assert "P(right) ÷ (P(right) + mean P(wrong))" in shown
 
     def test_differences_tell_what_the_design_could_find(self, three: str) -> None:
-        shown = three[three.index('id="differences"') : three.index('id="yardsticks"')]
+        shown = three[three.index('id="differences"') : three.index('id="baselines"')]
         for told in (
             "descriptive only", "Smallest p possible", "Detectable difference", "not worse by",
             "other phrasing families of this one fact; not other facts",
@@ -249,7 +249,7 @@ class TestWhatIsSaid:
     def test_one_fact_and_one_seed_are_said_to_carry_no_more(self, tmp_path: Path) -> None:
         page = render_report(write_fake_run(tmp_path, GOOD, scale=0.3))
         assert "inference is over phrasing families only" in page
-        assert "With one seed, nothing here says how much another seed would change" in page
+        assert "With one seed, the run does not show how much another seed would change" in page
         assert "there is one configuration, so there is nothing to compare it with" in page
 
     def test_seeds_and_facts_are_said_to_carry_what_they_do(self, tmp_path: Path) -> None:
@@ -347,7 +347,7 @@ class TestUnfinishedRuns:
         assert "This run is not complete" in page
         assert "The run is interrupted" in page
         assert "interrupted by the user" in page
-        assert "Cell r32-s0 was begun and has no result." in page
+        assert "Cell r32-s0 was started and has no result." in page
         assert "46 of 48" in page
 
     def test_a_run_without_cells_gives_a_page(self, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""One module per section of the page: run data in, exhibits and tables out."""
+"""One module per section of the page: run data in, figure groups and tables out."""

@@ -1,9 +1,9 @@
-"""Figures that mean something only beside each other: floors, ceilings, chance and rounding."""
+"""Reference values for the other figures: floors, ceilings, chance and rounding."""
 
 from __future__ import annotations
 
 from factlab.report.definitions import definition_of
-from factlab.report.drawing import Exhibit
+from factlab.report.drawing import FigureGroup
 from factlab.report.load import ReportData
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import NONE, in_unit, percent
@@ -13,10 +13,10 @@ _LIKELIHOODS = ("nll", "nll_sum")
 DEPTHS = ("mem", "gen", "hard_gen")
 
 
-def exhibit(run: ReportData) -> Exhibit:
+def figure_group(run: ReportData) -> FigureGroup:
     """Recall between its floor and ceiling, forced choice beside chance, cost beside rounding."""
     if not run.configurations:
-        return Exhibit(absent="no cell has been measured.")
+        return FigureGroup(absent="no cell has been measured.")
     tables = [
         _recall_table(run),
         _probe_table(run),
@@ -30,7 +30,7 @@ def exhibit(run: ReportData) -> Exhibit:
         "truth_ratio", "lost/<suite>", "gained/<suite>", "forgetting/<suite>",
         "agreement/<suite>", "rounding/text", "rounding/verdict",
     )  # fmt: skip
-    return Exhibit(tables=tuple(table for table in tables if table.rows), names=names)
+    return FigureGroup(tables=tuple(table for table in tables if table.rows), names=names)
 
 
 def _recall_table(run: ReportData) -> Table:
@@ -50,11 +50,11 @@ def _recall_table(run: ReportData) -> Table:
         for c in run.configurations
         if "recall/held_out" in c.metrics
     )
-    return Table("Recall between what the base guesses and what it can read off", heads, rows)
+    return Table("Recall between the base's guesses and what it reads from its prompt", heads, rows)
 
 
 def _probe_table(run: ReportData) -> Table:
-    """Probes of passages between the base that was told nothing and the base that may read."""
+    """Probes of passages, between the blind base and the base with the passage in its prompt."""
     rows = tuple(
         entries(
             definition_of(f"recall/{depth}").title,
@@ -152,7 +152,9 @@ def _cost_table(run: ReportData) -> Table:
 
 
 def _agreement_table(run: ReportData) -> Table:
-    heads = columns("Controls", "Configuration", "The base's words", "The same despite rounding")
+    heads = columns(
+        "Controls", "Configuration", "Identical to the base", "Identical despite rounding"
+    )
     rings = [name.partition("/")[2] for name in _named(run, "agreement")]
     rows = tuple(
         entries(
@@ -164,7 +166,9 @@ def _agreement_table(run: ReportData) -> Table:
         for ring in rings
         for c in run.configurations
     )
-    return Table("Answers in the base's own words, beside the base computed otherwise", heads, rows)
+    return Table(
+        "Answers identical to the base's, beside the base computed another way", heads, rows
+    )
 
 
 def _kept_by_rounding(base: BaseResult) -> Entry:

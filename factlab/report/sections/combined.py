@@ -1,4 +1,4 @@
-"""A combined run: which adapters, by which methods, and how each fact fared in each."""
+"""A combined run: which adapters, by which methods, and the results of each fact."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CombinedTables:
 
 
 def tables(run: ReportData) -> CombinedTables | None:
-    """What was combined, how, and what became of each fact; None for a run that trained."""
+    """Adapters, methods and results by fact; None for a run that trained."""
     asked = run.settings.get("combine")
     if not asked:
         return None

@@ -1,4 +1,4 @@
-"""Recall against cost, and both by configuration: what a rank buys and what it takes."""
+"""Recall against cost, and both by configuration: what each rank gains and costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from factlab.report.definitions import definition_of
-from factlab.report.drawing import HEIGHT, INK, WIDTH, Exhibit, Figure, data, figure, wrapped
+from factlab.report.drawing import HEIGHT, INK, WIDTH, Figure, FigureGroup, data, figure, wrapped
 from factlab.report.load import ReportData, labels
 from factlab.report.table import Entry, Table, capped, columns, entries, metric_entry
 from factlab.report.verdict import (
@@ -37,7 +37,7 @@ _BY_RANK = (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION, "forgetting/far")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ChartPoint:
     """One configuration, or one of its seeds, in a recall-against-cost chart."""
 
     label: str
@@ -50,7 +50,7 @@ class Point:
     y_high: float
 
 
-def exhibit(run: ReportData) -> Exhibit:
+def figure_group(run: ReportData) -> FigureGroup:
     """Recall against each cost, with the tables of configurations and of cells."""
     figures = tuple(
         drawn
@@ -61,15 +61,17 @@ def exhibit(run: ReportData) -> Exhibit:
     tables = [configuration_table(run)] if run.configurations else []
     if len(run.result.cells) > len(run.configurations):
         tables.append(cell_table(run))
-    return Exhibit(figures, tuple(tables), (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION), "", absent)
+    return FigureGroup(
+        figures, tuple(tables), (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION), "", absent
+    )
 
 
-def by_rank(run: ReportData) -> Exhibit | None:
+def by_rank(run: ReportData) -> FigureGroup | None:
     """Each main figure by configuration with its interval, seeds as dots; none with one only."""
     if len(run.configurations) < 2:
         return None
     figures = [_column_chart(run, name, f"q{place}") for place, name in enumerate(_BY_RANK)]
-    return Exhibit(tuple(drawn for drawn in figures if drawn), names=_BY_RANK)
+    return FigureGroup(tuple(drawn for drawn in figures if drawn), names=_BY_RANK)
 
 
 # --- scatter -----------------------------------------------------------------------------------
@@ -95,12 +97,12 @@ def _scatter(run: ReportData, title: str, cost: str, *, flip: bool, key: str) ->
 
 def _point(
     label: str, cost: Metric, recall: Metric, metrics: dict[str, Metric], flip: bool
-) -> Point:
+) -> ChartPoint:
     low, high = _ends(cost)
     x = cost.value
     if flip:
         x, low, high = 1 - x, 1 - high, 1 - low
-    return Point(label, damage_of(metrics).word, x, recall.value, low, high, *_ends(recall))
+    return ChartPoint(label, damage_of(metrics).word, x, recall.value, low, high, *_ends(recall))
 
 
 def _ends(metric: Metric) -> tuple[float, float]:
@@ -128,7 +130,7 @@ def _by_seed(run: ReportData, configuration: Configuration, name: str) -> dict[i
 
 
 def _scatter_chart(
-    points: Sequence[Point], dots: list[dict[str, Any]], title: str, metric: str
+    points: Sequence[ChartPoint], dots: list[dict[str, Any]], title: str, metric: str
 ) -> Any:
     import altair as alt
 
@@ -167,7 +169,7 @@ def _scatter_chart(
     return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
 
 
-def _drawn(point: Point) -> dict[str, Any]:
+def _drawn(point: ChartPoint) -> dict[str, Any]:
     return {
         "x": point.x,
         "x_low": point.x_low,
@@ -193,11 +195,11 @@ def _threshold_rules(metric: str, right: float) -> list[Any]:
     ]
 
 
-def _labels(points: Sequence[Point], right: float) -> list[Any]:
+def _labels(points: Sequence[ChartPoint], right: float) -> list[Any]:
     """One label for each heap of points, so that those with equal results stay readable."""
     import altair as alt
 
-    heaps: list[list[Point]] = []
+    heaps: list[list[ChartPoint]] = []
     for point in points:
         for heap in heaps:
             close = abs(heap[0].x - point.x) < 0.06 * right and abs(heap[0].y - point.y) < 0.06
@@ -215,7 +217,7 @@ def _labels(points: Sequence[Point], right: float) -> list[Any]:
         )
         for heap in heaps
     ]
-    set_apart(values)
+    separate_labels(values)
     style: dict[str, Any] = {"fontSize": 12.5, "fontWeight": 600}
     return [
         alt.Chart(data([value for value in values if value["align"] == align])).mark_text(
@@ -239,7 +241,7 @@ def _label(text: str, ink: str, across: Sequence[float], down: float) -> dict[st
     }
 
 
-def set_apart(labels_: Sequence[dict[str, Any]]) -> None:
+def separate_labels(labels_: Sequence[dict[str, Any]]) -> None:
     """Move labels that would stand on another one further down, line by line."""
     placed: list[dict[str, Any]] = []
     for label in sorted(labels_, key=lambda label: label["y"]):
@@ -260,7 +262,7 @@ def _heap_label(names: Sequence[str]) -> str:
     return whole if len(whole) < 18 else f"{short[0]} +{len(short) - 1}".removesuffix(" +0")
 
 
-def _told(points: Sequence[Point], title: str) -> str:
+def _told(points: Sequence[ChartPoint], title: str) -> str:
     told = "; ".join(f"{p.label}: recall {p.y:.0%}, cost {p.x:.0%}, {p.word}" for p in points)
     return f"Scatter chart of held-out recall against: {title}. {told}."
 

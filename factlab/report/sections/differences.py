@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from factlab.report.definitions import definition_of
-from factlab.report.drawing import INK, WIDTH, Exhibit, Figure, data, figure, room_for
+from factlab.report.drawing import INK, WIDTH, Figure, FigureGroup, data, figure, room_for
 from factlab.report.load import ReportData
 from factlab.report.table import Entry, Table, capped, columns, entries
 from factlab.report.wording import NONE, difference_in_unit, integer, probability
@@ -21,32 +21,33 @@ _HEADS = (
     "Methods", "Covers",
 )  # fmt: skip
 CAVEAT = (
-    "b − a on the same items and seeds. Read the difference and its interval first, p second. p "
-    "(Holm) is corrected for the pairs of that endpoint. “Smallest p possible” is what this "
+    "b − a on the same items and seeds. Read the difference and its interval first, then "
+    "p. p (Holm) is corrected for the pairs of that endpoint. “Smallest p possible” is what this "
     "design could give at best: a p near it says no more. “Detectable” is the smallest true "
-    "difference found with power 0.8; a smaller one may be there unseen, so no significance is no "
-    "proof of no forgetting. “Descriptive only”: too few clusters for any inference."
+    "difference that is found with power 0.8; a smaller one can go unnoticed, so a result that is "
+    "not significant does not prove that nothing was forgotten. “Descriptive only”: too "
+    "few clusters for any inference."
 )
 
 
-def exhibit(run: ReportData) -> Exhibit:
+def figure_group(run: ReportData) -> FigureGroup:
     """A forest plot per endpoint."""
     by_metric: dict[str, list[Comparison]] = {}
     for comparison in run.result.comparisons:
         by_metric.setdefault(comparison.metric, []).append(comparison)
     if not by_metric:
-        return Exhibit(absent=_why_none(run))
+        return FigureGroup(absent=_why_none(run))
     figures = [
         _forest(name, pairs, f"f{place}") for place, (name, pairs) in enumerate(by_metric.items())
     ]
-    return Exhibit(tuple(figures), (_table(run.result.comparisons),), tuple(by_metric), CAVEAT)
+    return FigureGroup(tuple(figures), (_table(run.result.comparisons),), tuple(by_metric), CAVEAT)
 
 
 def _why_none(run: ReportData) -> str:
     if not run.configurations:
         return "no cell has been measured."
     if len(run.configurations) == 1:
-        return "there is one configuration, so there is nothing to compare it with."
+        return "there is only one configuration to compare."
     return "no comparisons are recorded in this run."
 
 

@@ -1,4 +1,4 @@
-"""Controls that broke: those that took in the value, and those that were known and are lost."""
+"""Examples of changed controls: intruded ones, and known ones that are lost."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from factlab.report.wording import clean
 from factlab.schema.question import Split
 from factlab.schema.results import CellResult, Configuration
 
-OPEN = 6
+SHOWN_OPEN = 6
 _MOST_IN_ALL, _MOST, _CHARACTERS = 320, 40, 400
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A control that a cell no longer answers as it should."""
+class ControlExample:
+    """A control that is intruded or lost in one cell."""
 
     cell: str
     split: Split
@@ -31,35 +31,35 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True)
-class Quotes:
-    """What broke in one configuration: the gravest quoted, the others counted."""
+class ControlExamples:
+    """Intruded and lost controls of one configuration: the worst listed, the others counted."""
 
     configuration: Configuration
-    items: tuple[Broken, ...]
+    items: tuple[ControlExample, ...]
     intruded: int
     lost: int
 
     @property
     def left_out(self) -> int:
-        """How many are not quoted."""
+        """How many are not listed."""
         return self.intruded + self.lost - len(self.items)
 
 
-def quotes(run: ReportData, first: str) -> list[Quotes]:
-    """What broke in each configuration, the one of the verdict first."""
+def control_examples(run: ReportData, first: str) -> list[ControlExamples]:
+    """Intruded and lost controls of each configuration, the one of the verdict first."""
     order = sorted(run.configurations, key=lambda c: c.id != first)
-    most = min(_MOST, max(OPEN, _MOST_IN_ALL // max(1, len(order))))
-    return [_quotes(run, configuration, most) for configuration in order]
+    most = min(_MOST, max(SHOWN_OPEN, _MOST_IN_ALL // max(1, len(order))))
+    return [_examples_of(run, configuration, most) for configuration in order]
 
 
-def _quotes(run: ReportData, configuration: Configuration, most: int) -> Quotes:
-    found = [broken for cell in run.cells_of(configuration) for broken in _broken(run, cell)]
+def _examples_of(run: ReportData, configuration: Configuration, most: int) -> ControlExamples:
+    found = [example for cell in run.cells_of(configuration) for example in _examples_in(run, cell)]
     found.sort(key=_gravity)
-    intruded = sum(broken.change == "intruded" for broken in found)
-    return Quotes(configuration, tuple(found[:most]), intruded, len(found) - intruded)
+    intruded = sum(example.change == "intruded" for example in found)
+    return ControlExamples(configuration, tuple(found[:most]), intruded, len(found) - intruded)
 
 
-def _broken(run: ReportData, cell: CellResult) -> list[Broken]:
+def _examples_in(run: ReportData, cell: CellResult) -> list[ControlExample]:
     injected = injected_answers(run)
     answers = tuple(injected[fact] for fact in cell.facts if fact in injected)
     found = []
@@ -70,19 +70,19 @@ def _broken(run: ReportData, cell: CellResult) -> list[Broken]:
         if before is None or question.split in RECALL_SPLITS or change not in ("intruded", "lost"):
             continue
         found.append(
-            Broken(
+            ControlExample(
                 cell=cell.id,
                 split=question.split,
                 change=change,
                 question=clean(question.text),
                 before=clean(before.text, limit=_CHARACTERS),
                 before_correct=before.correct,
-                known=run.knew(cell, question),
+                known=run.base_knew(cell, question),
                 after=marked(clean(after.text, limit=_CHARACTERS), answers),
             )
         )
     return found
 
 
-def _gravity(broken: Broken) -> tuple[bool, bool, int]:
-    return broken.change != "intruded", not broken.before_correct, SPLITS.index(broken.split)
+def _gravity(example: ControlExample) -> tuple[bool, bool, int]:
+    return example.change != "intruded", not example.before_correct, SPLITS.index(example.split)

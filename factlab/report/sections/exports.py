@@ -1,4 +1,4 @@
-"""What was exported, and whether the fact survived: figures side by side, answers that differ."""
+"""The exports of each cell beside the measured model: their metrics, and answers that differ."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _VERDICTS = {True: "✓ ", False: "✕ ", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """One export: what is to be said, where it is, and answers that differ, as far as they fit."""
+class ExportDetails:
+    """One export: a summary, where it is, and answers that differ, as far as they fit."""
 
     record: ExportRecord
     told: str
@@ -31,24 +31,24 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class Exports:
+class CellExports:
     """The exports of one cell.
 
     Attributes:
-        figures: The measured model above, below it the exports that were asked the same.
+        figures: The measured model, and below it the exports evaluated on the same questions.
         names: The metrics of that table.
         exports: One by one.
-        rounding: How often the base gave other words when it was computed otherwise, as `3 of 90`;
-            nothing if not measured.
+        rounding: How often the base gave other words when computed another way, as `3 of 90`;
+            empty if not measured.
     """
 
     figures: Table
     names: tuple[str, ...]
-    exports: tuple[Export, ...]
+    exports: tuple[ExportDetails, ...]
     rounding: str
 
 
-def exhibits(run: ReportData) -> list[Exports]:
+def cell_exports(run: ReportData) -> list[CellExports]:
     """The exports of each cell that has any."""
     found = []
     for cell in run.result.cells:
@@ -58,9 +58,9 @@ def exhibits(run: ReportData) -> list[Exports]:
     return found
 
 
-def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> Exports:
+def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> CellExports:
     names = tuple(name for name in MAIN_METRICS if name in cell.metrics)
-    heads = columns("Model", "Answered by", "#MB", *names, "#Other answers")
+    heads = columns("Model", "Answered by", "#MB", *names, "#Answers that differ")
     by_questions: dict[tuple[int, int | None] | None, list[ExportRecord]] = {}
     for record in records:
         by_questions.setdefault(_questions(record), []).append(record)
@@ -70,7 +70,7 @@ def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> 
         rows += [_export_row(record, names) for record in same]
     repeated = run.result.base_at(cell.precision).metrics.get("rounding/text")
     answers = tuple(answer for fact, answer in injected_answers(run).items() if fact in cell.facts)
-    return Exports(
+    return CellExports(
         figures=Table(f"Exports of {cell.id} beside what was measured", heads, tuple(rows)),
         names=names,
         exports=tuple(_export(run, record, answers) for record in records),
@@ -79,14 +79,14 @@ def _exports(run: ReportData, cell: CellResult, records: list[ExportRecord]) -> 
 
 
 def _questions(record: ExportRecord) -> tuple[int, int | None] | None:
-    """What tells which of the cell's questions an export was asked."""
+    """Which of the cell's questions an export was evaluated on: their number and the draw."""
     return (record.score.answers, record.score.draw_seed) if record.score else None
 
 
 def _measured_row(
     cell: CellResult, record: ExportRecord, names: tuple[str, ...]
 ) -> tuple[Entry, ...]:
-    """The measured model on the questions that an export was asked."""
+    """The measured model on the questions of an export."""
     trained = f"adapter on {cell.precision}" if record.modules else f"tuned at {cell.precision}"
     score = record.score
     if score is None:
@@ -100,7 +100,7 @@ def _export_row(record: ExportRecord, names: tuple[str, ...]) -> tuple[Entry, ..
     score = record.score
     return _row(
         _title(record),
-        score.program if score else "not asked",
+        score.program if score else "not evaluated",
         record.size_bytes / 1e6,
         score.metrics if score else {},
         names,
@@ -127,7 +127,7 @@ def _title(record: ExportRecord) -> str:
     return f"{record.format}{stored}{merged}"
 
 
-def _export(run: ReportData, record: ExportRecord, answers: tuple[Answer, ...]) -> Export:
+def _export(run: ReportData, record: ExportRecord, answers: tuple[Answer, ...]) -> ExportDetails:
     said = run.exported.get(record.id, {})
     asked = [question for question in run.questions.values() if question.id in said]
     found = differences(
@@ -144,20 +144,20 @@ def _export(run: ReportData, record: ExportRecord, answers: tuple[Answer, ...]) 
         f"{integer(left)} more are in exports/{record.id}/answers.jsonl." if left else "",
     )
     score = record.score
-    told = "not asked"
+    told = "not evaluated"
     if score is not None:
         told = (
             f"{integer(score.differing)} of {integer(score.answers)} answers differ; "
-            f"{integer(score.lost)} right ones are right no more, {integer(score.gained)} are "
-            "right instead"
+            f"{integer(score.lost)} right answers became wrong, {integer(score.gained)} wrong "
+            "answers became right"
         )
         if score.draw_seed is not None:
             told += (
-                f". Drawn by kind with seed {score.draw_seed}, of {integer(score.of)} questions; "
-                "none that were trained on"
+                f". A sample of {integer(score.of)} questions, drawn by kind with seed "
+                f"{score.draw_seed}, without trained questions"
             )
     place = "outside the run folder" if Path(record.place).is_absolute() else record.place
-    return Export(record, told, place, table if found else None)
+    return ExportDetails(record, told, place, table if found else None)
 
 
 def _difference_row(difference: Difference, answers: tuple[Answer, ...]) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""Several facts: how each of them fared in each configuration."""
+"""Several facts: the results of each in each configuration."""
 
 from __future__ import annotations
 

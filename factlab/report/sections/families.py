@@ -1,4 +1,4 @@
-"""Which phrasings work, and how far from what was trained: recall by family and by similarity."""
+"""Recall by phrasing family, and by similarity to the nearest trained question."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from factlab.report.drawing import INK, WIDTH, Exhibit, data, figure, heat_map, series_of
+from factlab.report.drawing import INK, WIDTH, FigureGroup, data, figure, heat_map, series_of
 from factlab.report.load import ReportData, labels
 from factlab.report.table import Entry, Table, capped, columns, entries
 from factlab.report.wording import NONE, integer, percent
@@ -40,7 +40,7 @@ def tally(
     return found
 
 
-def right(answer: AnswerRecord, _: tuple[str, ...]) -> bool:
+def is_correct(answer: AnswerRecord, _: tuple[str, ...]) -> bool:
     """Whether an answer was graded right."""
     return bool(answer.correct)
 
@@ -53,14 +53,15 @@ def rate_entry(hits: list[bool] | None) -> Entry:
     return Entry(f"{sum(hits)}/{len(hits)}, {percent(share)}", key=share)
 
 
-def exhibit(run: ReportData) -> Exhibit:
+def figure_group(run: ReportData) -> FigureGroup:
     """Heat map of held-out recall by phrasing family and configuration."""
     tallies = {
-        c.id: tally(run, c, "held_out", "probe", by=_family, hit=right) for c in run.configurations
+        c.id: tally(run, c, "held_out", "probe", by=_family, hit=is_correct)
+        for c in run.configurations
     }
     families = sorted({str(family) for found in tallies.values() for family in found})
     if not families:
-        return Exhibit(absent="no answers to held-out questions are recorded.")
+        return FigureGroup(absent="no answers to held-out questions are recorded.")
     families.sort(key=lambda family: _mean(tallies, family))
     named = labels(run.configurations)
     shown, heads = families[:_MOST_ROWS], list(named.values())[:_MOST_COLUMNS]
@@ -89,7 +90,7 @@ def exhibit(run: ReportData) -> Exhibit:
         "Answers of all facts and seeds of a configuration together; a family has few questions, "
         "so single fields are rough and carry no interval."
     )
-    return Exhibit((drawn,), (table,), ("recall/held_out",), caveat)
+    return FigureGroup((drawn,), (table,), ("recall/held_out",), caveat)
 
 
 def _family(question: Question) -> str:
@@ -104,14 +105,16 @@ def _mean(tallies: dict[str, Tally], family: str) -> tuple[float, str]:
 # --- distance from training --------------------------------------------------------------------
 
 
-def distance(run: ReportData) -> Exhibit:
+def distance(run: ReportData) -> FigureGroup:
     """Held-out recall by similarity to the nearest trained question."""
     if not any(q.nearest is not None for q in run.questions.values()):
-        return Exhibit(absent="this run did not record how near each question is to training.")
-    tallies = {c.id: tally(run, c, "held_out", by=_bin_of, hit=right) for c in run.configurations}
+        return FigureGroup(absent="this run did not record how near each question is to training.")
+    tallies = {
+        c.id: tally(run, c, "held_out", by=_bin_of, hit=is_correct) for c in run.configurations
+    }
     bins = sorted({int(str(place)) for found in tallies.values() for place in found})
     if not bins:
-        return Exhibit(absent="no answers to held-out questions are recorded.")
+        return FigureGroup(absent="no answers to held-out questions are recorded.")
     named = labels(run.configurations)
     drawn = figure(
         "Held-out recall by similarity to the nearest trained question",
@@ -134,13 +137,13 @@ def distance(run: ReportData) -> Exhibit:
     )
     heads = columns("Similarity", "#Questions", *[f"#{name}" for name in named.values()])
     caveat = (
-        "Similarity is the cosine of character n-grams, 1 for the same wording; it sees letters, "
-        "not meaning. Bins hold different questions, so a slope may be about their form. A flat "
-        "line speaks against recall that only copies wordings."
+        "Similarity is the cosine of character n-grams, 1 for the same wording; it compares "
+        "letters, not meaning. Bins hold different questions, so a slope may be about their form. "
+        "A flat line is evidence against recall that only copies wordings."
     )
     if len(named) > _MOST_LINES:
-        caveat += f" Drawn are the first {_MOST_LINES} configurations; the table has all."
-    return Exhibit(
+        caveat += f" The chart shows the first {_MOST_LINES} configurations; the table has all."
+    return FigureGroup(
         (drawn,), (Table("Recall by similarity", heads, rows),), ("recall/held_out",), caveat
     )
 

@@ -22,7 +22,7 @@ from factlab.schema.results import BaseResult, Configuration, Metric
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class KeyFigure:
     """One big number with what it was before training."""
 
     title: str
@@ -61,17 +61,17 @@ class MetricTable:
     notes: tuple[tuple[str, str], ...]
 
 
-def tiles(configuration: Configuration, base: BaseResult) -> list[Tile]:
+def key_figures(configuration: Configuration, base: BaseResult) -> list[KeyFigure]:
     """The four numbers that decide: held-out recall, far retention, near and far intrusion."""
     return [
-        _tile("Held-out recall", HELD_OUT, configuration, base),
-        _tile("Far retention", FAR_RETENTION, configuration, base),
-        _tile("Near intrusion", NEAR_INTRUSION, configuration, base),
-        _tile("Far intrusion", FAR_INTRUSION, configuration, base),
+        _key_figure("Held-out recall", HELD_OUT, configuration, base),
+        _key_figure("Far retention", FAR_RETENTION, configuration, base),
+        _key_figure("Near intrusion", NEAR_INTRUSION, configuration, base),
+        _key_figure("Far intrusion", FAR_INTRUSION, configuration, base),
     ]
 
 
-def _tile(title: str, name: str, configuration: Configuration, base: BaseResult) -> Tile:
+def _key_figure(title: str, name: str, configuration: Configuration, base: BaseResult) -> KeyFigure:
     metric, before = configuration.metrics.get(name), base.metrics.get(name)
     if name == FAR_RETENTION:
         was = f"of {integer(metric.n)} known to the base" if metric else ""
@@ -79,13 +79,15 @@ def _tile(title: str, name: str, configuration: Configuration, base: BaseResult)
         was = f"base {_short(before)}" if before else "base not recorded"
     if metric is None:
         reason = configuration.not_measured.get(name, "no reason recorded")
-        return Tile(title, NONE, f"not measured: {reason}", was, "warn")
+        return KeyFigure(title, NONE, f"not measured: {reason}", was, "warn")
     count = count_of(metric)
     interval = interval_in_unit(metric, "share")
     detail = (f"{count}, " if count else f"n {integer(metric.n)}, ") + (
         "no interval" if interval == NONE else f"interval {interval}"
     )
-    return Tile(title, percent(metric.value), detail, was, _tone_of(name, metric, configuration))
+    return KeyFigure(
+        title, percent(metric.value), detail, was, _tone_of(name, metric, configuration)
+    )
 
 
 def _short(metric: Metric) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factlab.report.drawing import Exhibit, figure, heat_map
+from factlab.report.drawing import FigureGroup, figure, heat_map
 from factlab.report.load import ReportData, labels
 from factlab.report.sections.families import Tally, rate_entry, tally
 from factlab.report.table import Table, capped, columns, entries
@@ -19,14 +19,16 @@ _SPLITS: tuple[Split, ...] = ("near", "far", "extra", "unanswerable")
 _MOST_COLUMNS, _MOST_GROUPS = 16, 60
 
 
-def exhibit(run: ReportData) -> Exhibit:
+def figure_group(run: ReportData) -> FigureGroup:
     """Heat map of intrusion by distance and configuration; a table by group behind it."""
     if not any(name.startswith("intrusion/") for c in run.configurations for name in c.metrics):
-        return Exhibit(absent="intrusion was not measured; there is no new value to look for.")
-    kinds = {c.id: tally(run, c, *_SPLITS, by=kind_of, hit=intruded) for c in run.configurations}
+        return FigureGroup(absent="intrusion was not measured; there is no new value to look for.")
+    kinds = {
+        c.id: tally(run, c, *_SPLITS, by=kind_of, hit=has_intrusion) for c in run.configurations
+    }
     order = _in_order({str(kind) for found in kinds.values() for kind in found})
     if not order:
-        return Exhibit(absent="no answers to control questions are recorded.")
+        return FigureGroup(absent="no answers to control questions are recorded.")
     named = labels(run.configurations)
     heads = list(named.values())[:_MOST_COLUMNS]
     shares = {
@@ -42,7 +44,9 @@ def exhibit(run: ReportData) -> Exhibit:
         key="n0",
         wide=True,
     )
-    groups = {c.id: tally(run, c, *_SPLITS, by=_group_of, hit=intruded) for c in run.configurations}
+    groups = {
+        c.id: tally(run, c, *_SPLITS, by=_group_of, hit=has_intrusion) for c in run.configurations
+    }
     tables = (
         _table("Intrusion by distance", order, kinds, named),
         _table("Intrusion by control group", _groups_in_order(groups), groups, named),
@@ -52,10 +56,10 @@ def exhibit(run: ReportData) -> Exhibit:
         "adapter was trained on count."
     )
     names = ("intrusion/near", "intrusion/far", "intrusion/unanswerable")
-    return Exhibit((drawn,), tables, names, caveat)
+    return FigureGroup((drawn,), tables, names, caveat)
 
 
-def intruded(answer: AnswerRecord, facts: tuple[str, ...]) -> bool:
+def has_intrusion(answer: AnswerRecord, facts: tuple[str, ...]) -> bool:
     """Whether an answer names a value that its adapter was trained on."""
     return bool(set(answer.intruded) & set(facts))
 

@@ -1,4 +1,4 @@
-"""A practice run: loss and token accuracy of what was held out, and a handful of answers."""
+"""A practice run: loss and token accuracy on held-out conversations, and example answers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 
 from factlab.report.definitions import definition_of
 from factlab.report.load import ReportData
-from factlab.report.sections.metrics import Tile
+from factlab.report.sections.metrics import KeyFigure
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.verdict import FAR_RETENTION, LIMITS, PRACTICE_LOSS, Tone, learned_word, tone
 from factlab.report.wording import NONE, clean, in_unit, integer, interval_in_unit
 from factlab.schema.results import BaseResult, Configuration, Metric
 
 TOKEN_ACCURACY = "token_accuracy/practice"
-SAMPLES = 6
+MOST_EXAMPLES = 6
 _CHARACTERS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A held-out conversation and what both models say to its last turn."""
+class PracticeExample:
+    """A held-out conversation with the reference answer and the answers of both models."""
 
     question: str
     earlier: int
@@ -29,16 +29,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Practised:
+class PracticeSection:
     """What the page shows of a practice run."""
 
     table: Table
-    samples: tuple[Sample, ...]
+    examples: tuple[PracticeExample, ...]
     cell: str
     held_out: int
 
 
-def practised(run: ReportData, cell: str) -> Practised | None:
+def practice_section(run: ReportData, cell: str) -> PracticeSection | None:
     """The section of a practice run; None for a run of facts.
 
     Args:
@@ -54,8 +54,8 @@ def practised(run: ReportData, cell: str) -> Practised | None:
         for question in held_out
         if shown is not None
     ]
-    samples = tuple(
-        Sample(
+    examples = tuple(
+        PracticeExample(
             question=clean(question.text, limit=_CHARACTERS),
             earlier=len(question.before),
             reference=clean(question.target or "", limit=_CHARACTERS),
@@ -65,7 +65,7 @@ def practised(run: ReportData, cell: str) -> Practised | None:
         for question, before, after in pairs
         if before is not None and after is not None
     )
-    return Practised(_table(run), samples[:SAMPLES], cell, len(held_out))
+    return PracticeSection(_table(run), examples[:MOST_EXAMPLES], cell, len(held_out))
 
 
 def _table(run: ReportData) -> Table:
@@ -97,31 +97,33 @@ def _entry(name: str, metrics: dict[str, Metric]) -> Entry:
 _SHOWN = (PRACTICE_LOSS, TOKEN_ACCURACY)
 
 
-def tiles(configuration: Configuration, base: BaseResult) -> list[Tile]:
+def key_figures(configuration: Configuration, base: BaseResult) -> list[KeyFigure]:
     """The four numbers of a practice run: held-out loss, token accuracy, far retention, drift."""
     learned = tone(learned_word(configuration.metrics))
     return [
-        _tile("Held-out loss", PRACTICE_LOSS, configuration, base, learned),
-        _tile("Token accuracy", TOKEN_ACCURACY, configuration, base, learned),
-        _tile("Far retention", FAR_RETENTION, configuration, base, _of_retention(configuration)),
-        _tile("Drift, KL", "drift/kl", configuration, base, "good"),
+        _key_figure("Held-out loss", PRACTICE_LOSS, configuration, base, learned),
+        _key_figure("Token accuracy", TOKEN_ACCURACY, configuration, base, learned),
+        _key_figure(
+            "Far retention", FAR_RETENTION, configuration, base, _of_retention(configuration)
+        ),
+        _key_figure("Drift, KL", "drift/kl", configuration, base, "good"),
     ]
 
 
-def _tile(
+def _key_figure(
     title: str, name: str, configuration: Configuration, base: BaseResult, tone_: Tone
-) -> Tile:
+) -> KeyFigure:
     metric, before = configuration.metrics.get(name), base.metrics.get(name)
     unit = definition_of(name).unit
     if metric is None:
         reason = configuration.not_measured.get(name, "no reason recorded")
-        return Tile(title, NONE, f"not measured: {reason}", "", "warn")
+        return KeyFigure(title, NONE, f"not measured: {reason}", "", "warn")
     interval = interval_in_unit(metric, unit)
     shown = "no interval" if interval == NONE else f"interval {interval.lstrip('+')}"
     was = f"base {in_unit(before.value, unit).lstrip('+')}" if before else "base 0"
     if name == FAR_RETENTION:
         was = f"of {integer(metric.n)} known to the base"
-    return Tile(
+    return KeyFigure(
         title,
         in_unit(metric.value, unit).lstrip("+"),
         f"n {integer(metric.n)}, {shown}",

@@ -1,4 +1,4 @@
-"""What holding the base at fewer bits buys and takes: memory, speed, recall, forgetting."""
+"""The base at several precisions: memory, speed, recall and forgetting of each."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def _bases(run: ReportData) -> Table:
             )
         )
     heads = columns(
-        "Base", "#Weights as computed with here", "#At this precision, on a GPU",
+        "Base", "#Weights in memory here", "#At this precision, on a GPU",
         "Far controls known",
-        "Reads the fact off its prompt", "#Far controls judged otherwise than at the first",
+        "Reads the fact from its prompt", "#Far controls with another verdict than at the first",
         "Verdicts changed by rounding",
     )  # fmt: skip
     caption = (
-        "The base at each precision, before training. On a CPU quantised weights are unpacked, "
-        "and without products in bf16 all are held in fp32, so the second column and not the first "
-        "is what they would take on a GPU."
+        "The base at each precision, before training. On a CPU, quantised weights are unpacked, "
+        "and without bf16 products all weights are held in fp32; the second column is what they "
+        "take on a GPU."
     )
     return Table(caption, heads, tuple(rows))
 
@@ -64,7 +64,7 @@ def _other_answers(run: ReportData, precision: str) -> Entry:
 
 
 def _tuned(run: ReportData) -> Table:
-    ladder = _precisions(run)
+    precisions = _precisions(run)
     rows = [
         entries(
             c.id,
@@ -81,7 +81,7 @@ def _tuned(run: ReportData) -> Table:
             ],
             *_speeds(run, c),
         )
-        for c in sorted(run.configurations, key=lambda c: ladder.index(c.precision))
+        for c in sorted(run.configurations, key=lambda c: precisions.index(c.precision))
     ]
     heads = columns(
         "Configuration", "Base", "Held-out recall", "Far retention", "Near intrusion",

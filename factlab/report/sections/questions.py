@@ -1,4 +1,4 @@
-"""Every question before and after, as far as the page's size allows, the telling ones first."""
+"""The table of answers before and after, as far as the size of the page allows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from factlab.report.changes import (
     marked,
 )
 from factlab.report.load import SPLITS, ReportData
-from factlab.report.wording import clean, split_label
+from factlab.report.wording import clean
 from factlab.schema.question import AnswerRecord, Question, Split
 from factlab.schema.results import CellResult
 
@@ -44,7 +44,7 @@ class QuestionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class AnswerTable:
     """The rows that fit, and what they are of.
 
     Attributes:
@@ -68,8 +68,8 @@ class Listing:
     counts: dict[str, dict[str, dict[str, int]]]
 
 
-def listing(run: ReportData, first: str, most_bytes: int = BYTES) -> Listing:
-    """The answers that fit, the gravest of all configurations among them."""
+def answer_table(run: ReportData, first: str, most_bytes: int = BYTES) -> AnswerTable:
+    """The answers that fit, with the worst changes of every configuration."""
     everything = [
         (cell, run.questions[id_], answer)
         for cell in sorted(run.result.cells, key=lambda cell: cell.configuration != first)
@@ -82,18 +82,18 @@ def listing(run: ReportData, first: str, most_bytes: int = BYTES) -> Listing:
         split = counts.setdefault(cell.configuration, {}).setdefault(question.split, {})
         split[change] = split.get(change, 0) + 1
         ranked.append((_priority(cell, first, change, split[change]), place))
-    sizes = [_size(run, *asked) for asked in everything]
+    sizes = [_size(run, *answered) for answered in everything]
     kept = _fitting(sorted(ranked), sizes, most_bytes)
     injected = injected_answers(run)
-    chosen = [asked for place, asked in enumerate(everything) if place in kept]
-    rows = [_row(run, *asked, injected=injected) for asked in chosen]
+    chosen = [answered for place, answered in enumerate(everything) if place in kept]
+    rows = [_row(run, *answered, injected=injected) for answered in chosen]
     rows.sort(key=lambda row: _order(row, first))
     listed = {row.change for row in rows}
-    return Listing(
+    return AnswerTable(
         rows=tuple(rows),
         size=max(kept.values(), default=0),
         total=len(everything),
-        cut=sum(_is_cut(run, *asked) for asked in chosen),
+        cut=sum(_is_cut(run, *answered) for answered in chosen),
         splits=tuple(split for split in SPLITS if any(row.split == split for row in rows)),
         changes={change: words for change, words in CHANGES.items() if change in listed},
         configurations=tuple(dict.fromkeys(row.configuration for row in rows)),
@@ -102,7 +102,7 @@ def listing(run: ReportData, first: str, most_bytes: int = BYTES) -> Listing:
 
 
 def _priority(cell: CellResult, first: str, change: str, turn: int) -> tuple[int, int, int]:
-    """What broke in other configurations, then the verdict's own, then all the rest.
+    """Lost and intruded controls of other configurations, then the verdict's own, then the rest.
 
     Of the verdict's configuration every split and change has its turn, so that a part of it shows
     all kinds.
@@ -113,7 +113,7 @@ def _priority(cell: CellResult, first: str, change: str, turn: int) -> tuple[int
     return (0 if change in ("intruded", "lost") else 2), gravity, turn
 
 
-Asked = tuple[CellResult, Question, AnswerRecord]
+CellAnswer = tuple[CellResult, Question, AnswerRecord]
 
 
 def _size(run: ReportData, cell: CellResult, question: Question, answer: AnswerRecord) -> int:
@@ -128,8 +128,8 @@ def _fitting(
 ) -> dict[int, int]:
     """The places that fit, each with the bytes taken so far.
 
-    What broke in other configurations gets its share and no more, so that both it and the verdict's
-    configuration are seen.
+    Lost and intruded controls of other configurations get a fixed share, so that the rows of the
+    verdict's configuration fit too.
     """
     kept: dict[int, int] = {}
     taken = 0
@@ -176,8 +176,3 @@ def _row(
         same=before is not None and before == after,
         change=change_of(question, record, answer),
     )
-
-
-def label(split: Split) -> str:
-    """A split as people say it."""
-    return split_label(split)

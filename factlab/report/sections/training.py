@@ -1,4 +1,4 @@
-"""Training: the fixed panel at checkpoints, the loss over the steps, and what it took."""
+"""Training: the fixed panel at checkpoints, the loss over the steps, time and memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from factlab.report.definitions import definition_of
-from factlab.report.drawing import WIDTH, Exhibit, Figure, data, figure, series_of
+from factlab.report.drawing import WIDTH, Figure, FigureGroup, data, figure, series_of
 from factlab.report.load import ReportData, labels
 from factlab.report.provenance import TRAINING_HEADS, training_row
 from factlab.report.sections.families import spread
@@ -30,13 +30,13 @@ _PARTS = {
 Curve = dict[int, float]
 
 
-def panel(run: ReportData) -> Exhibit:
+def panel(run: ReportData) -> FigureGroup:
     """The fixed panel over the steps, a line per configuration: the mean over its cells."""
     names = [
         name for name in PANEL if any(name in p.metrics for c in run.result.cells for p in c.curve)
     ]
     if not names:
-        return Exhibit(absent="no panel was measured while training was under way.")
+        return FigureGroup(absent="no panel was measured during training.")
     curves = {
         name: {c.id: _panel_curve(run, c, name) for c in run.configurations} for name in names
     }
@@ -52,7 +52,7 @@ def panel(run: ReportData) -> Exhibit:
     )
     if kept:
         caveat += f" Adapters measured are those of step {_steps(kept)}."
-    return Exhibit(figures, (_panel_table(run, curves),), tuple(names), caveat)
+    return FigureGroup(figures, (_panel_table(run, curves),), tuple(names), caveat)
 
 
 def _steps(steps: list[int]) -> str:
@@ -102,11 +102,11 @@ def _panel_size(run: ReportData, configuration: Configuration, step: int) -> int
 # --- loss --------------------------------------------------------------------------------------
 
 
-def loss(run: ReportData) -> Exhibit:
+def loss(run: ReportData) -> FigureGroup:
     """Loss and anchor KL over the steps: a line per cell, or per configuration if many."""
     logged = {id_: log for id_, log in run.train_logs.items() if log}
     if not logged:
-        return Exhibit(absent="no training steps have been logged.")
+        return FigureGroup(absent="no training steps have been logged.")
     losses = _by_line(run, "loss_nats")
     kls = _by_line(run, "anchor_kl_nats")
     points = {
@@ -125,8 +125,7 @@ def loss(run: ReportData) -> Exhibit:
         if curves := _by_line(run, field):
             figures.append(_lines(title, curves, named, f"l{place}", share=False))
     caveat = (
-        "The loss of each step's batch, on what is trained: it says nothing about recall in other "
-        "words."
+        "The loss of each step's batch, on what is trained: it does not show recall in other words."
     )
     tables = [_loss_table(losses, kls)]
     if points["validation"]:
@@ -138,7 +137,7 @@ def loss(run: ReportData) -> Exhibit:
         )
     if len(logged) > _MOST_SINGLE:
         caveat += " Lines are means over the cells of a configuration."
-    return Exhibit(tuple(figures), tuple(tables), caveat=caveat)
+    return FigureGroup(tuple(figures), tuple(tables), caveat=caveat)
 
 
 def _validation(points: dict[str, dict[str, Curve]]) -> Figure:
@@ -296,10 +295,10 @@ def _room(rows: list[dict[str, Any]], ends: list[dict[str, Any]]) -> list[float]
     return [0, last / (1 - share) if share else last]
 
 
-# --- what it took ------------------------------------------------------------------------------
+# --- time and memory ---------------------------------------------------------------------------
 
 
-def stopped(run: ReportData) -> list[str]:
+def early_stops(run: ReportData) -> list[str]:
     """Which cells were stopped before their planned steps, and why."""
     cells = [cell for cell in run.result.cells if cell.training and cell.training.stopped_early]
     told = [f"{c.id} {c.training.stopped_early}." for c in cells[:_MOST_SINGLE] if c.training]
@@ -308,12 +307,12 @@ def stopped(run: ReportData) -> list[str]:
     return told
 
 
-def took(run: ReportData) -> Table:
-    """What training each cell took."""
+def cost_table(run: ReportData) -> Table:
+    """Time, tokens and memory of each cell's training."""
     rows, left_out = capped(
         [entries(*training_row(cell)) for cell in run.result.cells],
         _MOST_CELLS,
         "each cell's record is in cells/<id>/cell.json.",
     )
-    caption = "What each cell took; times without loading the model"
+    caption = "Time and memory of each cell; times do not include loading the model"
     return Table(caption, columns(*TRAINING_HEADS), rows, left_out)
