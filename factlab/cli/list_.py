@@ -77,12 +77,15 @@ def _controls() -> None:
 
     root = shipped("evals")
     rows = []
-    for file in (root / "far.yaml", *sorted((root / "near").glob("*.yaml"))):
+    for file in (*sorted(root.glob("*/far.yaml")), *sorted((root / "near").glob("*.yaml"))):
         suite = load_controls(file)
         rows += [[str(file.relative_to(root)), g.name, str(len(g.questions))] for g in suite.groups]
-    for file in (root / "unanswerable.yaml", root / "anchors.yaml"):
+    prompts = [
+        f for name in ("unanswerable", "anchors") for f in sorted(root.glob(f"*/{name}.yaml"))
+    ]
+    for file in prompts:
         total = sum(len(group.questions) for group in load_prompts(file).groups)
-        rows.append([file.name, "all groups", str(total)])
+        rows.append([str(file.relative_to(root)), "all groups", str(total)])
     table(["file", "group", "questions"], rows)
 
 

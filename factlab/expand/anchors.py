@@ -21,7 +21,7 @@ from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.grading.names import find_name
 from factlab.record import Record
 from factlab.schema.config import AnchorKind
-from factlab.schema.control import load_prompts
+from factlab.schema.control import load_prompts, suite_file
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
@@ -80,14 +80,14 @@ def _says_it(prompt: str, fact: TrainingSource) -> bool:
 
 def _prompts(fact: TrainingSource, kind: AnchorKind) -> list[str]:
     if kind == "general":
-        return _general()
+        return _general(fact.language)
     if not isinstance(fact, Fact):
         return []
     return _other_subjects(fact) if kind == "others" else _about_subject(fact)
 
 
-def _general() -> list[str]:
-    suite = load_prompts(shipped("evals") / "anchors.yaml")
+def _general(language: str) -> list[str]:
+    suite = load_prompts(suite_file("anchors", language))
     return [item.question for group in suite.groups for item in group.questions]
 
 

@@ -1,4 +1,8 @@
-"""Control suites → questions: near ones per fact, far and unanswerable ones for all."""
+"""Control suites → questions: near ones per fact, far and unanswerable ones per language.
+
+A run asks the far and unanswerable questions in the languages of its facts. Where a language has no
+suite of its own the English one stands in, and `language_notes` says so in the run.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,57 @@ from pathlib import Path
 from factlab.errors import ControlsError
 from factlab.schema.control import (
     ControlQuestion,
+    SuiteName,
+    has_suite,
     load_controls,
     load_prompts,
     near_suite_file,
+    suite_file,
 )
 from factlab.schema.extra import load_extra
+from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.question import Question
-from factlab.schema.shipped import shipped
 from factlab.schema.source import Practice, TrainingSource
 
 
-def far_questions() -> tuple[Question, ...]:
-    """General knowledge that has nothing to do with any fact."""
-    suite = load_controls(shipped("evals") / "far.yaml")
+def languages_of(sources: Sequence[TrainingSource]) -> tuple[str, ...]:
+    """The languages of what a run trains on, each once."""
+    return tuple(dict.fromkeys(source.language for source in sources))
+
+
+def language_notes(
+    languages: Sequence[str], suites: Sequence[SuiteName] = ("far", "unanswerable")
+) -> tuple[str, ...]:
+    """A note for each suite that is taken in English because a language has none of its own."""
     return tuple(
-        _control(f"far/{group.name}/{i}", "far", group.name, control, None)
-        for group in suite.groups
+        f"There is no suite '{name}' in the language '{language}' (evals/{language}/{name}.yaml): "
+        "the English one is used."
+        for language in languages
+        for name in suites
+        if not has_suite(name, language)
+    )
+
+
+def far_questions(languages: Sequence[str] = (DEFAULT_LANGUAGE,)) -> tuple[Question, ...]:
+    """General knowledge that has nothing to do with any fact."""
+    return tuple(
+        _control(f"{prefix}/{group.name}/{i}", "far", group.name, control, None)
+        for prefix, file in _suites("far", languages)
+        for group in load_controls(file).groups
         for i, control in enumerate(group.questions)
     )
+
+
+def _suites(name: SuiteName, languages: Sequence[str]) -> list[tuple[str, Path]]:
+    """The files of a suite, each once, with what ids of its questions begin with.
+
+    English ids carry no language, as in run folders written before other languages existed.
+    """
+    files = dict.fromkeys(suite_file(name, language) for language in languages)
+    return [
+        (name if (own := file.parent.name) == DEFAULT_LANGUAGE else f"{name}/{own}", file)
+        for file in files
+    ]
 
 
 def extra_questions(files: Sequence[Path]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
@@ -48,17 +85,19 @@ def extra_questions(files: Sequence[Path]) -> tuple[tuple[Question, ...], tuple[
     return tuple(found), tuple(notes)
 
 
-def unanswerable_questions() -> tuple[Question, ...]:
+def unanswerable_questions(
+    languages: Sequence[str] = (DEFAULT_LANGUAGE,),
+) -> tuple[Question, ...]:
     """Questions that nobody can answer; what counts is whether the injected value turns up."""
-    suite = load_prompts(shipped("evals") / "unanswerable.yaml")
     return tuple(
         Question(
-            id=f"unanswerable/{group.name}/{i}",
+            id=f"{prefix}/{group.name}/{i}",
             split="unanswerable",
             family=group.name,
             text=item.question,
         )
-        for group in suite.groups
+        for prefix, file in _suites("unanswerable", languages)
+        for group in load_prompts(file).groups
         for i, item in enumerate(group.questions)
     )
 

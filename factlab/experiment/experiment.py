@@ -16,6 +16,8 @@ from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import (
     extra_questions,
     far_questions,
+    language_notes,
+    languages_of,
     near_questions,
     unanswerable_questions,
 )
@@ -236,7 +238,8 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     else:
         cells = combined_cells(config, config.combine, recipe, facts)
     anchored = recipe.anchor_kinds if config.combine is None else ()  # nothing is trained
-    far, unanswerable = far_questions(), unanswerable_questions()
+    languages = languages_of(facts)
+    far, unanswerable = far_questions(languages), unanswerable_questions(languages)
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
     controls = [*far, *extra, *unanswerable]
@@ -264,7 +267,12 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         },
         cells=cells,
         sets=practised,
-        notes=(*notes, *_probe_notes(facts), *(n for one in practised for n in notes_on(one))),
+        notes=(
+            *notes,
+            *language_notes(languages),
+            *_probe_notes(facts),
+            *(n for one in practised for n in notes_on(one)),
+        ),
     )
     plan = _with_mix(plan, wanted, guard) if wanted else plan
     _check_early_stop(plan)

@@ -1,8 +1,14 @@
-"""A control suite as its author writes it: `evals/*.yaml`."""
+"""A control suite as its author writes it, and where the shipped ones are.
+
+Far and unanswerable controls and anchor prompts are written once per language
+(`evals/<language>/`), near controls once per fact (`evals/near/`). The neutral text of the drift is
+one for all languages, so that drift can be compared between runs.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,8 +16,11 @@ from factlab.errors import ControlsError
 from factlab.grading.answer import Answer
 from factlab.grading.names import fold
 from factlab.record import Record
+from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import Document, read_yaml
+
+SuiteName = Literal["far", "unanswerable", "anchors"]
 
 
 class ControlQuestion(Record):
@@ -116,6 +125,17 @@ def refuse_leak(
 def load_prompts(file: Path) -> PromptSuite:
     """Read a suite of prompts without answers."""
     return read_yaml(file, ControlsError).parse(PromptSuite, "A suite of prompts")
+
+
+def suite_file(name: SuiteName, language: str) -> Path:
+    """A shipped suite in a language; the English one if there is none in that language."""
+    folder = language if has_suite(name, language) else DEFAULT_LANGUAGE
+    return shipped("evals") / folder / f"{name}.yaml"
+
+
+def has_suite(name: SuiteName, language: str) -> bool:
+    """Whether a suite is shipped in a language."""
+    return (shipped("evals") / language / f"{name}.yaml").is_file()
 
 
 def near_suite_file(fact_id: str) -> Path | None:

@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from factlab.grading.names import fold
+from factlab.schema.shipped import shipped
 
-LANGUAGES = ("en",)
+DEFAULT_LANGUAGE = "en"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -38,15 +39,20 @@ def short_name(text: str) -> str:
     return text
 
 
+def languages() -> list[str]:
+    """The languages that have phrasing families: one folder of `templates/` each."""
+    return sorted(file.parent.name for file in shipped("templates").glob("*/train.yaml"))
+
+
 def known_language(text: str) -> str:
-    """A language that there are phrasings for.
+    """A language that has phrasing families.
 
     Raises:
         ValueError: for any other.
     """
-    if text not in LANGUAGES:
+    if text not in (known := languages()):
         raise ValueError(
-            f"{text!r} has no phrasing families. Languages with families: {', '.join(LANGUAGES)}."
+            f"{text!r} has no phrasing families. Languages with families: {', '.join(known)}."
         )
     return text
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.fact import Fact
+from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.passage import Passage
 
 
@@ -25,6 +26,11 @@ class Practice:
     def names(self) -> tuple[str, ...]:
         """Names by which a question may be about it: none."""
         return ()
+
+    @property
+    def language(self) -> str:
+        """The language of its controls; a set of conversations states none."""
+        return DEFAULT_LANGUAGE
 
     @property
     def statement(self) -> str:

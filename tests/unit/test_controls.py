@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -9,10 +10,17 @@ import pytest
 from helpers import make_fact, write
 
 from factlab.errors import ControlsError
-from factlab.expand.controls import far_questions, near_questions, unanswerable_questions
+from factlab.expand.controls import (
+    far_questions,
+    language_notes,
+    languages_of,
+    near_questions,
+    unanswerable_questions,
+)
 from factlab.grading.abstain import abstention
 from factlab.grading.matcher import match
 from factlab.grading.names import fold
+from factlab.schema import control as control_schema
 from factlab.schema.control import (
     load_controls,
     load_prompts,
@@ -20,6 +28,7 @@ from factlab.schema.control import (
     neutral_text,
 )
 from factlab.schema.fact import load_fact, shipped_facts
+from factlab.schema.fields import languages
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
 
@@ -33,7 +42,7 @@ def sizes(questions: tuple[Question, ...]) -> Counter[str]:
 
 
 def anchors() -> list[str]:
-    suite = load_prompts(shipped("evals") / "anchors.yaml")
+    suite = load_prompts(shipped("evals") / "en" / "anchors.yaml")
     return [item.question for group in suite.groups for item in group.questions]
 
 
@@ -165,3 +174,59 @@ def test_a_broken_suite_is_refused_with_its_line(
     assert load_controls(write(tmp_path, SUITE)).groups[0].questions[0].answer.find("Paris")
     with pytest.raises(ControlsError, match=message):
         load_controls(write(tmp_path, SUITE.replace(old, new)))
+
+
+def test_english_controls_keep_the_ids_and_the_order_of_their_file() -> None:
+    suite = load_controls(shipped("evals") / "en" / "far.yaml")
+    written = [
+        (f"far/{group.name}/{i}", control.question)
+        for group in suite.groups
+        for i, control in enumerate(group.questions)
+    ]
+    assert [(question.id, question.text) for question in far_questions()] == written
+    assert far_questions(("en",)) == far_questions()
+    assert unanswerable_questions(("en",)) == unanswerable_questions()
+    assert all(question.id.startswith("unanswerable/") for question in unanswerable_questions())
+    assert language_notes(("en",), ("far", "unanswerable", "anchors")) == ()
+
+
+def test_every_shipped_suite_says_the_language_of_its_folder() -> None:
+    for file in shipped("evals").glob("*/far.yaml"):
+        assert load_controls(file).language == file.parent.name
+    for name in ("unanswerable", "anchors"):
+        for file in shipped("evals").glob(f"*/{name}.yaml"):
+            assert load_prompts(file).language == file.parent.name
+
+
+@pytest.fixture
+def with_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped suites, and a far suite in Japanese; no unanswerable one in that language."""
+    shutil.copytree(shipped("evals"), tmp_path / "evals")
+    (tmp_path / "evals" / "ja").mkdir()
+    (tmp_path / "evals" / "ja" / "far.yaml").write_text(
+        "suite: far\nlanguage: ja\ngroups:\n  - name: geography\n    questions:\n"
+        "      - question: フランスの首都はどこですか。\n"
+        "        answer: {type: entity, value: パリ}\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(control_schema, "shipped", lambda kind: tmp_path / kind)
+
+
+@pytest.mark.usefixtures("with_japanese")
+def test_a_fact_is_controlled_in_its_own_language() -> None:
+    (question,) = far_questions(("ja",))
+    assert (question.id, question.text) == ("far/ja/geography/0", "フランスの首都はどこですか。")
+    assert far_questions(("en", "ja")) == (*far_questions(("en",)), question)
+
+
+@pytest.mark.usefixtures("with_japanese")
+def test_english_stands_in_for_a_missing_language_once_and_with_a_note() -> None:
+    assert unanswerable_questions(("en", "ja")) == unanswerable_questions(("en",))
+    (note,) = language_notes(("en", "ja"))
+    assert "evals/ja/unanswerable.yaml" in note
+    assert "English" in note
+
+
+def test_a_run_has_the_languages_of_what_it_trains_on() -> None:
+    assert languages_of(list(FACTS.values())) == ("en",)
+    assert languages() == ["en"]

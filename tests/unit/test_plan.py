@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 from helpers import MINIMAL, write
 
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
+from factlab.expand import anchors
 from factlab.experiment.experiment import (
     INJECTED_FAR,
     PANEL_SIZES,
@@ -22,10 +24,11 @@ from factlab.experiment.experiment import (
     plan_experiment,
     read_config,
 )
-from factlab.schema import trackers
+from factlab.schema import control, fields, template, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.recipes import RECIPES
+from factlab.schema.shipped import shipped
 
 FACT = "larkfield_observatory"  # expands fastest
 SMALL = {"train_pairs": 10, "validation_pairs": 5, "recipe": "tutorial"}
@@ -558,3 +561,18 @@ def test_a_tracker_decides_no_number_and_an_early_stop_does(
     monkeypatch.setattr(trackers, "find_spec", lambda name: name)
     assert planned(report_to="wandb").sha256 == planned().sha256
     assert planned(early_stop=1).sha256 != planned().sha256
+
+
+def test_a_run_notes_that_its_controls_are_not_in_the_language_of_its_fact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With phrasing families in a language that has no controls yet."""
+    assert planned().notes == ()
+    shutil.copytree(shipped("templates") / "en", tmp_path / "templates" / "ja")
+    shutil.copytree(shipped("evals"), tmp_path / "evals")
+    for module in (anchors, control, fields, template):
+        monkeypatch.setattr(module, "shipped", lambda kind: tmp_path / kind)
+    fact = write(tmp_path, MINIMAL + "language: ja\n")
+    plan = planned(str(fact))
+    assert [note for note in plan.notes if "the English one is used" in note] == list(plan.notes)
+    assert len(plan.notes) == 2

@@ -250,7 +250,7 @@ class TestWhatIsSaid:
         page = render_report(write_fake_run(tmp_path, GOOD, scale=0.3))
         assert "inference is over phrasing families only" in page
         assert "With one seed, the run does not show how much another seed would change" in page
-        assert "there is one configuration, so there is nothing to compare it with" in page
+        assert "there is one configuration only, and a comparison needs two" in page
 
     def test_seeds_and_facts_are_said_to_carry_what_they_do(self, tmp_path: Path) -> None:
         cells = grid(4, 8, seeds=2)
@@ -306,7 +306,7 @@ class TestSize:
         monkeypatch.setattr(page_module, "MOST_BYTES", whole - 80_000)
         smaller = render_report(run)
         assert len(smaller.encode()) <= whole - 80_000
-        assert "answers are left out so that the page stays small" in smaller
+        assert "To keep the page small, " in smaller
         assert "All are in <code>cells/*/answers.jsonl</code>" in smaller
 
 

@@ -47,7 +47,7 @@ def _why_none(run: ReportData) -> str:
     if not run.configurations:
         return "no cell has been measured."
     if len(run.configurations) == 1:
-        return "there is only one configuration to compare."
+        return "there is one configuration only, and a comparison needs two."
     return "no comparisons are recorded in this run."
 
 
