@@ -463,7 +463,7 @@ def _attached(examiner: Evaluator, work: Sequence[Trial]) -> Iterator[PreTrained
                 item.initial = initial
             yield model
         return
-    from factlab.models.adapters import combined_on
+    from factlab.combine.adapters import combined_on
 
     made = first.cell.combined
     folders = [adapter_folder(combine.labelled[label]) for label in made.adapters]

@@ -15,10 +15,11 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save
 
 import factlab
+from factlab.combine.adapters import combine_adapters
 from factlab.comparison import compare
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.experiment import experiment as plan
-from factlab.models.adapters import combine_adapters, load_adapters
+from factlab.models.adapters import load_adapters
 from factlab.models.load import LoadedModel
 from factlab.pipeline import run_config
 from factlab.runs.folder import RunFolder, load_run, read_config
