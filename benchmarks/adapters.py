@@ -24,7 +24,7 @@ BATCH = 256  # as `factlab run` and `ask` have it
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure loading, switching and asking, and add them to the reading."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.adapters import load_adapters
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model

@@ -43,7 +43,7 @@ class Trained:
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure groups of 1, 2, 4, … cells, and the peer, and add them to the reading."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
     from factlab.schema.config import RunConfig

@@ -54,7 +54,7 @@ class Curve:
 def pairs(count: int, model: str) -> Point:
     """Train a few steps from so many pairs; Mount Fuji's, repeated with a number added."""
     from benchmarks.training import factlab_cell
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
     from factlab.schema.config import RunConfig
@@ -83,7 +83,7 @@ def pairs(count: int, model: str) -> Point:
 
 def facts(count: int, model: str) -> Point:
     """Expand so many made-up facts, as every run does before it loads a model."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.schema.config import RunConfig
 
     with tempfile.TemporaryDirectory() as scratch:

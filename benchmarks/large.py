@@ -44,7 +44,7 @@ def measure(settings: Settings, reading: Reading) -> None:
 
 
 def _compare(settings: Settings, reading: Reading, loaded: LoadedModel, shape: str) -> None:
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.process_memory import PeakMemory
     from factlab.schema.config import RunConfig
 

@@ -27,7 +27,7 @@ EXACT_QUESTIONS = 12  # asked in fp32, where answers must be the same
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure every part and add it to the reading."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
     from factlab.schema.config import RunConfig

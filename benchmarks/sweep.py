@@ -35,7 +35,7 @@ OPTION_BATCH = 8
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure both sides and add them to the reading."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.resolve import resolve_model
     from factlab.pipeline import run_config
 

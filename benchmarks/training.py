@@ -148,7 +148,7 @@ def factlab_cell(precision: Precision, epochs: float, rank: int = peers.RANK) ->
 
 def measure(settings: Settings, reading: Reading) -> None:
     """Measure speed, then quality, and add both to the reading."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
     from factlab.schema.config import RunConfig

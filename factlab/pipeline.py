@@ -22,7 +22,8 @@ from factlab.errors import (
     TrainingError,
 )
 from factlab.experiment.evaluator import Evaluator, own_prompts
-from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.experiment.results import base_result, measured_cell, with_comparisons
 from factlab.grading.matcher import SCORER_VERSION
 from factlab.metrics.measure import Measurement

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     """Print what a run would do and take."""
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
     from factlab.memory.machine import memory_budget
     from factlab.models.resolve import check_model_name
     from factlab.workflows.estimate import estimate

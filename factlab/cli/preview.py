@@ -40,7 +40,7 @@ def preview(
 ) -> None:
     """Show the pairs of each split, which tokens are trained on, and the leakage table."""
     from factlab.cli.run import build_config
-    from factlab.experiment.experiment import plan_experiment
+    from factlab.experiment.plan import plan_experiment
 
     if split is not None and split not in SPLITS:
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")

@@ -235,7 +235,7 @@ def build_config(*, file: Path | None = None, **given: Any) -> RunConfig:
     """
     from pydantic import ValidationError
 
-    from factlab.experiment.experiment import read_config
+    from factlab.experiment.plan import read_config
     from factlab.schema.config import RunConfig
     from factlab.schema.yaml import words_of
 

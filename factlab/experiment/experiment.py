@@ -1,43 +1,22 @@
-"""What a run would do, without doing it: facts, questions, cells. Loads no model, no torch."""
+"""What a run trains and evaluates: its facts, questions and cells. Loads no model, no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from factlab.combine.grid import combined_cells
-from factlab.conversations.draw import Guard, Length, notes_on
-from factlab.conversations.mix import Mixed, MixShare, counts, mix_in, read_wanted
-from factlab.conversations.practice import expand_practice, load_practice
-from factlab.errors import ConfigError
-from factlab.expand.anchors import anchor_questions
-from factlab.expand.controls import (
-    extra_questions,
-    far_questions,
-    language_notes,
-    languages_of,
-    near_questions,
-    unanswerable_questions,
-)
-from factlab.expand.passages import expand_passage, left_out
-from factlab.expand.shuffle import donors, with_answer_of
-from factlab.expand.splits import Expansion, expand, supplied_words
-from factlab.experiment.grid import cells_of, check_cells
+from factlab.conversations.mix import Mixed, counts
+from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.names import find_name
 from factlab.runs.folder import config_sha256
 from factlab.schema.config import Cell, Precision, Recipe, RunConfig, precisions
-from factlab.schema.fact import Fact, load_facts
+from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import CONTROL_SPLITS, Question, Split
-from factlab.schema.recipes import RECIPES
 from factlab.schema.results import FactSummary, SetRecord
-from factlab.schema.source import Practice, TrainingSource
-from factlab.schema.trackers import check_tracker_names
-from factlab.schema.yaml import did_you_mean, read_yaml
-from factlab.training.steps import checkpoint_steps, train_steps
+from factlab.schema.source import TrainingSource
+from factlab.training.steps import train_steps
 
 PANEL_SIZES: dict[Split, int] = {
     "validation": 16,
@@ -216,147 +195,6 @@ class Experiment:
         )
 
 
-def plan_experiment(config: RunConfig, length: Length | None = None) -> Experiment:
-    """Load, check and expand everything that a run needs.
-
-    Args:
-        config: All settings.
-        length: Tokens of a conversation, where a mix or a practice set is to be bounded by them;
-            without it none is left out for its length.
-
-    Raises:
-        FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
-    """
-    recipe = find_recipe(config.recipe)
-    check_tracker_names(config.report_to)
-    wanted = read_wanted(config.mix)
-    facts = _taught(config, recipe)
-    ids = [fact.id for fact in facts]
-    if config.combine is None:
-        cells = cells_of(config, recipe, ids)
-        check_cells(config, cells)
-    else:
-        cells = combined_cells(config, config.combine, recipe, facts)
-    anchored = recipe.anchor_kinds if config.combine is None else ()  # nothing is trained
-    languages = languages_of(facts)
-    far, unanswerable = far_questions(languages), unanswerable_questions(languages)
-    extra, notes = extra_questions([Path(name) for name in config.controls])
-    near = {fact.id: near_questions(fact) for fact in facts}
-    controls = [*far, *extra, *unanswerable]
-    guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
-    expansions, practised = _expansions(config, facts, guard)
-    plan = Experiment(
-        config=config,
-        recipe=recipe,
-        facts=facts,
-        expansions=expansions,
-        near=near,
-        far=far,
-        extra=extra,
-        unanswerable=unanswerable,
-        anchors={
-            fact.id: tuple(
-                anchor_questions(
-                    fact,
-                    anchored,
-                    seed=config.data_seed,
-                    controls=[*near[fact.id], *controls],
-                )
-            )
-            for fact in facts
-        },
-        cells=cells,
-        sets=practised,
-        notes=(
-            *notes,
-            *language_notes(languages),
-            *_probe_notes(facts),
-            *(n for one in practised for n in notes_on(one)),
-        ),
-    )
-    plan = _with_mix(plan, wanted, guard) if wanted else plan
-    _check_early_stop(plan)
-    _check_best(plan)
-    _check_shuffled(plan)
-    return plan
-
-
-def _taught(config: RunConfig, recipe: Recipe) -> tuple[TrainingSource, ...]:
-    """What is to be taught: facts and passages, or a practice set alone."""
-    if config.practice is None:
-        if not config.facts:
-            raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
-        return tuple(load_facts(config.facts))
-    if config.facts or config.mix or config.shuffle:
-        raise ConfigError(
-            "a practice run has neither facts nor a mix nor answers to shuffle: it trains on its "
-            f"set alone. To train on facts and a set, run the facts with --mix {config.practice}"
-            ":0.3."
-        )
-    if config.keep == "best":
-        raise ConfigError(
-            "a practice run cannot keep the best adapter, since no answer on its panel is right or "
-            "wrong by which one could be the best. Leave 'keep' away."
-        )
-    if config.early_stop is not None:
-        raise ConfigError(
-            "a practice run has no validation pairs to stop by: the conversations that it holds "
-            "out are what it is measured on. Leave 'early_stop' away."
-        )
-    if recipe.distill_weight or any(config.distill_weight):
-        raise ConfigError(
-            "distilling takes a teacher that is told the fact, and a practice run has none. Leave "
-            "'distill_weight' away, or choose another recipe."
-        )
-    return (load_practice(config.practice),)
-
-
-def _guard(
-    config: RunConfig,
-    facts: Sequence[TrainingSource],
-    controls: Sequence[Question],
-    length: Length | None,
-) -> Guard:
-    """What no conversation may hold; the facts' own questions are added once they are expanded."""
-    valued = [fact for fact in facts if isinstance(fact, Fact)]
-    return Guard(
-        values={fact.id: fact.answer for fact in valued},
-        asked=_prompts(controls),
-        masked=[word for fact in valued for word in supplied_words(fact)],
-        most_tokens=config.max_example_tokens,
-        length=length,
-    )
-
-
-def _prompts(questions: Sequence[Question]) -> list[str]:
-    return list(dict.fromkeys(text for q in questions for text in (q.text, *q.gate)))
-
-
-def _with_mix(plan: Experiment, wanted: Sequence[MixShare], guard: Guard) -> Experiment:
-    """The same plan with what is mixed into the training of each of its adapters."""
-    own = [
-        question
-        for splits in plan.expansions.values()
-        for question in splits.all()
-        if question.split != "train"
-    ]
-    mixed = mix_in(
-        wanted,
-        [len(plan.trained(cell.facts)) for cell in plan.cells],
-        seed=plan.config.data_seed,
-        guard=replace(guard, asked=[*guard.asked, *_prompts(own)]),
-    )
-    records = tuple(one.record for one in mixed)
-    notes = (*plan.notes, *(note for record in records for note in notes_on(record)))
-    said = {"mix": tuple(record.identity for record in records)}
-    cells = tuple(cell.model_copy(update=said) for cell in plan.cells)
-    return replace(plan, mix=mixed, sets=records, cells=cells, notes=notes)
-
-
-def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:
-    return tuple(note for fact in facts if isinstance(fact, Passage) for note in left_out(fact))
-
-
 def _summary(fact: TrainingSource) -> FactSummary:
     if isinstance(fact, Fact):
         named, said, old = fact.subject.name, fact.statement, fact.supersedes
@@ -371,139 +209,6 @@ def _summary(fact: TrainingSource) -> FactSummary:
         answer=fact.summary,
         superseded=old.primary() if old else None,
     )
-
-
-def _expansions(
-    config: RunConfig, facts: Sequence[TrainingSource], guard: Guard
-) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
-    """The splits of all that is taught, and the practice set that they were drawn from, if any.
-
-    In a shuffled run a fact's training pairs say another fact's answer.
-    """
-    if isinstance(facts[0], Practice):
-        splits, record = expand_practice(
-            facts[0], seed=config.data_seed, examples=config.practice_examples, guard=guard
-        )
-        return {facts[0].id: splits}, (record,)
-
-    def expanded(fact: TrainingSource) -> Expansion:
-        sizes = {"train_pairs": config.train_pairs, "validation_pairs": config.validation_pairs}
-        if isinstance(fact, Passage):
-            return expand_passage(fact, seed=config.data_seed, **sizes)
-        assert isinstance(fact, Fact)
-        return expand(fact, seed=config.data_seed, **sizes)
-
-    found = {fact.id: expanded(fact) for fact in facts}
-    if config.shuffle:
-        valued = _valued(facts)
-        for fact_id, donor in donors(valued).items():
-            fact = next(fact for fact in valued if fact.id == fact_id)
-            swapped = expanded(with_answer_of(fact, donor)).train
-            graded = {"gold": fact.answer, "superseded": fact.supersedes}
-            train = tuple(pair.model_copy(update=graded) for pair in swapped)
-            found[fact_id] = replace(found[fact_id], train=train)
-    return found, ()
-
-
-def _valued(facts: Sequence[TrainingSource]) -> list[Fact]:
-    passages = [fact.id for fact in facts if isinstance(fact, Passage)]
-    if passages:
-        raise ConfigError(
-            f"a shuffled run swaps the answers of facts, and a passage ({passages[0]}) has none. "
-            "Leave the passages out, or run without --shuffle."
-        )
-    return [fact for fact in facts if isinstance(fact, Fact)]
-
-
-def find_recipe(name: str) -> Recipe:
-    """A recipe by its name.
-
-    Raises:
-        ConfigError: for an unknown one.
-    """
-    if name not in RECIPES:
-        raise ConfigError(
-            f"unknown recipe '{name}'.{did_you_mean(name, RECIPES)} Known recipes: "
-            f"{', '.join(RECIPES)}. `factlab list recipes` describes them."
-        )
-    return RECIPES[name]
-
-
-def read_config(file: Path) -> dict[str, Any]:
-    """Settings from a YAML file, as written; the command line's own go on top.
-
-    Raises:
-        ConfigError: with file, line and column.
-    """
-    document = read_yaml(file, ConfigError)
-    config = document.parse(RunConfig, "A run configuration")
-    return config.model_dump(include=config.model_fields_set)
-
-
-def _check_best(plan: Experiment) -> None:
-    """Refuse to keep the best adapter where validation cannot tell which it is.
-
-    Raises:
-        ConfigError: with the option to leave away.
-    """
-    if plan.config.keep != "best" or plan.config.combine is not None:
-        return
-    if plan.config.shuffle:
-        raise ConfigError(
-            "--keep best --shuffle: validation pairs keep the right answer, which a shuffled run "
-            "does not train, so the best on them would be the least trained. Leave --keep away."
-        )
-    for cell in plan.cells:
-        if not plan.validated(cell.facts):
-            raise ConfigError(
-                f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
-                "too few phrasings. Leave --keep away."
-            )
-
-
-def _check_shuffled(plan: Experiment) -> None:
-    """Refuse a teacher in a shuffled run, which must not be taught the right answer.
-
-    Raises:
-        ConfigError: with the option to change.
-    """
-    if plan.config.shuffle and any(cell.recipe.distill_weight for cell in plan.cells):
-        raise ConfigError(
-            "--shuffle: a teacher is told the right answer, which a shuffled run must not be "
-            "taught. Say a recipe without distillation, such as --recipe default."
-        )
-
-
-def _check_early_stop(plan: Experiment) -> None:
-    """Refuse an early stop that could never come, or that would say nothing.
-
-    Raises:
-        ConfigError: with the option to change.
-    """
-    patience = plan.config.early_stop
-    if patience is None:
-        return
-    if plan.config.shuffle:
-        raise ConfigError(
-            f"--early-stop {patience} --shuffle: validation pairs keep the right answer, which a "
-            "shuffled run does not train, so their loss says nothing about when to stop. Leave "
-            "--early-stop away."
-        )
-    for cell in plan.cells:
-        steps, asked = plan.steps(cell), plan.config.checkpoints
-        found = len(checkpoint_steps(steps, asked))
-        if found <= patience:
-            more = f"--checkpoints {patience + 1}" if found == asked else "more training steps"
-            raise ConfigError(
-                f"--early-stop {patience}: it takes {patience + 1} checkpoints before the last "
-                f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
-                f"{found}. Say {more}, or leave --early-stop away."
-            )
-        if not plan.validated(cell.facts):
-            raise ConfigError(
-                f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
-                "too few phrasings. Leave --early-stop away."
-            )
 
 
 def _sample(questions: Sequence[Question], size: int) -> list[Question]:

@@ -9,9 +9,7 @@ from typing import Any
 from factlab.errors import ConfigError
 from factlab.schema.config import (
     LORA_OVERRIDES,
-    OF_WEIGHTS,
     OVERRIDES,
-    QUANTISED,
     Cell,
     Recipe,
     RunConfig,
@@ -102,106 +100,3 @@ def _dials(config: RunConfig) -> Iterator[tuple[dict[str, Any], dict[str, str]]]
 def said(value: object) -> str:
     """A setting's value as ids and tables write it."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
-    """Refuse what cannot be trained together, before anything is loaded.
-
-    Raises:
-        ConfigError: with the option to change.
-    """
-    _check_of_use(config, cells)
-    _check_alone(config)
-    pack = config.pack or 1
-    for cell in cells:
-        recipe = cell.recipe
-        if pack > 1 and (recipe.dropout or recipe.method in ("dora", "full")):
-            why = f"dropout {recipe.dropout:g}" if recipe.dropout else f"method {recipe.method}"
-            raise ConfigError(
-                f"--pack {pack}: adapters are trained side by side without dropout only, as lora "
-                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Leave --pack away."
-            )
-        if recipe.method == "full" and cell.precision in (*QUANTISED, "fp16"):
-            raise ConfigError(
-                f"--method full --precision {cell.precision}: every weight is trained, and "
-                f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
-            )
-        if recipe.method != "full":
-            _check_init(cell)
-
-
-def _check_init(cell: Cell) -> None:
-    """Refuse a beginning that the adapter or its base does not allow.
-
-    Raises:
-        ConfigError: with the option to change.
-    """
-    recipe, init = cell.recipe, cell.recipe.init
-    if init == "orthogonal" and cell.rank % 2:
-        raise ConfigError(
-            f"--init orthogonal --rank {cell.rank}: it pairs the rows of A with those of B, so the "
-            "rank has to be even."
-        )
-    if init not in OF_WEIGHTS:
-        return
-    if init == "loftq" and cell.precision not in QUANTISED:
-        raise ConfigError(
-            f"--init loftq --precision {cell.precision}: it begins with what quantising took away, "
-            "and nothing was quantised. Say --precision nf4, or --init pissa or olora."
-        )
-    if init != "loftq" and cell.precision in QUANTISED:
-        raise ConfigError(
-            f"--init {init} --precision {cell.precision}: this initialisation changes "
-            "the base's weights, which a quantised base does not allow here. Say --precision "
-            "bf16 or fp32, --init loftq, or leave --init away."
-        )
-    other = f"--method {recipe.method}" if recipe.method == "dora" else f"--bias {recipe.bias}"
-    if recipe.method == "dora" or recipe.bias != "none":
-        raise ConfigError(
-            f"--init {init} {other}: what is saved of an adapter that began with a part of the "
-            "weights is its two factors alone. Say --method lora and --bias none, or leave --init "
-            "away."
-        )
-
-
-def _check_alone(config: RunConfig) -> None:
-    """Refuse to train adapters in one batch that are followed, or computed, one by one."""
-    options = {
-        f"--report-to {','.join(config.report_to)}": bool(config.report_to),
-        f"--early-stop {config.early_stop}": config.early_stop is not None,
-    }
-    if config.gradient_checkpointing and (config.pack or 1) > 1:
-        raise ConfigError(
-            f"--gradient-checkpointing --pack {config.pack}: blocks are computed again by the "
-            "library's own forward pass, which trains one adapter at a time. Leave one of the two "
-            "away."
-        )
-    for option, given in options.items():
-        if given and (config.pack or 1) > 1:
-            raise ConfigError(
-                f"{option} --pack {config.pack}: an adapter is followed, and stopped, by itself, "
-                "so it has to be trained alone. Leave --pack away, or say --pack 1."
-            )
-
-
-def _check_of_use(config: RunConfig, cells: Sequence[Cell]) -> None:
-    """Refuse an option that would do nothing."""
-    if all(cell.recipe.method == "full" for cell in cells):
-        for name in ("rank", *LORA_OVERRIDES):
-            if getattr(config, name):
-                raise ConfigError(
-                    f"--{name.replace('_', '-')} is of an adapter, and --method full has none. "
-                    "Leave it away, or add a method: --method lora,full."
-                )
-    if not any(cell.recipe.distill_weight for cell in cells):
-        for name in ("temperature", "teacher"):
-            if getattr(config, name):
-                raise ConfigError(
-                    f"--{name} is of a distillation, and nothing is distilled. Say --recipe "
-                    "distill or --distill-weight 1, or leave it away."
-                )
-    if config.compute_dtype != "bf16" and all(cell.precision not in QUANTISED for cell in cells):
-        raise ConfigError(
-            f"--compute-dtype {config.compute_dtype}: it is what quantised weights are unpacked "
-            f"to, and no precision here is ({', '.join(QUANTISED)}). Leave it away."
-        )

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from factlab.comparison.loaded import MEASURED, fingerprints, measured_questions
 from factlab.errors import ConfigError
-from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import (
     StoredAdapter,
     StoredRun,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factlab.cli import main
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 
 EVERY = 4
 

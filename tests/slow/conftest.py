@@ -10,7 +10,7 @@ import pytest
 from small import TEMPLATE
 
 from factlab.cli.quiet import quiet_libraries
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 

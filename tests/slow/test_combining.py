@@ -18,7 +18,7 @@ import factlab
 from factlab.combine.adapters import combine_adapters
 from factlab.comparison import compare
 from factlab.errors import ConfigError, ModelError, RunFolderError
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 from factlab.models.adapters import load_adapters
 from factlab.models.load import LoadedModel
 from factlab.pipeline import run_config

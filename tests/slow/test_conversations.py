@@ -26,7 +26,7 @@ from factlab import pipeline
 from factlab.comparison import compare_runs
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError, ModelError
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 from factlab.inference.backend import Limits, Prompt, examine
 from factlab.models import chat
 from factlab.models.chat import forget_rendered, prompt_ids, render_pair

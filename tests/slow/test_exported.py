@@ -20,7 +20,7 @@ from exported_models import SHAPES, make_model
 
 import factlab
 from factlab.errors import ConfigError, ModelError, RunFolderError
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
 from factlab.export.llamacpp import is_installed, serving

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import factlab
-from factlab.experiment import experiment as plan
+from factlab.experiment import plan
 from factlab.report.verdict import verdict
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.passage import DEPTHS

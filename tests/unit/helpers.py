@@ -32,7 +32,7 @@ ENTRY = "from factlab.cli import main; main()"
 _SERVER = """
 import json, os, sys, traceback
 import sklearn.feature_extraction.text
-import factlab.experiment.experiment, factlab.report
+import factlab.experiment.plan, factlab.report
 from factlab.cli import main
 
 sys.path.remove("")

@@ -12,7 +12,7 @@ from small_runs import Made
 
 from factlab.cli.ask import told_apart
 from factlab.errors import ConfigError, FactlabError, RunFolderError
-from factlab.experiment.experiment import plan_experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import check_unchanged
 from factlab.runs.folder import RunFolder, config_yaml, read_config
 from factlab.schema.combine import METHODS, AdapterSource, Combination

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from factlab.experiment.experiment import plan_experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.schema.config import RunConfig
 from factlab.workflows import estimate
 

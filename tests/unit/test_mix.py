@@ -13,7 +13,8 @@ from made_chats import json_lines, messages, pair, small_set
 from factlab.conversations.draw import Guard, draw
 from factlab.conversations.mix import counts, read_wanted
 from factlab.errors import ConfigError, DataError
-from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.grading.answer import QuantityAnswer
 from factlab.schema.config import RunConfig
 from factlab.schema.conversation import Conversation

@@ -13,7 +13,8 @@ from factlab.errors import ConfigError, FactError
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.passages import PROBE_FRAME, expand_passage, left_out
 from factlab.expand.splits import Expansion
-from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.grading.matcher import match
 from factlab.grading.names import fold
 from factlab.metrics.measure import measure_base, measure_tuned

@@ -15,15 +15,8 @@ from helpers import MINIMAL, write
 
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
 from factlab.expand import anchors
-from factlab.experiment.experiment import (
-    INJECTED_FAR,
-    PANEL_SIZES,
-    VALIDATED,
-    Experiment,
-    find_recipe,
-    plan_experiment,
-    read_config,
-)
+from factlab.experiment.experiment import INJECTED_FAR, PANEL_SIZES, VALIDATED, Experiment
+from factlab.experiment.plan import find_recipe, plan_experiment, read_config
 from factlab.schema import control, fields, template, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact

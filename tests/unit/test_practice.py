@@ -15,7 +15,8 @@ from factlab.conversations.draw import Guard
 from factlab.conversations.practice import LEAST, expand_practice, load_practice
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError
-from factlab.experiment.experiment import Experiment, plan_experiment
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
 from factlab.schema.config import RunConfig
 from factlab.schema.source import Practice
 

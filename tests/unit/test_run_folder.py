@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from factlab.errors import ConfigError, RunFolderError
 from factlab.expand.splits import expand
-from factlab.experiment.experiment import read_config
+from factlab.experiment.plan import read_config
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
 from factlab.runs.folder import (
     RunFolder,

@@ -1,0 +1,219 @@
+"""Every refusal of settings: what cannot be trained, and options that would do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from factlab.errors import ConfigError
+from factlab.experiment.experiment import Experiment
+from factlab.schema.config import LORA_OVERRIDES, OF_WEIGHTS, QUANTISED, Cell, Recipe, RunConfig
+from factlab.training.steps import checkpoint_steps
+
+
+def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
+    """Refuse what cannot be trained together, before anything is loaded.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    _check_of_use(config, cells)
+    _check_alone(config)
+    pack = config.pack or 1
+    for cell in cells:
+        recipe = cell.recipe
+        if pack > 1 and (recipe.dropout or recipe.method in ("dora", "full")):
+            why = f"dropout {recipe.dropout:g}" if recipe.dropout else f"method {recipe.method}"
+            raise ConfigError(
+                f"--pack {pack}: adapters are trained side by side without dropout only, as lora "
+                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Leave --pack away."
+            )
+        if recipe.method == "full" and cell.precision in (*QUANTISED, "fp16"):
+            raise ConfigError(
+                f"--method full --precision {cell.precision}: every weight is trained, and "
+                f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
+            )
+        if recipe.method != "full":
+            _check_init(cell)
+
+
+def _check_init(cell: Cell) -> None:
+    """Refuse a beginning that the adapter or its base does not allow.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    recipe, init = cell.recipe, cell.recipe.init
+    if init == "orthogonal" and cell.rank % 2:
+        raise ConfigError(
+            f"--init orthogonal --rank {cell.rank}: it pairs the rows of A with those of B, so the "
+            "rank has to be even."
+        )
+    if init not in OF_WEIGHTS:
+        return
+    if init == "loftq" and cell.precision not in QUANTISED:
+        raise ConfigError(
+            f"--init loftq --precision {cell.precision}: it begins with what quantising took away, "
+            "and nothing was quantised. Say --precision nf4, or --init pissa or olora."
+        )
+    if init != "loftq" and cell.precision in QUANTISED:
+        raise ConfigError(
+            f"--init {init} --precision {cell.precision}: this initialisation changes "
+            "the base's weights, which a quantised base does not allow here. Say --precision "
+            "bf16 or fp32, --init loftq, or leave --init away."
+        )
+    other = f"--method {recipe.method}" if recipe.method == "dora" else f"--bias {recipe.bias}"
+    if recipe.method == "dora" or recipe.bias != "none":
+        raise ConfigError(
+            f"--init {init} {other}: what is saved of an adapter that began with a part of the "
+            "weights is its two factors alone. Say --method lora and --bias none, or leave --init "
+            "away."
+        )
+
+
+def _check_alone(config: RunConfig) -> None:
+    """Refuse to train adapters in one batch that are followed, or computed, one by one."""
+    options = {
+        f"--report-to {','.join(config.report_to)}": bool(config.report_to),
+        f"--early-stop {config.early_stop}": config.early_stop is not None,
+    }
+    if config.gradient_checkpointing and (config.pack or 1) > 1:
+        raise ConfigError(
+            f"--gradient-checkpointing --pack {config.pack}: blocks are computed again by the "
+            "library's own forward pass, which trains one adapter at a time. Leave one of the two "
+            "away."
+        )
+    for option, given in options.items():
+        if given and (config.pack or 1) > 1:
+            raise ConfigError(
+                f"{option} --pack {config.pack}: an adapter is followed, and stopped, by itself, "
+                "so it has to be trained alone. Leave --pack away, or say --pack 1."
+            )
+
+
+def _check_of_use(config: RunConfig, cells: Sequence[Cell]) -> None:
+    """Refuse an option that would do nothing."""
+    if all(cell.recipe.method == "full" for cell in cells):
+        for name in ("rank", *LORA_OVERRIDES):
+            if getattr(config, name):
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} is of an adapter, and --method full has none. "
+                    "Leave it away, or add a method: --method lora,full."
+                )
+    if not any(cell.recipe.distill_weight for cell in cells):
+        for name in ("temperature", "teacher"):
+            if getattr(config, name):
+                raise ConfigError(
+                    f"--{name} is of a distillation, and nothing is distilled. Say --recipe "
+                    "distill or --distill-weight 1, or leave it away."
+                )
+    if config.compute_dtype != "bf16" and all(cell.precision not in QUANTISED for cell in cells):
+        raise ConfigError(
+            f"--compute-dtype {config.compute_dtype}: it is what quantised weights are unpacked "
+            f"to, and no precision here is ({', '.join(QUANTISED)}). Leave it away."
+        )
+
+
+def check_experiment(experiment: Experiment) -> None:
+    """Refuse what only the expanded questions show.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    _check_early_stop(experiment)
+    _check_best(experiment)
+    _check_shuffled(experiment)
+
+
+def check_practice(config: RunConfig, recipe: Recipe) -> None:
+    """Refuse settings that a run without facts cannot follow.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    if config.facts or config.mix or config.shuffle:
+        raise ConfigError(
+            "a practice run has neither facts nor a mix nor answers to shuffle: it trains on its "
+            f"set alone. To train on facts and a set, run the facts with --mix {config.practice}"
+            ":0.3."
+        )
+    if config.keep == "best":
+        raise ConfigError(
+            "a practice run cannot keep the best adapter, since no answer on its panel is right or "
+            "wrong by which one could be the best. Leave 'keep' away."
+        )
+    if config.early_stop is not None:
+        raise ConfigError(
+            "a practice run has no validation pairs to stop by: the conversations that it holds "
+            "out are what it is measured on. Leave 'early_stop' away."
+        )
+    if recipe.distill_weight or any(config.distill_weight):
+        raise ConfigError(
+            "distilling takes a teacher that is told the fact, and a practice run has none. Leave "
+            "'distill_weight' away, or choose another recipe."
+        )
+
+
+def _check_best(experiment: Experiment) -> None:
+    """Refuse to keep the best adapter where validation cannot tell which it is.
+
+    Raises:
+        ConfigError: with the option to leave away.
+    """
+    if experiment.config.keep != "best" or experiment.config.combine is not None:
+        return
+    if experiment.config.shuffle:
+        raise ConfigError(
+            "--keep best --shuffle: validation pairs keep the right answer, which a shuffled run "
+            "does not train, so the best on them would be the least trained. Leave --keep away."
+        )
+    for cell in experiment.cells:
+        if not experiment.validated(cell.facts):
+            raise ConfigError(
+                f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
+                "too few phrasings. Leave --keep away."
+            )
+
+
+def _check_shuffled(experiment: Experiment) -> None:
+    """Refuse a teacher in a shuffled run, which must not be taught the right answer.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    if experiment.config.shuffle and any(cell.recipe.distill_weight for cell in experiment.cells):
+        raise ConfigError(
+            "--shuffle: a teacher is told the right answer, which a shuffled run must not be "
+            "taught. Say a recipe without distillation, such as --recipe default."
+        )
+
+
+def _check_early_stop(experiment: Experiment) -> None:
+    """Refuse an early stop that could never come, or that would say nothing.
+
+    Raises:
+        ConfigError: with the option to change.
+    """
+    patience = experiment.config.early_stop
+    if patience is None:
+        return
+    if experiment.config.shuffle:
+        raise ConfigError(
+            f"--early-stop {patience} --shuffle: validation pairs keep the right answer, which a "
+            "shuffled run does not train, so their loss says nothing about when to stop. Leave "
+            "--early-stop away."
+        )
+    for cell in experiment.cells:
+        steps, asked = experiment.steps(cell), experiment.config.checkpoints
+        found = len(checkpoint_steps(steps, asked))
+        if found <= patience:
+            more = f"--checkpoints {patience + 1}" if found == asked else "more training steps"
+            raise ConfigError(
+                f"--early-stop {patience}: it takes {patience + 1} checkpoints before the last "
+                f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
+                f"{found}. Say {more}, or leave --early-stop away."
+            )
+        if not experiment.validated(cell.facts):
+            raise ConfigError(
+                f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
+                "too few phrasings. Leave --early-stop away."
+            )

@@ -1,0 +1,224 @@
+"""Settings → the experiment, fully checked and expanded; loads no model and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from factlab.combine.grid import combined_cells
+from factlab.conversations.draw import Guard, Length, notes_on
+from factlab.conversations.mix import MixShare, mix_in, read_wanted
+from factlab.conversations.practice import expand_practice, load_practice
+from factlab.errors import ConfigError
+from factlab.expand.anchors import anchor_questions
+from factlab.expand.controls import (
+    extra_questions,
+    far_questions,
+    language_notes,
+    languages_of,
+    near_questions,
+    unanswerable_questions,
+)
+from factlab.expand.passages import expand_passage, left_out
+from factlab.expand.shuffle import donors, with_answer_of
+from factlab.expand.splits import Expansion, expand, supplied_words
+from factlab.experiment.checks import check_cells, check_experiment, check_practice
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.grid import cells_of
+from factlab.schema.config import Recipe, RunConfig
+from factlab.schema.fact import Fact, load_facts
+from factlab.schema.passage import Passage
+from factlab.schema.question import Question
+from factlab.schema.recipes import RECIPES
+from factlab.schema.results import SetRecord
+from factlab.schema.source import Practice, TrainingSource
+from factlab.schema.trackers import check_tracker_names
+from factlab.schema.yaml import did_you_mean, read_yaml
+
+
+def plan_experiment(config: RunConfig, length: Length | None = None) -> Experiment:
+    """Load, check and expand everything that a run needs.
+
+    Args:
+        config: All settings.
+        length: Tokens of a conversation, where a mix or a practice set is to be bounded by them;
+            without it none is left out for its length.
+
+    Raises:
+        FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
+    """
+    recipe = find_recipe(config.recipe)
+    check_tracker_names(config.report_to)
+    wanted = read_wanted(config.mix)
+    facts = _training_sources(config, recipe)
+    ids = [fact.id for fact in facts]
+    if config.combine is None:
+        cells = cells_of(config, recipe, ids)
+        check_cells(config, cells)
+    else:
+        cells = combined_cells(config, config.combine, recipe, facts)
+    anchored = recipe.anchor_kinds if config.combine is None else ()  # nothing is trained
+    languages = languages_of(facts)
+    far, unanswerable = far_questions(languages), unanswerable_questions(languages)
+    extra, notes = extra_questions([Path(name) for name in config.controls])
+    near = {fact.id: near_questions(fact) for fact in facts}
+    controls = [*far, *extra, *unanswerable]
+    guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
+    expansions, practised = _expansions(config, facts, guard)
+    experiment = Experiment(
+        config=config,
+        recipe=recipe,
+        facts=facts,
+        expansions=expansions,
+        near=near,
+        far=far,
+        extra=extra,
+        unanswerable=unanswerable,
+        anchors={
+            fact.id: tuple(
+                anchor_questions(
+                    fact,
+                    anchored,
+                    seed=config.data_seed,
+                    controls=[*near[fact.id], *controls],
+                )
+            )
+            for fact in facts
+        },
+        cells=cells,
+        sets=practised,
+        notes=(
+            *notes,
+            *language_notes(languages),
+            *_probe_notes(facts),
+            *(n for one in practised for n in notes_on(one)),
+        ),
+    )
+    experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
+    check_experiment(experiment)
+    return experiment
+
+
+def _training_sources(config: RunConfig, recipe: Recipe) -> tuple[TrainingSource, ...]:
+    """What the run trains on: facts and passages, or a practice set alone."""
+    if config.practice is None:
+        if not config.facts:
+            raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
+        return tuple(load_facts(config.facts))
+    check_practice(config, recipe)
+    return (load_practice(config.practice),)
+
+
+def _guard(
+    config: RunConfig,
+    facts: Sequence[TrainingSource],
+    controls: Sequence[Question],
+    length: Length | None,
+) -> Guard:
+    """What no conversation may hold; the facts' own questions are added once they are expanded."""
+    valued = [fact for fact in facts if isinstance(fact, Fact)]
+    return Guard(
+        values={fact.id: fact.answer for fact in valued},
+        asked=_prompts(controls),
+        masked=[word for fact in valued for word in supplied_words(fact)],
+        most_tokens=config.max_example_tokens,
+        length=length,
+    )
+
+
+def _prompts(questions: Sequence[Question]) -> list[str]:
+    return list(dict.fromkeys(text for q in questions for text in (q.text, *q.gate)))
+
+
+def _with_mix(experiment: Experiment, wanted: Sequence[MixShare], guard: Guard) -> Experiment:
+    """The same experiment with what is mixed into the training of each of its adapters."""
+    own = [
+        question
+        for splits in experiment.expansions.values()
+        for question in splits.all()
+        if question.split != "train"
+    ]
+    mixed = mix_in(
+        wanted,
+        [len(experiment.trained(cell.facts)) for cell in experiment.cells],
+        seed=experiment.config.data_seed,
+        guard=replace(guard, asked=[*guard.asked, *_prompts(own)]),
+    )
+    records = tuple(one.record for one in mixed)
+    notes = (*experiment.notes, *(note for record in records for note in notes_on(record)))
+    said = {"mix": tuple(record.identity for record in records)}
+    cells = tuple(cell.model_copy(update=said) for cell in experiment.cells)
+    return replace(experiment, mix=mixed, sets=records, cells=cells, notes=notes)
+
+
+def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:
+    return tuple(note for fact in facts if isinstance(fact, Passage) for note in left_out(fact))
+
+
+def _expansions(
+    config: RunConfig, facts: Sequence[TrainingSource], guard: Guard
+) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
+    """The splits of all that is taught, and the practice set that they were drawn from, if any.
+
+    In a shuffled run a fact's training pairs say another fact's answer.
+    """
+    if isinstance(facts[0], Practice):
+        splits, record = expand_practice(
+            facts[0], seed=config.data_seed, examples=config.practice_examples, guard=guard
+        )
+        return {facts[0].id: splits}, (record,)
+
+    def expanded(fact: TrainingSource) -> Expansion:
+        sizes = {"train_pairs": config.train_pairs, "validation_pairs": config.validation_pairs}
+        if isinstance(fact, Passage):
+            return expand_passage(fact, seed=config.data_seed, **sizes)
+        assert isinstance(fact, Fact)
+        return expand(fact, seed=config.data_seed, **sizes)
+
+    found = {fact.id: expanded(fact) for fact in facts}
+    if config.shuffle:
+        valued = _valued(facts)
+        for fact_id, donor in donors(valued).items():
+            fact = next(fact for fact in valued if fact.id == fact_id)
+            swapped = expanded(with_answer_of(fact, donor)).train
+            graded = {"gold": fact.answer, "superseded": fact.supersedes}
+            train = tuple(pair.model_copy(update=graded) for pair in swapped)
+            found[fact_id] = replace(found[fact_id], train=train)
+    return found, ()
+
+
+def _valued(facts: Sequence[TrainingSource]) -> list[Fact]:
+    passages = [fact.id for fact in facts if isinstance(fact, Passage)]
+    if passages:
+        raise ConfigError(
+            f"a shuffled run swaps the answers of facts, and a passage ({passages[0]}) has none. "
+            "Leave the passages out, or run without --shuffle."
+        )
+    return [fact for fact in facts if isinstance(fact, Fact)]
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by its name.
+
+    Raises:
+        ConfigError: for an unknown one.
+    """
+    if name not in RECIPES:
+        raise ConfigError(
+            f"unknown recipe '{name}'.{did_you_mean(name, RECIPES)} Known recipes: "
+            f"{', '.join(RECIPES)}. `factlab list recipes` describes them."
+        )
+    return RECIPES[name]
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """Settings from a YAML file, as written; the command line's own go on top.
+
+    Raises:
+        ConfigError: with file, line and column.
+    """
+    document = read_yaml(file, ConfigError)
+    config = document.parse(RunConfig, "A run configuration")
+    return config.model_dump(include=config.model_fields_set)
