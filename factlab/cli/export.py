@@ -1,7 +1,8 @@
-"""`factlab export`: a cell as a merged model or as GGUF, and whether its fact survived that."""
+"""`factlab export`: a cell as a merged model or as GGUF, and whether its fact survives that."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -11,7 +12,8 @@ from factlab.cli.output import measured, paragraph, say, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from factlab.schema.export import ExportDocument, Exported
+    from factlab.export import ExportFormat
+    from factlab.schema.export import BaseWeights, Difference, ExportDocument, Exported
     from factlab.schema.results import Metric
 
 MOST_LISTED = 12  # differing answers on the terminal; the report has more, --json all
@@ -51,36 +53,30 @@ def export(
         typer.Option(help="The model's folder, a new one; default: RUN/exports/CELL-FORMAT/model."),
     ] = None,
     no_score: Annotated[
-        bool,
-        typer.Option("--no-score", help="Do not load it again and ask it the run's questions."),
+        bool, typer.Option("--no-score", help="Do not evaluate what was written.")
     ] = False,
     sample: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Most questions of each kind that it is asked, drawn by seed; 0: all that the run "
-            "asked. Default: all for merged alone, 40 where llama.cpp answers.",
+            help="Most questions of each kind, sampled by seed; 0: all that the run asked. "
+            "Default: all for merged alone, 40 where llama.cpp answers.",
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write an adapter as a model for other programs, and ask that model what the run asked."""
-    from factlab.export.formats import read_formats
-    from factlab.schema.export import BaseWeights
-
-    formats = read_formats(to, dtype)
-    if base not in get_args(BaseWeights):
-        raise ConfigError(f"--base {base}: known are {' and '.join(get_args(BaseWeights))}.")
+    """Write a cell as a model for other programs, and evaluate it there on the run's questions."""
+    formats, weights = _checked(to, dtype, base)
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.workflows.export import export as write
+    from factlab.workflows.export import export as export_cell
 
     quiet_libraries()
-    document = write(
+    document = export_cell(
         run,
         formats,
         cell=cell,
-        base=base,  # type: ignore[arg-type]  # one of its values, as was checked
+        base=weights,
         out=out,
         score=not no_score,
         sample=sample,
@@ -88,8 +84,20 @@ def export(
     )
     if json_:
         say(document.model_dump_json(indent=1))
-        return
-    _show(document, run)
+    else:
+        _show(document, run)
+
+
+def _checked(to: str, dtype: str | None, base: str) -> tuple[tuple[ExportFormat, ...], BaseWeights]:
+    from factlab.export import read_formats
+    from factlab.schema.export import BaseWeights
+
+    formats = read_formats(to, dtype)
+    known: tuple[BaseWeights, ...] = get_args(BaseWeights)
+    for weights in known:
+        if weights == base:
+            return formats, weights
+    raise ConfigError(f"--base {base}: known are {' and '.join(known)}.")
 
 
 def _show(document: ExportDocument, run: Path) -> None:
@@ -105,10 +113,10 @@ def _show(document: ExportDocument, run: Path) -> None:
     if scores and scores[0].draw_seed is not None:
         paragraph(
             f"All rows are over the same {scores[0].answers} of the {scores[0].of} questions that "
-            f"the run asked, drawn by kind with seed {scores[0].draw_seed}; --sample 0 asks all."
+            f"the run asked, sampled by kind with seed {scores[0].draw_seed}. --sample 0 asks all."
         )
     for exported in document.exports:
-        _tell(exported, run)
+        _show_export(exported, run)
     paragraph(f"report: {run / 'report.html'}")
 
 
@@ -121,40 +129,41 @@ def _row(
 def _export_row(exported: Exported, names: list[str]) -> list[str]:
     record, score = exported.export, exported.export.score
     name = f"{record.format} ({record.weights})" if record.format == "merged" else record.format
-    told = f"{score.differing} of {score.answers}" if score else "not scored"
+    differing = f"{score.differing} of {score.answers}" if score else "not scored"
     metrics = score.metrics if score else {}
-    return _row(name, f"{record.size_bytes / 1e6:.0f}", metrics, names, told)
+    return _row(name, f"{record.size_bytes / 1e6:.0f}", metrics, names, differing)
 
 
-def _tell(exported: Exported, run: Path) -> None:
-    record = exported.export
+def _show_export(exported: Exported, run: Path) -> None:
+    record, score = exported.export, exported.export.score
     paragraph(f"{record.format}: {run / record.place}. {' '.join(record.notes)}")
     if record.verified_chats:
         paragraph(
             f"llama.cpp reads the chats of {record.verified_chats} questions as the same tokens."
         )
-    if record.score is None:
-        say()
-        return
-    paragraph(
-        f"Asked by {record.score.program}: {record.score.differing} answers differ from the "
-        f"measured model's; {record.score.lost} right ones are right no more, "
-        f"{record.score.gained} are right instead."
-    )
-    shown = exported.differing[:MOST_LISTED]
+    if score is not None:
+        paragraph(
+            f"Evaluated by {score.program}: {score.differing} answers differ from the measured "
+            f"model's; {score.lost} were right and no longer are, {score.gained} became right."
+        )
+        _show_differing(exported.differing)
+    say()
+
+
+def _show_differing(differing: Sequence[Difference]) -> None:
+    shown = differing[:MOST_LISTED]
     if shown:
-        told = {True: "right", False: "wrong", None: ""}
+        verdicts = {True: "right", False: "wrong", None: ""}
         rows = [
             [
                 difference.split,
                 difference.question,
-                f"{difference.measured} [{told[difference.measured_correct]}]",
-                f"{difference.exported} [{told[difference.exported_correct]}]",
+                f"{difference.measured} [{verdicts[difference.measured_correct]}]",
+                f"{difference.exported} [{verdicts[difference.exported_correct]}]",
             ]
             for difference in shown
         ]
         table(["split", "question", "adapter on base", "export"], rows)
-    more = len(exported.differing) - len(shown)
+    more = len(differing) - len(shown)
     if more:
-        paragraph(f"{more} more are in the report, and all in --json.")
-    say()
+        paragraph(f"The report lists {more} more, and --json lists all.")

@@ -1,4 +1,4 @@
-"""What an adapter can be exported to."""
+"""The formats that a cell can be exported to, and how a user names them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class ExportFormat:
 
     @property
     def name(self) -> str:
-        """As it is asked for."""
+        """As a user names it."""
         return "merged" if self.kind == "merged" else f"gguf:{self.type}"
 
     @property
     def slug(self) -> str:
-        """As it stands in names of files and folders."""
+        """As names of files and folders have it."""
         return f"{self.kind}-{self.type}"
 
 
@@ -48,8 +48,8 @@ def read_formats(text: str, dtype: str | None) -> tuple[ExportFormat, ...]:
         raise ConfigError(f"--to {text}: a format is named twice. Name each once.")
     if dtype is not None and all(format_.kind != "merged" for format_ in formats):
         raise ConfigError(
-            f"--dtype {dtype} says how a merged model stores its weights, and --to {text} asks for "
-            "none; a GGUF file's type stands behind the colon."
+            f"--dtype {dtype} is how a merged model stores its weights, and --to {text} has none. "
+            "A GGUF file's type stands behind the colon. Remove --dtype."
         )
     return formats
 
@@ -63,7 +63,7 @@ def _read(name: str, dtype: str) -> ExportFormat:
     if kind == "gguf" and ("_k" in type_.lower() or type_.lower().startswith("iq")):
         raise ConfigError(
             f"--to {name}: this type needs llama.cpp's own quantiser. Export gguf:f16 and give it "
-            f"to `llama-quantize`; written here are {', '.join(GGUF_TYPES)}."
+            f"to `llama-quantize`. factlab writes {', '.join(GGUF_TYPES)}."
         )
     hint = "" if colon else did_you_mean(name, ("merged",))
     if kind == "gguf":

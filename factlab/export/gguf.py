@@ -31,7 +31,8 @@ EMBEDDINGS, OUTPUT = "token_embd.weight", "output.weight"
 BLOCK = 32  # values that share a scale, in each of the quantised types written here
 K_BLOCK = 256  # the same in Q6_K, which llama.cpp's quantiser prefers for the output layer
 UNQUANTISED = ("f32", "f16", "bf16")
-MOSTLY_GONE, EXAGGERATED = 0.5, 1.3  # of an update: what is left outside these is warned of
+# Shares of an update that are left in rounded weights; outside these a note warns.
+MOSTLY_GONE, EXAGGERATED = 0.5, 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def architecture_of(config: PretrainedConfig) -> Architecture:
     found = ARCHITECTURES.get(named)
     if found is None:
         raise ModelError(
-            f"GGUF: {named} is not written here. Known are {known}. `--to merged` takes any, and "
-            "llama.cpp's own converter reads what that writes."
+            f"GGUF: {named} is not supported here; supported: {known}. `--to merged` writes any "
+            "model, and llama.cpp's own converter reads that folder."
         )
     rotary = _rotary(config)["rope_type"]
     refused = {
@@ -101,8 +102,8 @@ def architecture_of(config: PretrainedConfig) -> Architecture:
     for part, there in refused.items():
         if there:
             raise ModelError(
-                f"GGUF: this {named} has {part}, which is not written here. `--to merged` takes "
-                "any, and llama.cpp's own converter reads what that writes."
+                f"GGUF: this {named} has {part}, which is not supported here. `--to merged` writes "
+                "any model, and llama.cpp's own converter reads that folder."
             )
     return found
 
@@ -126,7 +127,7 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
     wanted = GGMLQuantizationType[type_.upper()]
     tensors = _tensors(merged, architecture)
     types = {t.name: _type_of(t, wanted, tied=config.tie_word_embeddings) for t in tensors}
-    left = _Left()
+    rounding = _UpdateRounding()
     writer = gguf.GGUFWriter(file, architecture.name)
     try:
         _describe(writer, config, wanted, name)
@@ -149,10 +150,10 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
             packed = stored(values, types[tensor.name], tensor.name)
             writer.write_tensor_data(packed)
             if tensor.update and type_ not in UNQUANTISED and types[tensor.name] == wanted:
-                left.look(tensor, gguf.quants.dequantize(packed, wanted) - values)
+                rounding.add(tensor, gguf.quants.dequantize(packed, wanted) - values)
     finally:
         writer.close()
-    return (*_notes(types, wanted, config), *left.notes(type_))
+    return (*_notes(types, wanted, config), *rounding.notes(type_))
 
 
 def stored(values: Values, type_: GGMLQuantizationType, name: str) -> NDArray[Any]:
@@ -206,36 +207,38 @@ class Tensor:
 
 
 @dataclass(slots=True)
-class _Left:
+class _UpdateRounding:
     """How much of an adapter's update is left in rounded weights.
 
-    A grid that the base's own weights lie on already rounds a small update away, and another one
-    does not: its roundings go either way, and the update is left on the average.
+    With update u and rounding error e over all weights: 1 + (e·u) / (u·u) is the share of u that
+    the rounded weights hold, and |e| / |u| is the size of the error beside it. A grid that the
+    base's own weights lie on already rounds a small update away (e = -u). On another grid errors
+    go either way, so e·u is about 0 and the update is left on average.
     """
 
-    along: float = 0.0  # rounding times update
-    update: float = 0.0  # squared
-    rounding: float = 0.0  # squared
+    along: float = 0.0  # e·u
+    update: float = 0.0  # u·u
+    error: float = 0.0  # e·e
 
-    def look(self, tensor: Tensor, rounding: Values) -> None:
+    def add(self, tensor: Tensor, error: Values) -> None:
         """Count a tensor and what rounding changed in it."""
         added = tensor.added()
-        self.along += float(np.vdot(rounding, added))
+        self.along += float(np.vdot(error, added))
         self.update += float(np.vdot(added, added))
-        self.rounding += float(np.vdot(rounding, rounding))
+        self.error += float(np.vdot(error, error))
 
     def notes(self, type_: str) -> Iterator[str]:
         """What is left, in sentences; nothing where nothing was added or rounded."""
         if not self.update:
             return
         left = 1 + self.along / self.update
-        noise = math.sqrt(self.rounding / self.update)
+        noise = math.sqrt(self.error / self.update)
         yield (
             f"Rounded to {type_}, the weights hold {100 * left:.0f} % of the adapter's update; "
             f"rounding changed them by {noise:.1f} times as much."
         )
         if left > EXAGGERATED:
-            yield "This grid makes more of it than was learned, and so of what it spills into."
+            yield "This grid enlarges the update, and its side effects with it."
         if left < MOSTLY_GONE:
             yield (
                 "Most of what was learned is rounded away, as it is where the base's weights lie "

@@ -1,8 +1,8 @@
 """A GGUF file in llama.cpp: how it reads a chat, and its answers. Needs the extra `gguf`.
 
-llama.cpp runs in processes of its own, so that a file it cannot take ends one of those and not
-ours. Each holds one question at a time and keeps nothing of the one before: what a question is
-answered does not depend on what was asked with it.
+llama.cpp runs in processes of its own, so that a file it cannot load ends one of those and not
+ours. Each process holds one question at a time and keeps nothing of the one before, so an answer
+does not depend on the other questions.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from factlab.errors import ModelError
-from factlab.schema.question import Turn
+from factlab.schema.question import Question, Turn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PACKAGE = "xllamacpp"
 INSTALL = "pip install xllamacpp"  # what the extra asks for
@@ -33,6 +36,7 @@ SHARED_BYTES = 10**9  # of a larger file, one process is enough to fill the memo
 CONTEXT_STEP = 256
 WAIT_SECONDS = 3600.0  # for one answer of a large model on a slow machine
 Tokens = Sequence[int]
+Advance = Callable[[int], None]  # with the number of answers since the last call
 
 
 def is_installed() -> bool:
@@ -46,9 +50,9 @@ def program() -> str:
 
 
 class LlamaCpp:
-    """Processes that hold one GGUF file."""
+    """One GGUF file, held by several processes."""
 
-    def __init__(self, processes: Sequence[Process]) -> None:
+    def __init__(self, processes: Sequence[ServerProcess]) -> None:
         self._processes = processes
 
     def chat_tokens(self, turns: Sequence[Turn]) -> list[int]:
@@ -58,8 +62,8 @@ class LlamaCpp:
 
     def tokens(self, text: str) -> list[int]:
         """A text's tokens, special ones read as such, beginning as the file says it should."""
-        said = {"content": text, "add_special": True, "parse_special": True}
-        return [int(token) for token in self._processes[0].post("/tokenize", said)["tokens"]]
+        request = {"content": text, "add_special": True, "parse_special": True}
+        return [int(token) for token in self._processes[0].post("/tokenize", request)["tokens"]]
 
     def answers(
         self,
@@ -67,7 +71,7 @@ class LlamaCpp:
         *,
         max_new_tokens: int,
         ends: Tokens,
-        advance: Callable[[int], None] = lambda _: None,
+        advance: Advance = lambda _: None,
     ) -> list[list[int]]:
         """Continue each prompt greedily until an end token or the limit.
 
@@ -80,7 +84,7 @@ class LlamaCpp:
         Returns:
             The tokens of each answer, the end token included.
         """
-        free: SimpleQueue[Process] = SimpleQueue()
+        free: SimpleQueue[ServerProcess] = SimpleQueue()
         for process in self._processes:
             free.put(process)
 
@@ -92,9 +96,9 @@ class LlamaCpp:
                 free.put(process)
 
         with ThreadPoolExecutor(len(self._processes)) as pool:
-            asked = [pool.submit(answer, prompt) for prompt in prompts]
+            pending = [pool.submit(answer, prompt) for prompt in prompts]
             try:
-                for done in as_completed(asked):
+                for done in as_completed(pending):
                     done.result()
                     advance(1)
             except BaseException:
@@ -102,7 +106,7 @@ class LlamaCpp:
                 for process in self._processes:
                     process.stop()  # or the answers under way would be waited for
                 raise
-        return [done.result() for done in asked]
+        return [done.result() for done in pending]
 
 
 @contextmanager
@@ -124,20 +128,20 @@ def serving(file: Path, longest: int, *, processes: int | None = None) -> Iterat
     with ExitStack() as stack:
         held = []
         for _ in range(processes):  # they load side by side
-            held.append(Process(file, context, max(1, cores // processes)))
+            held.append(ServerProcess(file, context, max(1, cores // processes)))
             stack.callback(held[-1].stop)
         for process in held:
             process.connect()
         yield LlamaCpp(held)
 
 
-class Process:
+class ServerProcess:
     """One process with the file in it, and the connection to it."""
 
     def __init__(self, file: Path, context: int, threads: int) -> None:
         self._file = file
         self._log: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (closed by stop)
-        script = Path(__file__).with_name("serving.py")
+        script = Path(__file__).with_name("llamacpp_server.py")
         # -P: this folder must not be searched, since a module here is named as a package is.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(script), str(file), str(context), str(threads)],
@@ -165,7 +169,7 @@ class Process:
                 )
                 return
         raise ModelError(
-            f"{self._file}: llama.cpp cannot load this file ({self._last_words()}). It may be cut "
+            f"{self._file}: llama.cpp cannot load this file ({self._last_line()}). It may be cut "
             "off or damaged; export it again."
         )
 
@@ -185,7 +189,7 @@ class Process:
         except (OSError, http.client.HTTPException) as problem:
             raise ModelError(
                 f"{self._file}: llama.cpp stopped answering ({type(problem).__name__}; "
-                f"{self._last_words()})."
+                f"{self._last_line()})."
             ) from None
         if reply.status != http.HTTPStatus.OK:
             raise ModelError(f"{self._file}: llama.cpp refuses {path} ({text[:200]}).")
@@ -194,18 +198,18 @@ class Process:
 
     def answer(self, prompt: Tokens, limit: int, ends: Tokens) -> list[int]:
         """The most probable tokens from here on, until an end token or the limit."""
-        said: list[int] = []
-        while len(said) < limit:
-            reply = self.post("/completion", _greedy([*prompt, *said], limit - len(said)))
+        answer: list[int] = []
+        while len(answer) < limit:
+            reply = self.post("/completion", _greedy([*prompt, *answer], limit - len(answer)))
             new = [int(token) for token in reply["tokens"]]
             for token in new:
-                said.append(token)
+                answer.append(token)
                 if token in ends:
-                    return said
+                    return answer
             # llama.cpp also ends at tokens that it knows by name; the run did not.
             if reply["stop_type"] != "eos" or not new:
                 break
-        return said
+        return answer
 
     def stop(self) -> None:
         """End the process."""
@@ -215,12 +219,48 @@ class Process:
             if stream is not None:
                 stream.close()
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         if self._log.closed:
             return "it was stopped"
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
-        return lines[-1][:200] if lines else "it said nothing"
+        return lines[-1][:200] if lines else "it printed nothing"
+
+
+def check_chats(
+    file: Path, tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question]
+) -> int:
+    """Compare llama.cpp's reading of every question's chat with the run's own, token by token.
+
+    Returns:
+        How many chats were compared.
+
+    Raises:
+        ModelError: for the first question that is read otherwise.
+    """
+    from factlab.models.chat import prompt_ids, prompt_text
+
+    with serving(file, longest=1, processes=1) as server:
+        for question in questions:
+            text, before = question.text, question.before
+            wanted = list(prompt_ids(tokenizer, text, before))
+            if tokenizer.chat_template is None:
+                found = server.tokens(prompt_text(tokenizer, text, before))
+            else:
+                found = server.chat_tokens([*before, Turn(role="user", content=text)])
+            if found != wanted:
+                raise ModelError(_misread(text, wanted, found))
+    return len(questions)
+
+
+def _misread(text: str, wanted: Tokens, found: Tokens) -> str:
+    pairs = enumerate(zip(found, wanted, strict=False))
+    at = next((i for i, (a, b) in pairs if a != b), min(len(found), len(wanted)))
+    return (
+        f"GGUF: llama.cpp would read the chat of {text!r} as other tokens than the run did (from "
+        f"token {at} on {list(found[at : at + 4])}, not {list(wanted[at : at + 4])}), so its "
+        "answers would not be this model's. `--to merged` keeps the tokenizer as it is."
+    )
 
 
 def _greedy(prompt: Tokens, limit: int) -> dict[str, Any]:

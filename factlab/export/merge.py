@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError, RunFolderError
+from factlab.export.base_weights import HeldBase, load_in_fp32, own_generation_settings
 from factlab.models.adapters import PEFT_PREFIX, lora_layers, missing_keys_are_errors
 from factlab.models.resolve import ModelFiles
-from factlab.models.unquantised import Held, load_in_fp32, own_generation_settings
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from factlab.schema.export import BaseWeights
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _LORA_KEY = re.compile(r"(.+)\.lora_[a-zA-Z_]+(\.weight|\.bias)?")
-# Ways to begin an adapter that leave the base's weights as they are.
+# Initialisations that leave the base's weights as they are.
 _PLAIN_STARTS = (True, False, "gaussian", "orthogonal", "eva")
 # What a full fine-tuning leaves as it was.
 _SHAPE = ("architectures", "vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size")
@@ -82,12 +82,12 @@ def check_mergeable(files: ModelFiles, adapter: Path, base: BaseWeights) -> None
     start = settings.get("init_lora_weights", True)
     if start not in _PLAIN_STARTS:
         raise ModelError(
-            f"{adapter}: this adapter was begun from the base's weights ({start}), so it fits only "
+            f"{adapter}: this adapter started from the base's weights ({start}), so it fits only "
             "those that it was trained on. Pass --base measured."
         )
 
 
-def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: Held) -> Merged:
+def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: HeldBase) -> Merged:
     """Load a fresh base and add an adapter to its weights, in fp32, on the CPU.
 
     Args:

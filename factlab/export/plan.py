@@ -1,4 +1,4 @@
-"""What an export is asked for, and whether it can be done: all that is known before a model is."""
+"""Whether an export can be made, and of what: checked before a model is loaded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.export.formats import ExportFormat
+from factlab.export.merge import check_mergeable, check_tuned
 from factlab.models.cache import sha256_of
 from factlab.models.resolve import ModelFiles, resolve_model
 from factlab.runs.folder import ExportFolder, RunFolder, read_config
@@ -23,14 +24,14 @@ class ExportTarget:
 
     Attributes:
         format: What kind.
-        folder: Where the record of it is kept.
-        place: Where the model goes.
+        folder: Where its record and answers are.
+        destination: Where the model goes.
         record: What was written; None: nothing yet.
     """
 
     format: ExportFormat
     folder: ExportFolder
-    place: Path
+    destination: Path
     record: ExportRecord | None
 
 
@@ -45,7 +46,7 @@ class ExportPlan:
         cell: The cell that is exported.
         files: Its base.
         base: Which weights of the base.
-        wanted: What to make of it.
+        targets: What to make of it.
     """
 
     folder: RunFolder
@@ -54,7 +55,7 @@ class ExportPlan:
     cell: CellResult
     files: ModelFiles
     base: BaseWeights
-    wanted: tuple[ExportTarget, ...]
+    targets: tuple[ExportTarget, ...]
 
     @property
     def adapter(self) -> Path:
@@ -65,6 +66,17 @@ class ExportPlan:
     def tuned(self) -> Path | None:
         """The model itself, if every weight of it was trained."""
         return self.folder.cell(self.cell.id).model if is_full(self.cell) else None
+
+    @property
+    def missing(self) -> list[ExportTarget]:
+        """What is not written yet; merged folders last, since those round the weights in place."""
+        missing = [target for target in self.targets if target.record is None]
+        return sorted(missing, key=lambda target: target.format.kind == "merged")
+
+    @property
+    def has_gguf(self) -> bool:
+        """Whether llama.cpp is among the programs that answer."""
+        return any(target.format.kind == "gguf" for target in self.targets)
 
 
 def plan_export(
@@ -87,46 +99,37 @@ def plan_export(
         score: Whether what is written will be scored.
 
     Raises:
-        FactlabError: for whatever a user can mend.
+        FactlabError: for whatever a user can fix.
     """
-    from factlab.export.merge import check_mergeable, check_tuned
-
     record = folder.record()
     config = read_config(folder)
-    chosen = _choose(folder, record, cell)
+    chosen = _chosen_cell(folder, record, cell)
     if base == "measured" and is_full(chosen):
         raise ConfigError(
             f"--base measured: every weight of {chosen.id} was trained, so there is no base to "
-            "merge into. Leave --base away."
+            "merge into. Remove --base."
         )
     if base == "original" and chosen.dials.get("init") == "loftq":
         raise ConfigError(
-            f"{chosen.id} was begun as what quantising took from the weights (--init loftq), and "
-            "the original weights have that already. Pass --base measured."
+            f"{chosen.id} started from what quantising took from the weights (--init loftq), and "
+            "the original weights still have that. Pass --base measured."
         )
     if out is not None and len(formats) > 1:
         raise ConfigError(
-            f"--out {out} takes one format. Export one at a time, or leave --out away: each gets a "
-            f"folder of its own under {folder.path / 'exports'}."
+            f"--out {out} takes one format. Export one at a time, or remove --out: each format "
+            f"then gets a folder of its own under {folder.path / 'exports'}."
         )
-    wanted = tuple(_wanted(folder, chosen, format_, base, out) for format_ in formats)
-    for one in wanted:
-        _check_place(folder, one, score=score)
+    targets = tuple(_target(folder, chosen, format_, base, out) for format_ in formats)
+    for target in targets:
+        _check_destination(folder, target, score=score)
     if record.model is None:
         raise RunFolderError(f"{folder.record_file}: names no model, so there is no base to merge.")
     files = resolve_model(config.model)
     files.check_same(record.model.sha256)
-    job = ExportPlan(folder, record, config, chosen, files, base, wanted)
-    if any(one.record is None for one in wanted):
-        if job.tuned is not None:
-            check_tuned(files, job.tuned)
-        else:
-            check_mergeable(files, job.adapter, base)
-        if any(one.format.kind == "gguf" for one in wanted):
-            from factlab.export.gguf import check_convertible
-
-            check_convertible(files)
-    return job
+    plan = ExportPlan(folder, record, config, chosen, files, base, targets)
+    if plan.missing:
+        _check_model(plan)
+    return plan
 
 
 def is_full(cell: CellResult) -> bool:
@@ -134,7 +137,18 @@ def is_full(cell: CellResult) -> bool:
     return cell.method == "full"
 
 
-def _choose(folder: RunFolder, record: RunRecord, named: str | None) -> CellResult:
+def _check_model(plan: ExportPlan) -> None:
+    if plan.tuned is not None:
+        check_tuned(plan.files, plan.tuned)
+    else:
+        check_mergeable(plan.files, plan.adapter, plan.base)
+    if plan.has_gguf:
+        from factlab.export.gguf import check_convertible
+
+        check_convertible(plan.files)
+
+
+def _chosen_cell(folder: RunFolder, record: RunRecord, named: str | None) -> CellResult:
     cells = {cell.id: cell for cell in folder.finished_cells() if cell.status == "complete"}
     if not cells:
         raise RunFolderError(
@@ -154,44 +168,46 @@ def _choose(folder: RunFolder, record: RunRecord, named: str | None) -> CellResu
     return cells[named] if named is not None else next(iter(cells.values()))
 
 
-def _wanted(
+def _target(
     folder: RunFolder, cell: CellResult, format_: ExportFormat, base: BaseWeights, out: Path | None
 ) -> ExportTarget:
     name = f"{cell.id}-{format_.slug}" + ("" if base == "original" else f"-{base}")
     records = folder.export(name)
-    place = out if out is not None else records.model
-    return ExportTarget(format_, records, place, records.record())
+    destination = out if out is not None else records.model
+    return ExportTarget(format_, records, destination, records.record())
 
 
-def _check_place(folder: RunFolder, wanted: ExportTarget, *, score: bool) -> None:
-    """Refuse a place that is taken, unless this very export lies there and is to be scored."""
-    record = wanted.record
-    if record is not None and (lies := _place_of(folder, record)) != wanted.place.resolve():
+def _check_destination(folder: RunFolder, target: ExportTarget, *, score: bool) -> None:
+    """Refuse a place that is taken, unless this very export is there and will be scored."""
+    record = target.record
+    if record is not None and (lies := _recorded_place(folder, record)) != (
+        target.destination.resolve()
+    ):
         if lies.exists():
             raise ConfigError(
-                f"{wanted.folder.path.name} was exported already, to {lies}. Remove that folder to "
+                f"{target.folder.path.name} was exported already, to {lies}. Remove that folder to "
                 "export again."
             )
-        record = wanted.record = None
-    if not (wanted.place.exists() or wanted.place.is_symlink()):
-        wanted.record = None  # it was removed since, and is made again
+        record = target.record = None
+    if not (target.destination.exists() or target.destination.is_symlink()):
+        target.record = None  # it was removed since, and is written again
         return
     if record is None:
-        raise ConfigError(f"{wanted.place}: is there already. Choose a new folder with --out.")
+        raise ConfigError(f"{target.destination} is there already. Choose a new folder with --out.")
     if record.score is not None or not score:
         done = "scored" if record.score is not None else "written"
         raise ConfigError(
-            f"{wanted.place}: was {done} already, on {record.made[:10]}. Remove the folder to "
+            f"{target.destination} was {done} already, on {record.made[:10]}. Remove the folder to "
             "export again, or choose another with --out."
         )
     for name, digest in record.files.items():
-        file = wanted.place / name
+        file = target.destination / name
         if not file.is_file() or sha256_of(file) != digest:
             raise ModelError(
-                f"{file}: is not as it was exported (its SHA-256 differs, or it is gone); it may "
-                f"be cut off. Remove {wanted.place} and export again."
+                f"{file}: not as it was exported (its SHA-256 differs, or it is gone); it may "
+                f"be cut off. Remove {target.destination} and export again."
             )
 
 
-def _place_of(folder: RunFolder, record: ExportRecord) -> Path:
+def _recorded_place(folder: RunFolder, record: ExportRecord) -> Path:
     return (folder.path / record.place).resolve()

@@ -27,30 +27,30 @@ class Vocabulary:
         tokens: By id; byte-level, except those that were added.
         types: What kind each is.
         merges: In order of rank, as "left right".
-        cutting: The name of the rules that cut text into words.
+        pretokenizer: The name of the rules that cut text into words.
         special: Ids of special tokens, by name: bos, eos, unk, pad.
-        begins: Whether the tokenizer begins a text with bos.
+        adds_bos: Whether the tokenizer begins a text with bos.
         template: The chat template, if there is one.
     """
 
     tokens: tuple[str, ...]
     types: tuple[int, ...]
     merges: tuple[str, ...]
-    cutting: str
+    pretokenizer: str
     special: Mapping[str, int]
-    begins: bool
+    adds_bos: bool
     template: str | None
 
     def write(self, writer: GGUFWriter) -> None:
         """Add the fields."""
         writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre(self.cutting)
+        writer.add_tokenizer_pre(self.pretokenizer)
         writer.add_token_list(list(self.tokens))
         writer.add_token_types(list(self.types))
         writer.add_token_merges(list(self.merges))
         for name, number in self.special.items():
             getattr(writer, f"add_{name}_token_id")(number)
-        writer.add_add_bos_token(self.begins)
+        writer.add_add_bos_token(self.adds_bos)
         writer.add_add_space_prefix(False)
         if self.template is not None:
             writer.add_chat_template(self.template)
@@ -68,12 +68,12 @@ def read_vocabulary(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary
     """
     rules = _rules(tokenizer)
     model = rules["model"]
-    cutting = pretokenizers.name_of(rules)
-    if model.get("type") != "BPE" or model.get("byte_fallback") or cutting is None:
+    pretokenizer = pretokenizers.name_of(rules)
+    if model.get("type") != "BPE" or model.get("byte_fallback") or pretokenizer is None:
         raise ModelError(
-            "GGUF: this model's tokenizer is not of a kind that is written here "
-            f"({_describe(rules)}). Known are byte-level BPE tokenizers that cut words as "
-            f"{', '.join(pretokenizers.KNOWN)} do. `--to merged` takes any."
+            "GGUF: this model's tokenizer is not supported here "
+            f"({_describe(rules)}). Supported are byte-level BPE tokenizers that cut words as "
+            f"{', '.join(pretokenizers.KNOWN)} do. `--to merged` writes any model."
         )
     by_id = {number: token for token, number in tokenizer.get_vocab().items()}
     if max(by_id) >= size:
@@ -86,13 +86,13 @@ def read_vocabulary(tokenizer: PreTrainedTokenizerBase, size: int) -> Vocabulary
         tokens=tuple(by_id.get(i, f"[PAD{i}]") for i in range(size)),
         types=tuple(_type(i, by_id, added) for i in range(size)),
         merges=tuple(merges),
-        cutting=cutting,
+        pretokenizer=pretokenizer,
         special={
             name: number
             for name in _SPECIAL
             if (number := getattr(tokenizer, f"{name}_token_id")) is not None
         },
-        begins=_begins_with_bos(tokenizer),
+        adds_bos=_adds_bos(tokenizer),
         template=_template(tokenizer),
     )
 
@@ -102,7 +102,7 @@ def _rules(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     if backend is None:
         raise ModelError(
             "GGUF: this model's tokenizer is written in Python, and its rules cannot be read. "
-            "`--to merged` takes any."
+            "`--to merged` writes any model."
         )
     found: dict[str, Any] = json.loads(backend.to_str())
     return found
@@ -122,7 +122,7 @@ def _type(number: int, by_id: Mapping[int, str], added: Mapping[int, bool]) -> i
     return int(TokenType.CONTROL if added[number] else TokenType.USER_DEFINED)
 
 
-def _begins_with_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
+def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
     ids = tokenizer("a", add_special_tokens=True)["input_ids"]
     return tokenizer.bos_token_id is not None and list(ids)[:1] == [tokenizer.bos_token_id]
 

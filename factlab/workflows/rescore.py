@@ -8,7 +8,7 @@ from pathlib import Path
 from factlab.comparison.responses import RunResponses
 from factlab.errors import RunFolderError
 from factlab.experiment.results import base_result, measured_cell, with_comparisons
-from factlab.export.score import measured_export
+from factlab.export.score import score_fields
 from factlab.grading.answer import Answer
 from factlab.grading.matcher import SCORER_VERSION
 from factlab.metrics.verdicts import grade_text, injected_values
@@ -94,7 +94,7 @@ def _measure_exports(evidence: RunResponses, cells: tuple[CellResult, ...]) -> N
         record = folder.record()
         if record is None or record.score is None or record.cell not in by_id:
             continue
-        found = measured_export(evidence, by_id[record.cell], folder.answers())
+        found = score_fields(evidence, by_id[record.cell], folder.answers())
         score = record.score.model_copy(update=found)
         write_json(folder.record_file, record.model_copy(update={"score": score}))
 

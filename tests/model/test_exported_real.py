@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from factlab.cli.quiet import quiet_libraries
+from factlab.export.base_weights import load_in_fp32
 from factlab.export.gguf import write_gguf
 from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged
 from factlab.models.chat import prompt_ids
 from factlab.models.embedded import fetch
 from factlab.models.resolve import resolve_model
-from factlab.models.unquantised import load_in_fp32
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
 

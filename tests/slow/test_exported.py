@@ -21,17 +21,16 @@ from exported_models import SHAPES, make_model
 import factlab
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.experiment import plan
+from factlab.export.base_weights import HeldBase
 from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
 from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged, adapted_layers, merge, save_merged
 from factlab.models.load import load_model
 from factlab.models.resolve import ModelFiles, resolve_model
-from factlab.models.unquantised import Held
 from factlab.runs.files import write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.question import Turn
-from factlab.workflows import export as exporting
 from factlab.workflows.export import export
 from factlab.workflows.rescore import rescore
 
@@ -87,7 +86,7 @@ def test_the_merged_model_is_the_adapter_on_its_base(
     from transformers import AutoModelForCausalLM
 
     tuned = adapter_on(base, tmp_path / "adapter", **settings)
-    merged = merge(base, tmp_path / "adapter", "original", Held("nf4"))
+    merged = merge(base, tmp_path / "adapter", "original", HeldBase("nf4"))
     assert merged.modules == len(adapted_layers(tmp_path / "adapter"))
     assert merged.modules == (2 if settings.get("target_modules") else 14)
     save_merged(merged, tmp_path / "merged", "fp32")
@@ -106,8 +105,8 @@ def test_merging_takes_the_unquantised_weights_unless_it_is_told_otherwise(
     tuned = adapter_on(base, tmp_path / "adapter")
     measured = PeftModel.from_pretrained(load_model(base, "nf4").model, str(tmp_path / "adapter"))
     ids = list(range(3, 60))
-    original = merge(base, tmp_path / "adapter", "original", Held("nf4")).model
-    held = merge(base, tmp_path / "adapter", "measured", Held("nf4")).model
+    original = merge(base, tmp_path / "adapter", "original", HeldBase("nf4")).model
+    held = merge(base, tmp_path / "adapter", "measured", HeldBase("nf4")).model
     assert abs(logits(original, ids) - logits(tuned, ids)).max() < 1e-4
     # NF4 weights are computed in bf16 there, in fp32 here; they are far from the original ones.
     near = abs(logits(held, ids) - logits(measured, ids).float()).mean()
@@ -118,7 +117,7 @@ def test_merging_takes_the_unquantised_weights_unless_it_is_told_otherwise(
 def test_a_merged_folder_loads_where_there_is_no_factlab(base: ModelFiles, tmp_path: Path) -> None:
     tuned = adapter_on(base, tmp_path / "adapter")
     save_merged(
-        merge(base, tmp_path / "adapter", "original", Held("fp32")), tmp_path / "out", "fp32"
+        merge(base, tmp_path / "adapter", "original", HeldBase("fp32")), tmp_path / "out", "fp32"
     )
     code = (
         "import sys, json\n"
@@ -157,7 +156,7 @@ def test_what_would_not_be_the_trained_model_is_not_merged(
         shutil.copytree(tmp_path / "good", folder, dirs_exist_ok=True)
         save_file(change, folder / file)
         with pytest.raises(ModelError, match=said):
-            merge(base, folder, "original", Held("fp32"))
+            merge(base, folder, "original", HeldBase("fp32"))
 
     last = [name for name in weights if "lora_B" in name][-1]
     refused({**weights, last: torch.zeros_like(weights[last])}, "13 of 14 layers")
@@ -169,7 +168,7 @@ def test_what_would_not_be_the_trained_model_is_not_merged(
     refused(upper, "missing adapter keys")
     (tmp_path / "bad" / file).write_bytes((tmp_path / "good" / file).read_bytes()[:-40])
     with pytest.raises(ModelError, match="cut off"):
-        merge(base, tmp_path / "bad", "original", Held("fp32"))
+        merge(base, tmp_path / "bad", "original", HeldBase("fp32"))
 
 
 def test_an_adapter_on_an_output_layer_that_is_the_embeddings_is_refused(
@@ -177,7 +176,7 @@ def test_an_adapter_on_an_output_layer_that_is_the_embeddings_is_refused(
 ) -> None:
     adapter_on(base, tmp_path / "adapter", target_modules=["q_proj", "lm_head"])
     with pytest.raises(ModelError, match="shares the weights of its embeddings"):
-        merge(base, tmp_path / "adapter", "original", Held("fp32"))
+        merge(base, tmp_path / "adapter", "original", HeldBase("fp32"))
 
 
 # --- GGUF -----------------------------------------------------------------------------------------
@@ -544,7 +543,7 @@ def test_llamacpp_is_asked_a_draw_and_the_measured_figures_are_on_the_same(
 def test_without_llamacpp_a_gguf_file_is_written_and_scored_later(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(exporting, "is_installed", lambda: False)
+    monkeypatch.setattr("factlab.export.llamacpp.is_installed", lambda: False)
     formats = read_formats("gguf:q8_0", None)
     out = tmp_path / "elsewhere"
     document = export(folder.path, formats, cell="r02-s0", out=out)
@@ -636,7 +635,7 @@ def test_nothing_is_left_of_an_export_that_failed(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("factlab.export.merge.save_merged", full)
+    monkeypatch.setattr("factlab.export.write.save_merged", full)
     with pytest.raises(RunFolderError, match="No space left"):
         export(folder.path, [ExportFormat("merged", "bf16")], cell="r02-s0")
     assert list(folder.export("r02-s0-merged-bf16").path.iterdir()) == []

@@ -16,7 +16,7 @@ from helpers import run_factlab
 from factlab.errors import ConfigError, ModelError
 from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import paired, stored
-from factlab.export.score import drawn
+from factlab.export.questions import sampled
 from factlab.export.vocabulary import Vocabulary
 from factlab.metrics.differences import differences
 from factlab.metrics.responses import Responses
@@ -123,9 +123,9 @@ def small_gguf(tmp_path: Path) -> Path:
         tokens=("a", "b", "ab", "<end>"),
         types=(1, 1, 1, 3),
         merges=("a b",),
-        cutting="smollm",
+        pretokenizer="smollm",
         special={"eos": 3},
-        begins=False,
+        adds_bos=False,
         template="{{ messages }}",
     )
     vocabulary.write(writer)
@@ -267,11 +267,11 @@ def test_a_draw_keeps_the_controls_that_the_base_knew_apart_and_grows_from_itsel
     ]
     known = {"far/3", "far/17", "far/31"}
     base = Responses.of(asked, [answer(q, "x", correct=q.id in known) for q in asked])
-    few, more = drawn(asked, base, 5, 0), drawn(asked, base, 9, 0)
+    few, more = sampled(asked, base, 5, 0), sampled(asked, base, 9, 0)
     assert [q.split for q in few] == ["held_out"] * 5 + ["far"] * 8
     assert known <= {q.id for q in few}
     assert {q.id for q in few} < {q.id for q in more}
-    assert {q.id for q in drawn(asked, base, 5, 1)} != {q.id for q in few}
+    assert {q.id for q in sampled(asked, base, 5, 1)} != {q.id for q in few}
 
 
 def exported_run(folder: Path, *, score: bool = True) -> RunFolder:

@@ -19,14 +19,14 @@ _NOTED = ("quantised_bytes", "library_forward")
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldBase:
     """How a run held its base: at a precision, unpacked to a dtype if that is quantised."""
 
     precision: Precision
     compute: ComputeDtype = "bf16"
 
 
-def load_in_fp32(files: ModelFiles, held: Held | None) -> PreTrainedModel:
+def load_in_fp32(files: ModelFiles, held: HeldBase | None) -> PreTrainedModel:
     """A fresh base on the CPU, with its own generation settings.
 
     Args:
@@ -60,7 +60,7 @@ def _own_weights(files: ModelFiles) -> PreTrainedModel:
     return model
 
 
-def _measured_weights(files: ModelFiles, held: Held) -> PreTrainedModel:
+def _measured_weights(files: ModelFiles, held: HeldBase) -> PreTrainedModel:
     import torch
 
     model: Any = load_model(files, held.precision, Placement(held.compute)).model

@@ -1,6 +1,6 @@
 """The process that holds a GGUF file in llama.cpp; started by `llamacpp.py`, never imported.
 
-Prints the address that it serves at, and ends when its standard input does.
+Prints the address that it serves at, and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> None:
-    """Serve the file that is named, to this machine alone."""
+    """Serve the file named on the command line, to this machine alone."""
     import xllamacpp
 
     file, context, threads = sys.argv[1:]
@@ -20,7 +20,7 @@ def main() -> None:
     params.n_gpu_layers = 0
     params.cpuparams.n_threads = int(threads)
     params.cpuparams_batch.n_threads = int(threads)
-    # What is kept of one prompt is summed in another order for the next, and tips a token there.
+    # A prompt continued from a cached one is summed in another order, which can change a token.
     params.cache_prompt = False
     params.cache_ram_mib = 0
     params.fit_params = False
