@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.common import Reading, Settings, show
-from factlab.memory.activations import Batch, Way
+from factlab.memory.activations import AttentionBackend, Batch
 from factlab.memory.known import KNOWN
-from factlab.memory.machine import named_shape
-from factlab.memory.predict import Memory, Method, Setup, predict
+from factlab.memory.named_shape import named_shape
+from factlab.memory.predict import Memory, Method, Workload, predict_memory
 from factlab.models.processor import multiplies_bf16
 from factlab.schema.config import EMBEDDED_MODEL, Precision
 
@@ -53,7 +53,7 @@ class Case:
     model: str
     method: Method
     precision: Precision
-    way: Way
+    backend: AttentionBackend
     texts: int
     length: int
     rank: int = 16
@@ -64,7 +64,7 @@ class Case:
         """In words."""
         how = ", checkpointing" if self.checkpointing else ""
         return (
-            f"{self.model}: {self.method} {self.precision}, {self.way}{how}, "
+            f"{self.model}: {self.method} {self.precision}, {self.backend}{how}, "
             f"{self.texts} × {self.length}"
         )
 
@@ -140,17 +140,17 @@ def measured(case: Case) -> Peak:
         raise RuntimeError(f"{case.name}: {done.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     batch = Batch(**said["batch"])
-    setup = Setup(
+    workload = Workload(
         method=case.method,
         precision=case.precision,
         device=said["device"],
         batch=batch,
-        way=case.way,
+        backend=case.backend,
         rank=case.rank,
         checkpointing=case.checkpointing,
         bf16_products=multiplies_bf16(),
     )
-    predicted = predict(named_shape(case.model).shape, setup)
+    predicted = predict_memory(named_shape(case.model).shape, workload)
     return Peak(case, batch, predicted, said["loading"], said["measured"])
 
 
@@ -212,7 +212,7 @@ def run(case: Case, where: str) -> dict[str, Any]:
 
     quiet_libraries()
     files = resolve_model(where)
-    way = "auto" if case.way == "packed" else case.way
+    way = "auto" if case.backend == "packed" else case.backend
     placement = Placement(attention=way)
     with tempfile.TemporaryDirectory(prefix="factlab-small-") as folder:
         save_random(SMALL, Path(folder))

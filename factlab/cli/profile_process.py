@@ -8,17 +8,17 @@ from factlab.errors import FactlabError
 
 
 def main() -> None:
-    """Measure what the request on the command line asks for; the record goes to stdout."""
+    """Measure the precision that the request names; its profile goes to stdout."""
     from factlab.cli.quiet import quiet_libraries
     from factlab.workflows.precision_profile import ProfileRequest, profile_precision
     from factlab.workflows.profile import REFUSED
 
     quiet_libraries()
     try:
-        rung = profile_precision(ProfileRequest.model_validate_json(sys.argv[1]))
+        profile = profile_precision(ProfileRequest.model_validate_json(sys.argv[1]))
     except FactlabError as error:
         sys.exit(f"{REFUSED}{error}")
-    sys.stdout.write(f"{rung.model_dump_json()}\n")
+    sys.stdout.write(f"{profile.model_dump_json()}\n")
 
 
 if __name__ == "__main__":

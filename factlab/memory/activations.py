@@ -1,8 +1,8 @@
-"""What a training step keeps for its backward pass, and what it needs for the moment, in bytes.
+"""What a training step saves for its backward pass, and its workspace beyond that, in bytes.
 
-Counted operation by operation from the code that computes a step: `decoder` for the packed
-way, transformers' and PEFT's layers for the library's. tests/slow/test_sizing_measured.py holds it
-to what autograd keeps.
+Counted operation by operation from the code that computes a step: factlab's own decoder
+(`inference/decoder`) for the packed backend, transformers' and PEFT's layers for the library's.
+tests/slow/test_sizing_measured.py compares the counts with what autograd saves.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Literal
 
 from factlab.memory.shapes import Linear, ModelShape
 
-# packed: factlab's own decoder. eager and sdpa: the library's forward pass, with the weights of
-# attention held whole, or never held.
-Way = Literal["packed", "eager", "sdpa"]
+# packed: factlab's own decoder. eager and sdpa: the library's forward pass; eager holds the weights
+# of attention as one matrix, sdpa never does.
+AttentionBackend = Literal["packed", "eager", "sdpa"]
 FP32 = 4  # bytes of a value
 # Positions that `decoder.head` computes logits of at once; and how many of them it sums at
 # once on a CPU.
@@ -30,9 +30,9 @@ class Batch:
     Attributes:
         texts: How many.
         length: Tokens of the longest one.
-        shared: First tokens that all have in common; the packed way computes them once.
+        shared: First tokens that all have in common; the packed backend computes them once.
         targets: Tokens of each that are trained on.
-        anchors: Of the texts, those that hold the model to its base's predictions.
+        anchors: How many of the texts keep the model close to its base's predictions.
     """
 
     texts: int
@@ -41,10 +41,10 @@ class Batch:
     targets: int = 16
     anchors: int = 0
 
-    def tokens(self, way: Way) -> int:
+    def tokens(self, backend: AttentionBackend) -> int:
         """Tokens that linear layers compute."""
         own = self.texts * (self.length - self.shared)
-        return self.shared + own if way == "packed" else self.texts * self.length
+        return self.shared + own if backend == "packed" else self.texts * self.length
 
     @property
     def answers(self) -> int:
@@ -53,7 +53,7 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        """Rows of the packed way's attention; shared tokens have one of their own."""
+        """Rows of the packed backend's attention; shared tokens have one of their own."""
         return self.texts + bool(self.shared)
 
     @property
@@ -70,7 +70,7 @@ class StepMemory:
         shape: The model.
         batch: What is read.
         value: Bytes of a value of the states: 2 in bf16, 4 in fp32.
-        way: How it is computed.
+        backend: How it is computed.
         adapted: Layers of a block with an adapter; None where the weights themselves are trained.
         rank: Of the adapter.
         summed: Positions whose logits are summed at once: `CACHED_ROWS`, or `HEAD_ROWS` on CUDA.
@@ -79,7 +79,7 @@ class StepMemory:
     shape: ModelShape
     batch: Batch
     value: int
-    way: Way
+    backend: AttentionBackend
     adapted: Sequence[Linear] | None
     rank: int = 0
     summed: int = CACHED_ROWS
@@ -87,7 +87,7 @@ class StepMemory:
     @property
     def tokens(self) -> int:
         """Tokens that linear layers compute."""
-        return self.batch.tokens(self.way)
+        return self.batch.tokens(self.backend)
 
     def adapts(self, *names: str) -> int:
         """How many of these layers have an adapter."""
@@ -103,19 +103,19 @@ READERS = (
 )
 
 
-def kept(step: StepMemory, *, checkpointing: bool = False) -> int:
-    """Bytes that wait for the backward pass when the forward pass is over."""
+def saved_activations(step: StepMemory, *, checkpointing: bool = False) -> int:
+    """Bytes that the backward pass will read, at the end of the forward pass."""
     shape = step.shape
     state = step.tokens * shape.hidden
-    block = _packed_block(step) if step.way == "packed" else _library_block(step)
-    last = state * (step.value if step.way == "packed" else FP32)  # what the last norm read
+    block = _packed_block(step) if step.backend == "packed" else _library_block(step)
+    last = state * (step.value if step.backend == "packed" else FP32)  # what the last norm read
     if step.adapted is None:
         last += state * step.value  # and what it normed, for its own weight
     # The states that predict the targets, and the gradient that the head leaves for them.
     answers = 2 * step.batch.answers * shape.hidden * step.value
-    if checkpointing:  # what each block read, and one block computed again
+    if checkpointing:  # the input of each block, and one block computed again
         return shape.layers * state * step.value + block + last + answers
-    # No gradient goes to the embedding of a frozen model, so the first norm keeps nothing.
+    # No gradient goes to the embedding of a frozen model, so the first norm saves nothing.
     first = 0 if step.adapted is None else last
     return shape.layers * block + last - first + answers
 
@@ -161,7 +161,7 @@ def _inputs(step: StepMemory) -> int:
     for names in READERS:
         joined = [linear for linear in shape.linears if linear.name in names]
         width, adapted = joined[0].inputs, step.adapts(*names)
-        counted_elsewhere = step.way == "sdpa" and names == ("o_proj",)
+        counted_elsewhere = step.backend == "sdpa" and names == ("o_proj",)
         if step.adapted is None:
             found += 0 if counted_elsewhere else width * step.value
         elif step.value != FP32:  # each adapter has a copy of its own in fp32
@@ -175,7 +175,7 @@ def _inputs(step: StepMemory) -> int:
 def _attention(step: StepMemory) -> int:
     """Bytes a token of attention itself."""
     shape, value = step.shape, step.value
-    if step.way == "sdpa":  # queries, keys, values, the result, and one number a head
+    if step.backend == "sdpa":  # queries, keys, values, the result, and one number a head
         return 2 * (shape.queries + shape.keys) * value + shape.heads * FP32
     # Weights come out of the softmax in fp32, and are multiplied in the states' type. Keys and
     # values are repeated for each query head.
@@ -188,14 +188,15 @@ def _mlp(step: StepMemory) -> int:
     return 3 * step.shape.intermediate * step.value
 
 
-# --- for the moment -----------------------------------------------------------------------------
+# --- workspace ----------------------------------------------------------------------------------
 
 
-def for_the_moment(step: StepMemory) -> int:
-    """Bytes beyond what is kept, and has not been given back yet, at a step's greediest moment.
+def workspace(step: StepMemory) -> int:
+    """Bytes beyond the saved activations, at the moment of a step that needs most.
 
     Three moments compete: the head's logits, and in the last block's backward pass the MLP and the
-    weights of attention. At the latter two, what lies behind them in the block is free again.
+    weights of attention. At the latter two, what was saved for later layers is free again, so a
+    term is negative where a layer frees more than it needs.
     """
     return max(_head(step), _mlp_backward(step), _attention_backward(step))
 
@@ -206,8 +207,8 @@ def _head(step: StepMemory) -> int:
     if step.adapted is None:  # the head learns too, and sees all at once
         return 12 * vocabulary * batch.answers
     rows = min(HEAD_ROWS, batch.answers)
-    # Logits, which their slopes replace; chances in fp32, and in bf16 a copy of what they are made
-    # of. At an anchor the base's logits and chances too, and how far the two are apart.
+    # Logits, which their gradients replace; probabilities in fp32, and in bf16 a copy of what they
+    # are made of. At an anchor the base's logits and probabilities too, and their divergence.
     own = vocabulary * (step.value * rows + 8 * min(step.summed, rows))
     rows = min(HEAD_ROWS, batch.anchors * batch.targets)
     return max(own, vocabulary * (2 * step.value * rows + 16 * min(step.summed, rows)))
@@ -215,30 +216,30 @@ def _head(step: StepMemory) -> int:
 
 def _mlp_backward(step: StepMemory) -> int:
     shape = step.shape
-    if step.way == "packed":
+    if step.backend == "packed":
         return step.tokens * (3 * shape.intermediate + shape.hidden) * step.value
     return step.tokens * (2 * shape.intermediate + shape.hidden) * FP32
 
 
 def _attention_backward(step: StepMemory) -> int:
     shape, batch, value = step.shape, step.batch, step.value
-    if step.way == "packed":
+    if step.backend == "packed":
         keys = batch.shared + batch.width
         weights = 2 * batch.rows * shape.heads * batch.width * keys
         others = shape.queries + shape.keys - 3 * shape.intermediate - shape.hidden
         return value * (weights + step.tokens * others)
-    if step.way == "sdpa":
+    if step.backend == "sdpa":
         return 0
     weights = shape.heads * batch.length * (2 * FP32 - (value if value != FP32 else 0))
     return step.tokens * (weights - _mlp(step) - 3 * shape.hidden * FP32)
 
 
-def reading(step: StepMemory) -> int:
-    """Bytes that reading a prompt takes beyond its keys and values: one block at a time."""
+def prefill_workspace(step: StepMemory) -> int:
+    """Bytes that prefill takes beyond the keys and values: one block at a time."""
     shape, batch, value = step.shape, step.batch, step.value
     states = step.tokens * (3 * shape.intermediate + 3 * shape.hidden) * value
     attention = step.tokens * (3 * shape.queries + 4 * shape.keys) * value
-    if step.way == "packed":
+    if step.backend == "packed":
         keys = batch.shared + batch.width
         attention += 2 * batch.rows * shape.heads * batch.width * keys * value
     return max(states, attention)

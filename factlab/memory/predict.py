@@ -1,4 +1,4 @@
-"""What training or asking a model takes, in bytes and by part, from its shape alone."""
+"""What training a model or answering with it takes, in bytes and by part, from its shape alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from factlab.memory.activations import (
     FP32,
     HEAD_ROWS,
     READERS,
+    AttentionBackend,
     Batch,
     StepMemory,
-    Way,
-    for_the_moment,
-    kept,
-    reading,
+    prefill_workspace,
+    saved_activations,
+    workspace,
 )
 from factlab.memory.shapes import Linear, ModelShape
 from factlab.schema.config import Optimizer, Precision
@@ -73,33 +73,33 @@ OPTIMIZERS: dict[Optimizer, float] = {
 }
 
 
-# What the C library takes of the system ahead of need, on a CPU (factlab/models/memory.py).
+# What the C library takes from the system ahead of need, on a CPU (models/process_memory.py).
 AHEAD = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    """What is to be run.
+class Workload:
+    """What is to be run: a training step, or prompts that are answered.
 
     Attributes:
         method: All weights trained (then in fp32), an adapter, or nothing: a prompt is answered.
         precision: How the weights are held.
         device: On a CPU quantised weights are computed with, and so held, in bf16.
         batch: The texts of a step.
-        way: How it is computed; None for what a run takes by itself.
+        backend: How it is computed; None for what a run chooses by itself.
         rank: Of the adapter.
         targets: Layers with an adapter; see `ModelShape.adapted`.
         optimizer: One of `OPTIMIZERS`.
         checkpointing: Whether blocks are computed again in the backward pass.
-        bf16_products: Whether the processor has them (factlab/models/processor.py); where it has
-            not, a CPU computes with, and so holds, in fp32 what is 16 bits wide.
+        bf16_products: Whether the processor has them (models/processor.py). Without them a CPU
+            computes in fp32, and so holds in fp32, what is 16 bits wide.
     """
 
     method: Method
     precision: Precision
     device: Device
     batch: Batch
-    way: Way | None = None
+    backend: AttentionBackend | None = None
     rank: int = 16
     targets: str = ALL_LINEAR
     optimizer: Optimizer = "adamw"
@@ -115,13 +115,13 @@ class Setup:
         value = held.value if self.bf16_products else FP32
         return Storage(value, value) if held.quantised or value > held.value else held
 
-    def way_on(self, shape: ModelShape) -> Way:
-        """How a run computes it, unless it is told: as training/train.py chooses."""
-        if self.way is not None:
-            return self.way
-        # The library's 8-bit layers compute in a way of their own.
-        readable = self.storage.weight != 1
-        if shape.packed and readable and self.method != "full" and not self.checkpointing:
+    def backend_on(self, shape: ModelShape) -> AttentionBackend:
+        """How a run computes it, unless it is given: as training/train.py chooses."""
+        if self.backend is not None:
+            return self.backend
+        # The packed decoder cannot unpack the library's 8-bit layers.
+        unpackable = self.storage.weight != 1
+        if shape.packed and unpackable and self.method != "full" and not self.checkpointing:
             return "packed"
         return "eager" if self.device == "cpu" else "sdpa"
 
@@ -135,9 +135,9 @@ class Memory:
         adapter: Its low-rank factors, in fp32.
         gradients: Of all that is trained.
         optimizer: Its state.
-        activations: What the backward pass waits for; when asking, keys and values.
-        workspace: The greediest moment beyond that.
-        ahead: Taken of the system on a CPU, and not in use.
+        activations: What is saved for the backward pass; in inference, keys and values.
+        workspace: The most that is needed beyond that at once.
+        ahead: Taken from the system on a CPU, and not in use.
     """
 
     weights: int
@@ -152,43 +152,43 @@ class Memory:
     def peak(self) -> int:
         """The most that is held at once, in bytes.
 
-        Activations go as gradients come, so that a step holds the one or the other in full.
+        Activations are freed as gradients are made, so a step holds one or the other in full.
         """
         held = self.weights + self.adapter + self.optimizer + self.ahead
         return held + max(self.activations + self.workspace, self.gradients)
 
 
-def predict(shape: ModelShape, setup: Setup) -> Memory:
-    """Memory that a setup takes at its peak, without libraries and CUDA's context.
+def predict_memory(shape: ModelShape, workload: Workload) -> Memory:
+    """Memory that a workload takes at its peak, without libraries and CUDA's context.
 
     Raises:
         ConfigError: for targets that the model does not have.
     """
-    weights = weight_bytes(shape, setup.storage)
-    ahead = AHEAD if setup.device == "cpu" else 0
-    if setup.method == "inference":
-        return Memory(weights, 0, 0, 0, *_asking(shape, setup), ahead)
-    full = setup.method == "full"
-    adapted = None if full else shape.adapted(setup.targets)
-    trained = shape.parameters if full else adapter_parameters(shape, setup.rank, adapted or ())
+    weights = weight_bytes(shape, workload.storage)
+    ahead = AHEAD if workload.device == "cpu" else 0
+    if workload.method == "inference":
+        return Memory(weights, 0, 0, 0, *_inference(shape, workload), ahead)
+    full = workload.method == "full"
+    adapted = None if full else shape.adapted(workload.targets)
+    trained = shape.parameters if full else adapter_parameters(shape, workload.rank, adapted or ())
     step = StepMemory(
         shape=shape,
-        batch=setup.batch,
-        value=setup.storage.value,
-        way=setup.way_on(shape),
+        batch=workload.batch,
+        value=workload.storage.value,
+        backend=workload.backend_on(shape),
         adapted=adapted,
-        rank=setup.rank,
-        summed=CACHED_ROWS if setup.device == "cpu" else HEAD_ROWS,
+        rank=workload.rank,
+        summed=CACHED_ROWS if workload.device == "cpu" else HEAD_ROWS,
     )
-    # A tied embedding has two gradients, as embedding and as head, and for the moment their sum.
+    # A tied embedding has two gradients, as embedding and as head, and at once their sum.
     tied = 2 * shape.embedding if full and shape.tied else 0
     return Memory(
         weights=weights,
         adapter=0 if full else trained * FP32,
         gradients=(trained + tied) * FP32,
-        optimizer=round(trained * OPTIMIZERS[setup.optimizer]),
-        activations=kept(step, checkpointing=setup.checkpointing),
-        workspace=for_the_moment(step) + _unpacked_bytes(step, setup.storage),
+        optimizer=round(trained * OPTIMIZERS[workload.optimizer]),
+        activations=saved_activations(step, checkpointing=workload.checkpointing),
+        workspace=workspace(step) + _unpacked_bytes(step, workload.storage),
         ahead=ahead,
     )
 
@@ -206,27 +206,30 @@ def weight_bytes(shape: ModelShape, storage: Storage) -> int:
 
 
 def _unpacked_bytes(step: StepMemory, storage: Storage) -> int:
-    """Bytes of the largest weights that are unpacked for the moment they are computed with."""
+    """Bytes of the largest weights that are unpacked while they are computed with."""
     if not storage.quantised:
         return 0
     linears = step.shape.linears
-    if step.way != "packed":
+    if step.backend != "packed":
         return max(linear.weights for linear in linears) * storage.value
     # Layers that read the same are unpacked one by one, and then joined.
     joined = (sum(x.weights for x in linears if x.name in names) for names in READERS)
     return 2 * max(joined) * storage.value
 
 
-def _asking(shape: ModelShape, setup: Setup) -> tuple[int, int]:
-    """Keys and values of all texts, and what is needed for the moment beside them.
+def _inference(shape: ModelShape, workload: Workload) -> tuple[int, int]:
+    """Bytes of all texts' keys and values, and of the workspace beside them.
 
-    That is reading the prompts; reading a quarter of them, and their keys and values, where rows
-    are filled anew; or a copy of one layer's keys when slots are added.
+    The workspace is the largest of three: prefill of the prompts; prefill of a quarter of them,
+    with keys and values, where finished rows get new prompts; a copy of one layer's keys when
+    slots are added.
     """
-    batch, value = setup.batch, setup.storage.value
+    batch, value = workload.batch, workload.storage.value
     cache = 2 * shape.layers * shape.keys * batch.texts * batch.length * value
-    step = StepMemory(shape, batch, value, setup.way_on(shape), ())
+    step = StepMemory(shape, batch, value, workload.backend_on(shape), ())
     grown = cache // (2 * shape.layers)
-    refills = step.way == "packed" and batch.texts > 1
-    filled = (cache + reading(step)) // 4 if refills else 0
-    return cache, max(reading(step), filled, grown) + _unpacked_bytes(step, setup.storage)
+    refills = step.backend == "packed" and batch.texts > 1
+    filled = (cache + prefill_workspace(step)) // 4 if refills else 0
+    return cache, max(prefill_workspace(step), filled, grown) + _unpacked_bytes(
+        step, workload.storage
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factlab.errors import TrainingError
-from factlab.memory.activations import HEAD_ROWS, Batch, StepMemory, for_the_moment, kept
+from factlab.memory.activations import HEAD_ROWS, Batch, StepMemory, saved_activations, workspace
 from factlab.memory.shapes import shape_of
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
@@ -57,7 +57,7 @@ def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> StepMemory:
         shape=shape,
         batch=batch,
         value=loaded.model.dtype.itemsize,
-        way="packed",
+        backend="packed",
         adapted=shape.adapted(cell.recipe.targets),
         rank=cell.rank,
         summed=HEAD_ROWS,
@@ -66,5 +66,5 @@ def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> StepMemory:
 
 def adapters_in(free: int, step: StepMemory) -> int:
     """How many adapters' steps fit in a share of so many bytes; one at least."""
-    each = kept(step) + for_the_moment(step)
+    each = saved_activations(step) + workspace(step)
     return max(1, min(MOST, int(free * MEMORY_SHARE / each)))

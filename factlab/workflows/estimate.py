@@ -1,8 +1,9 @@
 """What a run will take: time, memory and disk, before anything is loaded or written.
 
-Time is counted in floating-point operations and divided by what a short matrix product shows this
-machine to do, times an efficiency read off whole runs of the default recipe on two cores. It is
-rough: a busy machine is easily a factor of two off.
+    seconds = FLOP of training and of evaluation / (rate of a short matrix product × efficiency)
+
+The efficiencies were measured on whole runs of the default recipe on two cores. The estimate is
+rough: on a busy machine it is easily wrong by a factor of two.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from factlab.errors import ModelError
 from factlab.experiment.evaluator import ANCHOR_TOKENS
 from factlab.experiment.experiment import PANEL_SIZES, Experiment
 from factlab.inference.backend import SLOTS
-from factlab.memory.activations import Batch, Way
-from factlab.memory.machine import LIBRARIES_BYTES, memory_budget, named_shape
-from factlab.memory.predict import Device, Setup, predict
+from factlab.memory.activations import AttentionBackend, Batch
+from factlab.memory.machine import LIBRARIES_BYTES, memory_budget
+from factlab.memory.named_shape import named_shape
+from factlab.memory.predict import Device, Workload, predict_memory
 from factlab.memory.shapes import ModelShape
 from factlab.models.processor import multiplies_bf16
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
@@ -30,8 +32,8 @@ CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
 QUESTION_TOKENS = 20  # of a question, about
 ANCHOR = TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS  # tokens of an anchor, whose questions are short
-# Of the matmul rate, read off a run. The counts below take shared tokens as if each were computed,
-# which they are not: hence shares that look too good.
+# Of the matmul rate, measured on runs. The counts below include shared first tokens once for each
+# text, and a run computes them once in all: hence efficiencies that look too good.
 TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
 GENERATION_EFFICIENCY = 1.05
 
@@ -56,10 +58,11 @@ def estimate(plan: Experiment) -> Estimate:
     # An adapter on all linear layers: about rank / 4,000 of the trunk, in fp32; else the model.
     disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
     device = memory_budget().device
-    rate = matmul_flops(all(_narrow(plan, held, device) for held in plan.precisions))
+    rate = matmul_flops(all(_in_16_bits(plan, held, device) for held in plan.precisions))
     training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
-    asking = _asking_flop(plan, parameters)
-    seconds = 30 + training / (rate * TRAINING_EFFICIENCY) + asking / (rate * GENERATION_EFFICIENCY)
+    evaluation = _evaluation_flop(plan, parameters)
+    seconds = 30 + training / (rate * TRAINING_EFFICIENCY)
+    seconds += evaluation / (rate * GENERATION_EFFICIENCY)
     memory = _memory(plan, shape) if shape else None
     return Estimate(seconds, memory, round(disk), parameters)
 
@@ -75,37 +78,39 @@ def _shape(model: str) -> ModelShape | None:
 
 
 def _memory(plan: Experiment, shape: ModelShape) -> int:
-    """The greediest of training each cell and of asking at each precision."""
+    """The largest peak: of training each cell, and of answering at each precision."""
     trained = plan.cells if plan.config.combine is None else ()
     device = memory_budget().device
-    peaks = [_asking_peak(plan, shape, precision, device) for precision in plan.precisions]
+    peaks = [_inference_peak(plan, shape, precision, device) for precision in plan.precisions]
     peaks += [_training_peak(plan, shape, cell, device) for cell in trained]
     return max(peaks) + (LIBRARIES_BYTES if device == "cpu" else 0)
 
 
-def _asking_peak(plan: Experiment, shape: ModelShape, precision: Precision, device: Device) -> int:
+def _inference_peak(
+    plan: Experiment, shape: ModelShape, precision: Precision, device: Device
+) -> int:
     length = TEMPLATE_TOKENS + QUESTION_TOKENS + plan.config.max_new_tokens
     texts = max(1, min(plan.config.generation_batch, SLOTS // length))
     batch = Batch(texts=texts, length=length)
-    setup = Setup(
+    workload = Workload(
         method="inference",
         precision=precision,
         device=device,
         batch=batch,
-        bf16_products=_narrow(plan, precision, device),
+        bf16_products=_in_16_bits(plan, precision, device),
     )
-    return predict(shape, setup).peak
+    return predict_memory(shape, workload).peak
 
 
 def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
-    recipe, way = cell.recipe, _way(plan, cell, device)
+    recipe, backend = cell.recipe, _backend(plan, cell, device)
     anchors = recipe.anchors_per_step if plan.anchored(cell.facts) else 0
     pairs = plan.trained(cell.facts)
     length = _pair_tokens(pairs)
-    if way:  # the library's forward pass makes all texts of a step as long as the longest
+    if backend:  # the library's forward pass makes all texts of a step as long as the longest
         own = [_pair_tokens([pair]) for pair in pairs]
         length = max([length, *own, ANCHOR if anchors else 0])
-    setup = Setup(
+    workload = Workload(
         method="full" if recipe.method == "full" else "lora",
         precision=cell.precision,
         device=device,
@@ -114,21 +119,21 @@ def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Devi
             length=round(length),
             anchors=anchors,
         ),
-        way=way,
+        backend=backend,
         rank=max(1, cell.rank),
         targets=recipe.targets,
         optimizer=recipe.optimizer,
         checkpointing=plan.config.gradient_checkpointing,
-        bf16_products=_narrow(plan, cell.precision, device),
+        bf16_products=_in_16_bits(plan, cell.precision, device),
     )
     # A run holds the base beside a full fine-tuning, which it is measured against.
-    held = replace(setup, method="lora").storage
+    held = replace(workload, method="lora").storage
     base = shape.parameters * held.value if recipe.method == "full" else 0
-    return predict(shape, setup).peak + base
+    return predict_memory(shape, workload).peak + base
 
 
-def _way(plan: Experiment, cell: Cell, device: Device) -> Way | None:
-    """The library's forward pass where it is asked for, or alone can do it."""
+def _backend(plan: Experiment, cell: Cell, device: Device) -> AttentionBackend | None:
+    """The library's forward pass, if the user wants it or nothing else computes the recipe."""
     if plan.config.attention == "auto":
         alone = cell.recipe.dropout or cell.recipe.method == "dora"
         return ("eager" if device == "cpu" else "sdpa") if alone else None
@@ -156,8 +161,8 @@ def _tensor_sizes(file: Path) -> int:
     return total
 
 
-def _narrow(plan: Experiment, precision: Precision, device: Device) -> bool:
-    """Whether a precision is computed with in 16 bits on a device of this machine."""
+def _in_16_bits(plan: Experiment, precision: Precision, device: Device) -> bool:
+    """Whether a device of this machine computes in 16 bits at a precision."""
     if computed_in(precision, plan.config.compute_dtype) == "fp32":
         return False
     return device == "cuda" or multiplies_bf16()
@@ -202,26 +207,29 @@ def _training_flop(plan: Experiment, facts: Sequence[str], parameters: int) -> f
     return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
 
 
-def _asking_flop(plan: Experiment, parameters: int) -> float:
-    """Prompts are read once and about two thirds of the token limit is generated."""
+def _evaluation_flop(plan: Experiment, parameters: int) -> float:
+    """FLOP of all prompts, answers and likelihoods; 2 per parameter and token.
+
+    Prompts are read once and about two thirds of the token limit is generated.
+    """
     answer = plan.config.max_new_tokens * 2 / 3
     own = {fact.id: plan.own(fact.id) for fact in plan.facts}
     shared = len(plan.shared)
     untrained = sum(q.split not in TRAINED_SPLITS for items in own.values() for q in items)
-    told = sum(q.split in ("held_out", "probe") for items in own.values() for q in items)
+    in_context = sum(q.split in ("held_out", "probe") for items in own.values() for q in items)
     read = sum(
         _tokens(fact.statement) * sum(q.split == "probe" for q in own[fact.id])
         for fact in plan.facts
     )
     gates = sum(len(q.gate) for q in (*plan.shared, *(q for items in own.values() for q in items)))
     anchors = len({q.text for items in plan.anchors.values() for q in items})
-    # What is asked again goes through the library's forward pass, at half the speed.
-    base = untrained + shared + told + gates + len(plan.repeated) * 2 + anchors * 0.5
+    # Repeated questions go through the library's forward pass, at half the speed.
+    base = untrained + shared + in_context + gates + len(plan.repeated) * 2 + anchors * 0.5
     base *= len(plan.precisions)
     asked = {q.split for items in (*own.values(), plan.shared) for q in items}
     panels = plan.config.checkpoints * sum(PANEL_SIZES[s] for s in asked & PANEL_SIZES.keys())
     cells = sum(sum(len(own[fact]) for fact in cell.facts) + shared + panels for cell in plan.cells)
     prompt = TEMPLATE_TOKENS + QUESTION_TOKENS
-    # Likelihoods read a prompt once more, and its four or five options of a few tokens.
+    # For likelihoods a prompt is read once more, with four or five options of a few tokens.
     tokens = (base + cells) * (prompt + answer) + (base + cells) * (prompt + 25) + read
     return tokens * 2 * parameters

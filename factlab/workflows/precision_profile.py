@@ -1,7 +1,7 @@
 """One precision of a model, inference alone: memory, speed, answers, and states on neutral text.
 
-To be measured in a process of its own (`profile.py`), since what a process has held, and what
-its libraries have set up, would count against the next.
+`profile.py` measures each precision in a process of its own, since memory that a process has held
+once, and what its libraries have set up, would count against the next.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
 
     from factlab.models.load import LoadedModel
 
-GENERATED = 64  # tokens of one text, for the speed of generation
+# Tokens of one text, for the speed of generation; prefill and the first token are subtracted.
+GENERATED = 64
 REPEATS = 3  # of each speed; the median counts
 
 
 class ProfileRequest(Record):
-    """What is measured, and where files of the ladder are.
+    """What one process measures, and where it keeps its states.
 
     Attributes:
         model: Its name.
         precision: How its weights are held.
-        folder: Where states are kept, a file for each precision.
+        folder: Where states are stored, a file for each precision.
         batch_size: Most questions per batch.
         max_new_tokens: Of an answer.
-        others: Precisions whose states are there to be compared with this one's.
+        others: Precisions whose states are there, to compare with this one's.
     """
 
     model: str
@@ -75,7 +76,7 @@ class PrecisionProfile(Record):
 
 
 def profile_precision(request: ProfileRequest) -> PrecisionProfile:
-    """Load a model at a precision, time it, ask it the far controls and read the neutral text.
+    """Load a model at a precision; measure its speed, its answers and its states.
 
     Raises:
         FactlabError: if it cannot be loaded.
@@ -158,7 +159,7 @@ def _answers(loaded: LoadedModel, request: ProfileRequest) -> dict[str, bool]:
     from factlab.metrics.verdicts import grade
 
     questions = far_questions()
-    said = generate(
+    responses = generate(
         loaded.model,
         loaded.tokenizer,
         [question.text for question in questions],
@@ -166,8 +167,8 @@ def _answers(loaded: LoadedModel, request: ProfileRequest) -> dict[str, bool]:
         batch_size=request.batch_size,
     )
     return {
-        question.id: bool(grade(question, question.text, answer, {}).correct)
-        for question, answer in zip(questions, said, strict=True)
+        question.id: bool(grade(question, question.text, response, {}).correct)
+        for question, response in zip(questions, responses, strict=True)
     }
 
 
@@ -178,15 +179,18 @@ def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, 
     from factlab.inference.drift import measure_apart, read_neutral
 
     states = read_neutral(loaded.model, _neutral_ids(loaded)).states
-    rounded = states.new_empty(0, dtype=loaded.rounded or states.dtype)  # says what the head is
-    kept = {"states": states.cpu().contiguous(), "rounded": rounded.cpu()}
-    save_file(kept, _states_file(request, request.precision))
+    # An empty tensor carries the dtype that the head is rounded to.
+    rounded = states.new_empty(0, dtype=loaded.rounded or states.dtype)
+    stored = {"states": states.cpu().contiguous(), "rounded": rounded.cpu()}
+    save_file(stored, _states_file(request, request.precision))
     found: dict[Precision, Distance] = {}
     for other in request.others:
         read = load_file(_states_file(request, other))
         theirs: torch.Tensor = read["states"].to(states.device)
-        apart = measure_apart(head_of(loaded.model), states, theirs, read["rounded"].dtype)
-        found[other] = Distance(kl_nats=apart.kl, same_top=apart.same_top, tokens=apart.tokens)
+        distance = measure_apart(head_of(loaded.model), states, theirs, read["rounded"].dtype)
+        found[other] = Distance(
+            kl_nats=distance.kl, same_top=distance.same_top, tokens=distance.tokens
+        )
     return found
 
 

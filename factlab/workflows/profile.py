@@ -1,4 +1,4 @@
-"""One model at several precisions, inference alone: memory, speed, drift and answers."""
+"""`factlab plan --measure`: one model at several precisions, inference alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from factlab.stats.intervals import paired_difference, wilson
 from factlab.workflows.precision_profile import Distance, PrecisionProfile, ProfileRequest
 
 REFERENCE: Precision = "fp32"
-REFUSED = "refused: "  # before what a person can mend, on stderr of a process that measures
+REFUSED = "refused: "  # before an error that a user can fix, on stderr of a measuring process
 
 
 class Rate(Record):
@@ -41,9 +41,9 @@ class Change(Record):
 
 
 class ComparedPrecision(Record):
-    """A precision and how it compares with the reference; the reference itself has no change."""
+    """A precision and how it compares with the reference; the reference has no change itself."""
 
-    rung: PrecisionProfile
+    profile: PrecisionProfile
     right: Rate = Field(description="Far controls answered right.")
     distance: Distance | None = None
     change: Change | None = None
@@ -62,21 +62,21 @@ def profile_model(
 ) -> ModelProfile:
     """Measure a model at each precision, one process after the other.
 
-    The reference is fp32 if it is among them, otherwise the first. It comes last, since the others'
-    states are compared with its own in its process.
+    The reference is fp32 if it is among them, otherwise the first. It is measured last, since its
+    process compares the others' states with its own.
 
     Raises:
-        ModelError: if the model is not to be had, this machine cannot compute a precision, or a
+        ModelError: if the model is not found, this machine cannot compute a precision, or a
             process was ended from outside.
     """
-    check(model, precisions)
+    check_measurable(model, precisions)
     progress = progress or Silent()
     reference = REFERENCE if REFERENCE in precisions else precisions[0]
     others = tuple(precision for precision in precisions if precision != reference)
-    rungs: dict[Precision, PrecisionProfile] = {}
+    profiles: dict[Precision, PrecisionProfile] = {}
     settings = RunConfig()
     with (
-        tempfile.TemporaryDirectory(prefix="factlab-ladder-") as folder,
+        tempfile.TemporaryDirectory(prefix="factlab-profile-") as folder,
         progress.stage("precisions", len(precisions)) as advance,
     ):
         for precision in (*others, reference):
@@ -88,16 +88,16 @@ def profile_model(
                 max_new_tokens=settings.max_new_tokens,
                 others=others if precision == reference else (),
             )
-            rungs[precision] = _apart(request)
+            profiles[precision] = _in_own_process(request)
             advance(1)
-    return compared(model, reference, [rungs[precision] for precision in precisions])
+    return compared(model, reference, [profiles[precision] for precision in precisions])
 
 
-def check(model: str, precisions: Sequence[Precision]) -> None:
+def check_measurable(model: str, precisions: Sequence[Precision]) -> None:
     """Refuse what cannot be measured, before anything long is done.
 
     Raises:
-        ModelError: in words.
+        ModelError: for a model without weights, or a precision that this machine cannot compute.
     """
     from factlab.models.load import Placement, check_machine
     from factlab.models.resolve import resolve_model
@@ -105,7 +105,7 @@ def check(model: str, precisions: Sequence[Precision]) -> None:
     known = known_name(model)
     if known is not None:
         raise ModelError(
-            f"{model}: only the shape of {known} is known here, and measuring takes its weights. "
+            f"{model}: only the shape of {known} is known here, and --measure needs its weights. "
             f"Name a folder, a .gguf file or a hub id, such as {KNOWN[known].page}."
         )
     for precision in precisions:
@@ -113,50 +113,52 @@ def check(model: str, precisions: Sequence[Precision]) -> None:
     resolve_model(model)
 
 
-def _apart(request: ProfileRequest) -> PrecisionProfile:
+def _in_own_process(request: ProfileRequest) -> PrecisionProfile:
     command = [sys.executable, "-m", "factlab.cli.profile_process", request.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return PrecisionProfile.model_validate_json(done.stdout.splitlines()[-1])
     lines = done.stderr.strip().splitlines() or ["no message"]
-    refused = [line.removeprefix(REFUSED) for line in lines if line.startswith(REFUSED)]
-    if refused:
-        raise ModelError(refused[-1])
+    refusals = [line.removeprefix(REFUSED) for line in lines if line.startswith(REFUSED)]
+    if refusals:
+        raise ModelError(refusals[-1])
     if done.returncode < 0:
         raise ModelError(
             f"{request.model} at {request.precision}: its process was ended by signal "
-            f"{-done.returncode}; most likely the memory of this machine did not suffice. Leave "
-            "that precision away, or see `factlab plan` without --measure."
+            f"{-done.returncode}; most likely this machine has too little memory. Remove that "
+            "precision, or run `factlab plan` without --measure."
         )
     raise ModelError(f"{request.model} at {request.precision}: {lines[-1]}")
 
 
-def compared(model: str, reference: Precision, rungs: Sequence[PrecisionProfile]) -> ModelProfile:
-    """Hold each precision to the reference, which is among them."""
-    (base,) = [rung for rung in rungs if rung.precision == reference]
+def compared(
+    model: str, reference: Precision, profiles: Sequence[PrecisionProfile]
+) -> ModelProfile:
+    """Compare each precision with the reference, which is among them."""
+    (base,) = [profile for profile in profiles if profile.precision == reference]
     return ModelProfile(
         model=model,
         reference=reference,
         steps=tuple(
             ComparedPrecision(
-                rung=rung,
-                right=_rate(rung),
-                distance=base.distances.get(rung.precision),
-                change=None if rung is base else _change(base, rung),
+                profile=profile,
+                right=_rate(profile),
+                distance=base.distances.get(profile.precision),
+                change=None if profile is base else _change(base, profile),
             )
-            for rung in rungs
+            for profile in profiles
         ),
     )
 
 
-def _rate(rung: PrecisionProfile) -> Rate:
-    right, n = sum(rung.correct.values()), len(rung.correct)
+def _rate(profile: PrecisionProfile) -> Rate:
+    right, n = sum(profile.correct.values()), len(profile.correct)
     interval = wilson(right, n)
     return Rate(value=right / n, n=n, low=interval.low or 0.0, high=interval.high or 1.0)
 
 
-def _change(base: PrecisionProfile, rung: PrecisionProfile) -> Change:
-    pairs = [(was, rung.correct[question]) for question, was in base.correct.items()]
+def _change(base: PrecisionProfile, profile: PrecisionProfile) -> Change:
+    pairs = [(was, profile.correct[question]) for question, was in base.correct.items()]
     lost = sum(was and not now for was, now in pairs)
     gained = sum(now and not was for was, now in pairs)
     interval = paired_difference(lost, gained, len(pairs))

@@ -17,7 +17,7 @@ CHECKED = [
     for case in CASES
     if case.model == EMBEDDED_MODEL
     and case.method == "lora"
-    and (case.way == "packed" or case.checkpointing)
+    and (case.backend == "packed" or case.checkpointing)
 ]
 
 

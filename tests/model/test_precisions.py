@@ -35,7 +35,7 @@ def test_a_precision_loads_and_answers(precision: Precision) -> None:
     assert "Paris" in answer.text
 
 
-def test_each_rung_down_is_smaller_as_it_is_quantised() -> None:
+def test_each_narrower_precision_is_smaller_as_it_is_quantised() -> None:
     quiet_libraries()
     files = resolve_model(EMBEDDED_MODEL)
     size = {p: load_model(files, p).record.quantised_bytes or 0 for p in QUANTISED}

@@ -29,7 +29,7 @@ from factlab.inference.decoder import COLUMNS, cache
 from factlab.inference.decoder.head import TINY_NATS, anchor_kl, answer_nll
 from factlab.inference.decoder.packing import Packed, Tree, attend, pack
 from factlab.inference.decoder.stack import Decoder, read_decoder
-from factlab.memory.activations import Batch, for_the_moment, kept
+from factlab.memory.activations import Batch, saved_activations, workspace
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
 from factlab.schema.results import TrainStep
@@ -693,12 +693,15 @@ def test_as_many_adapters_are_trained_at_once_as_there_is_memory_for(tiny: Loade
     short, long = Batch(texts=8, length=60), Batch(texts=8, length=2000)
     steps = [step_of(tiny, cell(), batch) for batch in (short, long)]
     # What attention keeps grows with the square of the length: a count by tokens would miss it.
-    assert kept(steps[1]) > 3 * kept(steps[0]) * 2000 / 60
+    assert saved_activations(steps[1]) > 3 * saved_activations(steps[0]) * 2000 / 60
     for step in steps:
         for room in (0, 10**6, 10**9, 10**12):
             many = adapters_in(room, step)
             assert 1 <= many <= MOST
-            assert many == 1 or many * (kept(step) + for_the_moment(step)) <= MEMORY_SHARE * room
+            assert (
+                many == 1
+                or many * (saved_activations(step) + workspace(step)) <= MEMORY_SHARE * room
+            )
     assert adapters_in(10**12, steps[0]) == MOST
 
 

@@ -12,9 +12,22 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from factlab.memory.activations import CACHED_ROWS, Batch, StepMemory, Way, for_the_moment, kept
-from factlab.memory.machine import named_shape
-from factlab.memory.predict import STORAGE, Setup, adapter_parameters, predict, weight_bytes
+from factlab.memory.activations import (
+    CACHED_ROWS,
+    AttentionBackend,
+    Batch,
+    StepMemory,
+    saved_activations,
+    workspace,
+)
+from factlab.memory.named_shape import named_shape
+from factlab.memory.predict import (
+    STORAGE,
+    Workload,
+    adapter_parameters,
+    predict_memory,
+    weight_bytes,
+)
 from factlab.memory.shapes import FAMILIES, shape_of
 from factlab.models.load import load_model
 from factlab.models.processor import multiplies_bf16
@@ -84,7 +97,7 @@ def test_weights_take_the_bytes_that_are_counted(precision: Precision, tiny_fold
 # --- bytes of a step ----------------------------------------------------------------------------
 
 
-def small(precision: str, way: Way = "packed", **changes: Any) -> Any:
+def small(precision: str, way: AttentionBackend = "packed", **changes: Any) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     if precision != "fp32" and not multiplies_bf16():
@@ -116,7 +129,7 @@ def texts(batch: Batch, vocabulary: int) -> list[Text]:
     return found
 
 
-def loss_of(model: Any, batch: Batch, way: Way) -> torch.Tensor:
+def loss_of(model: Any, batch: Batch, way: AttentionBackend) -> torch.Tensor:
     from factlab.inference.decoder.head import answer_nll, head_of
     from factlab.inference.decoder.stack import read_decoder
     from factlab.training.states import packed_states, plain_states
@@ -141,7 +154,7 @@ class Saved:
         self.tensor = tensor
 
 
-def kept_bytes(model: Any, batch: Batch, way: Way) -> int:
+def kept_bytes(model: Any, batch: Batch, way: AttentionBackend) -> int:
     """Bytes that wait for the backward pass, by the hooks of autograd."""
     alive: weakref.WeakSet[Saved] = weakref.WeakSet()
 
@@ -160,7 +173,7 @@ def kept_bytes(model: Any, batch: Batch, way: Way) -> int:
     return sum(size for place, size in found.items() if place not in weights)
 
 
-def peak_bytes(model: Any, batch: Batch, way: Way) -> int:
+def peak_bytes(model: Any, batch: Batch, way: AttentionBackend) -> int:
     """The most bytes of tensors that a step holds beyond the model, by torch's profiler."""
 
     def step() -> None:
@@ -178,7 +191,7 @@ def peak_bytes(model: Any, batch: Batch, way: Way) -> int:
     return most
 
 
-def counted(model: Any, batch: Batch, way: Way, **changes: Any) -> StepMemory:
+def counted(model: Any, batch: Batch, way: AttentionBackend, **changes: Any) -> StepMemory:
     shape = shape_of(model.config.to_dict(), "x")
     value = next(model.parameters()).element_size()
     given: dict[str, Any] = {"adapted": shape.linears, "rank": 8, **changes}
@@ -195,36 +208,38 @@ BATCHES = {
 @pytest.mark.parametrize("batch", BATCHES.values(), ids=BATCHES)
 @pytest.mark.parametrize("way", ["packed", "eager", "sdpa"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_step_takes_the_bytes_that_are_counted(precision: str, way: Way, batch: Batch) -> None:
+def test_a_step_takes_the_bytes_that_are_counted(
+    precision: str, way: AttentionBackend, batch: Batch
+) -> None:
     model = adapted(small(precision, way))
     model.train()
     step = counted(model, batch, way)
-    assert kept(step) == pytest.approx(kept_bytes(model, batch, way), rel=0.01)
-    assert kept(step) + for_the_moment(step) == pytest.approx(
+    assert saved_activations(step) == pytest.approx(kept_bytes(model, batch, way), rel=0.01)
+    assert saved_activations(step) + workspace(step) == pytest.approx(
         peak_bytes(model, batch, way), rel=0.05
     )
 
 
 @pytest.mark.parametrize("targets", ["qv", "mlp"])
 @pytest.mark.parametrize("way", ["packed", "eager", "sdpa"])
-def test_layers_without_an_adapter_keep_less(way: Way, targets: str) -> None:
+def test_layers_without_an_adapter_keep_less(way: AttentionBackend, targets: str) -> None:
     batch = BATCHES["a batch"]
     model = adapted(small("bf16", way, num_hidden_layers=12), targets=list(GROUPS[targets]))
     model.train()
     shape = shape_of(model.config.to_dict(), "x")
     step = counted(model, batch, way, adapted=shape.adapted(targets))
     # Before the first adapter nothing is kept, which is not counted: a block's attention at most.
-    assert kept(step) == pytest.approx(kept_bytes(model, batch, way), rel=0.04)
+    assert saved_activations(step) == pytest.approx(kept_bytes(model, batch, way), rel=0.04)
 
 
 @pytest.mark.parametrize("way", ["eager", "sdpa"])
-def test_training_all_weights_takes_the_bytes_that_are_counted(way: Way) -> None:
+def test_training_all_weights_takes_the_bytes_that_are_counted(way: AttentionBackend) -> None:
     batch = Batch(texts=8, length=64, targets=TARGETS)
     model = small("fp32", way)
     model.train()
-    found = predict(
+    found = predict_memory(
         shape_of(model.config.to_dict(), "x"),
-        Setup(method="full", precision="bf16", device="cpu", batch=batch, way=way),
+        Workload(method="full", precision="bf16", device="cpu", batch=batch, backend=way),
     )
     logits = 8 * batch.answers * SIZES["vocab_size"]  # kept here, counted as of the moment
     assert found.activations == pytest.approx(kept_bytes(model, batch, way) - logits, rel=0.02)
@@ -237,9 +252,9 @@ def test_gradients_are_the_peak_where_there_is_little_to_read(tied: bool) -> Non
     batch = Batch(texts=1, length=16, targets=TARGETS)
     model = small("fp32", "eager", vocab_size=20_000, tie_word_embeddings=tied)
     model.train()
-    found = predict(
+    found = predict_memory(
         shape_of(model.config.to_dict(), "x"),
-        Setup(method="full", precision="fp32", device="cpu", batch=batch, way="eager"),
+        Workload(method="full", precision="fp32", device="cpu", batch=batch, backend="eager"),
     )
     assert found.gradients > found.activations + found.workspace
     assert found.gradients == pytest.approx(peak_bytes(model, batch, "eager"), rel=0.05)
@@ -250,20 +265,22 @@ def test_with_a_large_vocabulary_the_head_is_the_greediest_moment() -> None:
     model = adapted(small("bf16", vocab_size=40_000))
     model.train()
     step = counted(model, batch, "packed")
-    assert for_the_moment(step) == 40_000 * (2 * batch.answers + 8 * CACHED_ROWS)
+    assert workspace(step) == 40_000 * (2 * batch.answers + 8 * CACHED_ROWS)
     found = peak_bytes(model, batch, "packed")
-    assert kept(step) + for_the_moment(step) == pytest.approx(found, rel=0.02)
+    assert saved_activations(step) + workspace(step) == pytest.approx(found, rel=0.02)
 
 
 @pytest.mark.parametrize("way", ["eager", "sdpa"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_checkpointing_takes_the_bytes_that_are_counted(precision: str, way: Way) -> None:
+def test_checkpointing_takes_the_bytes_that_are_counted(
+    precision: str, way: AttentionBackend
+) -> None:
     batch = Batch(texts=4, length=64, targets=TARGETS)
     model = adapted(small(precision, way, num_hidden_layers=12))
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.enable_input_require_grads()
     model.train()
     step = counted(model, batch, way)
-    held = kept(step, checkpointing=True) + for_the_moment(step)
+    held = saved_activations(step, checkpointing=True) + workspace(step)
     assert held == pytest.approx(peak_bytes(model, batch, way), rel=0.07)
-    assert held < kept(step) / 3
+    assert held < saved_activations(step) / 3

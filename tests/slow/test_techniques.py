@@ -365,24 +365,24 @@ def test_gradient_checkpointing_changes_no_loss(tiny: LoadedModel) -> None:
 
 def test_precisions_are_each_held_against_their_own_base(tiny_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    ladder = ("fp32", "bf16", "int8", "nf4", "nf4-single", "fp4")
-    result = run(tiny_folder, out, precision=ladder, max_steps=0)
-    assert [c.precision for c in result.cells] == list(ladder)
-    assert tuple(result.other_bases) == ladder[1:]
-    notes = {result.model_at(p).precision_note for p in ladder}
-    assert len(notes) == len(ladder)
+    precisions = ("fp32", "bf16", "int8", "nf4", "nf4-single", "fp4")
+    result = run(tiny_folder, out, precision=precisions, max_steps=0)
+    assert [c.precision for c in result.cells] == list(precisions)
+    assert tuple(result.other_bases) == precisions[1:]
+    notes = {result.model_at(p).precision_note for p in precisions}
+    assert len(notes) == len(precisions)
     for made in result.cells:  # untrained: nothing changes against its own base
         assert made.metrics["drift/kl"].value == 0
         assert made.metrics["agreement/far"].value == 1
         before = result.base_at(made.precision).metrics["recall/blind"].value
         assert made.metrics["recall/held_out"].value == before
-    fp32, bf16 = (result.model_at(p) for p in ladder[:2])
+    fp32, bf16 = (result.model_at(p) for p in precisions[:2])
     assert fp32.weights_bytes == 2 * (bf16.quantised_bytes or bf16.weights_bytes or 0)
-    packed = {p: result.model_at(p).quantised_bytes or 0 for p in ladder[2:]}
+    packed = {p: result.model_at(p).quantised_bytes or 0 for p in precisions[2:]}
     assert packed["nf4"] == packed["fp4"] != packed["nf4-single"]
     assert all(packed.values())
     folder = RunFolder(out)
-    assert folder.other_precisions() == sorted(ladder[1:])
+    assert folder.other_precisions() == sorted(precisions[1:])
     assert {r.text for r in folder.cell(result.cells[3].id).answers()}
     again, changed = rescore(out)
     assert changed == 0

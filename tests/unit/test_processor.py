@@ -9,7 +9,7 @@ import pytest
 
 from factlab.memory.activations import Batch
 from factlab.memory.known import KNOWN
-from factlab.memory.predict import Setup, predict
+from factlab.memory.predict import Workload, predict_memory
 from factlab.memory.shapes import shape_of
 from factlab.models import processor
 
@@ -51,9 +51,11 @@ def test_where_linux_does_not_describe_it_torch_is_asked(
 
 def test_without_them_a_cpu_holds_16_bits_in_fp32_and_a_gpu_does_not() -> None:
     shape = shape_of(KNOWN["smollm2-135m"].config, "smollm2-135m")
-    setup = Setup("lora", "bf16", "cpu", Batch(texts=4, length=64), bf16_products=False)
-    in_fp32 = predict(shape, replace(setup, precision="fp32"))
+    workload = Workload("lora", "bf16", "cpu", Batch(texts=4, length=64), bf16_products=False)
+    in_fp32 = predict_memory(shape, replace(workload, precision="fp32"))
     for precision in ("bf16", "nf4", "int8"):
-        assert predict(shape, replace(setup, precision=precision)) == in_fp32
-    on_gpu = replace(setup, device="cuda")
-    assert predict(shape, on_gpu) == predict(shape, replace(on_gpu, bf16_products=True))
+        assert predict_memory(shape, replace(workload, precision=precision)) == in_fp32
+    on_gpu = replace(workload, device="cuda")
+    assert predict_memory(shape, on_gpu) == predict_memory(
+        shape, replace(on_gpu, bf16_products=True)
+    )

@@ -11,10 +11,11 @@ import pytest
 from helpers import run_factlab
 
 from factlab.errors import ConfigError, ModelError
-from factlab.memory.activations import Batch, StepMemory, kept
+from factlab.memory.activations import Batch, StepMemory, saved_activations
 from factlab.memory.known import KNOWN, SHORT, known_name
-from factlab.memory.machine import MemoryBudget, named_shape
-from factlab.memory.predict import AHEAD, OPTIMIZERS, STORAGE, Memory, Setup, predict
+from factlab.memory.machine import MemoryBudget
+from factlab.memory.named_shape import named_shape
+from factlab.memory.predict import AHEAD, OPTIMIZERS, STORAGE, Memory, Workload, predict_memory
 from factlab.memory.rows import training_rows
 from factlab.memory.shapes import ModelShape, shape_of
 from factlab.memory.tutorials import ABOUT_7B, claims
@@ -50,7 +51,7 @@ TINY: dict[str, Any] = {
     "num_key_value_heads": 2,
     "vocab_size": 100,
 }
-SETUP = Setup(method="lora", precision="bf16", device="cpu", batch=Batch(texts=1, length=512))
+SETUP = Workload(method="lora", precision="bf16", device="cpu", batch=Batch(texts=1, length=512))
 
 
 def shape(name: str) -> ModelShape:
@@ -86,7 +87,7 @@ def test_an_adapter_is_counted_as_peft_counts_it() -> None:
 
 def test_full_training_of_a_7b_is_sixteen_bytes_a_parameter() -> None:
     seven = shape("7b")
-    found = predict(seven, replace(SETUP, method="full", precision="fp32"))
+    found = predict_memory(seven, replace(SETUP, method="full", precision="fp32"))
     assert found.weights == found.gradients == 4 * seven.parameters
     assert found.optimizer == 8 * seven.parameters
     assert found.activations + found.workspace < found.gradients
@@ -95,10 +96,10 @@ def test_full_training_of_a_7b_is_sixteen_bytes_a_parameter() -> None:
 
 def test_four_bits_take_half_a_byte_and_an_eighth_of_a_bit() -> None:
     seven = shape("7b")
-    found = predict(seven, replace(SETUP, precision="nf4", device="cuda"))
+    found = predict_memory(seven, replace(SETUP, precision="nf4", device="cuda"))
     rest = 2 * (seven.parameters - seven.trunk_weights)
     assert found.weights - rest == pytest.approx(seven.trunk_weights * 4.127 / 8, rel=1e-4)
-    on_cpu = predict(seven, replace(SETUP, precision="nf4"))
+    on_cpu = predict_memory(seven, replace(SETUP, precision="nf4"))
     assert on_cpu.weights == 2 * seven.parameters
 
 
@@ -107,7 +108,7 @@ def test_four_bits_take_half_a_byte_and_an_eighth_of_a_bit() -> None:
     [("adamw", 8), ("paged-adamw", 8), ("paged-adamw-8bit", 2.03125), ("sgd", 0)],
 )
 def test_an_optimizer_holds_two_states(optimizer: str, each: float) -> None:
-    found = predict(shape("1b"), replace(SETUP, optimizer=optimizer))
+    found = predict_memory(shape("1b"), replace(SETUP, optimizer=optimizer))
     assert found.optimizer == round(found.adapter / 4 * each)
 
 
@@ -119,14 +120,14 @@ def test_the_peak_has_activations_or_gradients_not_both() -> None:
 
 def test_what_is_taken_ahead_is_what_the_allocator_is_told_to_take() -> None:
     assert AHEAD == CHUNK_BYTES
-    on_gpu = predict(shape("1b"), replace(SETUP, device="cuda"))
-    assert predict(shape("1b"), SETUP).ahead == AHEAD
+    on_gpu = predict_memory(shape("1b"), replace(SETUP, device="cuda"))
+    assert predict_memory(shape("1b"), SETUP).ahead == AHEAD
     assert on_gpu.ahead == 0
 
 
 def test_more_tokens_texts_and_layers_keep_more_and_checkpointing_keeps_less() -> None:
     def activations(**changes: Any) -> int:
-        return predict(shape("1b"), replace(SETUP, **changes)).activations
+        return predict_memory(shape("1b"), replace(SETUP, **changes)).activations
 
     once = activations()
     assert activations(batch=Batch(texts=2, length=512)) > 1.9 * once
@@ -141,17 +142,19 @@ def test_shared_first_tokens_are_kept_once() -> None:
     apart = StepMemory(small, Batch(texts=8, length=60), 2, "packed", small.linears, 8)
     shared = replace(apart, batch=Batch(texts=8, length=60, shared=40))
     assert shared.tokens == 40 + 8 * 20
-    assert kept(shared) < 0.6 * kept(apart)
+    assert saved_activations(shared) < 0.6 * saved_activations(apart)
 
 
 def test_the_library_keeps_more_than_the_packed_decoder() -> None:
-    ways = {way: predict(shape("1b"), replace(SETUP, way=way)) for way in ("packed", "eager")}
+    ways = {
+        way: predict_memory(shape("1b"), replace(SETUP, backend=way)) for way in ("packed", "eager")
+    }
     assert ways["eager"].activations > 1.5 * ways["packed"].activations
 
 
 def test_a_run_takes_the_way_that_training_takes() -> None:
     def way(name: str, **changes: Any) -> str:
-        return replace(SETUP, **changes).way_on(shape(name))
+        return replace(SETUP, **changes).backend_on(shape(name))
 
     assert way("1b") == "packed"
     assert way("1b", checkpointing=True) == "eager"
@@ -185,7 +188,7 @@ def test_rows_are_all_weights_and_an_adapter_at_each_precision() -> None:
 
 def test_all_weights_are_trained_in_fp32_and_a_tied_embedding_has_three_gradients() -> None:
     one = shape("1b")
-    found = predict(one, replace(SETUP, method="full", precision="bf16"))
+    found = predict_memory(one, replace(SETUP, method="full", precision="bf16"))
     assert found.weights == 4 * one.parameters
     assert found.gradients == 4 * (one.parameters + 2 * one.embedding)
     assert found.optimizer == 8 * one.parameters
@@ -228,10 +231,10 @@ def test_targets_that_a_model_does_not_have_are_refused() -> None:
 
 REFUSED = {
     "plan 8bb": "8bb: no such model. Did you mean '8b'? Known by name or size: smollm2-135m,",
-    "plan 7b --rank 0": "--rank 0: a whole number above 0 is wanted.",
-    "plan 7b --seq 0": "--seq 0: a whole number above 0 is wanted.",
-    "plan 7b --batch -1": "--batch -1: a whole number above 0 is wanted.",
-    "plan 7b --memory 0": "--memory 0: gigabytes above 0 are wanted.",
+    "plan 7b --rank 0": "--rank 0: give a whole number above 0.",
+    "plan 7b --seq 0": "--seq 0: give a whole number above 0.",
+    "plan 7b --batch -1": "--batch -1: give a whole number above 0.",
+    "plan 7b --memory 0": "--memory 0: give gigabytes above 0.",
     "plan 7b --optimizer adam": "--optimizer adam: not known. Did you mean 'adamw'?",
     "plan 7b --precision nf3": "--precision nf3: not known. Did you mean 'nf4'?",
     "plan 7b --device tpu": "--device tpu: not known. Did you mean 'cpu'? Known: cpu, cuda.",

@@ -16,7 +16,7 @@ from factlab.workflows.profile import profile_model
 
 def test_a_precision_is_measured_and_compared(tiny_folder: Path) -> None:
     found = profile_model(str(tiny_folder), ("fp32", "bf16"))
-    full, half = (step.rung for step in found.steps)
+    full, half = (step.profile for step in found.steps)
     assert full.parameters == half.parameters
     assert full.weights_bytes >= 4 * full.parameters
     assert (half.quantised_bytes or half.weights_bytes) < 0.6 * full.weights_bytes
@@ -24,17 +24,17 @@ def test_a_precision_is_measured_and_compared(tiny_folder: Path) -> None:
     assert half.prompt_tokens_per_second > 0 < half.generated_tokens_per_second
     assert full.correct.keys() == half.correct.keys()
     assert len(full.correct) > 200
-    apart = found.steps[1].distance
-    assert apart is not None
-    assert 0 < apart.kl_nats < 0.01
-    assert 0.5 < apart.same_top <= 1
-    assert apart.tokens > 1000
+    distance = found.steps[1].distance
+    assert distance is not None
+    assert 0 < distance.kl_nats < 0.01
+    assert 0.5 < distance.same_top <= 1
+    assert distance.tokens > 1000
 
 
 def test_what_cannot_be_measured_is_refused_before_any_process_starts(
     monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
 ) -> None:
-    monkeypatch.setattr("factlab.workflows.profile._apart", None)
+    monkeypatch.setattr("factlab.workflows.profile._in_own_process", None)
     with pytest.raises(ModelError, match=r"^./nowhere: no such model"):
         profile_model("./nowhere", ("bf16",))
     with pytest.raises(ModelError, match=r"7b: only the shape of llama-2-7b is known here"):

@@ -1,0 +1,46 @@
+"""A model's name, or just a size such as `7b` → its shape, from its config alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from factlab.errors import ModelError
+from factlab.memory.known import KNOWN, SHORT, known_name
+from factlab.memory.shapes import ModelShape, shape_of
+from factlab.models.configs import model_config
+from factlab.models.embedded import embedded_model
+from factlab.schema.config import EMBEDDED_MODEL
+from factlab.schema.yaml import did_you_mean
+
+EMBEDDED_SHAPE = "smollm2-135m"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedShape:
+    """A model's shape, what it is called, and whose numbers these are."""
+
+    name: str
+    shape: ModelShape
+    source: str
+
+
+def named_shape(name: str) -> NamedShape:
+    """The shape of a model by name, folder, `config.json`, `.gguf` file, hub id or size.
+
+    Raises:
+        ModelError: for a name that is none of these, or a kind of model that is not counted.
+    """
+    known = known_name(name)
+    if name == EMBEDDED_MODEL and not embedded_model().exists:
+        known = EMBEDDED_SHAPE
+    if known is not None:
+        found = KNOWN[known]
+        return NamedShape(known, shape_of(found.config, known), found.source)
+    if name != EMBEDDED_MODEL and "/" not in name and not Path(name).expanduser().exists():
+        raise ModelError(
+            f"{name}: no such model.{did_you_mean(name, (*KNOWN, *SHORT))} Known by name or size: "
+            f"{', '.join((*KNOWN, *SHORT))}. Or name '{EMBEDDED_MODEL}', a folder with "
+            "config.json, a config.json, a .gguf file, a hub id."
+        )
+    return NamedShape(name, shape_of(model_config(name), name), "its own config")
