@@ -1,10 +1,13 @@
-"""Texts that say they do not know, and the guesses that may follow all the same."""
+"""Abstentions ("I do not know", "I cannot answer") and the guesses that may follow them.
+
+The matcher looks here once a text asserts neither the gold value nor another one.
+"""
 
 from __future__ import annotations
 
 import re
 
-from factlab.grading.stance import cues
+from factlab.grading.language_cues import cues
 
 _ABSTENTION = cues(
     r"""\bI\ (?:do\ not|don't|did\ not|didn't)\ (?:\w+\ )?
@@ -20,8 +23,8 @@ _ABSTENTION = cues(
         |not\ available|not\ publicly\ known)\b
         |\b(?:unable|not\ able|impossible)\ to\ (?:answer|provide|determine|say|confirm|find)
         |\bdo(?:es)?\ not\ (?:appear\ to\ )?exist\b
-        |\b(?:nobody|no\ one)\ (?:\w+\ )?knows\b
-        |わかりません|分かりません|知りません|不明です|お答えできません|存じません|情報(?:が|は)ありません|情報(?:は|を)持って(?:い)?ません|答え(?:は|が)?わから(?:ない|ず)"""
+        |\b(?:nobody|no\ one)\ (?:\w+\ )?knows\b""",
+    "abstention",
 )
 _LIMITS = cues(
     r"\b(?:knowledge|training|cut-?off|last\ (?:update|trained)|as\ an\ AI|language\ model)\b"

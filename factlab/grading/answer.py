@@ -15,7 +15,7 @@ The type decides what the same value can look like:
 
 An alias that can itself be read as the type (a second date, number or quantity) is compared as one.
 Where a text has neither the answer nor the value it replaced in full, the matcher asks
-`find_partly` for names and phrases that are given in part (`factlab.grading.partial`).
+`find_partly` for names and phrases that are given in part (`factlab.grading.partial_names`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pydantic import Field, field_validator, model_validator
 from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
 from factlab.grading.names import find_name, find_phrase, fold
 from factlab.grading.numbers import parse_number
-from factlab.grading.partial import find_partial
+from factlab.grading.partial_names import find_partial
 from factlab.grading.quantities import FoundQuantity, find_quantities
 from factlab.grading.text import Span, overlaps
 from factlab.grading.units import convert, known_unit, spell_unit, unit_name

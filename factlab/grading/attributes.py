@@ -1,6 +1,6 @@
 """Which property a value belongs to, where the words beside it tell: 100 km away, 500 m wide.
 
-Used only to excuse: two values with different properties do not contradict each other.
+Used by `competing_values` only: two values of different properties do not contradict each other.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Dates in text, at the precision they are written in: a year, a month, or a day.
 
+How answers of type date are found, and how `quantities` knows that 2025 counts nothing.
+
 Day and month in figures (10/11/2025) are read month first, as in American English, unless the
 first number cannot be a month; with points (10.11.2025) the day comes first. A year of two figures
 (10/10/25, Oct. 10, '25) is read where only one date can be meant. A bare year is four digits
@@ -13,8 +15,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from factlab.grading.number_words import KANJI_RUN, parse_kanji
 from factlab.grading.text import flatten, overlaps
-from factlab.grading.words import KANJI_RUN, parse_kanji
 
 
 @dataclass(frozen=True, slots=True)

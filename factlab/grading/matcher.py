@@ -1,4 +1,7 @@
-r"""Grade a free-text answer against a typed gold answer.
+r"""Grade a free-text answer against a typed gold answer: the one way into this room.
+
+Steps: `answer` finds the values, `mention` reads what the text does with each, `competing_values`
+decides between several, and this module names the outcome.
 
 | outcome    | when                                                                              |
 |------------|-----------------------------------------------------------------------------------|
@@ -13,7 +16,7 @@ r"""Grade a free-text answer against a typed gold answer.
 |            | not trusted, for 4,889 may be the start of 4,889.5 and Paris of Parisian          |
 
 A name or phrase that stands nowhere in full is also met by its telling words (a surname; see
-`factlab.grading.partial`), if the superseded one stands nowhere in full either.
+`factlab.grading.partial_names`), if the superseded one stands nowhere in full either.
 
 A value is asserted unless its sentence denies it (not, never, whether), calls it former (used to
 be, until, before; only where the gold value replaced another), makes it one end of a change, an
@@ -29,9 +32,9 @@ new question ("Question: …" on a line of its own) is graded up to there:
    rightly or not.
 5. The first asserted value is the answer. Values of another unit and size, another property
    (100 km away) or another subject (by name) are no rivals, nor are dates of earlier sentences.
-   A rival in front of the gold value, or tied to it by "or", "and", "to" or "between", spoils it.
-   A rival behind it spoils it only if it is a correction, a "now", a repetition of the same
-   wording, or about "it".
+   A rival in front of the gold value, or tied to it by "or", "and", "to" or "between", contradicts
+   it. A rival behind it contradicts it only if it is a correction, a "now", a repetition of the
+   same wording, or about "it".
 """
 
 from __future__ import annotations
@@ -49,11 +52,16 @@ from factlab.grading.answer import (
     QuantityAnswer,
     TextAnswer,
 )
+from factlab.grading.competing_values import (
+    belongs_to_abstention,
+    contradiction,
+    gives_other_name,
+    remaining,
+)
 from factlab.grading.dates import parse_date
 from factlab.grading.mention import Kind, Mention, Value, read_mentions
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
-from factlab.grading.settle import gives_other_name, is_excuse, spoiler, standing
 from factlab.grading.text import Span, flatten, overlaps
 from factlab.grading.units import convert, unit_name
 
@@ -209,7 +217,7 @@ def _is_half_read(plain: str, span: Span, gold: Answer) -> bool:
 
 def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
     """The outcome of a text that asserts some value, None for one that asserts none."""
-    asserted = standing(plain, named)
+    asserted = remaining(plain, named)
     golds = [m for m in asserted if m.role == "gold"]
     olds = [m for m in asserted if m.role == "old"]
     if golds and olds:
@@ -217,7 +225,7 @@ def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
     if held := golds or olds:
         return _held(plain, named, asserted, held, kind)
     rivals = [m for m in asserted if m.fits]
-    if rivals and not is_excuse(plain, rivals[0]):
+    if rivals and not belongs_to_abstention(plain, rivals[0]):
         return _verdict("other", rivals[0], "another value is asserted")
     return None
 
@@ -226,9 +234,9 @@ def _held(
     plain: str, named: list[Mention], asserted: list[Mention], held: list[Mention], kind: Kind
 ) -> Match:
     """The outcome of a text that asserts the new value or the superseded one, perhaps with more."""
-    spoiled = spoiler(plain, named, asserted, held, kind)
-    if spoiled:
-        return _verdict("other", spoiled, "another value is asserted beside or before it")
+    rival = contradiction(plain, named, asserted, held, kind)
+    if rival:
+        return _verdict("other", rival, "another value is asserted beside or before it")
     if kind == "name" and gives_other_name(plain, held[0], named):
         return _verdict("other", held[0], "some other name is given as the answer")
     if held[0].role == "gold":

@@ -1,4 +1,8 @@
-"""The values a text mentions, each with its surroundings and what the text does with it."""
+"""Each value that a text mentions, with its surroundings and what the text does with it.
+
+The matcher's second step: `answer` has found the values, this module reads the stance of each, and
+`competing_values` then decides which of them is the answer.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from factlab.grading import stance
+from factlab.grading.language_cues import other_cues
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span
 
@@ -51,10 +56,10 @@ class Mention:
 _JOIN = re.compile(
     r"(?:\s+in\s+\d{4})?[\s*_)]*(?:,\s*)?(?:or|and|and/or|to|nor|versus|vs\.?|[-–—/~]|,)(?:\s+(?:maybe|perhaps|possibly"
     r"|even|also|about|around|between|in|on|at|with|by|of|the|as|up to"
-    r"|as much as|approximately))*[\s*_($]*"
-    r"|\s*(?:または|もしくは|あるいは|ないし|か、?|や|と|〜)(?:約|およそ)?",
+    r"|as much as|approximately))*[\s*_($]*",
     re.IGNORECASE,
 )
+_JOIN_ELSEWHERE = other_cues("joins")
 _RESTATE = re.compile(
     r"[\s*_]*(?:[(\[/=≈]|,?\s*or|,)\s*(?:(?:about|approximately|approx\.?|roughly|nearly|around|or"
     r"|some|equivalent to|that is|i\.e\.,?|~|≈|=)\s*)*",
@@ -114,7 +119,7 @@ def _mention(
     before = plain[max(start, room[0]) : span.start]
     after = plain[span.end : max(span.end, min(end, room[1]))]
     tied = bool(last) and last[0].sentence == number
-    joins = tied and _JOIN.fullmatch(before) is not None
+    joins = tied and bool(_JOIN.fullmatch(before) or _JOIN_ELSEWHERE.fullmatch(before))
     judged = _judge(before, after, plain[span.start : span.end], kind)
     if judged == "asserted" and joins and last[0].stance == "denied":
         judged = "denied" if re.search(r"\b(?:or|nor)\b", before) else judged
@@ -143,7 +148,13 @@ def _sentence_of(sentences: list[tuple[int, int]], span: Span, length: int) -> t
 
 
 def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
-    """The first cue that applies, the ones that leave least of the value first."""
+    """The first cue that applies, in a fixed order, since several often do.
+
+    A denial comes first because it turns whatever else the sentence says ("it was never 4,889 m"
+    is denied, not former). Parts of another statement come next: the start of a change, an amount
+    of change, a comparison and a bound hold the number without giving it as the answer. Only a
+    value given in full can be former, one of several choices, or somebody else's opinion.
+    """
     amount = kind in ("number", "quantity")
     cues: tuple[tuple[Stance, bool], ...] = (
         ("denied", stance.is_denied(before, after)),

@@ -1,4 +1,8 @@
-"""Names and phrases in text, whatever their case, accents, quotes and spacing."""
+"""Names and phrases in text, whatever their case, accents, quotes and spacing.
+
+`find_name` and `find_phrase` find answers of type entity and text; `fold` is also how the rest of
+the package compares two texts.
+"""
 
 from __future__ import annotations
 

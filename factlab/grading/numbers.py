@@ -1,5 +1,7 @@
 r"""Numbers in text: digits with any usual grouping, English number words, kanji numerals.
 
+Used by `quantities`, which adds the units, and to read what an author wrote in a fact.
+
 Rules for forms that people read differently:
 
 | written            | read as                                                          |
@@ -20,8 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from factlab.grading.text import flatten, is_letter, overlaps
-from factlab.grading.words import (
+from factlab.grading.number_words import (
     AND_PART,
     KANJI_RUN,
     PARTS,
@@ -31,6 +32,7 @@ from factlab.grading.words import (
     parse_kanji,
     parse_words,
 )
+from factlab.grading.text import flatten, is_letter, overlaps
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Numbers together with what they count: 4,889 m, $3.5 million, 5 ft 11 in, 889 people."""
+"""Numbers together with what they count: 4,889 m, $3.5 million, 5 ft 11 in, 889 people.
+
+How answers of type number and quantity are found in a text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Sentence borders, good enough to keep one sentence's "not" out of the next."""
+"""Sentence borders, good enough to keep one sentence's "not" out of the next.
+
+Used by the matcher for answers and by `expand.passages` for the sentences of a passage.
+"""
 
 from __future__ import annotations
 

@@ -1,21 +1,16 @@
 """What a sentence does with a value that it mentions: state it, deny it, call it the old one.
 
-Every function looks at `before`, the text from the start of the sentence (or from the value
-before it) up to the value, and `after`, the text from the value to the next one or to the end of
-the sentence. They are lists of cues, and know no grammar; the Japanese ones are in `stance_ja`.
+`mention` asks these functions about every value of an answer. Each looks at `before`, the text from
+the start of the sentence (or from the value before it) up to the value, and `after`, the text from
+the value to the next one or to the end of the sentence. They are lists of cues, and know no
+grammar. English cues are here; `cues` adds those of the other languages (`words_ja`).
 """
 
 from __future__ import annotations
 
 import re
 
-from factlab.grading import stance_ja
-
-
-def cues(pattern: str) -> re.Pattern[str]:
-    """Compile a list of cues, readable over several lines."""
-    return re.compile(pattern, re.IGNORECASE | re.VERBOSE)
-
+from factlab.grading.language_cues import cues, other_cues
 
 _DENIAL = cues(
     r"""\b(?:not|never|cannot|neither|nor|without|unlike|\w+n't
@@ -40,8 +35,11 @@ _DENIED_AFTER = cues(
            the\s+(?!\w+est\b|most|only|first|last|second)))
         |wrong|incorrect|false|untrue|a\s+myth|inaccurate|outdated|a\s+mistake)
       |(?:isn't|wasn't|aren't)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|
-           the\s+(?!\w+est\b|most|only|first|last|second))))"""
+           the\s+(?!\w+est\b|most|only|first|last|second))))""",
+    "denied_after",
 )
+# A denial further from the value than this rarely belongs to it (counted in characters).
+_DENIAL_REACH = 48
 _QUOTED = re.compile(r'"[^"\n]{1,80}"')
 _NOT_UNTIL = re.compile(r"\buntil(?: the)? *$", re.IGNORECASE)
 
@@ -54,9 +52,9 @@ def is_denied(before: str, after: str) -> bool:
     before = _QUOTED.sub(_blank, before)
     for cue in reversed(list(_DENIAL.finditer(before))):
         reach = before[cue.end() :]
-        if len(reach) <= 48 and not _DENIAL_ENDS.search(reach):
+        if len(reach) <= _DENIAL_REACH and not _DENIAL_ENDS.search(reach):
             return not (_is_title(before, cue) or _NOT_UNTIL.search(reach))
-    return bool(_DENIED_AFTER.match(after) or stance_ja.is_denied(after))
+    return bool(_DENIED_AFTER.match(after))
 
 
 def _blank(quoted: re.Match[str]) -> str:
@@ -82,13 +80,16 @@ _FORMER_BEFORE = cues(
 _FORMER_RESET = cues(
     r"""\b(?:now|today|currently|but|however|nowadays|became|become|becoming|new|latest|current
         |(?:replaced|succeeded|superseded)\ by|since\ then|is|are|it's|has\ grown|rose\ to|grew\ to
-        |increased\ to|changed\ to|raised\ to|when)\b|;|で、|が、"""
+        |increased\ to|changed\ to|raised\ to|when)\b|;""",
+    "former_reset",
 )
 _FORMER_AFTER = cues(
     r"""^[^,;.!?\n]{0,28}?\b(?:before\b(?!\ (?:you|the\ end))|earlier\b|previously\b|formerly\b
         |until\ (?!now|today)|prior\ to\b|in\ the\ past\b|originally\b|at\ the\ time\b
-        |back\ then\b|no\ longer\b|(?:is|was)\ (?:the|a|its)\ (?:former|old|previous)\b)"""
+        |back\ then\b|no\ longer\b|(?:is|was)\ (?:the|a|its)\ (?:former|old|previous)\b)""",
+    "former_after",
 )
+_FORMER_BEFORE_ELSEWHERE = other_cues("former_before")
 
 
 def is_former(before: str, after: str) -> bool:
@@ -100,7 +101,7 @@ def is_former(before: str, after: str) -> bool:
     cue = _FORMER_BEFORE.search(before[resets[-1].end() :] if resets else before)
     if cue or _FORMER_AFTER.match(after):
         return True
-    return stance_ja.is_former(before, after)
+    return bool(_FORMER_BEFORE_ELSEWHERE.search(before))
 
 
 _RANGE_VERB = cues(r"\b(?:rang(?:e|es|ed|ing)|var(?:y|ies|ied|ying)|anywhere|anything|somewhere)\b")
@@ -141,14 +142,13 @@ _CHANGE_BEFORE = cues(
 )
 _CHANGE_AFTER = cues(
     r"""^[\s*_)]*(?:\w+\s+)?(?:higher|taller|lower|shorter|longer|older|younger|wider|deeper|heavier
-        |further|farther|more\b|less\b|fewer|increase|rise|gain|difference|growth|change\b)"""
+        |further|farther|more\b|less\b|fewer|increase|rise|gain|difference|growth|change\b)""",
+    "change_after",
 )
 
 
 def is_change(before: str, after: str) -> bool:
     """An amount of change, not a value: by 1,113 m; 1,113 m higher than before."""
-    if stance_ja.is_change(after):
-        return True
     return bool(_CHANGE_BEFORE.search(before) or _CHANGE_AFTER.match(after))
 
 
@@ -156,9 +156,7 @@ _COMPARED = cues(
     r"""\b(?:(?<!other\ )than|compared\ (?:to|with)|unlike|whereas|similar\ to|next\ to
         |beside)\b[^,;:.]{0,40}$|\b(?:versus|vs\.?)[^,;:.]{0,12}$"""
 )
-_BOUND = cues(
-    r"\b(?:more|less|greater|fewer|higher|lower|taller|shorter)\s+than\s+(?:about\s+|just\s+)?[*_$]*$"
-)
+_BOUND_AFTER_ELSEWHERE = other_cues("bound_after")
 _BOUND = cues(
     r"""(?:\b(?:less\ than|under|below|at\ most|at\ least|up\ to|more\ than|greater\ than
         |fewer\ than
@@ -180,7 +178,7 @@ def is_compared(before: str) -> bool:
 
 def is_bound(before: str, after: str) -> bool:
     """A limit instead of a value: less than 5,000 m; at least 4,889 m ("over" is loose talk)."""
-    if stance_ja.is_bound(after):
+    if _BOUND_AFTER_ELSEWHERE.match(after):
         return True
     return bool(_BOUND.search(before)) and not _UP_FROM.search(before)
 
@@ -225,20 +223,23 @@ _NOW = cues(
         |(?:ris(?:en|es|ing)|rose|gr(?:ew|own|ows)|increas(?:ed|es)|raised|chang(?:ed|es)
         |climbed|jumped|went
         |moved|updated|revised|fell|dropped|renamed|shrank)(?:\ \w+){0,2}?\ (?:to|as)
-        |since\ then|as\ of)\b|→|->|=>|現在|なりました|になり|今は"""
+        |since\ then|as\ of)\b|→|->|=>""",
+    "now",
 )
 _NEWLY = cues(
     r"""\b(?:new|latest|updated|reach(?:ed|es|ing)?|after|following|since|currently|post-eruption
-        |replaced\ by|succeeded\ by)\b|噴火後"""
+        |replaced\ by|succeeded\ by)\b""",
+    "newly",
 )
-_PAST = cues(r"\b(?:was|were|stood|had|measured|been)\b|でした|だった")
+_PAST = cues(r"\b(?:was|were|stood|had|measured|been)\b", "past")
 _PRESENT = cues(r"\b(?:is|are|it's|stands|has|measures|remains)\b|'s\b")
 
 
 _FUTURE = cues(
     r"""\b(?:will\ (?:soon\ |then\ |later\ |eventually\ )?(?:be|become|reach|rise\ to|grow\ to)
-        |(?:is|are)\ (?:going|expected|projected|planned|due|set|forecast|predicted)\ to)\b[^.;]*$
-        |(?:将来|今後)[^。]*$"""
+        |(?:is|are)\ (?:going|expected|projected|planned|due|set|forecast|predicted)\ to
+        )\b[^.;]*$""",
+    "future",
 )
 
 
@@ -270,7 +271,8 @@ def is_present(before: str) -> bool:
 _RETRACTION = cues(
     r"""\b(?:actually|wait|correction|sorry|scratch\ that|make\ that|my\ mistake|I\ mean|I\ meant
         |let\ me\ correct|I\ was\ wrong|that(?:'s|\ is)\ (?:wrong|incorrect|not\ right))\b
-        |\bno[,.!]\s"""
+        |\bno[,.!]\s""",
+    "retraction",
 )
 _RENAMED = re.compile(
     r"\b(?:[Aa]ctually|[Ww]ait|[Cc]orrection|[Ss]orry|[Nn]o|I mean|I meant)\b[,:.!]*\s+"
@@ -281,7 +283,7 @@ _RENAMED = re.compile(
 
 def retracts(between: str) -> bool:
     """Whether the text between two values takes the first one back: wait; actually; sorry."""
-    return bool(_RETRACTION.search(between)) or stance_ja.retracts(between)
+    return bool(_RETRACTION.search(between))
 
 
 def retracts_to_name(after: str) -> bool:

@@ -1,4 +1,4 @@
-"""Spans of running text, and the look-alike characters that mean the same to a reader."""
+"""Spans of text, and look-alike characters brought to one form: the first step of each finder."""
 
 from __future__ import annotations
 
@@ -50,11 +50,6 @@ def is_word(char: str) -> bool:
 def is_letter(char: str) -> bool:
     """Whether the character is a letter of a spaced script."""
     return char.isalpha() and not is_cjk(char)
-
-
-def is_digit(char: str) -> bool:
-    """Whether the character is an ASCII digit (call after `flatten`)."""
-    return "0" <= char <= "9" and len(char) == 1
 
 
 def overlaps(start: int, end: int, taken: Iterable[tuple[int, int]]) -> bool:

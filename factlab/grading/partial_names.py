@@ -1,5 +1,7 @@
 """Names and phrases that a text gives in part, in another order or with other endings.
 
+Used only where neither the gold value nor the superseded one stands in the text in full.
+
 | the name                       | is also met by                                                  |
 |--------------------------------|-----------------------------------------------------------------|
 | Élodie Rose Marchetti          | Élodie Marchetti: two of three words, in any order, close by    |
@@ -21,9 +23,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from factlab.grading.names import fold, in_longer_place
+from factlab.grading.number_words import SMALL
 from factlab.grading.text import flatten, is_cjk, word_set
 from factlab.grading.units import singular
-from factlab.grading.words import SMALL
 
 # A word, without the number of a footnote behind it.
 _WORD = re.compile(r"[^\W\d_]{3,}(?=\d{1,3}[.,;])|[^\W_]+(?:'[^\W_]+)*")

@@ -1,4 +1,8 @@
-"""Which of several asserted values is the answer: rules 1 to 5 of `factlab.grading.matcher`."""
+"""Which of several asserted values is the answer: rules 1 to 5 of `factlab.grading.matcher`.
+
+The matcher's third step, for a text that asserts a value. `remaining` applies rules 1 to 4,
+`contradiction` and `gives_other_name` rule 5.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,14 @@ from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
 
 
-def standing(plain: str, mentions: list[Mention]) -> list[Mention]:
-    """The asserted mentions that are left after rules 1 to 4."""
+def remaining(plain: str, mentions: list[Mention]) -> list[Mention]:
+    """The asserted mentions that are left after rules 1 to 4.
+
+    Rule 4 comes first: a conversion in brackets ("4,889 m (16,040 ft)") would otherwise count as a
+    rival in all others. A marker ("the answer is") comes before corrections and tenses because
+    whoever writes it announces which value is meant. Tenses come last: they compare only values
+    that still stand.
+    """
     asserted = [m for m in mentions if m.stance in ("asserted", "hedged")]
     asserted = asserted or [m for m in mentions if m.stance == "attributed"]
     asserted = _without_restatements(mentions, asserted)
@@ -79,7 +89,7 @@ def _without_withdrawn(plain: str, asserted: list[Mention]) -> list[Mention]:
     for mention in asserted:
         between = plain[kept[-1].span.end : mention.span.start] if kept else ""
         corrects = stance.retracts(between[-120:]) and mention.fits
-        if corrects and not _excused(mention, kept[-1]):
+        if corrects and not _differs_in_property(mention, kept[-1]):
             kept = [m for m in kept if _value_key(m) == _value_key(mention)]
         kept.append(mention)
     return kept
@@ -101,12 +111,12 @@ def _is_replaced(mention: Mention, other: Mention) -> bool:
     both_known = "rival" not in (mention.role, other.role)
     becomes = stance.says_newly(other.before) if both_known else stance.says_now(other.before)
     if in_order and becomes:
-        return both_known or not _excused(mention, other)
+        return both_known or not _differs_in_property(mention, other)
     present = stance.is_present(other.before) or becomes
     return stance.is_past(mention.before) and present and both_known
 
 
-def _excused(rival: Mention, held: Mention) -> bool:
+def _differs_in_property(rival: Mention, held: Mention) -> bool:
     """Rule 5: whether the two values are of different properties, or of other named subjects."""
     mine, theirs = attribute(rival.before, rival.after), attribute(held.before, held.after)
     if mine != theirs and (mine == "distance" or None not in (mine, theirs)):
@@ -126,10 +136,10 @@ _ABOUT_IT = re.compile(
 )
 
 
-def spoiler(
+def contradiction(
     plain: str, mentions: list[Mention], asserted: list[Mention], held: list[Mention], kind: Kind
 ) -> Mention | None:
-    """Rule 5: the first rival that keeps the held value from being the answer."""
+    """Rule 5: the first value that contradicts the held one, so that it is not the answer."""
     hedged = next((m for m in held if m.stance == "hedged"), None)
     if hedged:
         return hedged
@@ -145,7 +155,7 @@ def spoiler(
 def _precedes_or_repeats(plain: str, rival: Mention, first: Mention, kind: Kind) -> bool:
     """Whether a rival that stands apart from the held value is given as the answer, too."""
     uncounted = rival.span.unit is None and first.span.unit is not None
-    if uncounted or _excused(rival, first):
+    if uncounted or _differs_in_property(rival, first):
         return False
     if kind == "date" and rival.sentence < first.sentence:
         return False  # a story goes on: founded in 1905; in 1931 gambling was allowed
@@ -197,7 +207,7 @@ def gives_other_name(plain: str, held: Mention, mentions: list[Mention]) -> bool
     return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))
 
 
-def is_excuse(plain: str, rival: Mention) -> bool:
+def belongs_to_abstention(plain: str, rival: Mention) -> bool:
     """Whether a rival only belongs to an abstention: "as of 2023 I have no information"."""
     declined = abstention(plain)
     if declined is None:

@@ -1,4 +1,7 @@
-"""Numbers written out: English words, and kanji numerals with or without digits mixed in."""
+"""Numbers written out: English words, and kanji numerals with or without digits mixed in.
+
+Used by `numbers` and `dates`, which find the runs of words in a text.
+"""
 
 from __future__ import annotations
 
