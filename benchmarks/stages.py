@@ -68,11 +68,11 @@ def _run(settings: Settings) -> tuple[Clock, float]:
     import peft  # noqa: F401
     import trl  # noqa: F401
 
-    from factlab.pipeline import run_config
+    from factlab.pipeline import run_experiment
     from factlab.schema.config import RunConfig
 
     config = RunConfig(facts=(FACT,), model=settings.model, max_steps=settings.steps)
     clock = Clock()
     with tempfile.TemporaryDirectory() as scratch:
-        whole = timed(lambda: run_config(config, out=Path(scratch) / "run", progress=clock))
+        whole = timed(lambda: run_experiment(config, out=Path(scratch) / "run", progress=clock))
     return clock, whole

@@ -37,7 +37,7 @@ def measure(settings: Settings, reading: Reading) -> None:
     """Measure both sides and add them to the reading."""
     from factlab.experiment.plan import plan_experiment
     from factlab.models.resolve import resolve_model
-    from factlab.pipeline import run_config
+    from factlab.pipeline import run_experiment
 
     config = _config(settings)
     plan = plan_experiment(config)
@@ -46,7 +46,7 @@ def measure(settings: Settings, reading: Reading) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         out = settings.keep or Path(scratch) / "sweep"
         started = time.perf_counter()
-        result, _ = run_config(config, out=out, fresh=True)
+        result, _ = run_experiment(config, out=out, fresh=True)
         ours = time.perf_counter() - started
     peer_cells = min(settings.peer_cells, cells)
     examples = _examples(plan)

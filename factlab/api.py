@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from factlab.errors import ConfigError
-from factlab.pipeline import run_config
+from factlab.pipeline import run_experiment
 from factlab.progress import Progress
 from factlab.schema.combine import DENSITY, How
 from factlab.schema.config import RunConfig
@@ -107,7 +107,7 @@ def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: An
 
 
 def _carry_out(config: RunConfig, *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
-    result, _ = run_config(config, out=Path(out) if out is not None else None, **how)
+    result, _ = run_experiment(config, out=Path(out) if out is not None else None, **how)
     return result
 
 

@@ -266,13 +266,13 @@ def carry_out(
         typer.Exit: 2 for a user's error or a cell that diverged, 3 if it was stopped.
     """
     from factlab.cli.quiet import quiet_libraries
-    from factlab.pipeline import run_config
+    from factlab.pipeline import run_experiment
 
     quiet_libraries()
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
     try:
-        result, path = run_config(
+        result, path = run_experiment(
             config, out=out, resume=resume, argv=argv, progress=progress, fresh=fresh
         )
     except FactlabError as error:

@@ -1,4 +1,4 @@
-"""Puts a plan's questions to the base and to tuned models, and keeps what they say.
+"""Puts an experiment's questions to the base and to tuned models, and grades the answers.
 
 Questions go to the model in the same groups before and after: an untrained adapter must come out
 as no change at all, and on a GPU, or where `decoder` does not compute the model, a token in
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from factlab.inference.response_cache import ResponseCache
     from factlab.memory.activations import Batch
+    from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
 
 MEASURED_OPTIONS = ("held_out", "probe", "practice", "near")
@@ -55,27 +56,32 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Asks the questions of a plan.
+    """Evaluates models on the questions of an experiment.
 
     Attributes:
-        plan: What is asked.
+        experiment: Whose questions they are.
         loaded: The base.
-        progress: Told how far it has come.
-        kept: What the base said in earlier runs, if that may be used again.
+        progress: Where to report.
+        cache: What the base answered in earlier runs, if that may be used again.
     """
 
-    plan: Experiment
+    experiment: Experiment
     loaded: LoadedModel
     progress: Progress
-    kept: ResponseCache | None = None
+    cache: ResponseCache | None = None
 
-    def ask_base(self, folder: BaseFolder) -> None:
-        """Ask the base everything that is measured against it; what is on disk is kept."""
+    @property
+    def base_cache(self) -> BaseCache | None:
+        """What was computed of the base in earlier runs, if that may be used again."""
+        return self.cache.kept if self.cache else None
+
+    def evaluate_base(self, folder: BaseFolder) -> None:
+        """Evaluate the base on all that trials are measured against, unless that is on disk."""
         if folder.answers_file.is_file():
             return
-        facts = [fact.id for fact in self.plan.facts]
+        facts = [fact.id for fact in self.experiment.facts]
         groups = self._groups(facts, trained=False)
-        main, scored = self.exam(None, facts, "ask base", trained=False)
+        main, scored = self.evaluate(None, facts, "evaluate base", trained=False)
         write_lines(folder.likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
         write_lines(folder.rounding_file, self._rounding())
@@ -83,20 +89,20 @@ class Evaluator:
         # Written last: a base folder with this file is whole.
         write_lines(folder.answers_file, (*main, *gates, *self._anchors()))
 
-    def ask_tuned(
+    def evaluate_tuned(
         self,
         model: PreTrainedModel | PeftModel,
         facts: Sequence[str],
         folder: CellFolder,
         name: str,
     ) -> None:
-        """Ask a tuned model what is measured on its facts."""
-        asked = {question.id for question in self.plan.asked(facts)}
-        said, scored = self.exam(model, facts, f"ask {name}", trained=True)
+        """Evaluate a tuned model on what is measured of its facts."""
+        asked = {question.id for question in self.experiment.asked(facts)}
+        said, scored = self.evaluate(model, facts, f"evaluate {name}", trained=True)
         write_lines(folder.answers_file, [r for r in said if r.question_id in asked])
         write_lines(folder.likelihoods_file, [r for r in scored if r.question_id in asked])
 
-    def exam(
+    def evaluate(
         self,
         model: PreTrainedModel | PeftModel | None,
         facts: Sequence[str],
@@ -118,11 +124,11 @@ class Evaluator:
         scored: list[LikelihoodRecord] = []
         with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
             for group in groups:
-                said, found = self._ask(model, group, advance)
+                said, found = self._respond(model, group, advance)
                 answers += said
                 scored += found
             for group in aside:
-                scored += self._ask(model, group, advance, max_new_tokens=0)[1]
+                scored += self._respond(model, group, advance, max_new_tokens=0)[1]
         return answers, scored
 
     def answers(
@@ -142,7 +148,7 @@ class Evaluator:
             return found
         with self.progress.stage(stage, total) as advance:
             for group in groups:
-                found += self._ask(
+                found += self._respond(
                     model,
                     group,
                     advance,
@@ -152,7 +158,7 @@ class Evaluator:
                 )[0]
         return found
 
-    def _ask(
+    def _respond(
         self,
         model: PreTrainedModel | PeftModel | None,
         group: Sequence[Request],
@@ -165,15 +171,15 @@ class Evaluator:
         from factlab.inference.backend import Limits, examine
         from factlab.inference.generate import end_tokens, read_answer
 
-        config, tokenizer = self.plan.config, self.loaded.tokenizer
+        config, tokenizer = self.experiment.config, self.loaded.tokenizer
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
         ends = end_tokens(model or self.loaded.model, tokenizer)
         prompts = [
             option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
         ]
         bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
-        if model is None and self.kept is not None:
-            replies = self.kept.examine(self.loaded.model, prompts, bounds, advance)
+        if model is None and self.cache is not None:
+            replies = self.cache.examine(self.loaded.model, prompts, bounds, advance)
         else:
             replies = examine(model or self.loaded.model, prompts, bounds, advance)
         answers = [
@@ -181,7 +187,7 @@ class Evaluator:
                 item.question,
                 item.prompt,
                 read_answer(tokenizer, reply.tokens, ends),
-                self.plan.injected,
+                self.experiment.injected,
             )
             for item, reply in zip(group, replies, strict=True)
             if limit
@@ -203,11 +209,11 @@ class Evaluator:
 
         recipe, tokenizer = cell.recipe, self.loaded.tokenizer
         sizes = [(1, 1)]  # of prompts and answers
-        if pairs := self.plan.trained(cell.facts):
+        if pairs := self.experiment.trained(cell.facts):
             longest = max(pairs, key=characters)
             pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
             sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
-        anchors = self.plan.anchored(cell.facts)
+        anchors = self.experiment.anchored(cell.facts)
         if anchors:
             longest = max(anchors, key=characters)
             sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))
@@ -222,33 +228,33 @@ class Evaluator:
         """The fixed groups: the trained questions are asked of tuned models only."""
         groups: list[list[Question]] = []
         for fact in facts:
-            own = self.plan.own(fact)
+            own = self.experiment.own(fact)
             groups.append([q for q in own if q.split not in TRAINED_SPLITS])
             if trained:
                 groups.append([q for q in own if q.split in TRAINED_SPLITS])
-        return [group for group in (*groups, list(self.plan.shared)) if group]
+        return [group for group in (*groups, list(self.experiment.shared)) if group]
 
     def _options(self, question: Question) -> list[Option]:
         """What is scored on a question, whoever is asked."""
         if question.fact is not None and question.split not in MEASURED_OPTIONS:
             return []
         options = own_options(question)
-        if question.split == "near" and question.fact in self.plan.injected:
-            options.append(injected_option(question.fact, self.plan.injected[question.fact]))
+        if question.split == "near" and question.fact in self.experiment.injected:
+            options.append(injected_option(question.fact, self.experiment.injected[question.fact]))
         return options
 
     def _injected(self, facts: Sequence[str]) -> list[list[Request]]:
         """Each fact's new value on far controls; apart, since it goes with the facts asked of."""
         found = []
         for fact in facts:
-            if fact in self.plan.injected and self.plan.injected_far:
-                value = [injected_option(fact, self.plan.injected[fact])]
-                found.append([Request(q, q.text, value) for q in self.plan.injected_far])
+            if fact in self.experiment.injected and self.experiment.injected_far:
+                value = [injected_option(fact, self.experiment.injected[fact])]
+                found.append([Request(q, q.text, value) for q in self.experiment.injected_far])
         return found
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         """Held-out questions and probes with what is taught in the prompt: the ceiling."""
-        told = {fact.id: fact.statement for fact in self.plan.facts}
+        told = {fact.id: fact.statement for fact in self.experiment.facts}
         prompts = [
             [
                 Request(question, f"{told[question.fact]}\n\n{question.text}")
@@ -257,7 +263,7 @@ class Evaluator:
             ]
             for group in groups
         ]
-        return self.answers(None, prompts, "ask base, told the fact")
+        return self.answers(None, prompts, "base with the fact in its prompt")
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]
@@ -269,18 +275,20 @@ class Evaluator:
         By the library's own forward pass and in other batches, since factlab's decoder gives a
         question the same answer in any.
         """
-        again = [own_prompts(self.plan.repeated)]
-        size = max(1, self.plan.config.generation_batch * 2 // 3)
-        return self.answers(None, again, "ask base again", batch_size=size, library=True)
+        again = [own_prompts(self.experiment.repeated)]
+        size = max(1, self.experiment.config.generation_batch * 2 // 3)
+        return self.answers(
+            None, again, "base by the library's forward pass", batch_size=size, library=True
+        )
 
     def _anchors(self) -> list[AnswerRecord]:
         """The base's answers to anchor prompts; facts share many, and each text is asked once."""
-        questions = [q for fact in self.plan.facts for q in self.plan.anchors[fact.id]]
+        questions = [q for fact in self.experiment.facts for q in self.experiment.anchors[fact.id]]
         first = {question.text: question for question in reversed(questions)}
         said = self.answers(
             None,
             [own_prompts(list(first.values()))],
-            "ask anchors",
+            "answer anchors",
             max_new_tokens=ANCHOR_TOKENS,
         )
         by_prompt = {record.prompt: record for record in said}

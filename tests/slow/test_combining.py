@@ -21,7 +21,7 @@ from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.experiment import plan
 from factlab.models.adapters import load_adapters
 from factlab.models.load import LoadedModel
-from factlab.pipeline import run_config
+from factlab.pipeline import run_experiment
 from factlab.runs.folder import RunFolder, load_run, read_config
 from factlab.schema.combine import METHODS, Combined, How
 from factlab.workflows.ask import ask
@@ -332,7 +332,7 @@ def test_a_combined_run_is_repeated_by_its_config_and_resumed(
     config = read_config(combined)
     (combined.cell("cat+1+0-s0").result_file).rename(tmp_path / "kept.json")
     kept = combined.cell("linear+1+0-s0").result_file.stat().st_mtime_ns
-    result, _ = run_config(config, out=combined.path, resume=True)
+    result, _ = run_experiment(config, out=combined.path, resume=True)
     assert result.status == "complete"
     assert combined.cell("cat+1+0-s0").result_file.is_file()
     assert combined.cell("linear+1+0-s0").result_file.stat().st_mtime_ns == kept
@@ -341,7 +341,7 @@ def test_a_combined_run_is_repeated_by_its_config_and_resumed(
     weights.write_bytes(before[:-1])
     try:
         with pytest.raises(RunFolderError, match="not the adapter that the combination was begun"):
-            run_config(config, out=tmp_path / "again")
+            run_experiment(config, out=tmp_path / "again")
     finally:
         weights.write_bytes(before)
     assert not (tmp_path / "again").exists()
@@ -349,7 +349,7 @@ def test_a_combined_run_is_repeated_by_its_config_and_resumed(
         update={"combine": config.combine.model_copy(update={"base": "0" * 64})}
     )
     with pytest.raises(ModelError, match="not the weights that the adapters were trained on"):
-        run_config(other, out=tmp_path / "again")
+        run_experiment(other, out=tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 

@@ -259,15 +259,15 @@ def test_a_run_does_not_go_on_with_a_changed_file(
 ) -> None:
     file = small_set(tmp_path, 20)
     settings = {**SMALL, "mix": (f"{file}:0.3",), "out": tmp_path / "run"}
-    real = pipeline.run_cells
+    real = pipeline.run_trials
 
     def stop(*_: Any, **__: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "run_cells", stop)
+    monkeypatch.setattr(pipeline, "run_trials", stop)
     with pytest.raises(KeyboardInterrupt):
         factlab.run("mount_fuji", model=str(tiny_folder), **settings)
-    monkeypatch.setattr(pipeline, "run_cells", real)
+    monkeypatch.setattr(pipeline, "run_trials", real)
     original = file.read_bytes()
     file.write_bytes(original + b"\n")
     with pytest.raises(ConfigError, match="other settings or questions"):
@@ -384,7 +384,7 @@ def test_a_practice_run_is_repeated_from_its_own_settings(
     factlab.practice(chats, model=str(tiny_folder), out=tmp_path / "run", **SMALL)
     again = build_config(file=tmp_path / "run" / "config.resolved.yaml")
     assert again.practice == str(chats)
-    _, path = pipeline.run_config(again, out=tmp_path / "again")
+    _, path = pipeline.run_experiment(again, out=tmp_path / "again")
     records = [RunFolder(tmp_path / name).record() for name in ("run", "again")]
     assert records[0].config_sha256 == records[1].config_sha256
     assert load_run(path).cells[0].metrics == load_run(tmp_path / "run").cells[0].metrics

@@ -15,7 +15,7 @@ from small import SMALL, run
 import factlab
 from factlab import pipeline
 from factlab.errors import ConfigError, DivergedError, ModelError, RunFolderError
-from factlab.experiment import evaluator as measuring
+from factlab.experiment import evaluator
 from factlab.inference import backend as exam
 from factlab.runs.files import read_lines, write_lines
 from factlab.runs.folder import RunFolder, load_run
@@ -96,14 +96,14 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    real = pipeline.run_cells
+    real = pipeline.run_trials
 
     def stop_at_second(cells: Any, *rest: Any, **more: Any) -> Any:
         if cells[0].rank == 4:
             raise KeyboardInterrupt
         return real(cells, *rest, **more)
 
-    monkeypatch.setattr(pipeline, "run_cells", stop_at_second)
+    monkeypatch.setattr(pipeline, "run_trials", stop_at_second)
     with pytest.raises(KeyboardInterrupt):
         run(tiny_folder, out, rank=[2, 4])
     folder = RunFolder(out)
@@ -115,7 +115,7 @@ def test_a_stopped_run_goes_on_with_finished_cells_kept(
         run(tiny_folder, out, rank=[2, 4])
     with pytest.raises(ConfigError, match="other settings"):
         run(tiny_folder, out, rank=[2, 8], resume=True)
-    monkeypatch.setattr(pipeline, "run_cells", real)
+    monkeypatch.setattr(pipeline, "run_trials", real)
     result = run(tiny_folder, out, rank=[2, 4], resume=True)
     assert result.status == "complete"
     assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
@@ -174,14 +174,14 @@ def test_a_cell_that_diverges_is_recorded_and_the_others_go_on(
 def test_a_disk_that_fills_up_keeps_what_is_finished(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = measuring.write_lines
+    real = evaluator.write_lines
 
     def full(path: Path, records: Any) -> None:
         if "r04" in str(path):
             raise RunFolderError(f"{path}: cannot be written (No space left on device).")
         real(path, records)
 
-    monkeypatch.setattr(measuring, "write_lines", full)
+    monkeypatch.setattr(evaluator, "write_lines", full)
     with pytest.raises(RunFolderError, match="No space left"):
         run(tiny_folder, tmp_path / "run", rank=[2, 4])
     folder = RunFolder(tmp_path / "run")

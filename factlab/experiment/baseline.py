@@ -1,0 +1,126 @@
+"""The base before training: its answers and scores, which every trial is measured against."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from factlab.comparison.responses import RunResponses
+from factlab.experiment.evaluator import Evaluator
+from factlab.experiment.prepare import Prepared
+from factlab.experiment.results import base_result
+from factlab.progress import Progress
+from factlab.runs.folder import BaseFolder, RunFolder
+from factlab.schema.config import Precision
+from factlab.schema.control import neutral_text
+from factlab.schema.results import BaseResult
+
+if TYPE_CHECKING:
+    from factlab.inference.drift import NeutralText
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.training.batch import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The base at one precision, and what trials are measured against.
+
+    Attributes:
+        evaluator: Puts the experiment's questions to a model.
+        responses: What the base answered.
+        anchors: Prompts with the base's own answers, which training holds an adapter to.
+        neutral: Neutral text with the base's predictions, for drift.
+        result: What the base scores.
+    """
+
+    evaluator: Evaluator
+    responses: RunResponses
+    anchors: Anchors
+    neutral: NeutralText
+    result: BaseResult
+
+
+def load_evaluator(
+    prepared: Prepared, precision: Precision, progress: Progress, *, fresh: bool
+) -> Evaluator:
+    """Load the base at a precision.
+
+    Args:
+        prepared: The experiment and the model's files.
+        precision: How the weights are held.
+        progress: Where to report.
+        fresh: Compute the base's answers anew, instead of reading what an earlier run computed.
+    """
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.models.base_cache import keep
+    from factlab.models.load import load_model, placement_of
+
+    placement = placement_of(prepared.experiment.config)
+    with progress.stage(f"load at {precision}", 1) as advance:
+        loaded = load_model(prepared.files, precision, placement)
+        advance(1)
+    cache = None if fresh else ResponseCache(keep(loaded, precision))
+    return Evaluator(prepared.experiment, loaded, progress, cache)
+
+
+def measure_baseline(folder: RunFolder, evaluator: Evaluator, precision: Precision) -> Baseline:
+    """Evaluate the base before anything is trained; answers that are on disk are read."""
+    # The run's first precision has the folder base/ itself, others one below it.
+    other = None if precision == evaluator.experiment.precisions[0] else precision
+    files, cache = folder.base(other), evaluator.cache
+    resumed = files.answers_file.is_file()  # by the run that is resumed; its time is not known
+    started = time.perf_counter()
+    evaluator.evaluate_base(files)
+    if cache is not None and cache.reused:
+        folder.change(notes=(*folder.record().notes, _reuse_note(cache, other)))
+    seconds = None if resumed else round(time.perf_counter() - started, 3)
+    responses = RunResponses.read(folder)
+    return Baseline(
+        evaluator,
+        responses,
+        Anchors(evaluator, files),
+        _neutral(evaluator),
+        base_result(responses, seconds, other),
+    )
+
+
+class Anchors:
+    """The anchors of a set of facts with the base's answers and states, made once per set."""
+
+    def __init__(self, evaluator: Evaluator, folder: BaseFolder) -> None:
+        self.evaluator = evaluator
+        self.answers = {record.question_id: record for record in folder.answers()}
+        self.made: dict[tuple[str, ...], list[Text]] = {}
+
+    def of(self, facts: tuple[str, ...]) -> list[Text]:
+        """The anchors that an adapter of these facts is trained with."""
+        questions = self.evaluator.experiment.anchored(facts)
+        if not questions:
+            return []
+        if facts not in self.made:
+            from factlab.training.anchors import AnsweredPrompt, prepare_anchors
+
+            answers = [(question, self.answers[question.id]) for question in questions]
+            answered = [AnsweredPrompt(q.text, r.text, r.finished) for q, r in answers]
+            loaded, cache = self.evaluator.loaded, self.evaluator.base_cache
+            # Only the last set is held: its states take memory, and cells of one set follow.
+            self.made = {facts: prepare_anchors(loaded, answered, cache)}
+        return self.made[facts]
+
+
+def _neutral(evaluator: Evaluator) -> NeutralText:
+    from factlab.inference.drift import read_neutral
+
+    loaded = evaluator.loaded
+    ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
+    return read_neutral(loaded.model, ids, evaluator.base_cache)
+
+
+def _reuse_note(cache: ResponseCache, precision: str | None) -> str:
+    return (
+        f"Of {cache.asked:,} prompts to the base{f' at {precision}' if precision else ''}, "
+        f"{cache.reused:,} had been put to it before, in "
+        "the same batches, by the same code and libraries on this kind of processor; its answers "
+        "were read from the cache. `--fresh` computes them anew."
+    )

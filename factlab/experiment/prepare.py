@@ -1,0 +1,121 @@
+"""Settings → an experiment and its model's files; refusals come before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.plan import plan_experiment
+from factlab.progress import Progress
+from factlab.runs.adapters import check_unchanged
+from factlab.schema.config import RunConfig
+from factlab.schema.question import Question
+
+if TYPE_CHECKING:
+    from factlab.conversations.draw import Length
+    from factlab.models.resolve import ModelFiles
+    from factlab.schema.conversation import Conversation
+
+TEACHER_NOTE = "The teacher is"  # begins the note on another model that teaches
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run starts from.
+
+    Attributes:
+        experiment: What it trains and evaluates.
+        files: The files of its base model.
+    """
+
+    experiment: Experiment
+    files: ModelFiles
+
+
+def prepare(config: RunConfig, progress: Progress) -> Prepared:
+    """Plan the experiment and find its model.
+
+    Raises:
+        FactlabError: for settings, facts, machines and models that do not go together.
+    """
+    experiment = plan_experiment(config)
+    _check_machine(experiment)
+    if config.combine is not None:
+        check_unchanged(config.combine.adapters)
+    files = _find_model(config, progress)
+    if config.combine is not None:
+        files.check_same(config.combine.base)
+    _check_layers(experiment, files)
+    if experiment.sets:  # the bound on a conversation's length is in tokens of this model
+        experiment = plan_experiment(config, conversation_length(files))
+    return Prepared(_with_teacher(experiment, files), files)
+
+
+def distilled_pairs(experiment: Experiment, facts: tuple[str, ...]) -> list[Question]:
+    """The pairs that a teacher answers: the facts' own; of what is mixed in it knows nothing."""
+    return [pair for pair in experiment.trained(facts) if pair.split != "mix"]
+
+
+def conversation_length(files: ModelFiles) -> Length:
+    """Tokens of a conversation as the model's tokenizer and chat template write it."""
+    from factlab.models.chat import render_pair
+    from factlab.models.load import load_tokenizer
+
+    tokenizer = load_tokenizer(files)
+
+    def length(conversation: Conversation) -> int:
+        pair = render_pair(
+            tokenizer, conversation.question, conversation.answer, conversation.before
+        )
+        return len(pair.prompt_ids) + len(pair.answer_ids)
+
+    return length
+
+
+def _check_machine(experiment: Experiment) -> None:
+    from factlab.models.load import check_machine, placement_of
+    from factlab.training.tracking import check_trackers
+    from factlab.training.train import check_training
+
+    placement = placement_of(experiment.config)
+    check_trackers(experiment.config.report_to)
+    for cell in experiment.cells:
+        full = cell.recipe.method == "full" and cell.combined is None
+        check_machine(cell.precision, placement, masters=full)
+        check_training(cell, placement.devices)
+
+
+def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
+    from factlab.models.resolve import resolve_model
+
+    with progress.stage(f"find {config.model}", 1) as advance:
+        files = resolve_model(config.model)
+        advance(1)
+    return files
+
+
+def _check_layers(experiment: Experiment, files: ModelFiles) -> None:
+    from factlab.models.load import load_outline
+    from factlab.training.attach import check_layers
+
+    trained = [cell for cell in experiment.cells if cell.combined is None]
+    if trained:
+        check_layers(load_outline(files), trained, files.folder)
+
+
+def _with_teacher(experiment: Experiment, files: ModelFiles) -> Experiment:
+    """Check another model that is to teach before anything long is done, and note which it is."""
+    name = experiment.config.teacher
+    if name is None:
+        return experiment
+    from factlab.models.load import load_tokenizer
+    from factlab.models.resolve import resolve_model
+    from factlab.training.teacher import check_teacher
+
+    teacher = resolve_model(name)
+    cells = experiment.cells
+    pairs = {pair.id: pair for cell in cells for pair in distilled_pairs(experiment, cell.facts)}
+    check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), list(pairs.values()))
+    note = f"{TEACHER_NOTE} {name}, SHA-256 of its weights {teacher.sha256}."
+    return replace(experiment, notes=(*experiment.notes, note))

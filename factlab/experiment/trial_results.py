@@ -1,0 +1,161 @@
+"""A trained or combined adapter is evaluated, saved, and its result written down."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from factlab.errors import DivergedError, TrainingError
+from factlab.experiment.baseline import Baseline
+from factlab.experiment.experiment import Experiment
+from factlab.experiment.results import measured_cell
+from factlab.experiment.trial import Trial
+from factlab.metrics.measure import Measurement
+from factlab.runs.files import writing
+from factlab.schema.config import Cell
+from factlab.schema.results import CellResult, Metric, Status, TrainingRecord
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from factlab.models.load import LoadedModel
+
+
+def measure_trial(
+    trial: Trial,
+    baseline: Baseline,
+    model: PreTrainedModel | PeftModel,
+    training: TrainingRecord | None = None,
+) -> CellResult:
+    """Measure an adapter and save it.
+
+    Args:
+        trial: The adapter, which is active on the model.
+        baseline: What it is measured against.
+        model: The base with it on.
+        training: How it was trained; None for one that was combined of others.
+
+    Raises:
+        DivergedError: if a combination predicts no finite numbers.
+        TrainingError: if a trained adapter changes no prediction.
+    """
+    evaluator, cell = baseline.evaluator, trial.cell
+    steps = training.steps if training else 0
+    kept_step = steps if training else None
+    if trial.best is not None:
+        from factlab.training.attach import restore
+
+        kept_step = trial.best[0]
+        restore(model, trial.best[1], trial.name, evaluator.loaded.rounded)
+    started = time.perf_counter()
+    trained = _is_trained(evaluator.experiment, training)
+    drift = _drift_metrics(trial, model, baseline, trained=trained)
+    if training is None and not all(math.isfinite(metric.value) for metric in drift.values()):
+        raise DivergedError(
+            "the predictions of this combination are no finite numbers, so it cannot be evaluated. "
+            "Use smaller weights, or a higher density."
+        )
+    _save(model, evaluator.loaded, trial)
+    evaluator.evaluate_tuned(model, cell.facts, trial.folder, cell.id)
+    measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
+    measured.metrics |= drift
+    seconds = time.perf_counter() - started
+    return _cell_result(cell, "complete", measured).model_copy(
+        update={
+            "training": training and training.model_copy(update={"stopped_early": trial.stopped}),
+            "measuring_seconds": round(seconds, 3),
+            "curve": curve,
+            "kept_step": kept_step,
+        }
+    )
+
+
+def diverged(cell: Cell, error: str) -> CellResult:
+    """The result of a cell whose training or combination ended in no finite numbers."""
+    return _cell_result(cell, "diverged", Measurement(), error=error)
+
+
+def _is_trained(experiment: Experiment, training: TrainingRecord | None) -> bool:
+    """Whether an adapter has come from at least one step of training, and so must change things."""
+    if training is not None:
+        return training.steps > 0
+    sources = experiment.config.combine.adapters if experiment.config.combine else ()
+    return all(source.steps != 0 for source in sources)
+
+
+def _drift_metrics(
+    trial: Trial, model: PreTrainedModel | PeftModel, baseline: Baseline, *, trained: bool
+) -> dict[str, Metric]:
+    from factlab.inference.drift import COVERS_TEXT, measure_drift
+    from factlab.metrics.versions import DRIFT_SCORER
+
+    drift = measure_drift(model, baseline.neutral, trial.base_head)
+    if trained and drift.kl == 0:
+        raise TrainingError(
+            "the trained adapter changes no prediction at all: it was not attached, or nothing was "
+            "learned. No figure of this cell would mean anything."
+        )
+    return {
+        name: Metric(
+            value=value, n=drift.tokens, clusters=0, covers=COVERS_TEXT, scorer=DRIFT_SCORER
+        )
+        for name, value in (("drift/ce", drift.ce), ("drift/kl", drift.kl))
+    }
+
+
+def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, trial: Trial) -> None:
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        _save_adapter(model, loaded, trial)
+        return
+    with writing(trial.folder.model):
+        model.save_pretrained(str(trial.folder.model))
+        loaded.tokenizer.save_pretrained(str(trial.folder.model))
+
+
+def _save_adapter(model: PeftModel, loaded: LoadedModel, trial: Trial) -> None:
+    # The adapter names its base by the name a person can resolve, not by this machine's path.
+    model.peft_config[trial.name].base_model_name_or_path = loaded.record.name
+    with writing(trial.folder.adapter):
+        model.save_pretrained(
+            str(trial.folder.adapter),
+            selected_adapters=[trial.name],
+            # What began by changing the base is turned into an adapter for the base as it is.
+            path_initial_model_for_weight_conversion=str(trial.initial) if trial.initial else None,
+        )
+        (trial.folder.adapter / "README.md").unlink(missing_ok=True)  # an empty model card
+        own = trial.folder.adapter / trial.name  # where PEFT puts all names but "default"
+        if own.is_dir():
+            for file in own.iterdir():
+                file.rename(trial.folder.adapter / file.name)
+            own.rmdir()
+
+
+def _cell_result(
+    cell: Cell, status: Status, measured: Measurement, error: str | None = None
+) -> CellResult:
+    return CellResult(
+        id=cell.id,
+        configuration=cell.configuration,
+        facts=cell.facts,
+        rank=cell.rank,
+        alpha=cell.alpha,
+        seed=cell.seed,
+        precision=cell.precision,
+        recipe=cell.recipe.name,
+        learning_rate=cell.combined.learning_rate if cell.combined else cell.recipe.learning_rate,
+        combined=cell.combined,
+        together=len(cell.facts) > 1,
+        method=cell.recipe.method,
+        dials=cell.dials,
+        mix=cell.mix,
+        status=status,
+        error=error,
+        metrics=measured.metrics,
+        not_measured=measured.not_measured,
+        outcomes=measured.outcomes,
+        by_fact=measured.by_fact,
+    )

@@ -1,0 +1,147 @@
+"""Trials are trained: steps logged, a panel and the validation loss followed at checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from factlab.experiment.baseline import Baseline
+from factlab.experiment.evaluator import own_prompts
+from factlab.experiment.trial import Trial
+from factlab.metrics.panel import best_step, curve_point
+from factlab.progress import Silent
+from factlab.runs.files import append_line, writing
+from factlab.schema.config import RunConfig
+from factlab.schema.question import PanelAnswer
+from factlab.schema.results import TrainStep
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from factlab.training.tracking import Tracking
+    from factlab.training.train import Trained
+
+
+def train_trials(
+    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
+) -> list[Trained]:
+    """Train the adapters of trials side by side, and follow the panel of each.
+
+    Args:
+        trials: Of one recipe and equally many steps.
+        baseline: What they are trained from.
+        model: The base with all of their adapters on it.
+    """
+    from factlab.training.steps import checkpoint_steps
+    from factlab.training.train import AdapterJob, train_together
+    from factlab.training.trainer import CheckpointResult
+
+    evaluator, experiment = baseline.evaluator, baseline.evaluator.experiment
+    steps = experiment.steps(trials[0].cell)
+
+    def follow(step: int) -> CheckpointResult:
+        figures = [_follow(trial, step, baseline, model, steps) for trial in trials]
+        return CheckpointResult(figures[0], stop=any(trial.stopped for trial in trials))
+
+    names = ", ".join(trial.cell.id for trial in trials)
+    with evaluator.progress.stage(f"train {names}", steps) as advance:
+
+        def log(trial: Trial, step: TrainStep) -> None:
+            append_line(trial.folder.train_log_file, step)
+            if trial is trials[0]:
+                advance(1)
+
+        jobs = [
+            AdapterJob(
+                trial.cell,
+                experiment.trained(trial.cell.facts),
+                trial.anchors,
+                partial(log, trial),
+                trial.name,
+                trial.teacher,
+                trial.base_head,
+            )
+            for trial in trials
+        ]
+        return train_together(
+            model,
+            evaluator.loaded,
+            jobs,
+            max_steps=experiment.config.max_steps,
+            checkpoints=(*checkpoint_steps(steps, experiment.config.checkpoints), steps),
+            measure=follow,
+            checkpointing=experiment.config.gradient_checkpointing,
+            tracking=_tracking(trials[0], experiment.config),
+        )
+
+
+def _tracking(trial: Trial, config: RunConfig) -> Tracking | None:
+    from factlab.training.tracking import Tracking
+
+    if not config.report_to:
+        return None
+    with writing(trial.folder.tracker):
+        trial.folder.tracker.mkdir(parents=True, exist_ok=True)
+    run = trial.folder.path.parents[1].resolve().name
+    return Tracking(config.report_to, trial.folder.tracker, f"{run}/{trial.cell.id}")
+
+
+def _follow(
+    trial: Trial,
+    step: int,
+    baseline: Baseline,
+    model: PreTrainedModel | PeftModel,
+    planned: int,
+) -> dict[str, float]:
+    """Measure an adapter at a checkpoint, and keep its weights if it is the best so far.
+
+    After its last planned step the whole evaluation follows, so that the panel is answered there
+    only if the best is to be chosen, or to end a tracker's lines; then it is no part of the record.
+
+    Returns:
+        Figures for trackers, by the library's names.
+    """
+    from factlab.training.attach import activate, tuned_weights
+
+    evaluator, config = baseline.evaluator, baseline.evaluator.experiment.config
+    activate(model, trial.name)
+    losses = _validate(trial, step, model, config.early_stop, planned)
+    figures = {"eval_loss": losses["validation"]} if losses else {}
+    evaluated_next = step == planned and config.keep == "last"
+    if evaluated_next and not config.report_to:
+        return figures
+    silent = replace(evaluator, progress=Silent())
+    answers = silent.answers(model, [own_prompts(trial.panel)], "panel")
+    point = curve_point(step, trial.panel, {a.question_id: a for a in answers})
+    if not evaluated_next:
+        for answer in answers:
+            append_line(trial.folder.panel_file, PanelAnswer(step=step, answer=answer))
+        trial.points.append(point.model_copy(update={"losses": losses}))
+    if config.keep == "best" and best_step(trial.points) == step:
+        trial.best = step, tuned_weights(model, trial.name)
+    return figures | {f"eval_{name}": share for name, share in point.metrics.items()}
+
+
+def _validate(
+    trial: Trial,
+    step: int,
+    model: PreTrainedModel | PeftModel,
+    patience: int | None,
+    planned: int,
+) -> dict[str, float]:
+    """Compute and log the validation loss, and decide whether it is time to stop."""
+    from factlab.training.validation import reason_to_stop, validation_loss
+
+    if not trial.validation:
+        return {}
+    loss = validation_loss(model, trial.validation, trial.name, step)
+    if not math.isfinite(loss.loss_nats):
+        return {}
+    append_line(trial.folder.validation_log_file, loss)
+    trial.losses.append(loss)
+    trial.stopped = reason_to_stop(trial.losses, patience, planned)
+    return {"validation": loss.loss_nats}

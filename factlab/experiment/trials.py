@@ -1,0 +1,141 @@
+"""Trials of one group: trained side by side on one base, and measured one after the other."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from factlab.combine.adapters import combined_on
+from factlab.errors import DivergedError
+from factlab.experiment.baseline import Baseline
+from factlab.experiment.evaluator import Evaluator
+from factlab.experiment.trial import Trial, new_trial
+from factlab.experiment.trial_results import diverged, measure_trial
+from factlab.experiment.trial_training import train_trials
+from factlab.runs.adapters import adapter_folder
+from factlab.runs.files import write_json
+from factlab.runs.folder import CellFolder, RunFolder
+from factlab.schema.config import Cell
+from factlab.schema.results import CellResult
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+
+def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[Cell]]:
+    """Cells in groups that are trained at once: of equal steps and recipe, but for the rate.
+
+    A combination, which is not trained, is alone.
+    """
+    from factlab.training.together import adapters_at_once
+
+    experiment = evaluator.experiment
+    config = experiment.config
+    if config.combine is not None:
+        yield from ([cell] for cell in cells)
+        return
+    followed = bool(config.report_to) or config.early_stop is not None
+    alone = followed or config.gradient_checkpointing
+
+    def alike(cell: Cell) -> tuple[object, ...]:
+        recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
+        pairs = len(experiment.trained(cell.facts))
+        return recipe, pairs, experiment.steps(cell), bool(experiment.anchored(cell.facts))
+
+    for _, group in groupby(cells, key=alike):
+        members = list(group)
+        widest = max(members, key=lambda cell: cell.rank)  # the others are padded to its rank
+        batch = evaluator.step_batch(widest)
+        requested = 1 if alone else config.pack
+        size = adapters_at_once(evaluator.loaded, widest, batch, requested)
+        yield from (members[i : i + size] for i in range(0, len(members), size))
+
+
+def run_trials(
+    cells: Sequence[Cell], baseline: Baseline, folder: RunFolder
+) -> dict[str, CellResult]:
+    """Train cells side by side and measure each; a cell is finished when its `cell.json` is there.
+
+    The base model comes back as it was, whatever happens.
+
+    Args:
+        cells: Of one group of `side_by_side`.
+        baseline: What they are trained from and measured against.
+        folder: The run folder.
+
+    Returns:
+        The result of each cell, by its id; a cell that diverged has one too.
+    """
+    names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
+    trials = [
+        new_trial(cell, name, baseline, folder) for cell, name in zip(cells, names, strict=True)
+    ]
+    for trial in trials:
+        _remove_logs(trial.folder)
+    results: dict[str, CellResult] = {}
+
+    def finish(result: CellResult) -> None:
+        write_json(folder.cell(result.id).result_file, result)
+        results[result.id] = result
+
+    with _attached(baseline.evaluator, trials) as model:
+        try:
+            for result in _train_and_measure(trials, baseline, model):
+                finish(result)
+        except DivergedError as error:
+            for trial in trials:
+                finish(diverged(trial.cell, str(error)))
+    return results
+
+
+@contextmanager
+def _attached(
+    evaluator: Evaluator, trials: Sequence[Trial]
+) -> Iterator[PreTrainedModel | PeftModel]:
+    """The base with fresh adapters on it, to be trained; or with one combined of others."""
+    first, combine = trials[0], evaluator.experiment.config.combine
+    if first.cell.combined is None or combine is None:
+        from factlab.training.attach import attached
+
+        cells, names = [trial.cell for trial in trials], [trial.name for trial in trials]
+        with attached(evaluator.loaded, cells, names) as (model, initial):
+            for trial in trials:
+                trial.initial = initial
+            yield model
+        return
+    made = first.cell.combined
+    folders = [adapter_folder(combine.labelled[label]) for label in made.adapters]
+    with combined_on(evaluator.loaded, folders, made, seed=first.cell.seed, name=first.name) as (
+        adapted,
+        measured,
+    ):
+        first.cell = first.cell.model_copy(update={"combined": measured})
+        yield adapted
+
+
+def _remove_logs(folder: CellFolder) -> None:
+    """Remove the logs of a training that was stopped: it begins anew."""
+    for file in (folder.train_log_file, folder.panel_file, folder.validation_log_file):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(folder.tracker, ignore_errors=True)
+
+
+def _train_and_measure(
+    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
+) -> Iterator[CellResult]:
+    from factlab.training.attach import activate
+
+    if trials[0].cell.combined is not None:  # one that was combined is not trained
+        yield from (measure_trial(trial, baseline, model) for trial in trials)
+        return
+    for trial, trained in zip(trials, train_trials(trials, baseline, model), strict=True):
+        if trained.failed:
+            yield diverged(trial.cell, trained.failed)
+            continue
+        activate(model, trial.name)
+        model.eval()
+        yield measure_trial(trial, baseline, model, trained.record)
