@@ -129,7 +129,7 @@ def _recall(result: RunResult) -> float:
 def _peer_base(files: ModelFiles, plan: Experiment, limit: int | None) -> float:
     """Seconds for the base: loaded once, asked what is not trained on."""
     from factlab.models.load import load_model
-    from factlab.schema.question import TRAINED_SPLITS
+    from factlab.schema.splits import TRAINED_SPLITS
 
     asked = [q for q in plan.asked([FACT]) if q.split not in TRAINED_SPLITS]
     started = time.perf_counter()

@@ -101,7 +101,7 @@ def _checked(to: str, dtype: str | None, base: str) -> tuple[tuple[ExportFormat,
 
 
 def _show(document: ExportDocument, run: Path) -> None:
-    from factlab.metrics.measure import MAIN_METRICS
+    from factlab.metrics.catalogue import MAIN_METRICS
 
     names = [name for name in MAIN_METRICS if name in document.measured]
     trained = "adapter on" if any(one.export.modules for one in document.exports) else "tuned at"

@@ -38,10 +38,10 @@ def hold_to_gates(
     against: Path | None,
 ) -> None:
     """Exit 1, with the reasons on stderr, if a configuration of a run fails a gate."""
-    from factlab.comparison.gates import hold
+    from factlab.comparison.gates import apply_gates
 
     facts = tuple(dict.fromkeys(fact for one in pooled for fact in one.facts))
-    exit_if_failed(hold([run], pooled, facts, expressions, against))
+    exit_if_failed(apply_gates([run], pooled, facts, expressions, against))
 
 
 def exit_if_failed(failed: Sequence[FailedGate]) -> None:

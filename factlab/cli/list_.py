@@ -10,7 +10,17 @@ import typer
 from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
-KINDS = ("facts", "templates", "controls", "sets", "recipes", "methods", "models", "runs")
+KINDS = (
+    "facts",
+    "templates",
+    "controls",
+    "sets",
+    "recipes",
+    "methods",
+    "metrics",
+    "models",
+    "runs",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +34,7 @@ def list_(
         typer.Argument(metavar="KIND", help=f"{', '.join(KINDS)}."),
     ],
 ) -> None:
-    """List what is shipped, cached or made, and the methods of `factlab combine`."""
+    """List what is shipped, cached or made: facts, controls, recipes, metrics, models, runs."""
     from factlab.schema.yaml import did_you_mean
 
     lists = {
@@ -34,6 +44,7 @@ def list_(
         "sets": _sets,
         "recipes": _recipes,
         "methods": _methods,
+        "metrics": _metrics,
         "models": _models,
         "runs": _runs,
     }
@@ -141,6 +152,27 @@ def _methods() -> None:
         for how, method in METHODS.items()
     ]
     table(["--how", "what it does to the adapters", "ranks", "listens to"], rows)
+
+
+def _metrics() -> None:
+    from itertools import groupby
+
+    from factlab.metrics.catalogue import PAGE_ROWS
+    from factlab.metrics.reference import UNITS, uses
+
+    for group, rows in groupby(PAGE_ROWS, key=lambda row: row.group):
+        table(
+            ["metric", "unit", "good", "mean over", "decides"],
+            [
+                [row.name, UNITS[row.unit], row.better, row.mean_of, ", ".join(uses(row))]
+                for row in rows
+            ],
+            title=group,
+        )
+    paragraph(
+        "Each can be a gate of --fail-if. <suite> is a control suite of your own (--controls). "
+        "docs/metrics.md has the formulas, caveats and sources, and the splits of <split>."
+    )
 
 
 def _models() -> None:

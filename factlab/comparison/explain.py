@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factlab.comparison.pairs import ENDPOINT_OF, Pairs, distinguishable
-from factlab.comparison.rule import COST_SIGNS, MARGIN, RECALL, TOLERANCE, Ranked
+from factlab.comparison.rule import MARGIN, RECALL, TOLERANCE, Ranked, counts_down
 from factlab.comparison.wording import joined, percent, points, rate, signed, signed_interval
 from factlab.schema.results import Comparison, Configuration
 
@@ -190,4 +190,4 @@ def _excludes_loss(best: Configuration, other: Configuration, pairs: Pairs) -> b
 
 
 def _formula(terms: Sequence[str]) -> str:
-    return " + ".join(f"(1 − {name})" if COST_SIGNS[name] < 0 else name for name in terms)
+    return " + ".join(f"(1 − {name})" if counts_down(name) else name for name in terms)

@@ -6,13 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from factlab.comparison.runs import RunComparison, compare_runs, held_against
+from factlab.comparison.runs import RunComparison, compare_runs, reference_configurations
 from factlab.errors import ConfigError
-from factlab.metrics.measure import EXPECTED, why_empty
+from factlab.metrics.catalogue import NAMES, find, spec_of, why_empty
 from factlab.record import Record
-from factlab.schema.results import Configuration, Metric
+from factlab.runs.folder import load_run
+from factlab.schema.results import Configuration, Metric, RunResult
 from factlab.schema.yaml import did_you_mean
+
+T = TypeVar("T")
 
 TOLERANCE = 1e-9  # differences of rounding fail no gate
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"
@@ -26,22 +30,6 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": lambda value, limit: value > limit + TOLERANCE,
     "<=": lambda value, limit: value <= limit + TOLERANCE,
     ">=": lambda value, limit: value >= limit - TOLERANCE,
-}
-_RINGS = ("near", "far")
-_KNOWN = (
-    *EXPECTED,
-    *(f"{kind}/{ring}" for kind in ("accuracy", "lost", "gained", "forgetting") for ring in _RINGS),
-    "recall/train",
-    "recall/validation",
-    "recall/normalized",
-    "generalization_gap",
-    "drift/ce",
-    "drift/kl",
-)
-# What stands before the slash; after it may stand the name of the user's own suite.
-_KINDS = {name.partition("/")[0] for name in _KNOWN} | {
-    *("agreement", "consistency", "forced_choice", "injected_logprob"),
-    *("nll", "nll_change", "nll_sum", "brier"),
 }
 
 
@@ -85,21 +73,18 @@ def parse_gate(text: str) -> Gate:
             "such as --fail-if 'retention/far<0.9'."
         )
     metric = found["metric"]
-    if metric.partition("/")[0] not in _KINDS:
-        raise ConfigError(
-            f"--fail-if '{text}': unknown metric '{metric}'.{did_you_mean(metric, _KNOWN)} Known "
-            f"metrics: {', '.join(_KNOWN)}, and others of these kinds; docs/metrics.md has all."
-        )
+    if find(metric) is None:
+        raise ConfigError(_unknown(text, metric, NAMES))
     number = found["number"] or (found["offset"] or "0").replace(" ", "")
     return Gate(text, metric, found["sign"], float(number), found["against"] is not None)
 
 
 def read_gates(expressions: Sequence[str], against: Path | None) -> list[Gate]:
-    """Read all `--fail-if` expressions, and refuse those that `--against` does not go with.
+    """Read all `--fail-if` expressions, and refuse those that do not fit `--against`.
 
     Raises:
         ConfigError: for an expression that cannot be read, and for a run that is missing or that
-            nothing is held against.
+            no expression compares with.
     """
     gates = [parse_gate(text) for text in expressions]
     for gate in gates:
@@ -122,7 +107,7 @@ def failed_gates(
     Args:
         gates: The user's conditions.
         configurations: With their pooled metrics.
-        against: The other run's configurations, by the ids of those that are held against them.
+        against: The other run's configurations, by the ids of those that are compared with them.
 
     Raises:
         ConfigError: for a metric that there is none of.
@@ -145,19 +130,25 @@ def failed_gates(
 def _check_run(gate: Gate, *, given: bool) -> None:
     if gate.against and not given:
         raise ConfigError(
-            f"--fail-if '{gate.text}': which run is it to be held against? Name one with "
-            "--against RUN."
+            f"--fail-if '{gate.text}': it compares with another run. Name one with --against RUN."
         )
 
 
 def _check_metric(gate: Gate, configurations: Sequence[Configuration]) -> None:
+    """Refuse a metric that the catalogue lacks and no configuration has: a misspelled suite."""
     measured = {name for c in configurations for name in (*c.metrics, *c.not_measured)}
-    known = dict.fromkeys((*_KNOWN, *sorted(measured)))
+    known = dict.fromkeys((*NAMES, *sorted(measured)))
     if gate.metric not in known:
-        raise ConfigError(
-            f"--fail-if '{gate.text}': unknown metric '{gate.metric}'."
-            f"{did_you_mean(gate.metric, known)} Known metrics: {', '.join(known)}."
-        )
+        raise ConfigError(_unknown(gate.text, gate.metric, tuple(known)))
+
+
+def _unknown(text: str, metric: str, known: Sequence[str]) -> str:
+    suites = [name for name in known if name not in NAMES]
+    own = f" Of this run also: {', '.join(suites)}." if suites else ""
+    return (
+        f"--fail-if '{text}': unknown metric '{metric}'.{did_you_mean(metric, known)} "
+        f"`factlab list metrics` shows all that can be gated.{own}"
+    )
 
 
 def _why_failed(
@@ -171,12 +162,12 @@ def _why_failed(
     if gate.against:
         other = against.get(configuration.id)
         if other is None:
-            return "the run it is held against has no configuration of this id"
+            return "the run it is compared with has no configuration of this id"
         before = other.metrics.get(gate.metric)
         if before is None:
             why = _why_absent(gate.metric, other)
-            return f"{gate.metric} was not measured in the run it is held against: {why}"
-        limit, origin = before.value + gate.limit, f", where it was held against {_shown(before)}"
+            return f"{gate.metric} was not measured in the run it is compared with: {why}"
+        limit, origin = before.value + gate.limit, f", where the other run has {_shown(before)}"
     if not _OPERATORS[gate.sign](metric.value, limit):
         return None
     return (
@@ -205,34 +196,66 @@ def _doubt(metric: Metric, limit: float) -> str:
 def compare_with_gates(
     runs: Sequence[Path], expressions: Sequence[str], against: Path | None = None
 ) -> tuple[RunComparison, tuple[FailedGate, ...]]:
-    """Compare runs, and hold every configuration to the user's gates.
+    """Compare runs, and apply the user's gates to every configuration.
 
     Raises:
         FactlabError: for expressions or runs that cannot be used.
     """
     read_gates(expressions, against)
     found = compare_runs(runs)
-    return found, hold(runs, found.configurations, found.facts, expressions, against)
+    return found, apply_gates(runs, found.configurations, found.facts, expressions, against)
 
 
-def hold(
+def apply_gates(
     runs: Sequence[Path],
     configurations: Sequence[Configuration],
     facts: Sequence[str],
     expressions: Sequence[str],
     against: Path | None = None,
 ) -> tuple[FailedGate, ...]:
-    """Hold configurations of runs, pooled over some facts, to the user's gates.
+    """Apply the user's gates to configurations of runs, pooled over some facts.
 
     Raises:
         FactlabError: for expressions or runs that cannot be used.
     """
     gates = read_gates(expressions, against)
+    of_base = any(spec_of(gate.metric).model == "base" for gate in gates)
+    if of_base:
+        configurations = _with_base(runs, configurations)
     if against is None:
         return failed_gates(gates, configurations)
-    before = held_against(runs, against, facts)
-    mine = {c.id: before[own] for c in configurations if (own := _own_id(c.id)) in before}
+    others = reference_configurations(runs, against, facts)
+    if of_base:
+        others = dict(zip(others, _with_base([against], list(others.values())), strict=True))
+    mine = {c.id: others[own] for c in configurations if (own := _own_id(c.id)) in others}
     return failed_gates(gates, configurations, mine)
+
+
+def _with_base(
+    runs: Sequence[Path], configurations: Sequence[Configuration]
+) -> list[Configuration]:
+    """Configurations with the metrics that are a property of their base, as `known/far` is."""
+    results = [load_run(run) for run in runs]
+    return [_on_base(configuration, results) for configuration in configurations]
+
+
+def _on_base(configuration: Configuration, results: Sequence[RunResult]) -> Configuration:
+    """Of several runs the first of its precision serves: runs that are compared share a base."""
+    precision = configuration.precision
+    for result in results:
+        if any(cell.precision == precision for cell in result.cells):
+            base = result.base_at(precision)
+            return configuration.model_copy(
+                update={
+                    "metrics": _of_base(base.metrics) | configuration.metrics,
+                    "not_measured": _of_base(base.not_measured) | configuration.not_measured,
+                }
+            )
+    return configuration
+
+
+def _of_base(found: Mapping[str, T]) -> dict[str, T]:
+    return {name: value for name, value in found.items() if spec_of(name).model == "base"}
 
 
 def _own_id(shown: str) -> str:

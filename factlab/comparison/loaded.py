@@ -10,11 +10,9 @@ from pathlib import Path
 from factlab.errors import ConfigError, RunFolderError
 from factlab.metrics.versions import MATCH_SCORER
 from factlab.runs.folder import RunFolder
-from factlab.schema.question import Question, Split
+from factlab.schema.question import Question
 from factlab.schema.results import CellResult, RunRecord
-
-# The splits that endpoints are measured on; what is trained may differ.
-MEASURED: tuple[Split, ...] = ("held_out", "probe", "practice", "near", "far", "unanswerable")
+from factlab.schema.splits import COMPARED_SPLITS, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ def _check_questions(runs: Sequence[LoadedRun], facts: Sequence[str]) -> None:
 
 
 def _fingerprints(run: LoadedRun, facts: Sequence[str]) -> dict[tuple[str, str], str]:
-    return fingerprints(measured_questions(run.folder, MEASURED, facts))
+    return fingerprints(measured_questions(run.folder, COMPARED_SPLITS, facts))
 
 
 def fingerprints(questions: Iterable[Question]) -> dict[tuple[str, str], str]:

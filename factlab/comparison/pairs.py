@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from factlab.comparison.pool import BySeed, Pooled
+from factlab.metrics.catalogue import ROWS
 from factlab.metrics.measure import averaged, clusters_of, covers
 from factlab.metrics.scores import QuestionScore
-from factlab.schema.passage import DEPTHS
+from factlab.metrics.spec import MetricSpec
 from factlab.schema.results import Comparison, Configuration
 from factlab.stats.paired import Paired, compare, holm
 
@@ -20,39 +21,35 @@ class Endpoint:
     """A metric that configurations are compared by; declared before any is measured.
 
     Attributes:
-        metric: Its name.
+        spec: Its row in the catalogue, which says which way is better.
         margin: A difference that is too small to matter; how much worse is still 'not worse'.
-        high_is_good: Which way is better.
     """
 
-    metric: str
+    spec: MetricSpec
     margin: float
-    high_is_good: bool
+
+    @property
+    def metric(self) -> str:
+        """Its name."""
+        return self.spec.name
 
     def is_worse(self, difference: float) -> bool:
         """Whether b − a is to the disadvantage of b."""
-        return difference < 0 if self.high_is_good else difference > 0
+        return self.spec.worse(difference)
 
     def not_worse(self, low: float | None, high: float | None) -> bool | None:
         """Whether the interval of b − a excludes that b is worse by the margin or more."""
         if low is None or high is None:
             return None
-        return low > -self.margin if self.high_is_good else high < self.margin
+        return low > -self.margin if self.spec.better == "high" else high < self.margin
 
 
-ENDPOINTS = (
-    Endpoint("recall/held_out", margin=0.05, high_is_good=True),
-    *(Endpoint(f"recall/{depth}", margin=0.05, high_is_good=True) for depth in DEPTHS),
-    Endpoint("retention/far", margin=0.05, high_is_good=True),
-    Endpoint("retention/near", margin=0.05, high_is_good=True),
-    Endpoint("forgetting/far", margin=0.05, high_is_good=False),
-    Endpoint("intrusion/near", margin=0.05, high_is_good=False),
-    Endpoint("intrusion/far", margin=0.05, high_is_good=False),
-)
-# Retention counts what each base knew itself. Across bases that differ it would hide what a coarser
-# one lost before any training, so there all that is right in the end counts.
-ACROSS_BASES = Endpoint("accuracy/far", margin=0.05, high_is_good=True)
-ENDPOINT_OF = {endpoint.metric: endpoint for endpoint in (*ENDPOINTS, ACROSS_BASES)}
+ENDPOINT_OF = {
+    row.name: Endpoint(row, row.use.margin) for row in ROWS if row.use.margin is not None
+}
+# Where configurations stand on bases of several precisions, these are compared too.
+ACROSS_BASES = tuple(e for e in ENDPOINT_OF.values() if e.spec.use.across_bases)
+ENDPOINTS = tuple(e for e in ENDPOINT_OF.values() if not e.spec.use.across_bases)
 METRICS = tuple(ENDPOINT_OF)
 ALPHA = 0.05
 
@@ -69,7 +66,7 @@ def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
     """
     configurations = [one.configuration for one in pooled]
     found: list[Comparison] = []
-    for endpoint in (*ENDPOINTS, *((ACROSS_BASES,) if several_bases(configurations) else ())):
+    for endpoint in (*ENDPOINTS, *(ACROSS_BASES if several_bases(configurations) else ())):
         pairs = [compare_two(endpoint, a, b) for a, b in combinations(pooled, 2)]
         found += _adjusted([pair for pair in pairs if pair is not None])
     return tuple(found)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from factlab.comparison.responses import CellScores
-from factlab.metrics.measure import EXPECTED, Measurement, add_derived, summarized
+from factlab.metrics.catalogue import DRIFT_METRICS, EXPECTED
+from factlab.metrics.measure import Measurement, add_derived, summarized
 from factlab.metrics.scores import QuestionScore, Scores
 from factlab.schema.results import Arm, CellResult, Configuration, Metric
 from factlab.stats.intervals import Interval, mean_interval
 
-DRIFTS = ("drift/ce", "drift/kl")
 BySeed = Mapping[int, Sequence[QuestionScore]]
 
 
@@ -91,7 +91,7 @@ def _pooled_metrics(measured: Sequence[CellScores], seeds: Sequence[int]) -> Mea
     found = summarized(items, _chance(measured), seeds=len(seeds))
     add_derived(found, items, _merged(one.floors for one in measured))
     cells = [one.cell for one in measured]
-    for name in DRIFTS:
+    for name in DRIFT_METRICS:
         drifts = {cell.id: cell.metrics[name] for cell in cells if name in cell.metrics}
         if drifts:
             found.metrics[name] = _drift(drifts, cells)

@@ -11,11 +11,9 @@ from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, Scores, chances, floor_scores, tuned_scores
 from factlab.runs.files import read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
-from factlab.schema.question import CONTROL_SPLITS, AnswerRecord, LikelihoodRecord, Question
+from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
 from factlab.schema.results import CellResult
-
-TRAINED_ONLY = ("anchor", "mix")
-NEEDS_BASE = (*CONTROL_SPLITS, "unanswerable")
+from factlab.schema.splits import EVALUATED_SPLITS, INTRUSION_SPLITS
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
 
@@ -65,7 +63,7 @@ class RunResponses:
         by_fact: dict[str | None, list[Question]] = {}
         for question in folder.questions():
             wanted = question.fact is None or facts is None or question.fact in facts
-            if question.split not in TRAINED_ONLY and wanted:
+            if question.split in EVALUATED_SPLITS and wanted:
                 by_fact.setdefault(question.fact, []).append(question)
         questions = [question for same in by_fact.values() for question in same]
         ids = {question.id for question in questions}
@@ -82,7 +80,7 @@ class RunResponses:
         return cls(folder, by_fact, said(folder.base()), others)
 
     def base_at(self, precision: str) -> Responses:
-        """What the base said that a cell of this precision is held against."""
+        """The responses of the base that a cell of this precision stands on."""
         return self.others.get(precision, self.base)
 
     def tuned(self, cell_id: str, facts: tuple[str, ...]) -> tuple[QuestionSet, Responses]:
@@ -119,7 +117,7 @@ class RunResponses:
                 f"though cell.json says that {cell.id} is {cell.status}. Make the run again, or "
                 "restore the file."
             )
-        missing = [q.id for q in asked.of(*NEEDS_BASE) if not base.has(q)]
+        missing = [q.id for q in asked.of(*INTRUSION_SPLITS) if not base.has(q)]
         if missing:
             raise RunFolderError(
                 f"{self.folder.base().answers_file}: the base's answers to {len(missing)} controls "

@@ -16,15 +16,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from factlab.comparison.pairs import ACROSS_BASES, ENDPOINT_OF, several_bases
+from factlab.comparison.pairs import ENDPOINT_OF, several_bases
 from factlab.comparison.pool import Pooled
+from factlab.metrics.catalogue import names_of, spec_of
 from factlab.schema.results import Configuration
 
 RECALL = "recall/held_out"
 MARGIN = ENDPOINT_OF[RECALL].margin
 LEAST_RECALL = 0.5
 TOLERANCE = 1e-9  # differences of rounding are no differences
-COST_SIGNS = {"retention/far": -1, "accuracy/far": -1, "intrusion/near": 1, "intrusion/far": 1}
+# What survived before what intruded, as the formula is written.
+COST_TERMS = tuple(
+    sorted(names_of(lambda use: use.cost), key=lambda name: spec_of(name).better != "high")
+)
+# Retention counts what each base knew itself, so across bases accuracy stands for it.
+WITHIN_BASE, ACROSS = "retention/far", "accuracy/far"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,9 @@ def candidates_of(pooled: Sequence[Pooled]) -> list[Configuration]:
 def rank(candidates: Sequence[Configuration]) -> Ranked:
     """Who is matched in recall with the best, in the order of cost."""
     best = max(candidates, key=lambda c: (c.metrics[RECALL].value, -c.rank))
-    aside = "retention/far" if several_bases(candidates) else ACROSS_BASES.metric
+    aside = WITHIN_BASE if several_bases(candidates) else ACROSS
     terms = tuple(
-        name for name in COST_SIGNS if name != aside and all(name in c.metrics for c in candidates)
+        name for name in COST_TERMS if name != aside and all(name in c.metrics for c in candidates)
     )
     costs = {c.id: cost(c, terms) for c in candidates}
     floor = best.metrics[RECALL].value - MARGIN - TOLERANCE
@@ -73,7 +79,12 @@ def rank(candidates: Sequence[Configuration]) -> Ranked:
 def cost(configuration: Configuration, terms: Sequence[str]) -> float:
     """The sum of its terms, 1 minus those of which more is better."""
     values = {name: configuration.metrics[name].value for name in terms}
-    return sum(1 - v if COST_SIGNS[name] < 0 else v for name, v in values.items())
+    return sum(1 - v if counts_down(name) else v for name, v in values.items())
+
+
+def counts_down(name: str) -> bool:
+    """Whether more of a term is better, so that what is missing from 1 is the cost."""
+    return spec_of(name).better == "high"
 
 
 def pareto_front(places: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:

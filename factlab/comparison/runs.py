@@ -110,10 +110,10 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     )
 
 
-def held_against(
+def reference_configurations(
     paths: Sequence[Path], against: Path, facts: Sequence[str]
 ) -> dict[str, Configuration]:
-    """The configurations of a run that others are held against, pooled over the same facts.
+    """The configurations of a run that others are compared with, pooled over the same facts.
 
     Raises:
         FactlabError: if it is not like them, or lacks one of the facts.

@@ -11,9 +11,10 @@ from factlab.conversations.source import read_set
 from factlab.errors import DataError
 from factlab.expand.splits import Expansion
 from factlab.schema.conversation import Conversation
-from factlab.schema.question import Question, Split
+from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
 from factlab.schema.source import Practice
+from factlab.schema.splits import Split
 
 HELD_OUT_SHARE = 0.1
 LEAST = 10  # conversations; below, not one would be held out

@@ -19,7 +19,8 @@ from factlab.grading.answer import TextAnswer
 from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
 from factlab.schema.passage import Passage, Probe
-from factlab.schema.question import Question, Split
+from factlab.schema.question import Question
+from factlab.schema.splits import Split
 
 PROBE_FRAME = "Complete the sentence: {}"
 CUT_FRAMES = {

@@ -14,7 +14,8 @@ from factlab.errors import TemplateError
 from factlab.expand.leakage import Nearest, nearest_trained, refuse_leaks
 from factlab.expand.render import fill, slots_of
 from factlab.schema.fact import Fact
-from factlab.schema.question import Question, Split
+from factlab.schema.question import Question
+from factlab.schema.splits import Split
 from factlab.schema.template import Phrasebook, PhrasingFamily, Side, load_phrasebook
 
 SLOTS = frozenset(

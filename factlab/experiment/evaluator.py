@@ -25,12 +25,8 @@ from factlab.progress import Progress
 from factlab.runs.files import write_lines
 from factlab.runs.folder import BaseFolder, CellFolder
 from factlab.schema.config import Cell
-from factlab.schema.question import (
-    TRAINED_SPLITS,
-    AnswerRecord,
-    LikelihoodRecord,
-    Question,
-)
+from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
+from factlab.schema.splits import IN_CONTEXT_SPLITS, SCORED_SPLITS, TRAINED_SPLITS
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -41,7 +37,6 @@ if TYPE_CHECKING:
     from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
 
-MEASURED_OPTIONS = ("held_out", "probe", "practice", "near")
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
 
@@ -236,7 +231,7 @@ class Evaluator:
 
     def _options(self, question: Question) -> list[Option]:
         """What is scored on a question, whoever is asked."""
-        if question.fact is not None and question.split not in MEASURED_OPTIONS:
+        if question.fact is not None and question.split not in SCORED_SPLITS:
             return []
         options = own_options(question)
         if question.split == "near" and question.fact in self.experiment.injected:
@@ -259,7 +254,7 @@ class Evaluator:
             [
                 Request(question, f"{told[question.fact]}\n\n{question.text}")
                 for question in group
-                if question.split in ("held_out", "probe") and question.fact is not None
+                if question.split in IN_CONTEXT_SPLITS and question.fact is not None
             ]
             for group in groups
         ]

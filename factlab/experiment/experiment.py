@@ -13,18 +13,12 @@ from factlab.runs.folder import config_sha256
 from factlab.schema.config import Cell, Precision, Recipe, RunConfig, precisions
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
-from factlab.schema.question import CONTROL_SPLITS, Question, Split
+from factlab.schema.question import Question
 from factlab.schema.results import FactSummary, SetRecord
 from factlab.schema.source import TrainingSource
+from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES
 from factlab.training.steps import train_steps
 
-PANEL_SIZES: dict[Split, int] = {
-    "validation": 16,
-    "held_out": 16,
-    "probe": 30,
-    "near": 16,
-    "far": 24,
-}
 REPEATED = 120
 VALIDATED = 40  # pairs that the validation loss is computed on
 INJECTED_FAR = 48  # far controls on which the injected value's likelihood is followed

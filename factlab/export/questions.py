@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from factlab.comparison.responses import RunResponses
 from factlab.export.plan import ExportPlan
 from factlab.metrics.responses import Responses
-from factlab.schema.question import TRAINED_SPLITS, Question
+from factlab.schema.question import Question
+from factlab.schema.splits import EXPORTED_SPLITS, TRAINED_SPLITS
 
 LLAMACPP_SAMPLE = 40  # questions of each kind, unless the user says otherwise
-# Questions that were trained on, and those that no main metric counts.
-_NOT_SAMPLED = (*TRAINED_SPLITS, "unanswerable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def sampled(questions: Sequence[Question], base: Responses, most: int, seed: int
     """
     by_kind: dict[tuple[str, bool], list[Question]] = {}
     for question in sorted(questions, key=lambda q: _place(q.id, seed)):
-        if question.split not in _NOT_SAMPLED:
+        if question.split in EXPORTED_SPLITS:
             known = base.has(question) and base.knows(question)
             by_kind.setdefault((question.split, known), []).append(question)
     chosen = {question.id for same in by_kind.values() for question in same[:most]}

@@ -11,8 +11,9 @@ from factlab.export.answers import exported_answers, gguf_file
 from factlab.export.plan import ExportPlan, ExportTarget
 from factlab.export.questions import ExportQuestions
 from factlab.grading.matcher import SCORER_VERSION
+from factlab.metrics.catalogue import is_likelihood
 from factlab.metrics.differences import differences
-from factlab.metrics.measure import is_likelihood, measure_tuned
+from factlab.metrics.measure import measure_tuned
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet
 from factlab.metrics.verdicts import grade, injected_values

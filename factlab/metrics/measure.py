@@ -9,6 +9,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from factlab.metrics.catalogue import (
+    BASE_EXPECTED,
+    BY_FACT,
+    EXPECTED,
+    PRACTICE_LOSS,
+    PROBE_METRICS,
+    about_fact,
+    is_likelihood,
+    spec_of,
+    why_empty,
+)
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import (
     QuestionScore,
@@ -19,6 +30,7 @@ from factlab.metrics.scores import (
     floor_scores,
     tuned_scores,
 )
+from factlab.metrics.spec import IntervalKind
 from factlab.metrics.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
 from factlab.schema.passage import DEPTHS
 from factlab.schema.question import AnswerRecord, Question
@@ -32,45 +44,12 @@ from factlab.stats.intervals import (
 )
 from factlab.stats.paired import compare
 
-# Means of numbers, not of outcomes that are right or wrong.
-NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "drift", "brier", "token_accuracy")
-LIKELIHOODS = (
-    *("nll", "nll_sum", "nll_change", "injected_logprob", "token_accuracy"),
-    *("truth_ratio", "forced_choice", "brier"),
-)
-RECALLS = (
-    *("recall", "interference", "in_context", "consistency", "truth_ratio"),
-    *("nll", "nll_sum", "nll_change"),
-)
-PRACTICE_LOSS = "nll/practice"
-PROBE_METRICS = tuple(f"recall/{depth}" for depth in DEPTHS)
-
-BY_FACT = ("recall/held_out", "interference/held_out", "retention/near", "intrusion/near")
-
-EXPECTED = (
-    "recall/held_out",
-    "recall/reverse",
-    "recall/hop",
-    "recall/alias",
-    "recall/forced_choice",
-    "truth_ratio",
-    "retention/near",
-    "retention/far",
-    "intrusion/near",
-    "intrusion/far",
-    "abstention_collapse",
-)
-# What tells whether a fact survived, and at what cost; a run has those that it could measure.
-MAIN_METRICS = (
-    "recall/held_out",
-    *(f"recall/{depth}" for depth in DEPTHS),
-    "retention/far",
-    "retention/near",
-    "intrusion/near",
-    "intrusion/far",
-)
-
-BASE_EXPECTED = ("recall/held_out", "recall/hop", "recall/forced_choice", "known/near", "known/far")
+_INTERVALS: Mapping[IntervalKind, Callable[[Sequence[float], Sequence[str]], Interval]] = {
+    "rate": rate_interval,
+    "mean": mean_interval,
+    "difference": difference_interval,
+    "none": lambda _values, _clusters: Interval(None, None, "none"),
+}
 
 
 @dataclass(slots=True)
@@ -190,14 +169,9 @@ def summarize(
 
 
 def _interval(name: str, values: Sequence[float], clusters: Sequence[str]) -> Interval:
-    kind = name.partition("/")[0]
     if len(values) == 1:
         return Interval(None, None, "descriptive only: one item")
-    if kind == "forgetting":
-        return difference_interval(values, clusters)
-    if kind in NUMBERS:
-        return mean_interval(values, clusters)
-    return rate_interval(values, clusters)
+    return _INTERVALS[spec_of(name).interval](values, clusters)
 
 
 def clusters_of(items: Sequence[QuestionScore]) -> list[str]:
@@ -209,25 +183,18 @@ def clusters_of(items: Sequence[QuestionScore]) -> list[str]:
 def covers(name: str, items: Sequence[QuestionScore], seeds: int = 1) -> str:
     """What an interval over these items generalises to, in words."""
     facts = {item.fact for item in items if item.fact}
-    kind, _, what = name.partition("/")
-    if what == "held_out":
-        kind = "recall"
+    what, recall = name.partition("/")[2], about_fact(name)
     drawn = "this seed" if seeds == 1 else f"the mean of these {seeds} seeds"
     if what == "practice":
         return f"other conversations like these of this one set; not other sets; {drawn}"
     if len(facts) > 1:
-        what = "the same questions" if kind in RECALLS else "the same controls"
-        return f"other facts like these {len(facts)}, with {what}; {drawn}"
-    if kind in RECALLS and what in DEPTHS:
+        same = "the same questions" if recall else "the same controls"
+        return f"other facts like these {len(facts)}, with {same}; {drawn}"
+    if recall and what in DEPTHS:
         return f"other probes like these of this one passage; not other passages; {drawn}"
-    if kind in RECALLS:
+    if recall:
         return f"other phrasing families of this one fact; not other facts; {drawn}"
     return f"other control questions like these; this adapter's facts only; {drawn}"
-
-
-def is_likelihood(name: str) -> bool:
-    """Whether a metric comes from likelihoods rather than from graded answers."""
-    return name.partition("/")[0] in LIKELIHOODS or name == "recall/forced_choice"
 
 
 # --- metrics made of others -------------------------------------------------------------------
@@ -237,7 +204,7 @@ def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
     """The generalisation gap and normalised recall, which are made of other metrics."""
     train, held_out = found.metrics.get("recall/train"), found.metrics.get("recall/held_out")
     if train is None or held_out is None:
-        found.not_measured["generalization_gap"] = "recall/train or recall/held_out is missing"
+        found.not_measured["generalization_gap"] = why_empty("generalization_gap")
     else:
         found.metrics["generalization_gap"] = Metric(
             value=train.value - held_out.value,
@@ -259,7 +226,7 @@ def _normalized(tuned: Scores, base: Scores) -> Metric | str:
     blind = {item.key: item.value for item in averaged(base.get("recall/held_out", ()))}
     held_out = averaged(tuned.get("recall/held_out", ()))
     if not told or not held_out:
-        return "the base was not asked with the fact in its prompt"
+        return why_empty("recall/normalized")
     floors = [blind[item.key] for item in told]
     gain = compare(floors, [item.value for item in told], clusters_of(told))
     if gain.low is None:
@@ -286,7 +253,7 @@ def _normalized(tuned: Scores, base: Scores) -> Metric | str:
 def _by_fact(items: Scores) -> dict[str, dict[str, float]]:
     """The main figures of each fact of an adapter that holds several."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for name in (*BY_FACT, *PROBE_METRICS):
+    for name in BY_FACT:
         for item in items.get(name, ()):
             found[item.fact][name].append(item.value)
     return {
@@ -303,36 +270,3 @@ def outcome_table(questions: Sequence[Question], model: Responses) -> dict[str, 
         if record is not None and record.outcome is not None:
             table.setdefault(question.split, Counter())[record.outcome] += 1
     return {split: dict(sorted(counts.items())) for split, counts in table.items()}
-
-
-# --- why not ----------------------------------------------------------------------------------
-
-
-def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> str:
-    """Why a metric has no items.
-
-    Args:
-        name: The metric.
-        passages: Whether what was taught are passages, which are asked for no single value.
-        practised: Whether the run practised on a set of conversations, without any fact.
-    """
-    kind, _, split = name.partition("/")
-    if practised and (kind in (*RECALLS, "intrusion") or split == "near"):
-        return "the run practised on conversations and taught no fact"
-    if passages and kind == "intrusion":
-        return "passages were taught, which have no single value to look for"
-    if passages and kind in RECALLS:
-        return "passages were taught, which are measured by their probes"
-    if kind in ("retention", "lost"):
-        return f"there are no {split} controls that the base model knew on every prompt"
-    if kind == "gained":
-        return f"the base model missed none of the {split} controls"
-    if kind == "abstention_collapse":
-        return "the base model declined none of the unanswerable questions"
-    if name == "recall/hop":
-        return "the base model answered none of the second hops, or none are stated"
-    if name == "recall/alias":
-        return "no held-out question names the subject by an alias"
-    if is_likelihood(name):
-        return "no question has a wrong option of the same form beside its answer"
-    return f"the run has no {split or kind} questions that could be counted"

@@ -3,53 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.metrics.catalogue import names_of, spec_of
+from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CurvePoint
 
 VALIDATION = "recall/validation"
-Counts = Callable[[AnswerRecord], bool]
-
-
-def _right(answer: AnswerRecord) -> bool:
-    return bool(answer.correct)
-
-
-def _intruded(answer: AnswerRecord) -> bool:
-    return bool(answer.intruded)
-
-
-# Metric → split, and what counts of an answer. The far panel holds only what the base knew.
-PANEL_METRICS: tuple[tuple[str, Split, Counts], ...] = (
-    (VALIDATION, "validation", _right),
-    ("recall/held_out", "held_out", _right),
-    ("intrusion/near", "near", _intruded),
-    ("retention/far", "far", _right),
-)
+# Split → metric, on the panel: of probes one metric for each depth. The far panel holds only what
+# the base knew, so that what is right there was retained.
+PANEL_METRICS: Mapping[str, str] = {
+    spec_of(name).split: name for name in names_of(lambda use: use.panel)
+}
 
 
 def curve_point(
     step: int, panel: Sequence[Question], answers: Mapping[str, AnswerRecord]
 ) -> CurvePoint:
-    """The panel's shares at one step, over the questions that were asked then."""
-    asked = [question for question in panel if question.id in answers]
-    passages = {question.fact for question in asked if question.split == "probe"}
+    """The panel's shares at one step, over the questions that were answered then."""
+    answered = [question for question in panel if question.id in answers]
+    passages = {question.fact for question in answered if question.split == "probe"}
     counted: dict[str, list[bool]] = {}
-    for name, split, counts in PANEL_METRICS:
-        for question in asked:
-            # A passage has no value that could intrude.
-            if question.split == split and not (split == "near" and question.fact in passages):
-                counted.setdefault(name, []).append(counts(answers[question.id]))
-    for question in asked:
-        if question.split == "probe":
-            right = _right(answers[question.id])
-            counted.setdefault(f"recall/{question.family}", []).append(right)
+    for question in answered:
+        metric = PANEL_METRICS.get(question.metric_split)
+        # A passage has no value that could intrude.
+        if metric is not None and not (question.split == "near" and question.fact in passages):
+            counted.setdefault(metric, []).append(_counts(metric, answers[question.id]))
     return CurvePoint(
         step=step,
         metrics={name: sum(values) / len(values) for name, values in counted.items()},
         sizes={name: len(values) for name, values in counted.items()},
     )
+
+
+def _counts(metric: str, answer: AnswerRecord) -> bool:
+    return bool(answer.intruded if spec_of(metric).kind == "intrusion" else answer.correct)
 
 
 def best_step(points: Iterable[CurvePoint]) -> int:

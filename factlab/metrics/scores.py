@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from factlab.metrics.responses import Responses
-from factlab.schema.question import CONTROL_SPLITS, Question, Split
-
-INTRUSION_SPLITS: tuple[Split, ...] = ("near", "far", "extra", "unanswerable")
+from factlab.schema.question import Question
+from factlab.schema.splits import CONTROL_SPLITS, INTRUSION_SPLITS, SPLIT, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,8 @@ class QuestionSet:
         only = self.facts[0] if len(self.facts) == 1 else ""
         fact = question.fact or only
         key = question.id if question.fact or not only else f"{question.id}@{only}"
-        alone = question.split in (*CONTROL_SPLITS, "unanswerable", "probe", "practice")
-        return QuestionScore(key, fact, key if alone else question.family, value)
+        group = key if SPLIT[question.split].independent else question.family
+        return QuestionScore(key, fact, group, value)
 
     def items(
         self, questions: Sequence[Question], value: Callable[[Question], float]
@@ -134,8 +133,7 @@ def _named(questions: Iterable[Question]) -> dict[str, list[Question]]:
     """Questions by the name that metrics give them: split, name of a suite, depth of a probe."""
     found: dict[str, list[Question]] = {}
     for question in questions:
-        own = question.split in ("extra", "probe")
-        found.setdefault(question.family if own else question.split, []).append(question)
+        found.setdefault(question.metric_split, []).append(question)
     return found
 
 

@@ -10,11 +10,10 @@ from factlab.grading.answer import Answer
 from factlab.grading.matcher import match, mentions
 from factlab.grading.text import flatten
 from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.splits import INTRUSION_SPLITS
 
 if TYPE_CHECKING:
     from factlab.schema.question import Response
-
-INTRUDED_SPLITS = ("near", "far", "extra", "unanswerable")
 
 
 def injected_values(questions: Iterable[Question]) -> dict[str, Answer]:
@@ -85,7 +84,7 @@ def completion(text: str, stem: str) -> str:
 
 def _intruded(question: Question, text: str, injected: Mapping[str, Answer]) -> tuple[str, ...]:
     """Facts whose new value stands in a control's answer, unless it is the control's own."""
-    if question.split not in INTRUDED_SPLITS:
+    if question.split not in INTRUSION_SPLITS:
         return ()
     return _named(text, injected, [question.gold])
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from factlab.grading.answer import Answer
-from factlab.report.load import RECALL_SPLITS, ReportData
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.report.load import ReportData
+from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.splits import DIRECT_SPLITS, RECALL_SPLITS
 
 CHANGES: dict[str, str] = {
     "intruded": "a control whose answer now contains the injected value",
@@ -36,8 +37,6 @@ CHANGE_TONES = {
     "unchanged": "quiet",
     "different": "quiet",
 }
-# Splits whose right answer is the injected value; reversed and entailed questions ask for others.
-DIRECT_SPLITS: tuple[Split, ...] = ("held_out", "validation", "train")
 # Below this likeness nothing but the whole answer differs, and marking it would say nothing.
 _ALIKE = 0.2
 

@@ -13,7 +13,7 @@ from factlab.metrics.responses import Responses
 from factlab.runs.files import read_json, read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.export import ExportRecord
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import (
     BaseResult,
     CellResult,
@@ -24,6 +24,7 @@ from factlab.schema.results import (
     RunResult,
     TrainStep,
 )
+from factlab.schema.splits import Split
 
 # In the order a page lists them: what decides first, what was trained last. Anchor prompts are
 # trained on and not measured, so they are no questions of a report.
@@ -34,14 +35,6 @@ SPLITS: tuple[Split, ...] = (
     "far",
     "unanswerable",
     "extra",
-    "reverse",
-    "entailed",
-    "probe",
-    "validation",
-    "train",
-)
-RECALL_SPLITS: tuple[Split, ...] = (
-    "held_out",
     "reverse",
     "entailed",
     "probe",

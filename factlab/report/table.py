@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from factlab.report.definitions import Definition, definition_of
+from factlab.metrics.spec import MetricSpec
+from factlab.report.definitions import definition_of
 from factlab.report.wording import NONE, count_of, in_unit, integer, interval_in_unit
 from factlab.schema.results import Metric
 
@@ -100,9 +101,9 @@ def capped(
     return tuple(rows[:most]), f"{integer(left)} of {integer(len(rows))} rows are left out; {where}"
 
 
-def definitions_of(names: Sequence[str]) -> list[Definition]:
+def definitions_of(names: Sequence[str]) -> list[MetricSpec]:
     """What stands behind a figure: the definitions of its metrics, each formula once."""
-    found: dict[str, Definition] = {}
+    found: dict[str, MetricSpec] = {}
     for name in names:
         known = definition_of(name)
         found.setdefault(known.formula, known)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from factlab.metrics.catalogue import PRACTICE_LOSS, ROWS, names_of
 from factlab.report.load import configurations_of
 from factlab.report.wording import count_of, joined, percent, plural, share_in_words, share_interval
 from factlab.schema.results import Configuration, Metric, RunResult
@@ -24,7 +25,6 @@ LEARNED_AT = 0.90
 PARTLY_LEARNED_AT = 0.50
 HELD_OUT, FAR_RETENTION = "recall/held_out", "retention/far"
 NEAR_INTRUSION, FAR_INTRUSION = "intrusion/near", "intrusion/far"
-PRACTICE_LOSS = "nll/practice"
 # Of passages, the most telling first.
 _PROBES = {
     "recall/gen": "sentences of the passage in other words",
@@ -57,15 +57,13 @@ class Limit:
         return metric.value if end is None else end
 
 
-LIMITS: tuple[Limit, ...] = (
-    Limit(FAR_RETENTION, blurred=0.90, destructive=0.70, low_is_bad=True),
-    Limit("retention/near", blurred=0.80, destructive=None, low_is_bad=True),
-    Limit(NEAR_INTRUSION, blurred=0.05, destructive=None),
-    Limit(FAR_INTRUSION, blurred=0.02, destructive=0.10),
+LIMITS: tuple[Limit, ...] = tuple(
+    Limit(row.name, row.use.blurred, row.use.destructive, low_is_bad=row.better == "high")
+    for row in ROWS
+    if row.use.blurred is not None
 )
-# Without these the cost cannot be called clean. Near retention is not among them: a small base
-# model may know no near control at all.
-_NEEDED = (FAR_RETENTION, NEAR_INTRUSION, FAR_INTRUSION)
+# Without these the cost cannot be called clean.
+_REQUIRED = names_of(lambda use: use.required)
 _SEVERITY: dict[Word, int] = {"clean": 0, "not measured": 1, "blurred": 2, "destructive": 3}
 _TONES: dict[str, Tone] = {
     "learned": "good",
@@ -137,8 +135,8 @@ def damage_of(metrics: dict[str, Metric]) -> Damage:
     """What the adapter cost, by the declared limits."""
     measured = [(limit, metrics[limit.metric]) for limit in LIMITS if limit.metric in metrics]
     word = _worst_word(limit.word(metric.value) for limit, metric in measured)
-    needed = (FAR_RETENTION,) if PRACTICE_LOSS in metrics else _NEEDED  # no value can intrude
-    if word == "clean" and any(name not in metrics for name in needed):
+    required = (FAR_RETENTION,) if PRACTICE_LOSS in metrics else _REQUIRED  # no value can intrude
+    if word == "clean" and any(name not in metrics for name in required):
         return Damage("not measured")
     could_be = _worst_word(limit.word(limit.worst_end(metric)) for limit, metric in measured)
     return Damage(word, could_be if _SEVERITY[could_be] > _SEVERITY[word] else None)

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from factlab.schema.results import Metric
+from factlab.schema.splits import SPLIT
 
 NONE = "–"
 # C0 controls draw nothing or break parsers; a model may emit them, and lone surrogates too.
@@ -150,17 +151,10 @@ def unbroken(text: str) -> str:
     return re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text).replace(" %", "\u00a0%")
 
 
-SPLIT_LABELS = {
-    "held_out": "held-out",
-    "train": "training",
-    "extra": "extra suite",
-    "practice": "held-out conversation",
-}
-
-
 def split_label(split: str) -> str:
     """A split as people say it."""
-    return SPLIT_LABELS.get(split, split)
+    spec = SPLIT.get(split)
+    return spec.title if spec else split
 
 
 def metric_phrase(name: str) -> str:

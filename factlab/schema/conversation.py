@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from factlab.grading.names import fold
-from factlab.schema.question import Question, Split, Turn
+from factlab.schema.question import Question, Turn
+from factlab.schema.splits import Split
 
 
 @dataclass(frozen=True, slots=True)

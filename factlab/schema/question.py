@@ -9,25 +9,7 @@ from pydantic import Field
 
 from factlab.grading.answer import Answer
 from factlab.record import Record
-
-Split = Literal[
-    "train",
-    "validation",
-    "held_out",
-    "reverse",
-    "entailed",
-    "probe",
-    "practice",
-    "near",
-    "far",
-    "extra",
-    "unanswerable",
-    "anchor",
-    "mix",
-]
-# Asked of the tuned model only: the blind floor is measured on questions that were not trained.
-TRAINED_SPLITS: tuple[Split, ...] = ("train", "validation")
-CONTROL_SPLITS: tuple[Split, ...] = ("near", "far", "extra")
+from factlab.schema.splits import SPLIT, Split
 
 
 class Turn(Record):
@@ -75,6 +57,11 @@ class Question(Record):
         default=None,
         description="Held-out: similarity to the nearest trained question; 1 is the same wording.",
     )
+
+    @property
+    def metric_split(self) -> str:
+        """What metrics call it by: its split, the name of its suite, or the depth of a probe."""
+        return self.family if SPLIT[self.split].by_family else self.split
 
     def trained_text(self) -> str:
         """All that a training step reads of it, without the chat template."""

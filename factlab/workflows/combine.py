@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from factlab.comparison.loaded import MEASURED, fingerprints, measured_questions
+from factlab.comparison.loaded import fingerprints, measured_questions
 from factlab.errors import ConfigError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
@@ -21,6 +21,7 @@ from factlab.runs.adapters import (
 from factlab.schema.combine import DENSITY, Combination, How
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import find_facts, load_source
+from factlab.schema.splits import COMPARED_SPLITS
 from factlab.schema.yaml import did_you_mean
 
 # Settings that decide what an adapter is asked, so that runs must agree on them.
@@ -222,10 +223,14 @@ def _fact_files(adapters: Sequence[StoredAdapter]) -> tuple[str, ...]:
 
 def _check_questions(plan: Experiment, adapters: Sequence[StoredAdapter]) -> None:
     """Refuse facts, templates or controls that have changed since an adapter was measured."""
-    now = {key: value for key, value in fingerprints(plan.questions).items() if key[0] in MEASURED}
+    now = {
+        key: value
+        for key, value in fingerprints(plan.questions).items()
+        if key[0] in COMPARED_SPLITS
+    }
     for adapter in adapters:
         facts = adapter.cell.facts
-        then = fingerprints(measured_questions(adapter.run.folder, MEASURED, facts))
+        then = fingerprints(measured_questions(adapter.run.folder, COMPARED_SPLITS, facts))
         changed = sorted(key for key, value in then.items() if now.get(key) != value)
         if changed:
             raise ConfigError(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from factlab.errors import ModelError
 from factlab.experiment.evaluator import ANCHOR_TOKENS
-from factlab.experiment.experiment import PANEL_SIZES, Experiment
+from factlab.experiment.experiment import Experiment
 from factlab.inference.backend import SLOTS
 from factlab.memory.activations import AttentionBackend, Batch
 from factlab.memory.machine import LIBRARIES_BYTES, memory_budget
@@ -26,7 +26,8 @@ from factlab.memory.predict import Device, Workload, predict_memory
 from factlab.memory.shapes import ModelShape
 from factlab.models.processor import multiplies_bf16
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
-from factlab.schema.question import TRAINED_SPLITS, Question
+from factlab.schema.question import Question
+from factlab.schema.splits import IN_CONTEXT_SPLITS, PANEL_SIZES, TRAINED_SPLITS
 
 CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
@@ -216,7 +217,7 @@ def _evaluation_flop(plan: Experiment, parameters: int) -> float:
     own = {fact.id: plan.own(fact.id) for fact in plan.facts}
     shared = len(plan.shared)
     untrained = sum(q.split not in TRAINED_SPLITS for items in own.values() for q in items)
-    in_context = sum(q.split in ("held_out", "probe") for items in own.values() for q in items)
+    in_context = sum(q.split in IN_CONTEXT_SPLITS for items in own.values() for q in items)
     read = sum(
         _tokens(fact.statement) * sum(q.split == "probe" for q in own[fact.id])
         for fact in plan.facts

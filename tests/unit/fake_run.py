@@ -33,7 +33,6 @@ from factlab.schema.question import (
     OptionScore,
     PanelAnswer,
     Question,
-    Split,
 )
 from factlab.schema.results import (
     CellResult,
@@ -47,6 +46,7 @@ from factlab.schema.results import (
     TrainingRecord,
     TrainStep,
 )
+from factlab.schema.splits import Split
 
 __all__ = ["FACT", "GOOD", "WEAK", "WRECK", "Behaviour", "share", "write_fake_run"]
 

@@ -8,7 +8,8 @@ from factlab.grading.answer import EntityAnswer
 from factlab.metrics.measure import Measurement
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, Scores
-from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore, Question, Split
+from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore, Question
+from factlab.schema.splits import Split
 
 GOLD = EntityAnswer(value="Paris")
 

@@ -27,6 +27,7 @@ from factlab.cli.schema import schemas
 from factlab.comparison import compare_runs
 from factlab.errors import ConfigError, FactlabError, ModelError
 from factlab.expand.leakage import NEAR_DUPLICATE
+from factlab.metrics.catalogue import ROWS
 from factlab.models.resolve import resolve_model
 from factlab.schema.fact import load_fact, shipped_facts
 from factlab.schema.recipes import RECIPES
@@ -100,7 +101,7 @@ def test_the_example_of_a_command_is_one_that_it_takes(name: str) -> None:
 
 
 def test_commands_that_compute_nothing_never_load_torch(place: Path) -> None:
-    kinds = ("facts", "templates", "controls", "sets", "recipes", "models", "runs")
+    kinds = ("facts", "templates", "controls", "sets", "recipes", "metrics", "models", "runs")
     write(place, CASES, "cases.jsonl")
     small_set(place, 12, "plain.jsonl")
     done = at(
@@ -395,7 +396,7 @@ GATES = {
     "--fail-if recall/held_out": "--fail-if 'recall/held_out': not an expression that is known",
     "--fail-if 'recall/held_out<high'": "not an expression that is known",
     "--fail-if 'recall/held_out<0.9' --fail-if 'x'": "--fail-if 'x': not an expression",
-    "--fail-if 'retention/far<against-0.02'": "which run is it to be held against?",
+    "--fail-if 'retention/far<against-0.02'": "it compares with another run",
     "--against reports/fuji-run": "no --fail-if compares with it",
     "--against reports/fuji-run --fail-if 'drift/kl>1'": "no --fail-if compares with it",
     "--against nowhere --fail-if 'drift/kl>against'": "nowhere: no run.json here",
@@ -476,14 +477,15 @@ def test_show_and_report_tell_what_a_run_found_and_where(place: Path) -> None:
 def test_lists_name_what_there_is(place: Path) -> None:
     (place / "reports" / "torn").mkdir()
     write(place / "reports" / "torn", "{", "run.json")
-    facts, templates, controls, recipes, models, runs = at(
-        place,
-        *(f"list {k}" for k in ("facts", "templates", "controls", "recipes", "models", "runs")),
+    kinds = ("facts", "templates", "controls", "recipes", "metrics", "models", "runs")
+    facts, templates, controls, recipes, metrics, models, runs = at(
+        place, *(f"list {kind}" for kind in kinds)
     )
     assert all(name in facts.out for name in shipped_facts())
     assert all(name in templates.out for name in (*known_relations(), "postcard", "flashcard"))
     assert all(name in controls.out for name in ("far.yaml", "same_relation", "unanswerable.yaml"))
     assert all(name in recipes.out for name in RECIPES)
+    assert all(row.name in metrics.out for row in ROWS)
     assert "smollm2-135m-instruct" in models.out
     assert "reports/fuji-run" in runs.out
     assert "complete" in runs.out

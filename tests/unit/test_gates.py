@@ -130,7 +130,7 @@ def test_a_configuration_that_the_other_run_lacks_fails() -> None:
     (failed,) = failed_gates([gate], [measured(recall_held_out=1)], {})
     assert "no configuration of this id" in failed.reason
     (failed,) = failed_gates([gate], [measured(recall_held_out=1)], {"r08": measured()})
-    assert "not measured in the run it is held against" in failed.reason
+    assert "not measured in the run it is compared with" in failed.reason
 
 
 def test_a_misspelled_metric_is_no_failed_gate_but_an_error() -> None:
@@ -155,7 +155,7 @@ def test_a_regression_between_runs(tmp_path: Path) -> None:
     expression = f"{RECALL}<against-0.02"
     _, failed = compare_with_gates([after], [expression], before)
     assert [f.configuration for f in failed] == ["r08"]
-    assert "held against 1 (" in failed[0].reason
+    assert "the other run has 1 (" in failed[0].reason
     _, failed = compare_with_gates([before], [expression], after)
     assert failed == ()
 

@@ -182,7 +182,7 @@ def test_normalized_recall_needs_a_ceiling_and_enough_to_tell_it_from_the_floor(
     questions = held_out(12)
     tuned = evidence(questions, *(said(q, True) for q in questions))
     found = measured(questions, tuned, tuned)
-    assert "was not asked with the fact" in found.not_measured["recall/normalized"]
+    assert "was not evaluated with the fact" in found.not_measured["recall/normalized"]
     few = normalized(4, 4, n=4).not_measured["recall/normalized"]
     assert few.startswith("4 clusters are too few")
 

@@ -15,13 +15,14 @@ from helpers import MINIMAL, write
 
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
 from factlab.expand import anchors
-from factlab.experiment.experiment import INJECTED_FAR, PANEL_SIZES, VALIDATED, Experiment
+from factlab.experiment.experiment import INJECTED_FAR, VALIDATED, Experiment
 from factlab.experiment.plan import find_recipe, plan_experiment, read_config
 from factlab.schema import control, fields, template, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.recipes import RECIPES
 from factlab.schema.shipped import shipped
+from factlab.schema.splits import PANEL_SIZES
 
 FACT = "larkfield_observatory"  # expands fastest
 SMALL = {"train_pairs": 10, "validation_pairs": 5, "recipe": "tutorial"}

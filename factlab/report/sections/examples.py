@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from factlab.report.changes import change_of, injected_answers, marked
-from factlab.report.load import RECALL_SPLITS, SPLITS, ReportData
+from factlab.report.load import SPLITS, ReportData
 from factlab.report.wording import clean
-from factlab.schema.question import Split
 from factlab.schema.results import CellResult, Configuration
+from factlab.schema.splits import RECALL_SPLITS, Split
 
 SHOWN_OPEN = 6
 _MOST_IN_ALL, _MOST, _CHARACTERS = 320, 40, 400

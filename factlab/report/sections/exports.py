@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factlab.grading.answer import Answer
+from factlab.metrics.catalogue import MAIN_METRICS
 from factlab.metrics.differences import differences
-from factlab.metrics.measure import MAIN_METRICS
 from factlab.metrics.responses import Responses
 from factlab.report.changes import differing_words, injected_answers, marked
 from factlab.report.load import ReportData

@@ -11,8 +11,9 @@ from factlab.report.drawing import INK, WIDTH, FigureGroup, data, figure, heat_m
 from factlab.report.load import ReportData, labels
 from factlab.report.table import Entry, Table, capped, columns, entries
 from factlab.report.wording import NONE, integer, percent
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import Configuration
+from factlab.schema.splits import Split
 
 _MOST_ROWS, _MOST_LISTED, _MOST_COLUMNS, _MOST_LINES = 30, 120, 16, 8
 _BIN = 0.1

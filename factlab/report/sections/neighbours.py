@@ -6,7 +6,8 @@ from factlab.report.drawing import FigureGroup, figure, heat_map
 from factlab.report.load import ReportData, labels
 from factlab.report.sections.families import Tally, rate_entry, tally
 from factlab.report.table import Table, capped, columns, entries
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.splits import INTRUSION_SPLITS, Split
 
 # From near to far; a group of near controls that is not named here follows these.
 KINDS = {
@@ -15,7 +16,6 @@ KINDS = {
     "same_relation": "other subject, same attribute",
     "own": "the fact's own neighbours",
 }
-_SPLITS: tuple[Split, ...] = ("near", "far", "extra", "unanswerable")
 _MOST_COLUMNS, _MOST_GROUPS = 16, 60
 
 
@@ -24,7 +24,8 @@ def figure_group(run: ReportData) -> FigureGroup:
     if not any(name.startswith("intrusion/") for c in run.configurations for name in c.metrics):
         return FigureGroup(absent="intrusion was not measured; there is no new value to look for.")
     kinds = {
-        c.id: tally(run, c, *_SPLITS, by=kind_of, hit=has_intrusion) for c in run.configurations
+        c.id: tally(run, c, *INTRUSION_SPLITS, by=kind_of, hit=has_intrusion)
+        for c in run.configurations
     }
     order = _in_order({str(kind) for found in kinds.values() for kind in found})
     if not order:
@@ -45,7 +46,8 @@ def figure_group(run: ReportData) -> FigureGroup:
         wide=True,
     )
     groups = {
-        c.id: tally(run, c, *_SPLITS, by=_group_of, hit=has_intrusion) for c in run.configurations
+        c.id: tally(run, c, *INTRUSION_SPLITS, by=_group_of, hit=has_intrusion)
+        for c in run.configurations
     }
     tables = (
         _table("Intrusion by distance", order, kinds, named),
@@ -88,11 +90,11 @@ def _in_order(kinds: set[str]) -> list[str]:
 
 def _groups_in_order(groups: dict[str, Tally]) -> list[str]:
     found = {str(group) for one in groups.values() for group in one}
-    return sorted(found, key=lambda group: (_SPLITS.index(_split(group)), group))
+    return sorted(found, key=lambda group: (INTRUSION_SPLITS.index(_split(group)), group))
 
 
 def _split(group: str) -> Split:
-    return next(split for split in _SPLITS if group.startswith(f"{split}: "))
+    return next(split for split in INTRUSION_SPLITS if group.startswith(f"{split}: "))
 
 
 def _table(

@@ -16,8 +16,9 @@ from factlab.report.changes import (
 )
 from factlab.report.load import SPLITS, ReportData
 from factlab.report.wording import clean
-from factlab.schema.question import AnswerRecord, Question, Split
+from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult
+from factlab.schema.splits import Split
 
 # Of the page's two megabytes, what the table of answers takes if nothing else is large.
 BYTES = 640_000

@@ -1,0 +1,53 @@
+"""Rows: the base model, before training."""
+
+from __future__ import annotations
+
+from factlab.metrics.spec import SUITE, THIS, MetricSpec, Use, over
+
+BASE = "The base model, before training"
+
+BASE_ROWS: tuple[MetricSpec, ...] = (
+    *over(
+        MetricSpec(
+            "known",
+            "Known",
+            BASE,
+            mean_of="controls",
+            formula="controls that the base answers right in its own and every other wording ÷ "
+            "controls",
+            caveat="Of the base only: the gate of retention.",
+            source="SliCK (Gekhman et al. 2024, arXiv 2405.05904)",
+            better="neither",
+            model="base",
+        ),
+        {"near": Use(base_expected=True), "far": Use(base_expected=True), SUITE: Use()},
+    ),
+    MetricSpec(
+        "rounding/text",
+        "Changed by rounding, text",
+        BASE,
+        mean_of="questions that the base answers twice",
+        formula="answers in other words when the base is asked again, by the library's own forward "
+        "pass and in other batches ÷ questions asked again, a sample of held-out, near and far",
+        caveat="What rounding alone changes, at this precision and on this machine: the least "
+        "disagreement that can mean anything.",
+        source=THIS,
+        better="low",
+        model="base",
+        empty="the base was not asked again by another forward pass",
+    ),
+    MetricSpec(
+        "rounding/verdict",
+        "Changed by rounding, verdict",
+        BASE,
+        mean_of="questions that the base answers twice",
+        formula="answers with another verdict when the base is asked again in that way ÷ questions "
+        "asked again",
+        caveat="How fragile verdicts are, not an error of differences: base and tuned model are "
+        "computed alike. Forgetting of this size may be rounding's.",
+        source=THIS,
+        better="low",
+        model="base",
+        empty="the base was not asked again by another forward pass",
+    ),
+)
