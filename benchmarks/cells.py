@@ -117,7 +117,8 @@ def trained(
     """Train cells side by side, and leave the base as it was."""
     from factlab.models.process_memory import PeakMemory
     from factlab.training.attach import attached
-    from factlab.training.train import AdapterJob, train_together
+    from factlab.training.job import AdapterJob
+    from factlab.training.train import train_together
 
     names = [f"c{number}" for number in range(len(cells))]
     losses = [0.0] * len(cells)

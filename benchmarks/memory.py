@@ -206,14 +206,14 @@ def run(case: Case, where: str) -> dict[str, Any]:
     tokenizer are in memory when one begins to look.
     """
     from factlab.cli.quiet import quiet_libraries
-    from factlab.models.load import Placement, load_model
+    from factlab.models.load import LoadOptions, load_model
     from factlab.models.process_memory import PeakMemory
     from factlab.models.resolve import resolve_model
 
     quiet_libraries()
     files = resolve_model(where)
     way = "auto" if case.backend == "packed" else case.backend
-    placement = Placement(attention=way)
+    placement = LoadOptions(attention=way)
     with tempfile.TemporaryDirectory(prefix="factlab-small-") as folder:
         save_random(SMALL, Path(folder))
         _work(case, load_model(resolve_model(folder), "fp32", placement))
@@ -256,7 +256,7 @@ def _questions(loaded: LoadedModel, case: Case) -> list[Question]:
 
 
 def _batch(texts: Sequence[Text]) -> Batch:
-    from factlab.training.states import shared_first
+    from factlab.inference.packed import shared_first
 
     return Batch(
         texts=len(texts),
@@ -271,7 +271,8 @@ def _train(loaded: LoadedModel, case: Case, questions: Sequence[Question]) -> Ba
     from factlab.schema.config import Cell, Recipe
     from factlab.training.attach import attach_adapter
     from factlab.training.batch import render_pairs, text_of
-    from factlab.training.train import AdapterJob, train_together
+    from factlab.training.job import AdapterJob
+    from factlab.training.train import train_together
 
     full = case.method == "full"
     recipe = Recipe(

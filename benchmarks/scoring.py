@@ -293,13 +293,14 @@ def combined(settings: Settings, reading: Reading, plan: Experiment, loaded: Loa
 
 def factlab_both(loaded: LoadedModel, plan: Experiment, asked: Sequence[Question]) -> None:
     """Factlab's answers and likelihoods, from one reading of each question."""
-    from factlab.inference.backend import Limits, examine
+    from factlab.inference.backend import complete
     from factlab.inference.generate import end_tokens
     from factlab.inference.likelihood import option_prompt, own_options
+    from factlab.inference.prompts import Limits
 
     config, ends = plan.config, end_tokens(loaded.model, loaded.tokenizer)
     prompts = [option_prompt(loaded.tokenizer, q.text, own_options(q)) for q in asked]
-    examine(loaded.model, prompts, Limits(config.generation_batch, config.max_new_tokens, ends))
+    complete(loaded.model, prompts, Limits(config.generation_batch, config.max_new_tokens, ends))
 
 
 def _enter(reading: Reading, part: str, found: dict[str, float]) -> None:

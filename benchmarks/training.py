@@ -103,7 +103,8 @@ def factlab_fit(precision: Precision, rank: int = peers.RANK) -> Fit:
 
     def fit(loaded: LoadedModel, pairs: Sequence[Question], steps: int) -> Fitted:
         from factlab.training.attach import attach_adapter
-        from factlab.training.train import AdapterJob, train_together
+        from factlab.training.job import AdapterJob
+        from factlab.training.train import train_together
         from factlab.training.trainer import CheckpointResult
 
         started = time.perf_counter()

@@ -53,14 +53,14 @@ def load_evaluator(
         fresh: Compute the base's answers anew, instead of reading what an earlier run computed.
     """
     from factlab.inference.response_cache import ResponseCache
-    from factlab.models.base_cache import keep
-    from factlab.models.load import load_model, placement_of
+    from factlab.models.base_cache import base_cache
+    from factlab.models.load import load_model, load_options
 
-    placement = placement_of(prepared.experiment.config)
+    options = load_options(prepared.experiment.config)
     with progress.stage(f"load at {precision}", 1) as advance:
-        loaded = load_model(prepared.files, precision, placement)
+        loaded = load_model(prepared.files, precision, options)
         advance(1)
-    cache = None if fresh else ResponseCache(keep(loaded, precision))
+    cache = None if fresh else ResponseCache(base_cache(loaded, precision))
     return Evaluator(prepared.experiment, loaded, progress, cache)
 
 
@@ -110,16 +110,16 @@ class Anchors:
 
 
 def _neutral(evaluator: Evaluator) -> NeutralText:
-    from factlab.inference.drift import read_neutral
+    from factlab.inference.drift import read_neutral_text
 
     loaded = evaluator.loaded
     ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
-    return read_neutral(loaded.model, ids, evaluator.base_cache)
+    return read_neutral_text(loaded.model, ids, evaluator.base_cache)
 
 
 def _reuse_note(cache: ResponseCache, precision: str | None) -> str:
     return (
-        f"Of {cache.asked:,} prompts to the base{f' at {precision}' if precision else ''}, "
+        f"Of {cache.requested:,} prompts to the base{f' at {precision}' if precision else ''}, "
         f"{cache.reused:,} had been put to it before, in "
         "the same batches, by the same code and libraries on this kind of processor; its answers "
         "were read from the cache. `--fresh` computes them anew."

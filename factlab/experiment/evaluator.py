@@ -68,7 +68,7 @@ class Evaluator:
     @property
     def base_cache(self) -> BaseCache | None:
         """What was computed of the base in earlier runs, if that may be used again."""
-        return self.cache.kept if self.cache else None
+        return self.cache.cache if self.cache else None
 
     def evaluate_base(self, folder: BaseFolder) -> None:
         """Evaluate the base on all that trials are measured against, unless that is on disk."""
@@ -163,8 +163,9 @@ class Evaluator:
         batch_size: int | None = None,
         library: bool = False,
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
-        from factlab.inference.backend import Limits, examine
+        from factlab.inference.backend import complete
         from factlab.inference.generate import end_tokens, read_answer
+        from factlab.inference.prompts import Limits
 
         config, tokenizer = self.experiment.config, self.loaded.tokenizer
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
@@ -174,22 +175,22 @@ class Evaluator:
         ]
         bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
         if model is None and self.cache is not None:
-            replies = self.cache.examine(self.loaded.model, prompts, bounds, advance)
+            completions = self.cache.complete(self.loaded.model, prompts, bounds, advance)
         else:
-            replies = examine(model or self.loaded.model, prompts, bounds, advance)
+            completions = complete(model or self.loaded.model, prompts, bounds, advance)
         answers = [
             grade(
                 item.question,
                 item.prompt,
-                read_answer(tokenizer, reply.tokens, ends),
+                read_answer(tokenizer, completion.tokens, ends),
                 self.experiment.injected,
             )
-            for item, reply in zip(group, replies, strict=True)
+            for item, completion in zip(group, completions, strict=True)
             if limit
         ]
         scored = [
-            likelihood_record(item.question, item.options, prompt.options, reply)
-            for item, prompt, reply in zip(group, prompts, replies, strict=True)
+            likelihood_record(item.question, item.options, prompt.options, completion)
+            for item, prompt, completion in zip(group, prompts, completions, strict=True)
             if item.options
         ]
         return answers, scored

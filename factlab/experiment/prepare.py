@@ -74,16 +74,16 @@ def conversation_length(files: ModelFiles) -> Length:
 
 
 def _check_machine(experiment: Experiment) -> None:
-    from factlab.models.load import check_machine, placement_of
+    from factlab.models.load import check_machine, load_options
     from factlab.training.tracking import check_trackers
     from factlab.training.train import check_training
 
-    placement = placement_of(experiment.config)
+    options = load_options(experiment.config)
     check_trackers(experiment.config.report_to)
     for cell in experiment.cells:
         full = cell.recipe.method == "full" and cell.combined is None
-        check_machine(cell.precision, placement, masters=full)
-        check_training(cell, placement.devices)
+        check_machine(cell.precision, options, masters=full)
+        check_training(cell, options.devices)
 
 
 def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:

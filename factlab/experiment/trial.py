@@ -98,9 +98,9 @@ def _teacher(cell: Cell, evaluator: Evaluator) -> Teacher:
     contexts = [statements[pair.fact or ""] for pair in pairs]
     if experiment.config.teacher is None:
         return prompt_teacher(evaluator.loaded, pairs, contexts, evaluator.base_cache)
-    from factlab.models.load import load_model, placement_of
+    from factlab.models.load import load_model, load_options
     from factlab.models.resolve import resolve_model
 
-    placement = placement_of(experiment.config)
-    teacher = load_model(resolve_model(experiment.config.teacher), "bf16", placement)
+    options = load_options(experiment.config)
+    teacher = load_model(resolve_model(experiment.config.teacher), "bf16", options)
     return model_teacher(teacher, evaluator.loaded, pairs, contexts)

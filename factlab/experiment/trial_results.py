@@ -108,10 +108,12 @@ def _drift_metrics(
 def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, trial: Trial) -> None:
     from peft import PeftModel
 
+    from factlab.models.quiet import no_progress_bars
+
     if isinstance(model, PeftModel):
         _save_adapter(model, loaded, trial)
         return
-    with writing(trial.folder.model):
+    with writing(trial.folder.model), no_progress_bars():
         model.save_pretrained(str(trial.folder.model))
         loaded.tokenizer.save_pretrained(str(trial.folder.model))
 

@@ -36,8 +36,9 @@ def train_trials(
         baseline: What they are trained from.
         model: The base with all of their adapters on it.
     """
+    from factlab.training.job import AdapterJob
     from factlab.training.steps import checkpoint_steps
-    from factlab.training.train import AdapterJob, train_together
+    from factlab.training.train import train_together
     from factlab.training.trainer import CheckpointResult
 
     evaluator, experiment = baseline.evaluator, baseline.evaluator.experiment

@@ -58,8 +58,8 @@ def _from_transformers(
     questions: ExportQuestions,
     advance: llamacpp.Advance,
 ) -> tuple[list[Response], str]:
-    from factlab.inference.backend import Limits
     from factlab.inference.generate import continued, end_tokens
+    from factlab.inference.prompts import Limits
     from factlab.models.chat import prompt_ids
     from factlab.models.load import load_model
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.models.load import UNREADABLE, Placement, dequantise, load_model
+from factlab.models.load import UNREADABLE, LoadOptions, load_model
+from factlab.models.quantised import dequantise, torch_dtype
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import QUANTISED, ComputeDtype, Precision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-# What `load_model` notes about how a model is held, which is no setting of the model itself.
-_NOTED = ("quantised_bytes", "library_forward")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,6 @@ def load_in_fp32(files: ModelFiles, held: HeldBase | None) -> PreTrainedModel:
         ModelError: if the weights cannot be read.
     """
     model = _own_weights(files) if held is None else _measured_weights(files, held)
-    for name in _NOTED:
-        model.config.__dict__.pop(name, None)
     model.requires_grad_(False)
     model.eval()
     return model
@@ -61,12 +57,9 @@ def _own_weights(files: ModelFiles) -> PreTrainedModel:
 
 
 def _measured_weights(files: ModelFiles, held: HeldBase) -> PreTrainedModel:
-    import torch
-
-    model: Any = load_model(files, held.precision, Placement(held.compute)).model
+    model: Any = load_model(files, held.precision, LoadOptions(held.compute)).model
     if held.precision in QUANTISED:
-        dtypes = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-        model = dequantise(model, dtypes[held.compute])
+        model = dequantise(model, torch_dtype(held.compute))
     model = model.float().cpu()
     own_generation_settings(model, files)
     return model  # type: ignore[no-any-return]

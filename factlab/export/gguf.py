@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from factlab.errors import ModelError
 from factlab.export.merge import Merged
 from factlab.export.vocabulary import read_vocabulary
+from factlab.models.families import FAMILIES
+from factlab.models.families.family import Gguf
 from factlab.models.resolve import ModelFiles
 
 if TYPE_CHECKING:
@@ -35,26 +37,6 @@ UNQUANTISED = ("f32", "f16", "bf16")
 MOSTLY_GONE, EXAGGERATED = 0.5, 1.3
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """A family that is written.
-
-    Attributes:
-        name: As GGUF calls it.
-        pairs: Whether llama.cpp rotates neighbouring values of a head, so that rows are reordered.
-        scaled: Whether it reads a factor for each rotary frequency.
-    """
-
-    name: str
-    pairs: bool = False
-    scaled: bool = False
-
-
-ARCHITECTURES = {
-    "LlamaForCausalLM": Architecture("llama", pairs=True, scaled=True),
-    "MistralForCausalLM": Architecture("llama", pairs=True, scaled=True),
-    "Qwen2ForCausalLM": Architecture("qwen2"),
-}
 _SCALINGS = ("default", "linear", "llama3")
 
 
@@ -78,15 +60,20 @@ def check_convertible(files: ModelFiles) -> None:
     read_vocabulary(tokenizer, config.vocab_size)
 
 
-def architecture_of(config: PretrainedConfig) -> Architecture:
-    """The architecture of a model's settings.
+def architecture_of(config: PretrainedConfig) -> Gguf:
+    """How GGUF holds a model of these settings.
 
     Raises:
         ModelError: if it is not written, or has a part that is not.
     """
-    known = ", ".join(name.removesuffix("ForCausalLM") for name in ARCHITECTURES)
+    written = {
+        family.gguf.model_class: family.gguf
+        for family in FAMILIES.values()
+        if family.gguf and family.gguf.model_class
+    }
+    known = ", ".join(name.removesuffix("ForCausalLM") for name in written)
     named = (config.architectures or ["an unnamed architecture"])[0]
-    found = ARCHITECTURES.get(named)
+    found = written.get(named)
     if found is None:
         raise ModelError(
             f"GGUF: {named} is not supported here; supported: {known}. `--to merged` writes any "
@@ -122,13 +109,13 @@ def write_gguf(merged: Merged, file: Path, type_: str, name: str) -> tuple[str, 
         adapter's update is left where weights are rounded.
     """
     config: Any = merged.model.config
-    architecture = architecture_of(config)
+    layout = architecture_of(config)
     vocabulary = read_vocabulary(merged.tokenizer, config.vocab_size)
     wanted = GGMLQuantizationType[type_.upper()]
-    tensors = _tensors(merged, architecture)
+    tensors = _tensors(merged, layout)
     types = {t.name: _type_of(t, wanted, tied=config.tie_word_embeddings) for t in tensors}
     rounding = _UpdateRounding()
-    writer = gguf.GGUFWriter(file, architecture.name)
+    writer = gguf.GGUFWriter(file, layout.architecture)
     try:
         _describe(writer, config, wanted, name)
         vocabulary.write(writer)
@@ -252,34 +239,34 @@ def paired(values: Values, heads: int) -> Values:
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))
 
 
-def _tensors(merged: Merged, architecture: Architecture) -> list[Tensor]:
+def _tensors(merged: Merged, layout: Gguf) -> list[Tensor]:
     model = merged.model
     config: Any = model.config
-    kind = next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture.name)
+    kind = next(k for k, name in gguf.MODEL_ARCH_NAMES.items() if name == layout.architecture)
     names = gguf.get_tensor_name_map(kind, config.num_hidden_layers)
-    found = list(_frequencies(model, architecture))
+    found = list(_frequencies(model, layout))
     for own, source in model.named_parameters():  # a tied output layer is listed once, as embedding
         name = names.get_name(own, try_suffixes=(".weight", ".bias"))
         if name is None:
             raise ModelError(
-                f"GGUF: there is no place for the weight {own} in {architecture.name}."
+                f"GGUF: there is no place for the weight {own} in {layout.architecture}."
             )
         heads = 0
-        if architecture.pairs and ".attn_q." in name:
+        if layout.pairs and ".attn_q." in name:
             heads = config.num_attention_heads
-        elif architecture.pairs and ".attn_k." in name:
+        elif layout.pairs and ".attn_k." in name:
             heads = config.num_key_value_heads
         update = merged.updates.get(own.removesuffix(".weight"))
         found.append(Tensor(name, tuple(source.shape), source, heads, update))
     return found
 
 
-def _frequencies(model: PreTrainedModel, architecture: Architecture) -> Iterator[Tensor]:
+def _frequencies(model: PreTrainedModel, layout: Gguf) -> Iterator[Tensor]:
     """What each rotary frequency is divided by, where the model scales them."""
     import torch
 
     rotary = _rotary(model.config)
-    if rotary["rope_type"] == "default" or not architecture.scaled:
+    if rotary["rope_type"] == "default" or not layout.scaled:
         return
     size = _head_size(model.config)
     plain = rotary["rope_theta"] ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)

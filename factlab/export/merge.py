@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.errors import ModelError, RunFolderError
 from factlab.export.base_weights import HeldBase, load_in_fp32, own_generation_settings
 from factlab.models.adapters import PEFT_PREFIX, lora_layers, missing_keys_are_errors
+from factlab.models.quiet import no_progress_bars
 from factlab.models.resolve import ModelFiles
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from factlab.schema.export import BaseWeights
@@ -175,7 +176,8 @@ def save_merged(merged: Merged, folder: Path, dtype: str) -> None:
             f"the merged weights are too large for {dtype} ({broken[0]}). bf16 has the range of "
             "fp32."
         )
-    model.save_pretrained(folder)
+    with no_progress_bars():
+        model.save_pretrained(folder)
     merged.tokenizer.save_pretrained(folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
@@ -47,8 +47,8 @@ class Drift:
     tokens: int
 
 
-def read_neutral(
-    model: PreTrainedModel | PeftModel, token_ids: Sequence[int], kept: BaseCache | None = None
+def read_neutral_text(
+    model: PreTrainedModel | PeftModel, token_ids: Sequence[int], cache: BaseCache | None = None
 ) -> NeutralText:
     """Read the neutral text with the base, or take what it made of it before.
 
@@ -56,9 +56,9 @@ def read_neutral(
     """
     starts = range(0, len(token_ids) - 1, WINDOW)
     windows = [tuple(token_ids[start : start + WINDOW + 1]) for start in starts]
-    if kept is None:
+    if cache is None:
         return NeutralText(windows, _states(model, windows))
-    found = kept.tensor(["neutral text", windows], lambda: _states(model, windows))
+    found = cache.tensor(["neutral text", windows], lambda: _states(model, windows))
     return NeutralText(windows, found.to(next(model.parameters()).device))
 
 
@@ -134,17 +134,8 @@ def measure_apart(
 def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:
     import torch
 
-    from factlab.inference.decoder.stack import read_decoder
+    from factlab.inference.backend import choose_backend
 
-    trunk: Any = model.get_decoder()
-    device = next(model.parameters()).device
-    found = []
     with torch.inference_mode():
-        decoder = read_decoder(model)
-        for window in windows:
-            ids = torch.tensor([window[:-1]], device=device)
-            if decoder is None:
-                found.append(trunk(input_ids=ids, use_cache=False).last_hidden_state[0])
-            else:
-                found.append(decoder.read_text(ids[0]))
-    return torch.cat(found)
+        backend = choose_backend(model)
+        return torch.cat([backend.text_states(window[:-1]) for window in windows])

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factlab.inference.backend import Limits, Prompt, Tokens, examine, examine_each
+from factlab.inference.backend import complete, complete_each
+from factlab.inference.prompts import Limits, Prompt, Tokens
 from factlab.models.chat import prompt_ids
 from factlab.schema.question import Response
 
@@ -47,8 +48,8 @@ def continued(
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Response]:
     """Answer every prompt of tokens greedily, in the order given."""
-    replies = examine(model, [Prompt(prompt) for prompt in prompts], limits, advance)
-    return [read_answer(tokenizer, reply.tokens, limits.ends) for reply in replies]
+    found = complete(model, [Prompt(prompt) for prompt in prompts], limits, advance)
+    return [read_answer(tokenizer, completion.tokens, limits.ends) for completion in found]
 
 
 def generate_each(
@@ -74,7 +75,7 @@ def generate_each(
         The answers of each, in the order of `adapters`.
     """
     ends = end_tokens(model, tokenizer)
-    replies = examine_each(
+    completions = complete_each(
         model,
         list(adapters),
         [Prompt(prompt_ids(tokenizer, question)) for question in questions],
@@ -82,8 +83,8 @@ def generate_each(
         advance,
     )
     return [
-        [read_answer(tokenizer, reply.tokens[:limit], ends) for reply in own]
-        for own, limit in zip(replies, adapters.values(), strict=True)
+        [read_answer(tokenizer, completion.tokens[:limit], ends) for completion in own]
+        for own, limit in zip(completions, adapters.values(), strict=True)
     ]
 
 

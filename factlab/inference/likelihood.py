@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from factlab.errors import ModelError
 from factlab.grading.answer import Answer
-from factlab.inference.backend import Limits, Prompt, Reply, examine
+from factlab.inference.backend import complete
+from factlab.inference.prompts import Completion, Limits, Prompt
 from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def option_prompt(
 def score_options(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    asked: Sequence[tuple[Question, Sequence[Option]]],
+    questions: Sequence[tuple[Question, Sequence[Option]]],
     *,
     batch_size: int,
     advance: Callable[[int], None] = lambda _: None,
@@ -90,24 +91,29 @@ def score_options(
     Args:
         model: A causal language model, in evaluation mode.
         tokenizer: Its tokenizer.
-        asked: Questions with their options; a question without options gets no record.
+        questions: With their options; a question without options gets no record.
         batch_size: Most questions per batch.
         advance: Called with the number of questions scored since the last call.
     """
-    kept = [(question, options) for question, options in asked if options]
-    prompts = [option_prompt(tokenizer, q.text, options, q) for q, options in kept]
-    replies = examine(model, prompts, Limits(batch_size), advance)
+    scored = [(question, options) for question, options in questions if options]
+    prompts = [option_prompt(tokenizer, q.text, options, q) for q, options in scored]
+    completions = complete(model, prompts, Limits(batch_size), advance)
     return [
-        likelihood_record(question, options, prompt.options, reply)
-        for (question, options), prompt, reply in zip(kept, prompts, replies, strict=True)
+        likelihood_record(question, options, prompt.options, completion)
+        for (question, options), prompt, completion in zip(
+            scored, prompts, completions, strict=True
+        )
     ]
 
 
 def likelihood_record(
-    question: Question, options: Sequence[Option], tokens: Sequence[Sequence[int]], reply: Reply
+    question: Question,
+    options: Sequence[Option],
+    tokens: Sequence[Sequence[int]],
+    completion: Completion,
 ) -> LikelihoodRecord:
-    """What is kept of a question's options: summed NLL in nats and tokens of each."""
-    top: Sequence[int | None] = reply.top or (None,) * len(options)
+    """The record of a question's options: summed NLL in nats and tokens of each."""
+    top: Sequence[int | None] = completion.top or (None,) * len(options)
     return LikelihoodRecord(
         question_id=question.id,
         options=tuple(
@@ -119,6 +125,6 @@ def likelihood_record(
                 tokens=len(ids),
                 top=first,
             )
-            for option, ids, value, first in zip(options, tokens, reply.nll, top, strict=True)
+            for option, ids, value, first in zip(options, tokens, completion.nll, top, strict=True)
         ),
     )

@@ -1,4 +1,4 @@
-"""What the base replied before, read instead of asked again."""
+"""Completions of the base that an earlier run made, read instead of computed again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from factlab.inference.backend import Limits, Prompt, Reply, examine
+from factlab.inference.backend import complete
+from factlab.inference.prompts import Completion, Limits, Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -16,45 +17,45 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ResponseCache:
-    """Asks the base, or reads what it said.
+    """Completes prompts by the base, or reads what it completed before.
 
     Attributes:
-        kept: Where replies are.
-        asked: Prompts that were asked for.
-        reused: Those of them whose replies were read.
+        cache: Where completions are.
+        requested: Prompts that were to be completed.
+        reused: Those of them whose completions were read.
     """
 
-    kept: BaseCache
-    asked: int = 0
+    cache: BaseCache
+    requested: int = 0
     reused: int = 0
 
-    def examine(
+    def complete(
         self,
         model: PreTrainedModel,
         prompts: Sequence[Prompt],
         limits: Limits,
         advance: Callable[[int], None] = lambda _: None,
-    ) -> list[Reply]:
-        """As `exam.examine`; company in a batch may change replies, so a whole call is kept."""
+    ) -> list[Completion]:
+        """As `backend.complete`; company in a batch may change answers, so a call is one entry."""
         bounds = [limits.max_new_tokens, list(limits.ends), limits.batch_size, limits.library]
         content = [[list(p.ids), [list(o) for o in p.options], p.ranked] for p in prompts]
-        asked = ["replies", bounds, content]
-        self.asked += len(prompts)
-        replies = _replies(self.kept.read(asked), len(prompts))
-        if replies is not None:
+        key = ["replies", bounds, content]
+        self.requested += len(prompts)
+        completions = _completions(self.cache.read(key), len(prompts))
+        if completions is not None:
             self.reused += len(prompts)
             advance(len(prompts))
-            return replies
-        replies = examine(model, prompts, limits, advance)
-        self.kept.write(asked, [[reply.tokens, reply.nll, reply.top] for reply in replies])
-        return replies
+            return completions
+        completions = complete(model, prompts, limits, advance)
+        self.cache.write(key, [[one.tokens, one.nll, one.top] for one in completions])
+        return completions
 
 
-def _replies(stored: Any, count: int) -> list[Reply] | None:
-    """Replies as they were kept, or None if they are not whole."""
+def _completions(stored: Any, count: int) -> list[Completion] | None:
+    """Completions as they were stored, or None if they are not whole."""
     try:
         found = [
-            Reply([int(t) for t in tokens], [float(v) for v in nll], [int(n) for n in top])
+            Completion([int(t) for t in tokens], [float(v) for v in nll], [int(n) for n in top])
             for tokens, nll, top in stored
         ]
     except (TypeError, ValueError):

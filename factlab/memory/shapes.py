@@ -1,4 +1,4 @@
-"""A model's config → the shapes of its layers. The one place that knows how models are built."""
+"""A model's config → the shapes of its layers, by what `models.families` knows of its family."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from factlab.errors import ConfigError, ModelError
+from factlab.models.families import FAMILIES
+from factlab.models.families.family import Family
 from factlab.schema.targets import ALL_LINEAR, TARGETS
 from factlab.schema.yaml import did_you_mean
 
@@ -41,7 +43,7 @@ class ModelShape:
 
     Attributes:
         family: `model_type` of its config.
-        packed: Whether factlab's own decoder computes it (`decoder.stack.FAMILIES`).
+        packed: Whether factlab's own decoder computes it (`Family.decoder`).
         vocabulary: Tokens that the embedding and the head know.
         hidden: Width of the states between blocks.
         intermediate: Width inside a block's MLP.
@@ -122,51 +124,6 @@ ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
 
 
-# --- families ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFamily:
-    """What the configs of a kind of model leave unsaid.
-
-    Attributes:
-        packed: Whether factlab's own decoder computes it.
-        tied: Whether the head is the embedding, where the config does not say.
-        fused: Whether queries, keys and values are one layer, and gate and up.
-        norms: Norms of the hidden width in a block.
-        head_norms: Norms of a head's width in a block.
-        bias: Layers with a bias, whatever the config says.
-        asks_bias: Whether the config is asked for others.
-        head_width: Of a head, where the config does not say; 0: hidden / heads.
-        own_keys: Whether a config that does not name key heads means one for each query head.
-    """
-
-    packed: bool = False
-    tied: bool = False
-    fused: bool = False
-    norms: int = 2
-    head_norms: int = 0
-    bias: tuple[str, ...] = ()
-    asks_bias: bool = True
-    head_width: int = 0
-    own_keys: bool = False
-
-
-# Source: the modeling and configuration files of transformers 5.23; held to them, layer by layer,
-# in tests/slow/test_sizing_measured.py.
-FAMILIES: dict[str, ModelFamily] = {
-    "llama": ModelFamily(packed=True, own_keys=True),
-    "mistral": ModelFamily(packed=True, asks_bias=False),
-    "qwen2": ModelFamily(packed=True, bias=("q_proj", "k_proj", "v_proj"), asks_bias=False),
-    "qwen3": ModelFamily(head_norms=2, head_width=128),
-    "smollm3": ModelFamily(tied=True),
-    "phi3": ModelFamily(fused=True, own_keys=True),
-    "gemma": ModelFamily(tied=True, head_width=256),
-    "gemma2": ModelFamily(tied=True, norms=4, head_width=256),
-    "gemma3_text": ModelFamily(tied=True, norms=4, head_norms=2, head_width=256),
-}
-
-
 def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
     """The shape of a model.
 
@@ -196,7 +153,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
     intermediate = read.size("intermediate_size")
     return ModelShape(
         family=name,
-        packed=family.packed and _plain(config, name),
+        packed=family.decoder is not None and _plain(config, family),
         vocabulary=read.size("vocab_size"),
         hidden=hidden,
         intermediate=intermediate,
@@ -212,23 +169,19 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
     )
 
 
-def _plain(config: Mapping[str, Any], family: str) -> bool:
+def _plain(config: Mapping[str, Any], family: Family) -> bool:
     """Whether a config asks for nothing that factlab's own decoder leaves to the library."""
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    windowed = {
-        "mistral": config.get("sliding_window", "by default") is not None,
-        "qwen2": bool(config.get("use_sliding_window")),
-    }
     return (
         config.get("hidden_act", "silu") == "silu"
         and rope.get("rope_type", rope.get("type", "default")) in ("default", "linear", "llama3")
-        and not windowed.get(family, False)
+        and not family.windowed(config)
         and not config.get("attention_dropout")
     )
 
 
 def _linears(
-    family: ModelFamily, read: _Sizes, hidden: int, intermediate: int, *, queries: int, keys: int
+    family: Family, read: _Sizes, hidden: int, intermediate: int, *, queries: int, keys: int
 ) -> tuple[Linear, ...]:
     if family.fused:
         return (

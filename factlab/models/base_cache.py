@@ -1,7 +1,7 @@
-"""What was worked out of a base before, kept in the cache: every run asks it much the same.
+"""What was computed with a base before, kept in the cache: every run computes much the same.
 
 A thing is used again only if everything that decides it is the same: the weights, their precision,
-what was put to the model, this code, the libraries, the processor and the number of threads. What
+the input, this code, the libraries, the processor and the number of threads. What
 would be computed is then, bit for bit, what was.
 """
 
@@ -27,34 +27,40 @@ if TYPE_CHECKING:
 
 ABANDONED_SECONDS = 3600
 MOST_BYTES = 512 * 2**20  # of kept files; those longest unused go first
+# Of the package, what computes or decides what is computed: other bytes, other numbers perhaps.
 CODE = (
     "inference/decoder",
-    "models/load.py",
-    "inference/continuous.py",
     "inference/backend.py",
-    "inference/library_pass.py",
-    "training/states.py",
+    "inference/continuous.py",
+    "inference/library.py",
+    "inference/options.py",
+    "inference/packed.py",
+    "inference/prompts.py",
+    "models/families",
+    "models/forward.py",
+    "models/load.py",
+    "models/quantised.py",
 )
 
 
 def base_cache_folder() -> Path:
-    """Where it is kept."""
+    """Where the cache is."""
     return cache_folder() / "kept"
 
 
 @dataclass(frozen=True, slots=True)
 class BaseCache:
-    """Reads what is kept of one base on this machine, and keeps what is new.
+    """Reads what is kept of one base on this machine, and stores what is new.
 
     Attributes:
-        identity: What decides it, beside what is put to the model.
+        identity: What decides it, beside the input.
     """
 
     identity: str
 
-    def read(self, asked: object) -> Any:
-        """What is kept for `asked`, as JSON gives it back, or None."""
-        file = self._file(asked, "json")
+    def read(self, key: object) -> Any:
+        """What is stored for a key that JSON can hold, as JSON gives it back, or None."""
+        file = self._file(key, "json")
         try:
             found = json.loads(file.read_text(encoding="utf-8"))
             os.utime(file)  # used last now
@@ -62,16 +68,16 @@ class BaseCache:
             return None
         return found
 
-    def write(self, asked: object, found: object) -> None:
+    def write(self, key: object, found: object) -> None:
         """Keep a thing that JSON can hold."""
-        _write(self._file(asked, "json"), json.dumps(found).encode())
+        _write(self._file(key, "json"), json.dumps(found).encode())
 
-    def tensor(self, asked: object, make: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def tensor(self, key: object, make: Callable[[], torch.Tensor]) -> torch.Tensor:
         """A tensor that was kept (it is then on the CPU), or is made now and kept."""
         from safetensors import SafetensorError
         from safetensors.torch import load, save
 
-        file = self._file(asked, "safetensors")
+        file = self._file(key, "safetensors")
         try:
             found: torch.Tensor = load(file.read_bytes())["kept"]
             os.utime(file)
@@ -80,13 +86,13 @@ class BaseCache:
             _write(file, save({"kept": found.contiguous()}))
         return found
 
-    def _file(self, asked: object, suffix: str) -> Path:
-        key = hashlib.sha256(json.dumps([self.identity, asked]).encode()).hexdigest()
-        return base_cache_folder() / f"{key}.{suffix}"
+    def _file(self, key: object, suffix: str) -> Path:
+        digest = hashlib.sha256(json.dumps([self.identity, key]).encode()).hexdigest()
+        return base_cache_folder() / f"{digest}.{suffix}"
 
 
-def keep(loaded: LoadedModel, precision: str) -> BaseCache:
-    """What is kept of a base model on this machine."""
+def base_cache(loaded: LoadedModel, precision: str) -> BaseCache:
+    """The cache of a base model on this machine."""
     import platform
 
     import bitsandbytes
@@ -143,9 +149,9 @@ def _prune(folder: Path) -> None:
     for draft in folder.glob("*.part"):  # of a run that was killed; a young one is being written
         if time.time() - draft.stat().st_mtime > ABANDONED_SECONDS:
             draft.unlink(missing_ok=True)
-    kept = [f for f in folder.iterdir() if f.suffix != ".part"]
+    whole = [f for f in folder.iterdir() if f.suffix != ".part"]
     total = 0
-    for file in sorted(kept, key=lambda f: f.stat().st_mtime, reverse=True):
+    for file in sorted(whole, key=lambda f: f.stat().st_mtime, reverse=True):
         total += file.stat().st_size
         if total > MOST_BYTES:
             file.unlink(missing_ok=True)

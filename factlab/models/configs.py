@@ -8,11 +8,10 @@ from typing import Any
 
 from factlab.errors import ModelError
 from factlab.models.embedded import embedded_model
+from factlab.models.families import model_type_of_gguf
 from factlab.models.resolve import check_model_name, not_from_hub
 from factlab.schema.config import EMBEDDED_MODEL
 
-# What GGUF calls a kind of model, and what a config does, where they differ.
-_KINDS = {"gemma3": "gemma3_text"}
 _GGUF_SIZES = {
     "hidden_size": "embedding_length",
     "intermediate_size": "feed_forward_length",
@@ -74,7 +73,7 @@ def _gguf(file: Path) -> dict[str, Any]:
     sizes = {key: reader.fields.get(f"{kind}.{size}") for key, size in _GGUF_SIZES.items()}
     shapes = {tensor.name: [int(side) for side in tensor.shape] for tensor in reader.tensors}
     return {
-        "model_type": _KINDS.get(kind, kind),
+        "model_type": model_type_of_gguf(kind),
         **{key: field.contents() for key, field in sizes.items() if field is not None},
         "vocab_size": shapes.get("token_embd.weight", [0])[-1],
         "tie_word_embeddings": "output.weight" not in shapes,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.models.pretokenizers import name_of, rules_of
+from factlab.models.pretokenizers import GPT2, name_of, rules_of
+from factlab.models.quiet import no_progress_bars
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -27,13 +28,14 @@ def convert_gguf(file: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    cutting = check_whole(file)
+    pretokenizer = check_whole(file)
     where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            **where, dtype=torch.float32, trust_remote_code=False
-        )
+        with no_progress_bars():
+            model = AutoModelForCausalLM.from_pretrained(
+                **where, dtype=torch.float32, trust_remote_code=False
+            )
     except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as problem:
         raise ModelError(
             f"{file} cannot be read as a GGUF model ({str(problem).splitlines()[0][:200]}). "
@@ -42,8 +44,9 @@ def convert_gguf(file: Path, folder: Path) -> None:
     # The loaded model still carries the GGUF quantizer, which refuses saving and training.
     model.config.__dict__.pop("quantization_config", None)
     model.__dict__.pop("hf_quantizer", None)
-    _cut_words(tokenizer, cutting)
-    model.save_pretrained(folder)
+    _set_pretokenizer(tokenizer, pretokenizer)
+    with no_progress_bars():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -51,7 +54,7 @@ def check_whole(file: Path) -> str | None:
     """Refuse a file that is no GGUF file, or is cut off.
 
     Returns:
-        The name of the rules by which its tokenizer cuts text into words, if it names any.
+        The name of its tokenizer's pretokenizer, if it names any.
 
     Raises:
         ModelError: if its header cannot be read, or a tensor lies beyond its end.
@@ -69,10 +72,10 @@ def check_whole(file: Path) -> str | None:
         ) from None
 
 
-def _cut_words(tokenizer: PreTrainedTokenizerBase, name: str | None) -> None:
-    """Cut words as the file says; transformers takes GPT-2's rules where it knows no other."""
+def _set_pretokenizer(tokenizer: PreTrainedTokenizerBase, name: str | None) -> None:
+    """Split text as the file says; transformers takes GPT-2's rules where it knows no other."""
     rules = rules_of(name) if name else None
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
-    if rules is None or backend is None or name_of(json.loads(backend.to_str())) != "gpt-2":
+    if rules is None or backend is None or name_of(json.loads(backend.to_str())) != GPT2:
         return
     backend.pre_tokenizer = rules

@@ -1,11 +1,6 @@
 """Loads a model at a precision, and holds it the way that trains right.
 
-bitsandbytes on CPU repacks NF4 weights at the first forward pass in eval mode and never unpacks
-them; a model that was scored first then trains with almost no gradient. Score-then-train is what
-factlab does, so on CPU the quantised weights are dequantised once, into bf16 linear layers: the
-same numbers that the quantised training path computes with, and faster. INT8 is treated alike,
-since its CPU kernel rounds activations in evaluation but not in training. On CUDA the quantised
-layers stay as they are. The dequantised weights are kept in the model cache for the next run.
+On a CPU quantised weights are dequantised once (see `quantised.py`); on CUDA they stay as they are.
 
 On a processor without products in bf16 the same bf16 numbers are held and computed with in fp32,
 which is many times faster there and rounds less.
@@ -13,7 +8,6 @@ which is many times faster there and rounds less.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +15,20 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, being_made, cache_folder
+from factlab.models.cache import CachedModel
+from factlab.models.forward import use_library_pass
 from factlab.models.process_memory import give_back_weights, keep_freed_memory
 from factlab.models.processor import multiplies_bf16
+from factlab.models.quantised import (
+    bytes_when_quantised,
+    dequantise,
+    dequantised_folder,
+    keep_dequantised,
+    quantization_config,
+    torch_dtype,
+    values_in,
+    weight_bytes,
+)
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import (
     QUANTISED,
@@ -37,12 +42,11 @@ from factlab.schema.results import ModelRecord
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class LoadOptions:
     """Where and how weights are computed with.
 
     Attributes:
@@ -57,9 +61,9 @@ class Placement:
     attention: Attention = "auto"
 
 
-def placement_of(config: RunConfig) -> Placement:
-    """What a run's settings say of it."""
-    return Placement(config.compute_dtype, config.device_map, config.attention)
+def load_options(config: RunConfig) -> LoadOptions:
+    """Those of a run's settings."""
+    return LoadOptions(config.compute_dtype, config.device_map, config.attention)
 
 
 @dataclass(slots=True)
@@ -120,7 +124,7 @@ def load_outline(files: ModelFiles) -> PreTrainedModel:
 
 
 def load_model(
-    files: ModelFiles, precision: Precision, placement: Placement | None = None
+    files: ModelFiles, precision: Precision, options: LoadOptions | None = None
 ) -> LoadedModel:
     """Load a model's safetensors at a precision, in evaluation mode, with no gradients.
 
@@ -128,58 +132,22 @@ def load_model(
         ModelError: if the weights cannot be read or do not fit the precision.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
-    placement = placement or Placement()
-    check_machine(precision, placement)
-    gpu = torch.cuda.is_available() and placement.devices != "cpu"
-    device = "cuda" if gpu else "cpu"
-    compute = placement.compute
-    computed = computed_in(precision, compute)
-    place = _dequantised_before(files, precision, compute) if device == "cpu" else None
-    kept = place if place is not None and place.exists else None
-    if device == "cpu":
+    options = options or LoadOptions()
+    check_machine(precision, options)
+    on_cpu = not torch.cuda.is_available() or options.devices == "cpu"
+    computed = computed_in(precision, options.compute)
+    widened = on_cpu and computed == "bf16" and not multiplies_bf16()
+    folder = dequantised_folder(files, precision, options.compute) if on_cpu else None
+    if on_cpu:
         give_back_weights()
     tokenizer = load_tokenizer(files)
-    try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            kept.folder if kept else files.folder,
-            dtype=_dtype(computed),
-            quantization_config=None if kept else _quantization(precision, compute),
-            device_map="auto" if gpu and placement.devices == "auto" else {"": device},
-            attn_implementation=_ATTENTION[placement.attention],
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
-    except UNREADABLE as problem:
-        raise ModelError(
-            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
-            f"model at {precision} ({str(problem).splitlines()[0][:200]})."
-        ) from None
-    note = _PRECISION_NOTES[precision]
-    quantised_bytes = None
-    widened = device == "cpu" and computed == "bf16" and not multiplies_bf16()
-    if precision in QUANTISED:
-        note += f", {'unpacked to' if widened else 'computed in'} {compute}"
-        if not kept:
-            model.config.quantised_bytes = _bytes(model)
-        quantised_bytes = model.config.quantised_bytes
-        if device == "cpu":
-            if not kept:
-                model = dequantise(model, _dtype(compute))
-                _keep_dequantised(model, place)
-            held = "fp32" if widened else compute
-            note += f"; on CPU dequantised once to {compute}, so memory is that of {held}"
-        if files.source == "embedded":
-            note += "; the embedded file was Q4_1 before, so it is quantised twice"
-    model.config.library_forward = placement.attention != "auto"
-    if model.config.library_forward:
-        note += f"; {placement.attention} attention in the library's own forward pass"
+    model, quantised_bytes = _read_weights(files, precision, options, folder, on_cpu=on_cpu)
+    use_library_pass(model, options.attention != "auto")
     if widened:
-        note += "; computed in fp32, as this processor has no products in bf16"
-        quantised_bytes = quantised_bytes or _bytes(model)
+        quantised_bytes = quantised_bytes or weight_bytes(model)
         _widen(model)
-    if device == "cpu":
+    if on_cpu:
         _leave_the_file(model)
         keep_freed_memory()
     model.requires_grad_(False)
@@ -191,24 +159,83 @@ def load_model(
         name=files.name,
         source=files.source,
         sha256=files.sha256,
-        parameters=sum(_values_in(p) for p in model.parameters()),
-        precision_note=note,
-        weights_bytes=_bytes(model),
+        parameters=sum(values_in(p) for p in model.parameters()),
+        precision_note=_precision_note(files, precision, options, widened=widened, on_cpu=on_cpu),
+        weights_bytes=weight_bytes(model),
         quantised_bytes=quantised_bytes,
-        device=torch.cuda.get_device_name(0) if device == "cuda" else "cpu",
+        device="cpu" if on_cpu else torch.cuda.get_device_name(0),
     )
     return LoadedModel(model, tokenizer, record, files.folder, torch.bfloat16 if widened else None)
 
 
-KEPT_PARAMETERS = 1_000_000_000  # larger models are dequantised anew: two bytes each on disk
+def _read_weights(
+    files: ModelFiles,
+    precision: Precision,
+    options: LoadOptions,
+    folder: CachedModel | None,
+    *,
+    on_cpu: bool,
+) -> tuple[PreTrainedModel, int | None]:
+    """A model as it is held, and the bytes of its weights when quantised, if they are.
+
+    On a CPU quantised weights are dequantised, or read from the folder of an earlier run.
+    """
+    from transformers import AutoModelForCausalLM
+
+    cached = folder if folder is not None and folder.exists else None
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            cached.folder if cached else files.folder,
+            dtype=torch_dtype(computed_in(precision, options.compute)),
+            quantization_config=None if cached else quantization_config(precision, options.compute),
+            device_map="auto"
+            if not on_cpu and options.devices == "auto"
+            else {"": "cpu" if on_cpu else "cuda"},
+            attn_implementation=_ATTENTION[options.attention],
+            trust_remote_code=False,
+            use_safetensors=True,
+        )
+    except UNREADABLE as problem:
+        raise ModelError(
+            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
+            f"model at {precision} ({str(problem).splitlines()[0][:200]})."
+        ) from None
+    if cached:
+        return model, bytes_when_quantised(cached.folder)
+    if precision not in QUANTISED:
+        return model, None
+    quantised_bytes = weight_bytes(model)
+    if on_cpu:
+        model = dequantise(model, torch_dtype(options.compute))
+        keep_dequantised(model, folder, quantised_bytes)
+    return model, quantised_bytes
 
 
-def check_machine(precision: Precision, placement: Placement, *, masters: bool = False) -> None:
+def _precision_note(
+    files: ModelFiles, precision: Precision, options: LoadOptions, *, widened: bool, on_cpu: bool
+) -> str:
+    """How weights are held and computed with, as results say it."""
+    note, compute = _PRECISION_NOTES[precision], options.compute
+    if precision in QUANTISED:
+        note += f", {'unpacked to' if widened else 'computed in'} {compute}"
+        if on_cpu:
+            held = "fp32" if widened else compute
+            note += f"; on CPU dequantised once to {compute}, so memory is that of {held}"
+        if files.source == "embedded":
+            note += "; the embedded file was Q4_1 before, so it is quantised twice"
+    if options.attention != "auto":
+        note += f"; {options.attention} attention in the library's own forward pass"
+    if widened:
+        note += "; computed in fp32, as this processor has no products in bf16"
+    return note
+
+
+def check_machine(precision: Precision, options: LoadOptions, *, masters: bool = False) -> None:
     """Refuse what this machine cannot compute, before anything is read.
 
     Args:
         precision: How the weights are held.
-        placement: Where, and how they are computed with.
+        options: Where, and how they are computed with.
         masters: Whether all of them are trained, in fp32.
 
     Raises:
@@ -218,46 +245,25 @@ def check_machine(precision: Precision, placement: Placement, *, masters: bool =
 
     import torch
 
-    if torch.cuda.is_available() and placement.devices != "cpu":
-        computed = computed_in(precision, placement.compute)
-        if placement.attention == "flash" and (masters or computed == "fp32"):
+    if torch.cuda.is_available() and options.devices != "cpu":
+        computed = computed_in(precision, options.compute)
+        if options.attention == "flash" and (masters or computed == "fp32"):
             raise ModelError(
                 "--attention flash: its kernels compute in 16 bits, and this is fp32 "
                 f"({'--method full trains in it' if masters else 'as was asked for'}). Say "
                 "--attention sdpa."
             )
-        if placement.attention == "flash" and importlib.util.find_spec("flash_attn") is None:
+        if options.attention == "flash" and importlib.util.find_spec("flash_attn") is None:
             raise ModelError(
                 "--attention flash: the package flash-attn is not installed. Install it, or say "
                 "--attention sdpa."
             )
         return
-    if precision == "fp16" or placement.compute == "fp16":
+    if precision == "fp16" or options.compute == "fp16":
         option = "--precision" if precision == "fp16" else "--compute-dtype"
         raise ModelError(f"{option} fp16 needs a CUDA device; on a CPU say bf16 or fp32.")
-    if placement.attention == "flash":
+    if options.attention == "flash":
         raise ModelError("--attention flash needs a CUDA device; on a CPU say sdpa or eager.")
-
-
-def _dequantised_before(
-    files: ModelFiles, precision: Precision, compute: ComputeDtype
-) -> CachedModel | None:
-    """Where the dequantised weights are kept, there or not yet; None if they need no dequantising.
-
-    Raises:
-        ModelError: if they are there and damaged.
-    """
-    if precision not in QUANTISED:
-        return None
-    import bitsandbytes
-    import transformers
-
-    versions = f"bnb{bitsandbytes.__version__}-tf{transformers.__version__}"
-    name = f"{files.sha256[:16]}-{precision}-{compute}-{versions}"
-    kept = CachedModel(cache_folder() / "dequantised" / name)
-    if kept.exists:
-        kept.verify()
-    return kept
 
 
 def _leave_the_file(model: PreTrainedModel) -> None:
@@ -274,15 +280,6 @@ def _widen(model: PreTrainedModel) -> None:
     """The same numbers in fp32; layer by layer, so that no more than one is held twice."""
     for parameter in model.parameters():
         parameter.data = parameter.data.float()
-
-
-def _keep_dequantised(model: PreTrainedModel, kept: CachedModel | None) -> None:
-    if kept is None or sum(p.numel() for p in model.parameters()) > KEPT_PARAMETERS:
-        return
-    # What cannot be written costs the next run a few seconds, and nothing else.
-    with contextlib.suppress(ModelError, OSError), being_made(kept.folder) as draft:
-        if draft is not None:
-            model.save_pretrained(draft)
 
 
 _PRECISION_NOTES: dict[Precision, str] = {
@@ -304,34 +301,6 @@ _ATTENTION: dict[Attention, str | None] = {
 }
 
 
-def _dtype(name: str) -> torch.dtype:
-    import torch
-
-    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[name]
-
-
-def _bytes(model: PreTrainedModel) -> int:
-    """Bytes of the weights as they are held, scales of quantised ones included."""
-    import torch
-
-    total = 0
-    for parameter in model.parameters():
-        total += parameter.nbytes
-        scales = [getattr(parameter, "SCB", None)]
-        state: Any = getattr(parameter, "quant_state", None)
-        while state is not None:
-            scales += [state.absmax, state.code, state.offset]
-            state = state.state2
-        total += sum(s.nbytes for s in scales if isinstance(s, torch.Tensor))
-    return total
-
-
-def _values_in(parameter: torch.Tensor) -> int:
-    """Weights that a parameter stands for; bitsandbytes packs two 4-bit values into a byte."""
-    state: Any = getattr(parameter, "quant_state", None)
-    return parameter.numel() if state is None else int(state.shape.numel())
-
-
 def _plain_greedy(model: PreTrainedModel) -> None:
     """Set the model's own generation settings (sampling, repetition penalty) aside.
 
@@ -343,61 +312,3 @@ def _plain_greedy(model: PreTrainedModel) -> None:
     model.generation_config = GenerationConfig(
         bos_token_id=own.bos_token_id, eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id
     )
-
-
-def _quantization(precision: Precision, compute: ComputeDtype) -> Any:
-    from transformers import BitsAndBytesConfig
-
-    if precision in ("nf4", "nf4-single", "fp4"):
-        return BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="fp4" if precision == "fp4" else "nf4",
-            bnb_4bit_use_double_quant=precision != "nf4-single",
-            bnb_4bit_compute_dtype=_dtype(compute),
-        )
-    if precision == "int8":
-        return BitsAndBytesConfig(load_in_8bit=True)
-    return None
-
-
-def dequantise(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
-    """Replace every bitsandbytes layer by a plain linear layer of the same values."""
-    import bitsandbytes as bnb
-
-    for name, module in list(model.named_modules()):
-        if isinstance(module, bnb.nn.Linear4bit | bnb.nn.Linear8bitLt):
-            parent = model.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], _plain_linear(module, dtype))
-    # What is left is an ordinary model; the flags would have libraries treat it as quantised.
-    for owner, flag in (
-        (model.config.__dict__, "quantization_config"),
-        (model.__dict__, "hf_quantizer"),
-        (model.__dict__, "quantization_method"),
-        (model.__dict__, "is_quantized"),
-        (model.__dict__, "is_loaded_in_4bit"),
-        (model.__dict__, "is_loaded_in_8bit"),
-    ):
-        with contextlib.suppress(KeyError):
-            del owner[flag]
-    return model
-
-
-def _plain_linear(module: nn.Linear, dtype: torch.dtype) -> nn.Linear:
-    import bitsandbytes.functional as F  # noqa: N812  (its customary name)
-    import torch
-    from torch import nn
-
-    weight: Any = module.weight
-    with torch.no_grad():
-        if getattr(weight, "quant_state", None) is not None:
-            values = F.dequantize_4bit(weight.data, weight.quant_state)
-        else:
-            values = F.int8_vectorwise_dequant(weight.CB, weight.SCB)
-    # Weight and bias are handed over as they are; building the layer on "meta" allocates nothing.
-    linear = nn.Linear(
-        module.in_features, module.out_features, bias=module.bias is not None, device="meta"
-    )
-    linear.weight = nn.Parameter(values.to(dtype).contiguous(), requires_grad=False)
-    if module.bias is not None:
-        linear.bias = nn.Parameter(module.bias.data.to(dtype), requires_grad=False)
-    return linear

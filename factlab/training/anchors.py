@@ -20,7 +20,7 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class AnsweredPrompt:
-    """A prompt, what the base said to it, and whether it had come to the end of its turn."""
+    """A prompt, the base's own answer, and whether the base ended its turn there."""
 
     prompt: str
     answer: str
@@ -28,7 +28,7 @@ class AnsweredPrompt:
 
 
 def prepare_anchors(
-    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], kept: BaseCache | None = None
+    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], cache: BaseCache | None = None
 ) -> list[Text]:
     """Render anchors with the base's states on them; the adapter must be off or absent.
 
@@ -36,12 +36,12 @@ def prepare_anchors(
     """
     pairs = [_pair(loaded, item) for item in answered]
     texts = [text_of(pair) for pair in pairs if pair.answer_ids]
-    parts = read_states(loaded, texts, "anchors", kept)
+    parts = read_states(loaded, texts, "anchors", cache)
     return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
 
 
 def read_states(
-    loaded: LoadedModel, texts: Sequence[Text], name: str, kept: BaseCache | None = None
+    loaded: LoadedModel, texts: Sequence[Text], name: str, cache: BaseCache | None = None
 ) -> Sequence[torch.Tensor]:
     """The base's states that predict each text's targets, computed or as they were kept.
 
@@ -49,15 +49,15 @@ def read_states(
         loaded: The base, no adapter on it.
         texts: What it reads.
         name: What they are kept as.
-        kept: Where states are kept between runs.
+        cache: Where states are kept between runs.
 
     Returns:
         For each text, shape (targets, hidden), on the CPU.
     """
     if not texts:
         return []
-    asked = [name, BATCH, [[text.tokens, text.targets] for text in texts]]
-    states = kept.tensor(asked, lambda: _states(loaded, texts)) if kept else _states(loaded, texts)
+    key = [name, BATCH, [[text.tokens, text.targets] for text in texts]]
+    states = cache.tensor(key, lambda: _states(loaded, texts)) if cache else _states(loaded, texts)
     parts: Sequence[torch.Tensor] = states.split([len(text.targets) for text in texts])
     return parts
 
@@ -65,7 +65,7 @@ def read_states(
 def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:
     import torch
 
-    from factlab.training.states import states_in_batches
+    from factlab.inference.backend import states_in_batches
 
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
     # To the CPU batch by batch: a teacher's states of all pairs may be more than a GPU holds.

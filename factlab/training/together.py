@@ -30,13 +30,13 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int |
     """
     import torch
 
-    from factlab.inference.decoder.stack import read_decoder
+    from factlab.inference.backend import choose_backend
 
     if asked == 1:
         return 1
     recipe = cell.recipe
     able = recipe.dropout == 0 and recipe.method in ("lora", "rslora") and not changes_base(recipe)
-    able = able and read_decoder(loaded.model) is not None
+    able = able and choose_backend(loaded.model).packed
     if asked is not None and not able:
         raise TrainingError(
             f"--pack {asked}: adapters are trained side by side on models of the Llama family and "

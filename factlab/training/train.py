@@ -5,30 +5,28 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.models.process_memory import PeakMemory, give_back_weights, keep_freed_memory
+from factlab.models.process_memory import PeakMemory
 from factlab.schema.config import QUANTISED, Cell
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
 from factlab.training.attach import learn
-from factlab.training.batch import Text, batch_order, training_texts
-from factlab.training.steps import LAST_STEPS, train_steps
+from factlab.training.batch import Text
+from factlab.training.job import AdapterJob
+from factlab.training.steps import LAST_STEPS
 
 if TYPE_CHECKING:
-    import torch
     from peft import PeftModel
-    from torch import nn
     from transformers import PreTrainedModel
 
-    from factlab.training.teacher import Teacher
     from factlab.training.tracking import Tracking
-    from factlab.training.trainer import CheckpointResult, Checkpoints, Learner
+    from factlab.training.trainer import CheckpointResult, Checkpoints
 
 
 def check_training(cell: Cell, devices: str) -> None:
@@ -52,29 +50,6 @@ def check_training(cell: Cell, devices: str) -> None:
             "the type of the base's weights, which are packed on a GPU. Say --precision bf16, or "
             "leave --init away."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterJob:
-    """What one adapter is trained on.
-
-    Attributes:
-        cell: Rank, seed and recipe.
-        questions: Training pairs.
-        anchors: Prompts with the base model's own answers, if the recipe is anchored.
-        teacher: What a teacher predicts on each pair, if the recipe distils.
-        base_head: The base's output head, where training changes it.
-        record: Called after every optimizer step.
-        name: The adapter's name on the model.
-    """
-
-    cell: Cell
-    questions: Sequence[Question]
-    anchors: Sequence[Text] = ()
-    record: Callable[[TrainStep], None] = lambda _: None
-    name: str = "default"
-    teacher: Teacher | None = None
-    base_head: nn.Linear | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,71 +118,43 @@ def train_together(
     """
     from peft import PeftModel
 
-    from factlab.training.trainer import CheckpointResult, Checkpoints, Learner
-
-    texts = [
-        training_texts(loaded.tokenizer, job.questions, job.teacher.states if job.teacher else ())
-        for job in jobs
-    ]
-    steps = train_steps(len(texts[0]), jobs[0].cell, max_steps)
-    learners = [
-        Learner(
-            name=job.name,
-            cell=job.cell,
-            pairs=pairs,
-            order=batch_order(len(pairs), job.cell.recipe.batch_size, steps, job.cell.seed),
-            anchors=job.anchors,
-            record=job.record,
-            teacher_head=job.teacher.head if job.teacher else None,
-            base_head=job.base_head,
-        )
-        for job, pairs in zip(jobs, texts, strict=True)
-    ]
-
-    def measure_and_go_on(step: int) -> CheckpointResult:
-        seen = measure(step) if measure else CheckpointResult()
-        learn(model)  # to look at one adapter is, to PEFT, to freeze the others
-        return seen
+    from factlab.training.library_state import round_as_before
+    from factlab.training.trainer import CheckpointResult, Checkpoints
 
     if tracking and len(jobs) > 1:
         raise TrainingError("a tracker follows one adapter at a time; say --pack 1.")
     if len({bool(job.anchors) for job in jobs}) > 1:
         raise TrainingError("adapters with anchors and without cannot be trained side by side.")
-    pause = Checkpoints(checkpoints, measure_and_go_on)
+    steps, *_ = [job.prepare(loaded.tokenizer, max_steps) for job in jobs]
+
+    def measure_and_resume(step: int) -> CheckpointResult:
+        result = measure(step) if measure else CheckpointResult()
+        learn(model)  # measuring one adapter makes it the active one, and PEFT freezes the others
+        return result
+
+    pause = Checkpoints(checkpoints, measure_and_resume)
     seconds = 0.0
     dtype = model.dtype
     peak = PeakMemory(loaded.device.type)
     if steps:
         seconds = _fit(
-            model, loaded, learners, steps, pause, checkpointing=checkpointing, tracking=tracking
+            model, loaded, jobs, steps, pause, checkpointing=checkpointing, tracking=tracking
         )
-    taken = peak.held_bytes()
+    peak_bytes = peak.held_bytes()
     model.eval()
     if not isinstance(model, PeftModel):
-        _as_before(model, dtype, loaded.rounded or dtype)
+        round_as_before(model, dtype, loaded.rounded or dtype)
+    share = seconds / len(jobs)
     return [
-        Trained(
-            _training_record(model, learner, seconds / len(learners), len(learners), taken),
-            learner.failed,
-        )
-        for learner in learners
+        Trained(_training_record(model, job, share, len(jobs), peak_bytes), job.failed)
+        for job in jobs
     ]
-
-
-def _as_before(model: PreTrainedModel, dtype: torch.dtype, rounded: torch.dtype) -> None:
-    """Weights that were trained in fp32 as the base's again: rounded, and held in its type.
-
-    Not by `model.to`, which would round the frequencies of rotary positions too: these are fp32
-    in a model of any type.
-    """
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(rounded).to(dtype)
 
 
 def _fit(
     model: PreTrainedModel | PeftModel,
     loaded: LoadedModel,
-    learners: Sequence[Learner],
+    jobs: Sequence[AdapterJob],
     steps: int,
     pause: Checkpoints,
     *,
@@ -217,7 +164,8 @@ def _fit(
     """Train, and give the seconds that it took without those of measuring in between."""
     from datasets import Dataset
 
-    from factlab.inference.decoder.stack import read_decoder
+    from factlab.inference.backend import choose_backend
+    from factlab.training.library_state import checkpointing_on, eager_attention, own_forward
     from factlab.training.tracking import guard, own_run
     from factlab.training.trainer import AnswerTrainer
 
@@ -225,19 +173,19 @@ def _fit(
     learn(model)
     model.train()
     # The library's forward pass alone computes blocks again.
-    plain = checkpointing or read_decoder(model, [one.name for one in learners]) is None
+    packed = not checkpointing and choose_backend(model, [job.name for job in jobs]).packed
     started = time.perf_counter()
     with (
-        _checkpointing(model, on_cpu=on_cpu) if checkpointing else nullcontext(),
+        checkpointing_on(model, on_cpu=on_cpu) if checkpointing else nullcontext(),
         tempfile.TemporaryDirectory(prefix="factlab-train-") as scratch,
-        _own_forward(model),
-        _attention(model, "eager" if on_cpu and plain else None),
+        own_forward(model),
+        eager_attention(model) if on_cpu and not packed else nullcontext(),
         own_run(tracking.trackers if tracking else ()),
     ):
         trainer = AnswerTrainer(
-            learners=learners,
+            jobs=jobs,
             model=model,
-            args=_settings(loaded, learners[0].cell, steps, scratch, tracking),
+            args=_settings(loaded, jobs[0].cell, steps, scratch, tracking),
             train_dataset=Dataset.from_list([{"step": step} for step in range(steps)]),
             data_collator=lambda rows: rows[0],
             processing_class=loaded.tokenizer,
@@ -268,7 +216,9 @@ def _settings(
         if recipe.schedule == "constant"
         else recipe.schedule,
         warmup_steps=math.ceil(recipe.warmup_share * steps),
-        max_grad_norm=0.0,  # each adapter is clipped alone
+        # Each adapter is clipped to its own norm, by AnswerTrainer: one norm over all of them would
+        # let a neighbour's large gradient shrink an adapter's step.
+        max_grad_norm=0.0,
         seed=cell.seed,
         data_seed=cell.seed,
         use_cpu=loaded.device.type == "cpu",
@@ -295,72 +245,19 @@ def _silence(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
-@contextmanager
-def _own_forward(model: PreTrainedModel | PeftModel) -> Iterator[None]:
-    """SFTTrainer replaces the base model's `forward`; give the model its own back afterwards."""
-    base = _base(model)
-    before = dict(base.__dict__)
-    try:
-        yield
-    finally:
-        if "forward" in before:
-            base.forward = before["forward"]
-        else:
-            base.__dict__.pop("forward", None)
-
-
-@contextmanager
-def _checkpointing(model: PreTrainedModel | PeftModel, *, on_cpu: bool) -> Iterator[None]:
-    """Compute activations again in the backward pass; memory is what was asked for, not time."""
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    if on_cpu:
-        give_back_weights()
-    try:
-        yield
-    finally:
-        model.gradient_checkpointing_disable()
-        if on_cpu:
-            keep_freed_memory()
-
-
-@contextmanager
-def _attention(model: PreTrainedModel | PeftModel, implementation: str | None) -> Iterator[None]:
-    """Train with another implementation of attention, and give the model its own back.
-
-    On CPU the backward pass of fused attention took a fifth of a training step at our lengths.
-    """
-    base = _base(model)
-    before = base.config._attn_implementation
-    chosen = getattr(base.config, "library_forward", False)
-    if implementation is None or chosen or before == implementation:
-        yield
-        return
-    base.set_attn_implementation(implementation)
-    try:
-        yield
-    finally:
-        base.set_attn_implementation(before)
-
-
-def _base(model: PreTrainedModel | PeftModel) -> Any:
-    from peft import PeftModel
-
-    return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
 def _training_record(
     model: PreTrainedModel | PeftModel,
-    learner: Learner,
+    job: AdapterJob,
     seconds: float,
     side_by_side: int,
     peak_memory_bytes: int,
 ) -> TrainingRecord:
-    made, pairs = learner.steps, learner.pairs
-    examples = sum(len(batch) for batch in learner.order[: len(made)])
+    made, pairs = job.steps, job.pairs
+    examples = sum(len(batch) for batch in job.order[: len(made)])
     passes = examples / len(pairs)
     answers = sum(len(pair.targets) for pair in pairs)
     last = [step.loss_nats for step in made[-LAST_STEPS:]]
-    trainable, total = parameter_counts(model, learner.name)
+    trainable, total = parameter_counts(model, job.name)
     return TrainingRecord(
         seconds=round(seconds, 3),
         side_by_side=side_by_side,

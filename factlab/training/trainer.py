@@ -15,55 +15,13 @@ from transformers import TrainerCallback
 from trl import SFTTrainer
 
 from factlab.errors import DivergedError
+from factlab.inference.backend import choose_backend
 from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
-from factlab.schema.config import Cell, Optimizer
+from factlab.schema.config import Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
+from factlab.training.job import AdapterJob
 from factlab.training.loss import AnswerLoss, answer_loss
-from factlab.training.states import predicting_states
-
-
-@dataclass(slots=True)
-class Learner:
-    """One adapter in training.
-
-    Attributes:
-        name: The adapter's name on the model.
-        cell: Its settings.
-        pairs: Its training pairs.
-        order: Which pairs each step takes.
-        anchors: Prompts with the base's own answers, taken in turn.
-        record: Called after every step.
-        teacher_head: The teacher's output head, if it is another model than the base.
-        base_head: The base's output head, where training changes it.
-        steps: What was recorded.
-        failed: Why it stopped learning, if it did.
-    """
-
-    name: str
-    cell: Cell
-    pairs: Sequence[Text]
-    order: Sequence[Sequence[int]]
-    anchors: Sequence[Text]
-    record: Callable[[TrainStep], None]
-    teacher_head: torch.nn.Linear | None = None
-    base_head: torch.nn.Linear | None = None
-    steps: list[TrainStep] = field(default_factory=list)
-    failed: str | None = None
-
-    def texts(self, step: int) -> tuple[list[Text], list[Text]]:
-        """The pairs and the anchors of a step, counted from 0."""
-        recipe = self.cell.recipe
-        first = step * recipe.anchors_per_step
-        places = range(first, first + recipe.anchors_per_step) if self.anchors else ()
-        return (
-            [self.pairs[i] for i in self.order[step]],
-            [self.anchors[i % len(self.anchors)] for i in places],
-        )
-
-    def epoch(self, step: int) -> float:
-        """Passes over the pairs that are done after a step, counted from 1."""
-        return sum(len(batch) for batch in self.order[:step]) / len(self.pairs)
 
 
 class AnswerTrainer(SFTTrainer):
@@ -73,10 +31,10 @@ class AnswerTrainer(SFTTrainer):
     clipped alone and has an optimizer group of its own.
     """
 
-    def __init__(self, *, learners: Sequence[Learner], **kwargs: Any) -> None:
+    def __init__(self, *, jobs: Sequence[AdapterJob], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.learners = learners
-        self.pending: list[tuple[Learner, int, dict[str, float], float | None]] = []
+        self.jobs = jobs
+        self.pending: list[tuple[AdapterJob, int, dict[str, float], float | None]] = []
         self.started = time.perf_counter()
         self.paused = 0.0  # seconds of measuring in between
         # SFTTrainer casts the adapters of a quantised model to bf16, where small updates vanish.
@@ -111,13 +69,13 @@ class AnswerTrainer(SFTTrainer):
             model: Any = self.model
             groups = [
                 {
-                    "params": trained_parameters(model, learner.name),
-                    "lr": learner.cell.recipe.learning_rate,
-                    "weight_decay": learner.cell.recipe.weight_decay,
+                    "params": trained_parameters(model, job.name),
+                    "lr": job.cell.recipe.learning_rate,
+                    "weight_decay": job.cell.recipe.weight_decay,
                 }
-                for learner in self.learners
+                for job in self.jobs
             ]
-            self.optimizer = _optimizer(self.learners[0].cell.recipe.optimizer, groups)
+            self.optimizer = _optimizer(self.jobs[0].cell.recipe.optimizer, groups)
         return self.optimizer
 
     def compute_loss(  # type: ignore[override]  # outputs are never asked for: nothing is evaluated
@@ -130,37 +88,36 @@ class AnswerTrainer(SFTTrainer):
         """The sum over adapters of: mean NLL per answer token + weight · mean KL on anchors."""
         del return_outputs, num_items_in_batch
         step = inputs["step"]
-        drawn = [learner.texts(step) for learner in self.learners]
+        drawn = [job.texts(step) for job in self.jobs]
         groups = [[*pairs, *anchors] for pairs, anchors in drawn]
-        names = [learner.name for learner in self.learners]
-        states = predicting_states(model, groups, names)
+        names = [job.name for job in self.jobs]
+        # Chosen anew at every step: a measurement in between may have changed what is active.
+        states = choose_backend(model, names).predicting_states(groups)
         total = states.new_zeros((), dtype=torch.float32)
         parts = states.split([_targets(texts) for group in drawn for texts in group])
         head = head_of(model)
-        for learner, (pairs, anchors), answers, held in zip(
-            self.learners, drawn, parts[::2], parts[1::2], strict=True
+        for job, (pairs, anchors), answers, held in zip(
+            self.jobs, drawn, parts[::2], parts[1::2], strict=True
         ):
-            recipe = learner.cell.recipe
+            recipe = job.cell.recipe
             aims = _wanted(pairs, states.device)
             each = answer_nll(head, answers, aims)
             nll = answer_loss(each, pairs)
             loss = nll.whole
             if recipe.distill_weight:
-                loss = answer_loss(
-                    _softened(each, head, answers, aims, pairs, learner), pairs
-                ).whole
+                loss = answer_loss(_softened(each, head, answers, aims, pairs, job), pairs).whole
             kl = None
             if anchors:
                 base = _reference(anchors, states.device)
                 aims = _wanted(anchors, states.device)
-                kl = anchor_kl(head, held, aims, base, learner.base_head).mean()
+                kl = anchor_kl(head, held, aims, base, job.base_head).mean()
                 loss = loss + recipe.anchor_weight * kl
-            total = total + self._noted(learner, step + 1, loss, nll, kl)
+            total = total + self._noted(job, step + 1, loss, nll, kl)
         return total
 
     def _noted(
         self,
-        learner: Learner,
+        job: AdapterJob,
         step: int,
         loss: torch.Tensor,
         nll: AnswerLoss,
@@ -168,43 +125,47 @@ class AnswerTrainer(SFTTrainer):
     ) -> torch.Tensor:
         """Keep a step's figures for the log; a loss that is not finite ends the adapter."""
         value = loss.item()
-        if learner.failed is None and not math.isfinite(value):
-            learner.failed = (
+        if job.failed is None and not math.isfinite(value):
+            job.failed = (
                 f"training diverged: the loss is {value} at step {step}. Lower the learning rate, "
                 "or use a precision with more range."
             )
-            if all(other.failed for other in self.learners):
-                raise DivergedError(learner.failed)
-        if learner.failed is not None:
+            if all(other.failed for other in self.jobs):
+                raise DivergedError(job.failed)
+        if job.failed is not None:
             return loss.detach().nan_to_num() * 0
-        self.pending.append((learner, step, nll.logged(), None if kl is None else kl.item()))
+        self.pending.append((job, step, nll.logged(), None if kl is None else kl.item()))
         return loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        """A step, each adapter clipped to its own norm."""
+        """A step, each adapter clipped to its own norm.
+
+        One norm over all would let a neighbour's large gradient shrink an adapter's step, and side
+        by side would not be the same as one after the other.
+        """
         loss: torch.Tensor = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
         own = self.create_optimizer().param_groups
-        groups = {learner.name: group for learner, group in zip(self.learners, own, strict=True)}
-        for learner in self.learners:
-            if learner.failed is not None:
-                for parameter in groups[learner.name]["params"]:
+        groups = {job.name: group for job, group in zip(self.jobs, own, strict=True)}
+        for job in self.jobs:
+            if job.failed is not None:
+                for parameter in groups[job.name]["params"]:
                     parameter.grad = None
         noted, self.pending = self.pending, []
-        for learner, step, nll, kl in noted:
-            group = groups[learner.name]
-            limit = learner.cell.recipe.max_grad_norm
+        for job, step, nll, kl in noted:
+            group = groups[job.name]
+            limit = job.cell.recipe.max_grad_norm
             norm = torch.nn.utils.clip_grad_norm_(group["params"], limit)
             done = TrainStep(
                 step=step,
-                epoch=round(learner.epoch(step), 4),
+                epoch=round(job.epoch(step), 4),
                 **nll,
                 anchor_kl_nats=kl,
                 learning_rate=float(group["lr"]),
                 grad_norm=float(norm),
                 seconds=round(time.perf_counter() - self.started - self.paused, 3),
             )
-            learner.steps.append(done)
-            learner.record(done)
+            job.steps.append(done)
+            job.record(done)
         return loss
 
 
@@ -241,14 +202,14 @@ def _softened(
     states: torch.Tensor,
     aims: torch.Tensor,
     pairs: Sequence[Text],
-    learner: Learner,
+    job: AdapterJob,
 ) -> torch.Tensor:
     """Each token's loss, on taught pairs between its NLL and KL(teacher‖student).
 
     The KL is softened by the temperature, times its square: gradients of softened targets shrink
     with the square of the temperature (Hinton et al. 2015).
     """
-    recipe = learner.cell.recipe
+    recipe = job.cell.recipe
     sizes = [(len(text.targets), text.reference is not None) for text in pairs]
     taught = torch.tensor([known for size, known in sizes for _ in range(size)], device=nll.device)
     if not taught.any():
@@ -259,7 +220,7 @@ def _softened(
         states[taught] / recipe.temperature,
         aims[taught],
         _reference(pairs, states.device) / recipe.temperature,
-        learner.teacher_head or learner.base_head,
+        job.reference_head,
     )
     soft = torch.zeros_like(nll).masked_scatter(taught, kl * recipe.temperature**2)
     return torch.where(taught, torch.lerp(nll, soft, recipe.distill_weight), nll)
@@ -320,7 +281,7 @@ class Checkpoints(TrainerCallback):
             model.train()
         control.should_training_stop |= look.stop
         if self.tracked:
-            self.trainer.report({**figures(self.trainer.learners[0].steps[-1]), **look.figures})
+            self.trainer.report({**figures(self.trainer.jobs[0].steps[-1]), **look.figures})
         self.trainer.paused += time.perf_counter() - started
 
 

@@ -102,14 +102,14 @@ def _groups(adapters: Tuned) -> Iterator[dict[str, StoredAdapter]]:
 
 
 def _base_of(one: StoredAdapter) -> LoadedModel:
-    from factlab.models.load import load_model, placement_of
+    from factlab.models.load import load_model, load_options
     from factlab.models.resolve import resolve_model
 
     files = resolve_model(one.run.config.model)
     if one.run.record.model is not None:
         files.check_same(one.run.record.model.sha256)
     precision = cast("Precision", one.cell.precision)  # as its run was asked for
-    return load_model(files, precision, placement_of(one.run.config))
+    return load_model(files, precision, load_options(one.run.config))
 
 
 @dataclass(frozen=True, slots=True)

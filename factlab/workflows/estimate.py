@@ -18,7 +18,7 @@ from pathlib import Path
 from factlab.errors import ModelError
 from factlab.experiment.evaluator import ANCHOR_TOKENS
 from factlab.experiment.experiment import Experiment
-from factlab.inference.backend import SLOTS
+from factlab.inference.prompts import SLOTS
 from factlab.memory.activations import AttentionBackend, Batch
 from factlab.memory.machine import LIBRARIES_BYTES, memory_budget
 from factlab.memory.named_shape import named_shape

@@ -113,17 +113,18 @@ def profile_precision(request: ProfileRequest) -> PrecisionProfile:
 
 def _speeds(loaded: LoadedModel) -> tuple[float, float]:
     """Tokens per second, read and generated."""
-    from factlab.inference.backend import Limits, Prompt, examine
-    from factlab.inference.drift import WINDOW, read_neutral
+    from factlab.inference.backend import complete
+    from factlab.inference.drift import WINDOW, read_neutral_text
+    from factlab.inference.prompts import Limits, Prompt
     from factlab.models.chat import prompt_ids
 
     ids = _neutral_ids(loaded)[: WINDOW + 1]
     prompt = Prompt(prompt_ids(loaded.tokenizer, "Tell me about the sea."))
 
     def answer(tokens: int) -> None:
-        examine(loaded.model, [prompt], Limits(batch_size=1, max_new_tokens=tokens, ends=[-1]))
+        complete(loaded.model, [prompt], Limits(batch_size=1, max_new_tokens=tokens, ends=[-1]))
 
-    read = _seconds(lambda: read_neutral(loaded.model, ids), loaded)
+    read = _seconds(lambda: read_neutral_text(loaded.model, ids), loaded)
     first, all_ = _seconds(lambda: answer(1), loaded), _seconds(lambda: answer(GENERATED), loaded)
     return (len(ids) - 1) / read, (GENERATED - 1) / max(all_ - first, 1e-9)
 
@@ -176,9 +177,9 @@ def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, 
     from safetensors.torch import load_file, save_file
 
     from factlab.inference.decoder.head import head_of
-    from factlab.inference.drift import measure_apart, read_neutral
+    from factlab.inference.drift import measure_apart, read_neutral_text
 
-    states = read_neutral(loaded.model, _neutral_ids(loaded)).states
+    states = read_neutral_text(loaded.model, _neutral_ids(loaded)).states
     # An empty tensor carries the dtype that the head is rounded to.
     rounded = states.new_empty(0, dtype=loaded.rounded or states.dtype)
     stored = {"states": states.cpu().contiguous(), "rounded": rounded.cpu()}

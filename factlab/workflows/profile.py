@@ -99,7 +99,7 @@ def check_measurable(model: str, precisions: Sequence[Precision]) -> None:
     Raises:
         ModelError: for a model without weights, or a precision that this machine cannot compute.
     """
-    from factlab.models.load import Placement, check_machine
+    from factlab.models.load import LoadOptions, check_machine
     from factlab.models.resolve import resolve_model
 
     known = known_name(model)
@@ -109,7 +109,7 @@ def check_measurable(model: str, precisions: Sequence[Precision]) -> None:
             f"Name a folder, a .gguf file or a hub id, such as {KNOWN[known].page}."
         )
     for precision in precisions:
-        check_machine(precision, Placement())
+        check_machine(precision, LoadOptions())
     resolve_model(model)
 
 

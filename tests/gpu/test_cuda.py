@@ -8,7 +8,7 @@ import torch
 from factlab.cli.quiet import quiet_libraries
 from factlab.grading.answer import EntityAnswer
 from factlab.inference.generate import generate
-from factlab.models.load import LoadedModel, Placement, load_model
+from factlab.models.load import LoadedModel, LoadOptions, load_model
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, Recipe
 from factlab.schema.question import Question
@@ -71,7 +71,7 @@ def test_the_same_seed_trains_alike_on_cuda_and_on_a_cpu() -> None:
     quiet_libraries()
     files = resolve_model(EMBEDDED_MODEL)
     here, steps_here = taught(load_model(files, "fp32"), "fp32", 10)
-    there, steps_there = taught(load_model(files, "fp32", Placement(devices="cpu")), "fp32", 10)
+    there, steps_there = taught(load_model(files, "fp32", LoadOptions(devices="cpu")), "fp32", 10)
     losses = [[step.loss_nats for step in steps] for steps in (steps_here, steps_there)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3, abs=1e-3)
     assert here == there

@@ -27,7 +27,8 @@ from factlab.comparison import compare_runs
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError, ModelError
 from factlab.experiment import plan
-from factlab.inference.backend import Limits, Prompt, examine
+from factlab.inference.backend import complete
+from factlab.inference.prompts import Limits, Prompt
 from factlab.models import chat
 from factlab.models.chat import forget_rendered, prompt_ids, render_pair
 from factlab.models.load import LoadedModel
@@ -173,13 +174,13 @@ def test_top_tokens_are_those_that_the_model_would_say(
     tiny: LoadedModel, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if way == "plain":
-        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.backend.uses_library_pass", lambda _: True)
     prompt = tuple(range(5, 25))
-    (said,) = examine(tiny.model, [Prompt(prompt)], Limits(4, max_new_tokens=12))
+    (said,) = complete(tiny.model, [Prompt(prompt)], Limits(4, max_new_tokens=12))
     own = tuple(said.tokens)
     other = (*own[:5], (own[5] + 1) % 200, *own[6:])
     asked = [Prompt(prompt, [own, other], ranked=True), Prompt(prompt[1:], [own])]
-    ranked, unranked = examine(tiny.model, asked, Limits(4))
+    ranked, unranked = complete(tiny.model, asked, Limits(4))
     assert ranked.top[0] == len(own)
     assert 5 <= ranked.top[1] < len(own)
     assert unranked.top == []

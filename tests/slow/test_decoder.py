@@ -11,6 +11,7 @@ from cells import cell, questions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
+from states import library_states, packs, predicting_states
 from transformers import (
     GemmaConfig,
     GemmaForCausalLM,
@@ -24,11 +25,13 @@ from transformers import (
 )
 
 from factlab.errors import ModelError, TrainingError
-from factlab.inference.backend import Limits, Prompt, Reply, examine, examine_each
+from factlab.inference.backend import complete, complete_each, states_in_batches
 from factlab.inference.decoder import COLUMNS, cache
 from factlab.inference.decoder.head import TINY_NATS, anchor_kl, answer_nll
 from factlab.inference.decoder.packing import Packed, Tree, attend, pack
 from factlab.inference.decoder.stack import Decoder, read_decoder
+from factlab.inference.packed import shared_first
+from factlab.inference.prompts import Completion, Limits, Prompt
 from factlab.memory.activations import Batch, saved_activations, workspace
 from factlab.models.load import LoadedModel
 from factlab.schema.config import Cell
@@ -36,14 +39,9 @@ from factlab.schema.results import TrainStep
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
-from factlab.training.states import (
-    plain_states,
-    predicting_states,
-    shared_first,
-    states_in_batches,
-)
+from factlab.training.job import AdapterJob
 from factlab.training.together import MEMORY_SHARE, MOST, adapters_in, step_of
-from factlab.training.train import AdapterJob, train, train_together
+from factlab.training.train import train, train_together
 
 Gradients = dict[str, torch.Tensor]
 SIZES = {
@@ -95,9 +93,9 @@ def loss_and_gradients(
 
 
 def assert_packed_is_plain(model: PeftModel, texts: Sequence[Text]) -> None:
-    assert read_decoder(model) is not None
+    assert packs(model)
     packed, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
-    plain, theirs = loss_and_gradients(model, lambda: plain_states(model, texts))
+    plain, theirs = loss_and_gradients(model, lambda: library_states(model, texts))
     assert apart(packed, plain) < 1e-5
     assert len(theirs) == 2 * 7 * 2  # A and B of seven layers in two blocks
     for name, gradient in theirs.items():
@@ -130,7 +128,7 @@ def test_an_adapter_on_some_layers_only_is_packed_as_it_is(tiny: LoadedModel, ta
     randomise(model)
     texts = TEXTS["several that share a prefix"]
     _, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
-    _, theirs = loss_and_gradients(model, lambda: plain_states(model, texts))
+    _, theirs = loss_and_gradients(model, lambda: library_states(model, texts))
     assert len(theirs) == 4
     assert max(apart(ours[name], theirs[name]) for name in theirs) < 1e-5
 
@@ -152,13 +150,13 @@ def test_dora_is_packed_where_no_gradient_is_wanted(tiny: LoadedModel) -> None:
     randomise(model)
     randomise(model, "magnitude", std=1.0)
     texts = TEXTS["several that share a prefix"]
-    assert read_decoder(model, NAMES) is None
+    assert not packs(model, NAMES)
     with torch.no_grad():
-        assert read_decoder(model, NAMES) is not None
+        assert packs(model, NAMES)
         together = predicting_states(model, [texts] * 3, NAMES)
         for name, states in zip(NAMES, together.chunk(3), strict=True):
             model.set_adapter(name)
-            assert apart(states, plain_states(model, texts)) < 1e-5
+            assert apart(states, library_states(model, texts)) < 1e-5
 
 
 @st.composite
@@ -314,7 +312,7 @@ def test_adapters_side_by_side_are_each_as_alone(tiny: LoadedModel, kind: str) -
     for i, states in enumerate(together.split(sizes)):
         solo = attach_adapter(tiny, cells[i])
         restore(solo, weights[i])
-        expected = plain_states(solo, groups[i])
+        expected = library_states(solo, groups[i])
         assert apart(states, expected.detach()) < 1e-5
         (expected * slopes[i]).sum().backward()
         theirs = gradients(solo, "default")
@@ -453,7 +451,7 @@ def test_answers_and_options_of_a_batch_are_the_librarys_one_at_a_time(
         next(token for token in answer[place:] if token not in last)
         for answer, place in zip(others, (2, COLUMNS, 2 * COLUMNS), strict=False)
     ]
-    replies = examine(talker, prompts, Limits(8, LIMIT, ends))
+    replies = complete(talker, prompts, Limits(8, LIMIT, ends))
     lengths = set()
     for prompt, answer, reply in zip(prompts, free, replies, strict=True):
         end = next((i + 1 for i, token in enumerate(answer) if token in ends), LIMIT)
@@ -469,14 +467,14 @@ def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedMod
     torch.manual_seed(0)
     tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
     model = attach_adapter(tiny, cell())
-    assert read_decoder(model) is None
+    assert not packs(model)
     steps: list[TrainStep] = []
     train(model, tiny, cell(), questions(), record=steps.append)
     assert steps[-1].loss_nats < steps[0].loss_nats - 0.2
     prompts = [Prompt((5, 6, 7), [(8, 9)]), Prompt((5, 6, 10, 11, 12), [(13,)])]
     for prompt, reply in zip(
         prompts,
-        examine(model, prompts, Limits(2, 6, [-1])),
+        complete(model, prompts, Limits(2, 6, [-1])),
         strict=True,
     ):
         assert reply.tokens == said_alone(model, prompt.ids, 6)
@@ -504,13 +502,13 @@ def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedMod
     ],
 )
 def test_a_model_with_more_than_plain_blocks_is_left_to_the_library(model: PreTrainedModel) -> None:
-    assert read_decoder(model) is None
+    assert not packs(model)
 
 
 def test_dropout_is_left_to_the_library_while_training(tiny: LoadedModel) -> None:
     model = attach_adapter(tiny, cell(dropout=0.1))
-    assert read_decoder(model.train()) is None
-    assert read_decoder(model.eval()) is not None
+    assert not packs(model.train())
+    assert packs(model.eval())
 
 
 @pytest.mark.parametrize(
@@ -526,7 +524,7 @@ def test_an_adapter_of_another_kind_is_left_to_the_library(
     tiny: LoadedModel, settings: dict[str, object]
 ) -> None:
     config = LoraConfig(**{"r": 2, "target_modules": "all-linear", **settings})
-    assert read_decoder(get_peft_model(tiny.model, config).eval()) is None
+    assert not packs(get_peft_model(tiny.model, config).eval())
 
 
 def test_a_merged_adapter_is_left_to_the_library_until_it_is_taken_out(tiny: LoadedModel) -> None:
@@ -536,10 +534,10 @@ def test_a_merged_adapter_is_left_to_the_library_until_it_is_taken_out(tiny: Loa
     with torch.no_grad():
         before = predicting_states(model, [texts])
         model.merge_adapter()
-        assert read_decoder(model) is None
+        assert not packs(model)
         assert apart(predicting_states(model, [texts]), before) < 1e-5
         model.unmerge_adapter()
-        assert read_decoder(model) is not None
+        assert packs(model)
         assert apart(predicting_states(model, [texts]), before) < 1e-5
         assert apart(predicting_states(model.merge_and_unload(), [texts]), before) < 1e-5
 
@@ -547,7 +545,7 @@ def test_a_merged_adapter_is_left_to_the_library_until_it_is_taken_out(tiny: Loa
 def test_switching_adapters_off_gives_the_base(tiny: LoadedModel) -> None:
     texts = TEXTS["several that share a prefix"]
     with torch.no_grad():
-        base = plain_states(tiny.model, texts)
+        base = library_states(tiny.model, texts)
         model = attach_adapter(tiny, cell()).eval()
         randomise(model)
         assert apart(predicting_states(model, [texts]), base) > 0.01
@@ -560,7 +558,7 @@ def test_joined_weights_are_the_models_own_and_change_nothing(tiny: LoadedModel)
     ids = torch.tensor([[5, 6, 7, 8, 9]])
     with torch.no_grad():
         logits = tiny.model(ids).logits
-    examine(tiny.model, [Prompt((5, 6, 7))], Limits(1, 2))
+    complete(tiny.model, [Prompt((5, 6, 7))], Limits(1, 2))
     decoder = read_decoder(tiny.model)
     assert decoder is not None
     for layer in decoder.layers:
@@ -581,7 +579,7 @@ def test_a_weight_that_is_replaced_is_read_anew(tiny: LoadedModel) -> None:
         predicting_states(tiny.model, [texts])
         weight = tiny.model.model.layers[0].self_attn.v_proj.weight
         weight.data = 2 * weight.data
-        expected = plain_states(tiny.model, texts)
+        expected = library_states(tiny.model, texts)
         assert apart(predicting_states(tiny.model, [texts]), expected) < 1e-5
 
 
@@ -621,23 +619,25 @@ def three_adapters(tiny: LoadedModel) -> PeftModel:
     return model.eval()
 
 
-def asked_each(model: PeftModel, batch_size: int = 8) -> tuple[list[Prompt], list[list[Reply]]]:
+def asked_each(
+    model: PeftModel, batch_size: int = 8
+) -> tuple[list[Prompt], list[list[Completion]]]:
     """What the base and each adapter reply side by side, and alone."""
     texts = [made_text(i, 8 + 5 * i, 9, range(30, 37)) for i in range(6)]
     prompts = [Prompt(t.tokens[: t.first + 1], [t.targets[:3], t.targets[3:5]]) for t in texts]
     prompts[2] = Prompt(prompts[2].ids)
     limits = Limits(batch_size, 24, range(3, 40))  # so many ends that rows stop at all times
-    each = examine_each(model, [NAMES[1], None, NAMES[2], NAMES[0]], prompts, limits)
+    each = complete_each(model, [NAMES[1], None, NAMES[2], NAMES[0]], prompts, limits)
     with model.disable_adapter():
-        base = examine(model, prompts, limits)
+        base = complete(model, prompts, limits)
     for found, name in ((each[0], NAMES[1]), (each[2], NAMES[2]), (each[3], NAMES[0])):
         model.set_adapter(name)
-        assert_replies(found, examine(model, prompts, limits))
+        assert_replies(found, complete(model, prompts, limits))
     assert_replies(each[1], base)
     return prompts, each
 
 
-def assert_replies(found: Sequence[Reply], expected: Sequence[Reply]) -> None:
+def assert_replies(found: Sequence[Completion], expected: Sequence[Completion]) -> None:
     for one, other in zip(found, expected, strict=True):
         assert (one.tokens, one.top) == (other.tokens, other.top)
         assert one.nll == pytest.approx(other.nll, rel=1e-5)
@@ -648,7 +648,7 @@ def test_adapters_and_base_asked_side_by_side_reply_as_alone(
     tiny: LoadedModel, batch_size: int
 ) -> None:
     model = three_adapters(tiny)
-    assert read_decoder(model, NAMES) is not None
+    assert packs(model, NAMES)
     _, each = asked_each(model, batch_size)
     assert len({len(reply.tokens) for own in each for reply in own}) > 3
     assert len({tuple(own[0].tokens) for own in each}) > 2
@@ -658,7 +658,7 @@ def test_adapters_of_a_family_that_is_not_covered_are_asked_in_turn(tiny: Loaded
     torch.manual_seed(0)
     tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
     model = three_adapters(tiny)
-    assert read_decoder(model, NAMES) is None
+    assert not packs(model, NAMES)
     asked_each(model)
 
 
@@ -681,7 +681,7 @@ def test_states_of_many_batches_are_those_of_each(
         other = predicting_states(model, [batches[0]], ["a"])
     if not covered:
         model.set_adapter("b")
-        monkeypatch.setattr("factlab.training.states.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.backend.uses_library_pass", lambda _: True)
     found = list(states_in_batches(model, batches, "b"))
     for ours, theirs in zip(found, each, strict=True):
         assert apart(ours, theirs) < 1e-5
@@ -737,12 +737,12 @@ def test_replies_are_those_of_each_prompt_alone_however_rows_are_filled(
     talker: PeftModel, prompts: list[Prompt], most: int, new: int, slots: int, pairs: int
 ) -> None:
     ends = range(3, 60)  # a fifth of the tokens, so that answers end at all times
-    alone = [examine(talker, [prompt], Limits(1, new, ends))[0] for prompt in prompts]
+    alone = [complete(talker, [prompt], Limits(1, new, ends))[0] for prompt in prompts]
     held: list[tuple[int, int]] = []
     read: list[tuple[int, int]] = []
 
     def watched(decoder: Decoder, rows: cache.Cache, tokens: torch.Tensor) -> torch.Tensor:
-        states = cache.go_on(decoder, rows, tokens)
+        states = cache.decode_step(decoder, rows, tokens)
         held.append((len(tokens), rows.slots))
         return states
 
@@ -750,15 +750,15 @@ def test_replies_are_those_of_each_prompt_alone_however_rows_are_filled(
         decoder: Decoder, packed: Packed, trunks: torch.Tensor
     ) -> tuple[torch.Tensor, cache.Cache]:
         read.append((len(trunks), packed.mask.numel()))
-        return cache.read(decoder, packed, trunks)
+        return cache.prefill(decoder, packed, trunks)
 
     done: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("factlab.inference.backend.SLOTS", slots)
-        patch.setattr("factlab.inference.backend.PAIRS", pairs)
-        patch.setattr("factlab.inference.continuous.go_on", watched)
-        patch.setattr("factlab.inference.continuous.read", seen)
-        found = examine(talker, prompts, Limits(most, new, ends), done.append)
+        patch.setattr("factlab.inference.prompts.SLOTS", slots)
+        patch.setattr("factlab.inference.prompts.PAIRS", pairs)
+        patch.setattr("factlab.inference.continuous.decode_step", watched)
+        patch.setattr("factlab.inference.continuous.prefill", seen)
+        found = complete(talker, prompts, Limits(most, new, ends), done.append)
     assert_replies(found, alone)
     assert sum(done) == len(prompts)
     assert 0 not in done
@@ -786,7 +786,7 @@ def test_rows_whose_answers_have_ended_are_filled_beside_those_that_go_on(
     model = three_adapters(tiny)
     names = [NAMES[1], None, NAMES[2]]
     prompts, limits = many_prompts(30), Limits(10, 24, range(3, 80))
-    alone = [examine_each(model, [name], prompts, limits)[0] for name in names]
+    alone = [complete_each(model, [name], prompts, limits)[0] for name in names]
     read: list[tuple[int, int]] = []  # prompts, and tokens that they share
     steps = 0
 
@@ -794,16 +794,16 @@ def test_rows_whose_answers_have_ended_are_filled_beside_those_that_go_on(
         decoder: Decoder, packed: Packed, trunks: torch.Tensor
     ) -> tuple[torch.Tensor, cache.Cache]:
         read.append((len(trunks) // len(names), packed.shared))
-        return cache.read(decoder, packed, trunks)
+        return cache.prefill(decoder, packed, trunks)
 
     def watched(decoder: Decoder, rows: cache.Cache, tokens: torch.Tensor) -> torch.Tensor:
         nonlocal steps
         steps += 1
-        return cache.go_on(decoder, rows, tokens)
+        return cache.decode_step(decoder, rows, tokens)
 
-    monkeypatch.setattr("factlab.inference.continuous.read", seen)
-    monkeypatch.setattr("factlab.inference.continuous.go_on", watched)
-    for ours, theirs in zip(examine_each(model, names, prompts, limits), alone, strict=True):
+    monkeypatch.setattr("factlab.inference.continuous.prefill", seen)
+    monkeypatch.setattr("factlab.inference.continuous.decode_step", watched)
+    for ours, theirs in zip(complete_each(model, names, prompts, limits), alone, strict=True):
         assert_replies(ours, theirs)
     # Several at once, of texts that begin alike, and not only when all rows had ended.
     assert any(number > 1 and shared for number, shared in read[1:])
@@ -814,7 +814,7 @@ def test_rows_whose_answers_have_ended_are_filled_beside_those_that_go_on(
     assert steps < in_batches
 
 
-def exactly(found: Sequence[Reply], expected: Sequence[Reply]) -> None:
+def exactly(found: Sequence[Completion], expected: Sequence[Completion]) -> None:
     for one, other in zip(found, expected, strict=True):
         assert (one.tokens, one.nll, one.top) == (other.tokens, other.nll, other.top)
 
@@ -832,19 +832,19 @@ def test_in_bf16_replies_do_not_depend_on_what_is_asked_beside_them(
         prompts.append(Prompt((5, 6, 7), [(8, 9)]))  # begins unlike the others
     ends = range(3, 20)
     names = [NAMES[1], None, NAMES[2], NAMES[0]]
-    together = examine_each(model, names, prompts, Limits(10, 40, ends))
+    together = complete_each(model, names, prompts, Limits(10, 40, ends))
     for size in (1, 3, 30):
         for ours, theirs in zip(
-            examine_each(model, names, prompts, Limits(size, 40, ends)), together, strict=True
+            complete_each(model, names, prompts, Limits(size, 40, ends)), together, strict=True
         ):
             exactly(ours, theirs)
     for name, replies in zip(names, together, strict=True):
         if name is None:
             with model.disable_adapter():
-                alone = [examine(model, [p], Limits(1, 40, ends))[0] for p in prompts]
+                alone = [complete(model, [p], Limits(1, 40, ends))[0] for p in prompts]
         else:
             model.set_adapter(name)
-            alone = [examine(model, [p], Limits(1, 40, ends))[0] for p in prompts]
+            alone = [complete(model, [p], Limits(1, 40, ends))[0] for p in prompts]
         exactly(alone, replies)
     assert len({len(reply.tokens) for own in together for reply in own}) > 3
 
@@ -853,22 +853,22 @@ def test_the_library_answers_if_it_is_asked_to(
     talker: PeftModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prompts = [Prompt(made_text(i, 8 + i, 3).tokens[: 8 + i]) for i in range(3)]
-    ours = examine(talker, prompts, Limits(3, 9))
+    ours = complete(talker, prompts, Limits(3, 9))
 
     def never(*_: object) -> None:
         raise AssertionError("by the decoder")
 
-    monkeypatch.setattr("factlab.inference.continuous.reply_to", never)
-    theirs = examine(talker, prompts, Limits(3, 9, library=True))
+    monkeypatch.setattr("factlab.inference.packed.PackedBackend.complete", never)
+    theirs = complete(talker, prompts, Limits(3, 9, library=True))
     assert [reply.tokens for reply in theirs] == [reply.tokens for reply in ours]
     with pytest.raises(AssertionError, match="by the decoder"):
-        examine(talker, prompts, Limits(3, 9))
+        complete(talker, prompts, Limits(3, 9))
 
 
 def test_what_a_text_left_in_its_row_does_not_reach_the_next(talker: PeftModel) -> None:
     def begun(length: int) -> cache.Cache:
         packed = pack([[Tree(tuple(range(5, 5 + length)))]], 0, torch.float32, COLUMNS)
-        return cache.read(decoder, packed, torch.tensor([length]))[1]
+        return cache.prefill(decoder, packed, torch.tensor([length]))[1]
 
     with torch.inference_mode():
         decoder = read_decoder(talker)
@@ -878,8 +878,8 @@ def test_what_a_text_left_in_its_row_does_not_reach_the_next(talker: PeftModel) 
             part.fill_(float("nan"))
         rows.replace(torch.tensor([0]), begun(4))
         for token in range(7, 30):  # on into the slots of the text that was there
-            found = cache.go_on(decoder, rows, torch.tensor([token]))
+            found = cache.decode_step(decoder, rows, torch.tensor([token]))
         alone = begun(4)
         for token in range(7, 30):
-            expected = cache.go_on(decoder, alone, torch.tensor([token]))
+            expected = cache.decode_step(decoder, alone, torch.tensor([token]))
     assert apart(found, expected) < 1e-5

@@ -6,9 +6,10 @@ import pytest
 import torch
 from cells import cell
 
-from factlab.inference.backend import Limits, Prompt, examine
-from factlab.inference.drift import measure_drift, read_neutral
+from factlab.inference.backend import complete
+from factlab.inference.drift import measure_drift, read_neutral_text
 from factlab.inference.generate import end_tokens, generate
+from factlab.inference.prompts import Limits, Prompt
 from factlab.models.chat import prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.training.attach import attach_adapter
@@ -20,7 +21,7 @@ QUESTIONS = [f"{'So, ' * (i % 5)}what is {i} and {i * 7}?" for i in range(17)]
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.backend.uses_library_pass", lambda _: True)
 
 
 @pytest.mark.usefixtures("way")
@@ -44,7 +45,7 @@ def test_a_row_that_ends_leaves_the_others_as_they_were(tiny: LoadedModel) -> No
     prompts = [Prompt(prompt_ids(tiny.tokenizer, question)) for question in QUESTIONS]
 
     def said(ends: list[int]) -> list[list[int]]:
-        replies = examine(tiny.model, prompts, Limits(len(prompts), 8, ends))
+        replies = complete(tiny.model, prompts, Limits(len(prompts), 8, ends))
         return [reply.tokens for reply in replies]
 
     free = said([-1])
@@ -71,7 +72,7 @@ def test_an_untrained_adapter_drifts_by_exactly_nothing_and_a_moved_one_does(
     tiny: LoadedModel,
 ) -> None:
     ids = tiny.tokenizer("A page of neutral text. " * 40, add_special_tokens=False)["input_ids"]
-    text, first_window = (read_neutral(tiny.model, part) for part in (ids, ids[:257]))
+    text, first_window = (read_neutral_text(tiny.model, part) for part in (ids, ids[:257]))
     model = attach_adapter(tiny, cell()).eval()
     still = measure_drift(model, text)
     assert (still.ce, still.kl) == (0.0, 0.0)

@@ -11,8 +11,9 @@ from cells import cell
 
 from factlab.errors import ModelError
 from factlab.grading.answer import EntityAnswer
-from factlab.inference.backend import Limits, Prompt, examine
+from factlab.inference.backend import complete
 from factlab.inference.likelihood import injected_option, own_options, score_options
+from factlab.inference.prompts import Limits, Prompt
 from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.schema.question import Question
@@ -37,7 +38,7 @@ def made_rows(seed: int, size: int) -> tuple[list[list[int]], list[list[list[int
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways of reading: ours, and the library's for models that ours does not cover."""
     if request.param == "plain":
-        monkeypatch.setattr("factlab.inference.decoder.stack.read_decoder", lambda *_: None)
+        monkeypatch.setattr("factlab.inference.backend.uses_library_pass", lambda _: True)
 
 
 def nll(
@@ -49,7 +50,7 @@ def nll(
         Prompt(tuple(prompt), [tuple(text) for text in texts])
         for prompt, texts in zip(prompts, options, strict=True)
     ]
-    replies = examine(model, asked, Limits(len(asked)))
+    replies = complete(model, asked, Limits(len(asked)))
     assert all(reply.tokens == [] for reply in replies)
     return [reply.nll for reply in replies]
 

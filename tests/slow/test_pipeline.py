@@ -16,7 +16,8 @@ import factlab
 from factlab import pipeline
 from factlab.errors import ConfigError, DivergedError, ModelError, RunFolderError
 from factlab.experiment import evaluator
-from factlab.inference import backend as exam
+from factlab.inference import library
+from factlab.inference.prompts import Completion, Limits, Prompt
 from factlab.runs.files import read_lines, write_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import AnswerRecord, Question
@@ -53,14 +54,14 @@ def test_rounding_is_what_the_librarys_own_forward_pass_changes(
 ) -> None:
     by_library: list[int] = []
 
-    def seen(model: Any, asked: Sequence[exam.Prompt], limits: exam.Limits) -> list[exam.Reply]:
+    def seen(model: Any, asked: Sequence[Prompt], limits: Limits) -> list[Completion]:
         by_library.append(len(asked))
         replies = plain(model, asked, limits)
         replies[0].tokens[:] = [5, 6, 7]
         return replies
 
-    plain = exam._plain
-    monkeypatch.setattr("factlab.inference.backend._plain", seen)
+    plain = library.complete_batch
+    monkeypatch.setattr("factlab.inference.library.complete_batch", seen)
     result = run(tiny_folder, tmp_path / "run", fresh=True)
     again = list(read_lines(RunFolder(tmp_path / "run").base().rounding_file, AnswerRecord))
     assert sum(by_library) == len(again) == result.base.metrics["rounding/text"].n > 0
@@ -381,14 +382,14 @@ def test_a_second_run_reads_what_the_base_said_and_finds_the_same(
 def test_other_weights_are_asked_anew(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from factlab.models.base_cache import keep
+    from factlab.models.base_cache import base_cache
     from factlab.models.load import load_model
     from factlab.models.resolve import resolve_model
 
     monkeypatch.setattr("factlab.models.base_cache.base_cache_folder", lambda: tmp_path)
     loaded = load_model(resolve_model(str(tiny_folder)), "fp32")
-    same = keep(loaded, "fp32")
-    assert same.identity == keep(loaded, "fp32").identity
-    assert same.identity != keep(loaded, "bf16").identity
+    same = base_cache(loaded, "fp32")
+    assert same.identity == base_cache(loaded, "fp32").identity
+    assert same.identity != base_cache(loaded, "bf16").identity
     loaded.record = loaded.record.model_copy(update={"sha256": "0" * 64})
-    assert same.identity != keep(loaded, "fp32").identity
+    assert same.identity != base_cache(loaded, "fp32").identity

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from factlab.errors import ModelError
-from factlab.inference.drift import measure_apart, read_neutral
+from factlab.inference.drift import measure_apart, read_neutral_text
 from factlab.models.load import LoadedModel
 from factlab.workflows.profile import profile_model
 
@@ -52,7 +52,7 @@ def test_a_refusal_of_the_process_is_its_own_words(tiny_folder: Path, tmp_path: 
 
 
 def test_a_model_is_not_apart_from_itself(tiny: LoadedModel) -> None:
-    states = read_neutral(tiny.model, list(range(3, 200))).states
+    states = read_neutral_text(tiny.model, list(range(3, 200))).states
     head = tiny.model.get_output_embeddings()
     same = measure_apart(head, states, states)
     assert (same.kl, same.same_top, same.tokens) == (0.0, 1.0, 196)

@@ -28,7 +28,8 @@ from factlab.memory.predict import (
     predict_memory,
     weight_bytes,
 )
-from factlab.memory.shapes import FAMILIES, shape_of
+from factlab.memory.shapes import shape_of
+from factlab.models.families import FAMILIES
 from factlab.models.load import load_model
 from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import resolve_model
@@ -130,17 +131,13 @@ def texts(batch: Batch, vocabulary: int) -> list[Text]:
 
 
 def loss_of(model: Any, batch: Batch, way: AttentionBackend) -> torch.Tensor:
+    from factlab.inference.backend import choose_backend
     from factlab.inference.decoder.head import answer_nll, head_of
-    from factlab.inference.decoder.stack import read_decoder
-    from factlab.training.states import packed_states, plain_states
 
     read = texts(batch, 1000)
-    if way == "packed":
-        decoder = read_decoder(model, ["default"])
-        assert decoder is not None
-        states = packed_states(decoder, [read], torch.device("cpu"))
-    else:
-        states = plain_states(model, read)
+    backend = choose_backend(model, ["default"], library=way != "packed")
+    assert backend.packed == (way == "packed")
+    states = backend.predicting_states([read])
     wanted = torch.tensor([token for text in read for token in text.targets])
     return answer_nll(head_of(model), states, wanted).mean()
 

@@ -14,16 +14,17 @@ import torch
 from cells import cell, questions
 from safetensors.torch import save_file
 from small import TEMPLATE, run
+from states import packs, predicting_states
 
 import factlab
 from factlab.errors import ConfigError, ModelError, TrainingError
 from factlab.export.formats import read_formats
 from factlab.inference.decoder.head import anchor_kl, head_of
-from factlab.inference.decoder.stack import read_decoder
 from factlab.models import load as loading
+from factlab.models.forward import use_library_pass
 from factlab.models.load import (
     LoadedModel,
-    Placement,
+    LoadOptions,
     check_machine,
     load_model,
     load_tokenizer,
@@ -35,10 +36,10 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.question import LikelihoodRecord, Turn
 from factlab.training.attach import activate, attach_adapter, attached, target_modules
 from factlab.training.batch import render_pairs, text_of
+from factlab.training.job import AdapterJob
 from factlab.training.loftq import best_low_rank, check_original
-from factlab.training.states import predicting_states
 from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, told_and_shown
-from factlab.training.train import AdapterJob, train, train_together
+from factlab.training.train import train, train_together
 from factlab.workflows.ask import ask
 from factlab.workflows.export import export
 from factlab.workflows.rescore import rescore
@@ -222,7 +223,7 @@ def test_a_processor_without_bf16_products_holds_the_same_numbers_in_fp32(
         with attached(loaded, [cell(method="full")], ["default"]) as (model, _):
             train(model, loaded, cell(method="full"), questions(), max_steps=1)
             assert all(torch.equal(w, w.bfloat16().to(w.dtype)) for w in model.parameters())
-    wide = load_model(files, "nf4", Placement(compute="fp32"))
+    wide = load_model(files, "nf4", LoadOptions(compute="fp32"))
     assert wide.rounded is None
     assert wide.model.dtype == torch.float32
 
@@ -316,17 +317,17 @@ def test_more_of_a_layer_than_there_is_cannot_be_a_beginning(
 
 
 def test_a_model_spread_over_devices_is_left_to_the_library(tiny: LoadedModel) -> None:
-    assert read_decoder(tiny.model) is not None
+    assert packs(tiny.model)
     tiny.model.hf_device_map = {"model.embed_tokens": 0, "model.layers.0": 1}
     try:
-        assert read_decoder(tiny.model) is None
+        assert not packs(tiny.model)
     finally:
         del tiny.model.hf_device_map
 
 
 def test_flash_attention_computes_in_16_bits_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    flash = Placement(attention="flash")
+    flash = LoadOptions(attention="flash")
     for how in ({"precision": "fp32"}, {"precision": "bf16", "masters": True}):
         with pytest.raises(ModelError, match="its kernels compute in 16 bits"):
             check_machine(placement=flash, **how)
@@ -338,14 +339,14 @@ def test_part_of_the_layers_is_trained_alike_by_both_ways(
 ) -> None:
     losses = []
     for library in (False, True):
-        tiny.model.config.library_forward = library
+        use_library_pass(tiny.model, library)
         with attached(tiny, [cell(**recipe)], ["default"]) as (model, _):
-            assert (read_decoder(model) is None) == library
+            assert packs(model) != library
             record = train(model, tiny, cell(**recipe), questions(), max_steps=4)
             names = [n for n, _ in model.named_parameters() if ".lora_A." in n]
         losses.append(record.final_loss_nats)
         assert len(names) == (4 if "targets" in recipe else 7)
-    tiny.model.config.library_forward = False
+    use_library_pass(tiny.model, False)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -395,7 +396,7 @@ def test_kept_dequantised_weights_say_what_they_were_as_quantised(tiny_folder: P
     files = resolve_model(str(tiny_folder))
     records = [load_model(files, "nf4").record for _ in range(2)]
     assert records[0] == records[1]
-    wide = load_model(files, "nf4", Placement(compute="fp32"))
+    wide = load_model(files, "nf4", LoadOptions(compute="fp32"))
     assert wide.model.dtype == torch.float32
     assert "computed in fp32" in wide.record.precision_note
 

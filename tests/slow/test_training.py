@@ -9,9 +9,11 @@ from itertools import chain
 import pytest
 import torch
 from cells import PAIRS, cell, questions
+from states import predicting_states
 
 from factlab.errors import DivergedError, TrainingError
 from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
+from factlab.inference.packed import shared_first
 from factlab.models.chat import prompt_ids, render_pair
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
@@ -19,7 +21,6 @@ from factlab.schema.results import TrainStep
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, batch_order, render_pairs, text_of
-from factlab.training.states import predicting_states, shared_first
 from factlab.training.train import train
 
 

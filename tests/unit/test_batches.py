@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factlab.inference.backend import PAIRS, SLOTS, Limits, Prompt, batches
+from factlab.inference.prompts import PAIRS, SLOTS, Limits, Prompt, batches
 
 LENGTHS = st.one_of(st.integers(1, 200), st.integers(500, 9000))
 PROMPTS = st.lists(

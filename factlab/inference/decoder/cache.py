@@ -1,4 +1,4 @@
-"""Keys and values of texts that are continued token by token.
+"""Prefill and decode: keys and values of texts that are continued token by token.
 
 Every text stands in its row from the first slot on, what a token attends to stands at its position,
 and slots come in multiples of `COLUMNS`. Beside exact zeros, sums of attention are then the same
@@ -39,11 +39,11 @@ class Cache:
         """Tokens that there is room for, of each text."""
         return self.mask.shape[1]
 
-    def select(self, kept: torch.Tensor) -> None:
+    def select(self, texts: torch.Tensor) -> None:
         """Keep some texts, given by their index."""
-        rows = self._heads_of(kept)
+        rows = self._heads_of(texts)
         self._change(lambda part: part.index_select(0, rows))
-        self.mask, self.positions = self.mask[kept], self.positions[kept]
+        self.mask, self.positions = self.mask[texts], self.positions[texts]
 
     def replace(self, gone: torch.Tensor, other: Cache) -> None:
         """Put the texts of another cache in the places of some of these, given by their index."""
@@ -58,8 +58,11 @@ class Cache:
         self.mask[gone, : other.slots] = other.mask
         self.positions[gone] = other.positions
 
-    def rest(self, texts: torch.Tensor) -> None:
-        """Let texts that are over take no more slots, given by their index."""
+    def release(self, texts: torch.Tensor) -> None:
+        """Let texts that are over take no more slots, given by their index.
+
+        They are still computed, at position 0: removing their rows would copy the cache.
+        """
         self.positions[texts] = 0
 
     def open_slots(self) -> None:
@@ -93,8 +96,8 @@ class Cache:
                 parts[layer] = make(part)
 
 
-def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.Tensor, Cache]:
-    """Read packed texts, and keep what is needed to go on from the end of their trunks.
+def prefill(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.Tensor, Cache]:
+    """Read packed texts, and keep keys and values to decode from the end of their trunks.
 
     Args:
         decoder: What reads them; each of its adapters reads its own texts, equally many.
@@ -115,25 +118,25 @@ def read(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[torch.
         texts = part.view(shape)[:, first:, :width]
         return texts.reshape(-1, width, decoder.head_width).contiguous()
 
-    def keep(_: int, laid: torch.Tensor) -> torch.Tensor:
+    def attend_and_keep(_: int, laid: torch.Tensor) -> torch.Tensor:
         query = rows.queries(laid[:, : decoder.heads])
         key, value = rows.keys(laid[:, decoder.heads :])
         keys.append(own(key))
         values.append(own(value))
         return rows.tokens(torch.bmm(rows.weights(query, key), value))
 
-    states = decoder.states(packed.tokens, packed.positions, keep).flatten(0, 1)
+    states = decoder.states(packed.tokens, packed.positions, attend_and_keep).flatten(0, 1)
     place = torch.arange(width, device=trunks.device)
     mask = torch.zeros(len(trunks), width, dtype=states.dtype, device=states.device)
     mask.masked_fill_(place >= trunks[:, None], torch.finfo(states.dtype).min)
     return states, Cache(keys, values, mask, trunks.clone())
 
 
-def go_on(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.Tensor:
+def decode_step(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.Tensor:
     """Read one more token of each text.
 
     Args:
-        decoder: As in `read`.
+        decoder: As in `prefill`.
         cache: Of the texts, equally many of each adapter; it is extended.
         tokens: Shape (texts,).
 

@@ -93,6 +93,12 @@ def moved(
     return change, kl
 
 
+def count_top(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> int:
+    """How many targets are the most probable tokens where they stand."""
+    parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
+    return sum(int((head(part).argmax(dim=-1) == wanted).sum()) for part, wanted in parts)
+
+
 class _HeadLoss(torch.autograd.Function):
     """Loss and its gradient in one pass over the logits, which are never kept.
 

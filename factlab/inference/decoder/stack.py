@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,13 +14,13 @@ from factlab.errors import ModelError
 from factlab.inference.decoder.operations import rms_norm, rotate, swiglu
 from factlab.inference.decoder.packing import Packed, attend
 from factlab.inference.decoder.projection import LowRank, Projection
+from factlab.models.families import FAMILIES
+from factlab.models.families.family import DecoderNames
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-# Models whose blocks are: RMS norm, attention with rotary positions, RMS norm, SwiGLU.
-FAMILIES = ("llama", "mistral", "qwen2")
 Attend = Callable[[int, torch.Tensor], torch.Tensor]
 
 
@@ -103,67 +104,72 @@ class Decoder:
         return self.states(tokens[None], positions[None], whole)[0]
 
 
+def base_of(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+    """The model under the adapters."""
+    from peft import PeftModel
+
+    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+    return base  # type: ignore[no-any-return]
+
+
 def read_decoder(
     model: PreTrainedModel | PeftModel, adapters: Sequence[str | None] | None = None
 ) -> Decoder | None:
-    """The decoder of a model, or None if it is not built the way that this room computes.
+    """The decoder of a model, or None if it is not built the way that this package computes.
 
-    Nothing is copied: the weights are the model's own. Where gradients are off, the adapters'
-    factors are brought to the base's dtype once.
+    `backend.choose_backend` calls it. Nothing is copied: the weights are the model's own. Where
+    gradients are off, the adapters' factors are brought to the base's dtype once.
 
     Args:
         model: A causal language model, with adapters on it or not.
-        adapters: Names of the adapters to compute side by side, a None among them standing for the
-            base; None for the active one. On a model without adapters, as a full fine-tuning
-            is, they say nothing.
+        adapters: As `choose_backend` takes them.
 
     Raises:
         ModelError: for a name that no adapter of the model has.
     """
-    from peft import PeftModel
-
-    base: Any = model.get_base_model() if isinstance(model, PeftModel) else model
-    unknown = {*(adapters or ()), None} - {*getattr(model, "peft_config", {}), None}
-    if unknown and isinstance(model, PeftModel):
-        raise ModelError(f"there is no adapter {', '.join(map(repr, unknown))} on this model.")
-    config = base.config
-    if config.model_type not in FAMILIES or not _plain(config):
+    _check_names(model, adapters)
+    base: Any = base_of(model)
+    family = FAMILIES.get(base.config.model_type)
+    names = family.decoder if family else None
+    if names is None or not _plain(base.config) or _recomputes(base) or _spread(base):
         return None
-    if getattr(config, "library_forward", False):
-        return None  # it was asked for
-    if torch.is_grad_enabled() and base.training and base.is_gradient_checkpointing:
-        return None
-    if len(set(getattr(base, "hf_device_map", {"": 0}).values())) > 1:
-        return None  # spread over devices: the library moves states from one to the next
     trunk = base.get_decoder()
-    reader = _LayerReader(adapters, trunk.embed_tokens.weight.dtype)
-    layers = [
-        Layer(
-            attention_norm=block.input_layernorm.weight,
-            query_key_value=reader.projection(
-                block.self_attn.q_proj, block.self_attn.k_proj, block.self_attn.v_proj
-            ),
-            output=reader.projection(block.self_attn.o_proj),
-            mlp_norm=block.post_attention_layernorm.weight,
-            gate_up=reader.projection(block.mlp.gate_proj, block.mlp.up_proj),
-            down=reader.projection(block.mlp.down_proj),
-        )
-        for block in trunk.layers
-    ]
-    if reader.refused or type(trunk.embed_tokens) is not nn.Embedding:
+    embedding = attrgetter(names.embedding)(trunk)
+    reader = _LayerReader(adapters, embedding.weight.dtype)
+    layers = [reader.layer(block, names) for block in attrgetter(names.blocks)(trunk)]
+    if reader.refused or type(embedding) is not nn.Embedding:
         return None
+    config = base.config
     heads = config.num_attention_heads
     return Decoder(
-        embedding=trunk.embed_tokens.weight,
+        embedding=embedding.weight,
         layers=layers,
-        norm=trunk.norm.weight,
+        norm=attrgetter(names.norm)(trunk).weight,
         epsilon=config.rms_norm_eps,
-        rotary=trunk.rotary_emb,
+        rotary=attrgetter(names.rotary)(trunk),
         heads=heads,
         key_heads=config.num_key_value_heads,
         head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
         adapters=len(adapters) if adapters else 1,
     )
+
+
+def _check_names(model: PreTrainedModel | PeftModel, adapters: Sequence[str | None] | None) -> None:
+    from peft import PeftModel
+
+    unknown = {*(adapters or ()), None} - {*getattr(model, "peft_config", {}), None}
+    if unknown and isinstance(model, PeftModel):
+        raise ModelError(f"there is no adapter {', '.join(map(repr, unknown))} on this model.")
+
+
+def _recomputes(base: Any) -> bool:
+    """Whether activations are computed again in the backward pass, which the library does."""
+    return torch.is_grad_enabled() and base.training and bool(base.is_gradient_checkpointing)
+
+
+def _spread(base: Any) -> bool:
+    """Whether it is spread over devices: the library moves states from one to the next."""
+    return len(set(getattr(base, "hf_device_map", {"": 0}).values())) > 1
 
 
 def _plain(config: Any) -> bool:
@@ -187,7 +193,24 @@ class _LayerReader:
         self.dtype = dtype
         self.refused = False
 
+    def layer(self, block: nn.Module, names: DecoderNames) -> Layer:
+        """One block of the library's model as this package computes it."""
+
+        def parts(*paths: str) -> list[Any]:
+            return [attrgetter(path)(block) for path in paths]
+
+        attention_norm, mlp_norm = parts(names.attention_norm, names.mlp_norm)
+        return Layer(
+            attention_norm=attention_norm.weight,
+            query_key_value=self.projection(*parts(*names.query_key_value)),
+            output=self.projection(*parts(names.output)),
+            mlp_norm=mlp_norm.weight,
+            gate_up=self.projection(*parts(*names.gate_up)),
+            down=self.projection(*parts(names.down)),
+        )
+
     def projection(self, *modules: Any) -> Projection:
+        """Layers that read the same states, with what stands on them."""
         read = [self._part(module) for module in modules]
         found = Projection([part for part, _ in read], [updates for _, updates in read])
         if self.refused or torch.is_grad_enabled() or not any(found.updates):
