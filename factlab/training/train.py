@@ -1,4 +1,8 @@
-"""Trains one cell's adapter on the loaded base model."""
+"""Trains adapters on the loaded base model, side by side, by the training library's own loop.
+
+The library sees a dataset of step numbers: texts of different adapters and lengths make up a step,
+and `trainer.AnswerTrainer` draws, computes and clips them.
+"""
 
 from __future__ import annotations
 
@@ -121,10 +125,7 @@ def train_together(
     from factlab.training.library_state import round_as_before
     from factlab.training.trainer import CheckpointResult, Checkpoints
 
-    if tracking and len(jobs) > 1:
-        raise TrainingError("a tracker follows one adapter at a time; say --pack 1.")
-    if len({bool(job.anchors) for job in jobs}) > 1:
-        raise TrainingError("adapters with anchors and without cannot be trained side by side.")
+    _check_jobs(jobs, tracking)
     steps, *_ = [job.prepare(loaded.tokenizer, max_steps) for job in jobs]
 
     def measure_and_resume(step: int) -> CheckpointResult:
@@ -149,6 +150,13 @@ def train_together(
         Trained(_training_record(model, job, share, len(jobs), peak_bytes), job.failed)
         for job in jobs
     ]
+
+
+def _check_jobs(jobs: Sequence[AdapterJob], tracking: Tracking | None) -> None:
+    if tracking and len(jobs) > 1:
+        raise TrainingError("a tracker follows one adapter at a time; say --pack 1.")
+    if len({bool(job.anchors) for job in jobs}) > 1:
+        raise TrainingError("adapters with anchors and without cannot be trained side by side.")
 
 
 def _fit(

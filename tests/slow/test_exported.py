@@ -26,6 +26,7 @@ from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
 from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged, adapted_layers, merge, save_merged
+from factlab.models.gguf import convert_gguf
 from factlab.models.load import load_model
 from factlab.models.resolve import ModelFiles, resolve_model
 from factlab.runs.files import write_lines
@@ -367,6 +368,16 @@ def test_a_file_that_is_cut_off_is_one_sentence(tmp_path: Path) -> None:
     cut.write_bytes((tmp_path / "whole.gguf").read_bytes()[:-3000])
     with pytest.raises(ModelError, match=r"llama\.cpp cannot load this file"), serving(cut, 10):
         pass
+
+
+def test_converting_a_gguf_file_shows_no_bar_of_the_library(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = resolve_model(str(make_model(tmp_path / "model", "tied")))
+    write_gguf(plain(files), tmp_path / "model.gguf", "f32", "tied")
+    capfd.readouterr()
+    convert_gguf(tmp_path / "model.gguf", tmp_path / "converted")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

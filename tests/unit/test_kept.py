@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from pathlib import Path
@@ -83,3 +84,49 @@ def test_those_longest_unused_go_when_there_is_too_much(monkeypatch: pytest.Monk
     monkeypatch.setattr(kept, "MOST_BYTES", 250)
     BaseCache("a").write([3], "y" * 100)
     assert [BaseCache("a").read([n]) is not None for n in range(4)] == [True, False, False, True]
+
+
+PACKAGE = Path(kept.__file__).parents[1]
+
+
+def imported_by(file: Path) -> set[str]:
+    """Modules of the package that a file imports when it runs, as paths."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node not in for_types:
+            if not (node.module or "").startswith("factlab."):
+                continue
+            module = Path(*str(node.module).split(".")[1:])
+            found |= {module.with_suffix(".py").as_posix(), (module / "__init__.py").as_posix()}
+    return {name for name in found if (PACKAGE / name).is_file()}
+
+
+def test_the_code_that_decides_what_is_kept_is_all_that_computes_it() -> None:
+    for name in kept.CODE:
+        assert (PACKAGE / name).exists(), name
+    reached, waiting = set(), {"inference/backend.py", "models/load.py"}
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting |= {
+            other
+            for other in imported_by(PACKAGE / name)
+            if other.startswith(("inference/", "models/")) and other not in reached
+        }
+    # Of models, what is about files, memory and the processor decides nothing that is computed, or
+    # is in what the cache is told of beside the code.
+    files = {"cache", "embedded", "gguf", "pretokenizers", "process_memory", "processor", "quiet"}
+    beside = {f"models/{name}.py" for name in (*files, "resolve")}
+    missing = {
+        name
+        for name in reached - beside
+        if not name.endswith("/__init__.py") and not name.startswith(kept.CODE)
+    }
+    assert missing == set()

@@ -120,17 +120,8 @@ def pack(
         used[group] = at
     filler = (torch.arange(length) >= used[:, None]).view(-1)
     starts = torch.arange(len(groups))[:, None] * length
-    # A query sees what stands before it, of its own branch or of the trunk; padding comes after.
-    own = (column[:, None] >= column) & (
-        (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
-    )
-    before = torch.ones(count, width, shared, dtype=torch.bool)
-    if shared:
-        # Their own row sees the shared tokens at the front too, where all rows have them.
-        before.view(len(groups), -1, width, shared)[:, 0] = column[:, None] >= column[:shared]
-        own.view(len(groups), -1, width, width)[:, 0] = False
-    empty = torch.zeros(count, width, -(shared + width) % multiple, dtype=torch.bool)
-    seen = torch.cat([before, own, empty], dim=2)
+    seen = _visible(branch, len(groups), shared, multiple)
+    # The least finite number, and not -inf: a row of -inf alone, as filler has, would become NaN.
     mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
     return Packed(
         tokens=tokens,
@@ -142,6 +133,30 @@ def pack(
         prefix=starts + torch.arange(shared),
         mask=mask[:, None, None],
     )
+
+
+def _visible(branch: torch.Tensor, groups: int, shared: int, multiple: int) -> torch.Tensor:
+    """Which keys each query of a row attends to, shape (rows, width, columns).
+
+    Args:
+        branch: Of each token of each row, 0 for a trunk, shape (rows, width).
+        groups: Adapters.
+        shared: First tokens that stand once for all texts of an adapter.
+        multiple: As `pack` takes it.
+    """
+    count, width = branch.shape
+    column = torch.arange(width)
+    # A query sees what stands before it, of its own branch or of the trunk; padding comes after.
+    own = (column[:, None] >= column) & (
+        (branch[:, None, :] == 0) | (branch[:, None, :] == branch[:, :, None])
+    )
+    before = torch.ones(count, width, shared, dtype=torch.bool)
+    if shared:
+        # Their own row sees the shared tokens at the front too, where all rows have them.
+        before.view(groups, -1, width, shared)[:, 0] = column[:, None] >= column[:shared]
+        own.view(groups, -1, width, width)[:, 0] = False
+    empty = torch.zeros(count, width, -(shared + width) % multiple, dtype=torch.bool)
+    return torch.cat([before, own, empty], dim=2)
 
 
 def _row(text: Tree, shared: int) -> tuple[list[int], list[int], list[int]]:
