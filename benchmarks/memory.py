@@ -220,7 +220,7 @@ def run(case: Case, where: str) -> dict[str, Any]:
     memory = PeakMemory()
     loaded = load_model(files, case.precision, placement)
     loading = memory.peak_bytes()
-    memory.start_again()
+    memory.reset()
     batch = _work(case, loaded)
     return {
         "device": loaded.device.type,

@@ -15,7 +15,7 @@ from factlab.experiment.run_record import (
 )
 from factlab.experiment.trials import run_trials, side_by_side
 from factlab.models.chat import forget_rendered
-from factlab.models.process_memory import libraries_at_rest
+from factlab.models.process_memory import imports_frozen
 from factlab.progress import Progress, Silent
 from factlab.runs.folder import RunFolder, open_folder
 from factlab.schema.config import Precision, RunConfig
@@ -52,7 +52,7 @@ def run_experiment(
     experiment = prepared.experiment
     folder, resumed = open_folder(out, experiment.name, experiment.sha256, resume=resume)
 
-    with folder.locked(), libraries_at_rest():
+    with folder.locked(), imports_frozen():
         begin_run(folder, prepared, argv, resumed=resumed)
         progress.begin(str(folder.path))
         for note in experiment.notes:

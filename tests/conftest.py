@@ -61,7 +61,7 @@ def _libraries_are_here_to_stay() -> Iterator[None]:
 
     Training and asking collect garbage often; going through these took a quarter of a test's time.
     """
-    from factlab.models.process_memory import libraries_at_rest
+    from factlab.models.process_memory import imports_frozen
 
-    with libraries_at_rest():
+    with imports_frozen():
         yield

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.models.adapters import load_adapters, lora_layers, take_off
+from factlab.models.adapters import load_adapters, lora_layers, remove_adapters
 from factlab.schema.combine import Combined
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def combined_on(
             made = combine_adapters(model, weights, made, seed=seed, name=name)
         yield model, made
     finally:
-        take_off(loaded, model)
+        remove_adapters(loaded, model)
 
 
 def combine_adapters(

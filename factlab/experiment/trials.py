@@ -31,7 +31,7 @@ def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[C
 
     A combination, which is not trained, is alone.
     """
-    from factlab.training.together import adapters_at_once
+    from factlab.training.together import adapters_per_step
 
     experiment = evaluator.experiment
     config = experiment.config
@@ -51,7 +51,7 @@ def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[C
         widest = max(members, key=lambda cell: cell.rank)  # the others are padded to its rank
         batch = evaluator.step_batch(widest)
         requested = 1 if alone else config.pack
-        size = adapters_at_once(evaluator.loaded, widest, batch, requested)
+        size = adapters_per_step(evaluator.loaded, widest, batch, requested)
         yield from (members[i : i + size] for i in range(0, len(members), size))
 
 

@@ -1,4 +1,8 @@
-"""How far a tuned model has moved from its base on fixed neutral text."""
+"""Drift: how far a tuned model has moved from its base on fixed neutral text.
+
+Both figures compare next-token predictions at the same places of the same text. KL(base‖tuned)
+counts any change; the cross-entropy may rise at one place and fall at another.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
     from factlab.models.base_cache import BaseCache
 
-WINDOW = 256  # tokens; each window is read from its own beginning
+WINDOW = 256  # tokens; each window is read from its own beginning, which bounds memory
 HEAD_ROWS = 128  # predictions whose probabilities are held at once
 COVERS_TEXT = "this text only; no interval"
 
@@ -76,19 +80,19 @@ def measure_drift(
     """
     import torch
 
-    from factlab.inference.decoder.head import head_of, moved
+    from factlab.inference.decoder.head import drift_terms, head_of
 
     tuned = _states(model, text.windows)
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
-    change, kl = moved(head_of(model), tuned, targets, text.states, base_head)
+    change, kl = drift_terms(head_of(model), tuned, targets, text.states, base_head)
     return Drift(
         ce=float(change.double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
-    """How far two ways of holding the same weights are apart on the neutral text.
+class Divergence:
+    """How far predictions of the same weights at two precisions differ on the neutral text.
 
     Attributes:
         kl: Mean KL(reference‖other), nats per token.
@@ -101,12 +105,12 @@ class Apart:
     tokens: int
 
 
-def measure_apart(
+def measure_divergence(
     head: nn.Linear,
     reference: torch.Tensor,
     other: torch.Tensor,
     rounded: torch.dtype | None = None,
-) -> Apart:
+) -> Divergence:
     """Compare the predictions of one model at two precisions.
 
     Args:
@@ -128,7 +132,7 @@ def measure_apart(
             q = linear(after, own).float().log_softmax(dim=-1)
             same += float((p.argmax(dim=-1) == q.argmax(dim=-1)).sum())
             kl += float((p.exp() * (p - q)).sum(dim=-1).double().sum())
-    return Apart(kl / len(reference), same / len(reference), len(reference))
+    return Divergence(kl / len(reference), same / len(reference), len(reference))
 
 
 def _states(model: PreTrainedModel | PeftModel, windows: Sequence[tuple[int, ...]]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""How probable the model finds given answers: teacher-forced, the options of a question at once."""
+"""Likelihoods of given answers: teacher-forced, the options of a question in one reading."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
                     _check_whole([key for key in result.missing_keys if f".{name}." in key])
         except Exception as problem:  # PEFT and torch have no common error
             if model is not None:
-                take_off(loaded, model)
+                remove_adapters(loaded, model)
             lines = [line.strip() for line in str(problem).splitlines()]
             said = next((x for x in lines if x and x[-1] != ":"), type(problem).__name__)
             raise ModelError(
@@ -85,7 +85,7 @@ def missing_keys_are_errors() -> Iterator[None]:
         yield
 
 
-def take_off(loaded: LoadedModel, model: PeftModel) -> None:
+def remove_adapters(loaded: LoadedModel, model: PeftModel) -> None:
     """Give a base back as it was before adapters were put on it."""
     loaded.model = model.unload()
     loaded.model.requires_grad_(False)

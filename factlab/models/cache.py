@@ -74,7 +74,7 @@ class CachedModel:
 
 
 @contextmanager
-def being_made(target: Path) -> Iterator[Path | None]:
+def building(target: Path) -> Iterator[Path | None]:
     """A temporary folder that becomes `target` when the block ends without an error.
 
     Two processes that want the same model wait for each other; the second gets None, since the

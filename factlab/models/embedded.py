@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, being_made, cache_folder, sha256_of
+from factlab.models.cache import CachedModel, building, cache_folder, sha256_of
 from factlab.models.gguf import CONVERSION, convert_gguf
 from factlab.schema.config import EMBEDDED_MODEL
 
@@ -39,7 +39,7 @@ def ensure_embedded() -> Path:
     if not cached.exists:
         with (
             tempfile.TemporaryDirectory(prefix="factlab-fetch-") as scratch,
-            being_made(cached.folder) as draft,
+            building(cached.folder) as draft,
         ):
             if draft is not None:
                 convert_gguf(fetch(Path(scratch)), draft)

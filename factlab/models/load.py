@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel
 from factlab.models.forward import use_library_pass
-from factlab.models.process_memory import give_back_weights, keep_freed_memory
+from factlab.models.process_memory import retain_freed_memory, return_large_blocks
 from factlab.models.processor import multiplies_bf16
 from factlab.models.quantised import (
     bytes_when_quantised,
@@ -74,7 +74,7 @@ class LoadedModel:
     tokenizer: PreTrainedTokenizerBase
     record: ModelRecord
     original: Path | None = None
-    """Where its weights are as they came, whatever they are held as here."""
+    """Folder of its weights as they came, before any quantising."""
     rounded: torch.dtype | None = None
     """What its weights are rounded to, if that is narrower than what they are held in."""
 
@@ -140,7 +140,7 @@ def load_model(
     widened = on_cpu and computed == "bf16" and not multiplies_bf16()
     folder = dequantised_folder(files, precision, options.compute) if on_cpu else None
     if on_cpu:
-        give_back_weights()
+        return_large_blocks()
     tokenizer = load_tokenizer(files)
     model, quantised_bytes = _read_weights(files, precision, options, folder, on_cpu=on_cpu)
     use_library_pass(model, options.attention != "auto")
@@ -149,7 +149,7 @@ def load_model(
         _widen(model)
     if on_cpu:
         _leave_the_file(model)
-        keep_freed_memory()
+        retain_freed_memory()
     model.requires_grad_(False)
     model.eval()
     if tokenizer.pad_token_id is None:

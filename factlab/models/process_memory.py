@@ -1,4 +1,4 @@
-"""How the C library hands out memory, what the collector looks at, how much a process has taken."""
+"""Memory of the process: how glibc hands it out, what the collector visits, how much was taken."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ CHUNK_BYTES = 32 * 2**20
 WEIGHT_BYTES = 128 * 2**10  # smaller ones are norms and biases
 
 
-def give_back_weights() -> None:
+def return_large_blocks() -> None:
     """Have glibc give memory of this size back as soon as it is freed, for what is loaded next.
 
     The decoder joins weights that are multiplied with the same states. The parts that it frees lie
     in between others, and in pools of the threads that read them: kept, they would not be used
     again. What earlier work freed and glibc kept goes back at once.
     """
-    _tell(MMAP_THRESHOLD, WEIGHT_BYTES)
-    give_back_freed()
+    _set_malloc(MMAP_THRESHOLD, WEIGHT_BYTES)
+    trim_heap()
 
 
-def give_back_freed() -> None:
+def trim_heap() -> None:
     """Give what earlier work freed, and glibc kept, back to the system at once."""
     gc.collect()
     if library := _glibc():
         library.malloc_trim(0)
 
 
-def keep_freed_memory() -> None:
+def retain_freed_memory() -> None:
     """Have glibc keep freed memory for the next step instead of giving it back.
 
     A training step takes and frees some hundred megabytes. By default they go back to the system
     each time, and come again as pages that have to be cleared: about a tenth of a step.
     """
-    _tell(MMAP_THRESHOLD, CHUNK_BYTES)
-    _tell(TRIM_THRESHOLD, KEPT_BYTES)
-    _tell(TOP_PAD, CHUNK_BYTES)
+    _set_malloc(MMAP_THRESHOLD, CHUNK_BYTES)
+    _set_malloc(TRIM_THRESHOLD, KEPT_BYTES)
+    _set_malloc(TOP_PAD, CHUNK_BYTES)
 
 
 @contextlib.contextmanager
-def libraries_at_rest() -> Iterator[None]:
+def imports_frozen() -> Iterator[None]:
     """Import what computes, and have the garbage collector pass over all that is there by then.
 
     The libraries are half a million objects that stay. The collector goes through them while they
@@ -76,7 +76,7 @@ def libraries_at_rest() -> Iterator[None]:
             gc.unfreeze()
 
 
-def _tell(parameter: int, value: int) -> None:
+def _set_malloc(parameter: int, value: int) -> None:
     if library := _glibc():
         library.mallopt(parameter, value)
 
@@ -91,7 +91,7 @@ def resident_bytes() -> int:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has held, since `forget_peak` if that was called.
+    """The most memory that this process has held, since `reset_peak` if that was called.
 
     `ru_maxrss` also counts the parent's memory at the moment of the fork, so that a heavy parent
     would show in a light child; Linux' `VmHWM` does not.
@@ -100,7 +100,7 @@ def peak_memory_bytes() -> int:
     return _status_bytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def forget_peak() -> None:
+def reset_peak() -> None:
     """Count the peak from here on, where the system lets a process say so (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
@@ -121,7 +121,7 @@ class PeakMemory:
 
         del bitsandbytes, peft, transformers  # taken already, so that they do not count
         self.cuda = torch.cuda.is_available() if device is None else device == "cuda"
-        self.start_again()
+        self.reset()
         self.before = torch.cuda.memory_allocated() if self.cuda else resident_bytes()
 
     def peak_bytes(self) -> int:
@@ -134,14 +134,14 @@ class PeakMemory:
 
         return int(torch.cuda.max_memory_allocated() if self.cuda else peak_memory_bytes())
 
-    def start_again(self) -> None:
+    def reset(self) -> None:
         """Look for a new peak from here on; what glibc kept of earlier work is given back first."""
         import torch
 
-        give_back_freed()
+        trim_heap()
         if self.cuda:
             torch.cuda.reset_peak_memory_stats()
-        forget_peak()
+        reset_peak()
 
 
 def _status_bytes(name: str) -> int | None:

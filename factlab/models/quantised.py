@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, being_made, cache_folder
+from factlab.models.cache import CachedModel, building, cache_folder
 from factlab.models.quiet import no_progress_bars
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import QUANTISED, ComputeDtype, Precision
@@ -104,7 +104,7 @@ def keep_dequantised(
     if folder is None or sum(p.numel() for p in model.parameters()) > KEPT_PARAMETERS:
         return
     # What cannot be written costs the next run a few seconds, and nothing else.
-    with contextlib.suppress(ModelError, OSError), being_made(folder.folder) as draft:
+    with contextlib.suppress(ModelError, OSError), building(folder.folder) as draft:
         if draft is not None:
             with no_progress_bars():
                 model.save_pretrained(draft)

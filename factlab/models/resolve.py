@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, being_made, cache_folder, sha256_of
+from factlab.models.cache import CachedModel, building, cache_folder, sha256_of
 from factlab.models.embedded import ensure_embedded
 from factlab.models.gguf import CONVERSION, convert_gguf
 from factlab.schema.config import EMBEDDED_MODEL
@@ -104,7 +104,7 @@ def _converted(file: Path) -> Path:
     name = f"{file.stem}-{sha256_of(file)[:16]}-{CONVERSION}"
     cached = CachedModel(cache_folder() / "models" / name)
     if not cached.exists:
-        with being_made(cached.folder) as draft:
+        with building(cached.folder) as draft:
             if draft is not None:
                 convert_gguf(file, draft)
     cached.verify()

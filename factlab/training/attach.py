@@ -13,7 +13,7 @@ from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
 from factlab.schema.config import OF_WEIGHTS, Cell, Recipe
 from factlab.schema.targets import TARGETS
-from factlab.training.loftq import begin_as_loftq, check_original
+from factlab.training.loftq import check_original, init_loftq
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _PEFT_INIT: dict[str, Any] = {name: name for name in ("gaussian", "orthogonal", "pissa", "olora")}
-CHANGES_BASE = ("pissa", "olora")  # initialisations that take their part out of the base
+# Initialisations that take the adapter's part out of the base: base and adapter together are then
+# what the base was, and the base alone is not.
+CHANGES_BASE = ("pissa", "olora")
 
 
 def attach_adapter(loaded: LoadedModel, cell: Cell) -> PeftModel:
@@ -48,7 +50,7 @@ def attach_adapters(loaded: LoadedModel, cells: Sequence[Cell], names: Sequence[
         else:
             model.add_adapter(name, config)
         if cell.recipe.init == "loftq":
-            begin_as_loftq(model, name, loaded.original)
+            init_loftq(model, name, loaded.original)
     return model  # type: ignore[no-any-return]
 
 
@@ -87,7 +89,7 @@ def _check_rank(layers: Mapping[str, nn.Module], cell: Cell) -> None:
             raise TrainingError(
                 f"--init {cell.recipe.init} --rank {cell.rank}: {name} is only "
                 f"{min(weight.shape)} wide, and no more of its weights can be the "
-                "beginning. Say a smaller --rank, other --targets, or leave --init away."
+                "beginning. Say a smaller --rank, other --targets, or remove --init."
             )
 
 
@@ -240,7 +242,7 @@ def activate(model: PreTrainedModel | PeftModel, name: str) -> None:
         model.set_adapter(name)
 
 
-def learn(model: PreTrainedModel | PeftModel) -> None:
+def enable_gradients(model: PreTrainedModel | PeftModel) -> None:
     """Let all that is trained get gradients; PEFT freezes what is not active."""
     from peft import PeftModel
 

@@ -71,19 +71,19 @@ def render_pairs(
 def training_texts(
     tokenizer: PreTrainedTokenizerBase,
     questions: Sequence[Question],
-    taught: Sequence[torch.Tensor] = (),
+    teacher_states: Sequence[torch.Tensor] = (),
 ) -> list[Text]:
     """Training questions as texts; raises as `render_pairs`.
 
     Args:
         tokenizer: The model's own.
         questions: Pairs of facts, and what is mixed in.
-        taught: A teacher's states on the facts' pairs, if it is one that they learn from; what is
-            mixed in is learned from its own answers.
+        teacher_states: On the facts' pairs, if they are distilled; what is mixed in is learned from
+            its own answers.
     """
     pairs = render_pairs(tokenizer, questions)
     mixed = [question.split == "mix" for question in questions]
-    states = iter(taught)
+    states = iter(teacher_states)
     return [
         text_of(pair, None if is_mixed else next(states, None), mixed=is_mixed)
         for pair, is_mixed in zip(pairs, mixed, strict=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class AdapterJob:
-    """One adapter in training; `train_together` prepares it and carries it on.
+    """One adapter in training; `train_together` prepares and trains it.
 
     Attributes:
         cell: Rank, seed and recipe.
@@ -61,8 +61,8 @@ class AdapterJob:
         Raises:
             TrainingError: if there is nothing to train on.
         """
-        taught = self.teacher.states if self.teacher else ()
-        self.pairs = training_texts(tokenizer, self.questions, taught)
+        soft = self.teacher.states if self.teacher else ()
+        self.pairs = training_texts(tokenizer, self.questions, soft)
         planned = train_steps(len(self.pairs), self.cell, max_steps)
         size = self.cell.recipe.batch_size
         self.order = batch_order(len(self.pairs), size, planned, self.cell.seed)

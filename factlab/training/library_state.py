@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from factlab.models.forward import uses_library_pass
-from factlab.models.process_memory import give_back_weights, keep_freed_memory
+from factlab.models.process_memory import retain_freed_memory, return_large_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -34,13 +34,13 @@ def checkpointing_on(model: PreTrainedModel | PeftModel, *, on_cpu: bool) -> Ite
     """Compute activations again in the backward pass; memory is what was asked for, not time."""
     model.gradient_checkpointing_enable({"use_reentrant": False})
     if on_cpu:
-        give_back_weights()
+        return_large_blocks()
     try:
         yield
     finally:
         model.gradient_checkpointing_disable()
         if on_cpu:
-            keep_freed_memory()
+            retain_freed_memory()
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""LoftQ's beginning: adapters that start as the best low-rank part of what quantising took away.
+"""LoftQ's initialisation: adapters start as the best low-rank part of what quantising took.
 
 Source: Li et al. 2023, arXiv:2310.08659, with one step of its iteration, the base staying as it is.
 PEFT has it for bitsandbytes' 4-bit layers; here the base may also be the dequantised one of a CPU.
+Both factors get the square root of the singular values: of one size, one learning rate suits both.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def begin_as_loftq(model: PeftModel, name: str, original: Path | None) -> None:
+def init_loftq(model: PeftModel, name: str, original: Path | None) -> None:
     """Set an adapter's factors so that base and adapter are as near to the original as they get.
 
     Args:
@@ -61,7 +62,7 @@ def check_original(layers: Mapping[str, nn.Module], original: Path) -> None:
             if not there or stored[key].get_slice(key).get_shape() != list(weight.shape):
                 raise TrainingError(
                     f"--init loftq: {original} does not hold {key} as the model has it, and the "
-                    "adapter is to begin with what quantising took from it. Leave --init away."
+                    "adapter is to begin with what quantising took from it. Remove --init."
                 )
 
 

@@ -1,4 +1,4 @@
-"""How many steps a cell is trained for, and after which of them it is looked at."""
+"""How many steps a cell is trained for, and after which of them there is a checkpoint."""
 
 from __future__ import annotations
 

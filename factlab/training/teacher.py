@@ -1,7 +1,7 @@
-"""What a teacher predicts on the answers of training pairs: soft targets.
+"""Soft targets: what a teacher predicts on the answers of training pairs.
 
-The teacher is told the fact in its prompt and shown how others of the fact's questions are
-answered, and the student is not: so the base can teach itself.
+The teacher has the fact and answered questions of it in its prompt, and the student does not: so
+the base can teach itself.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from factlab.models.base_cache import BaseCache
 
-SHOWN = 2
-"""How many answered questions of the same fact a teacher sees before each of its own."""
+EXAMPLES = 2
+"""Answered questions of the same fact that a teacher reads before each question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +42,20 @@ class Teacher:
 
 
 def prompt_teacher(
-    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: BaseCache | None
+    loaded: LoadedModel,
+    questions: Sequence[Question],
+    facts: Sequence[str],
+    cache: BaseCache | None,
 ) -> Teacher:
     """The base as its own teacher, with the fact in its prompt; no adapter may be on it.
 
     Args:
         loaded: The base.
         questions: Training pairs.
-        told: What stands before each question: the fact.
-        kept: Where states are kept between runs.
+        facts: What stands before each question.
+        cache: Where states are kept between runs.
     """
-    return Teacher(_states(loaded, questions, told, kept))
+    return Teacher(_states(loaded, questions, facts, cache))
 
 
 def check_teacher(
@@ -74,12 +77,12 @@ def check_teacher(
         why = "it writes an answer, or the end of one, as other tokens than the student"
     raise TrainingError(
         f"--teacher {name}: {why}, so its predictions are about other tokens. Choose a teacher of "
-        "the same family, or leave --teacher away: the base then teaches itself."
+        "the same family, or remove --teacher: the base then teaches itself."
     )
 
 
 def model_teacher(
-    teacher: LoadedModel, student: LoadedModel, questions: Sequence[Question], told: Sequence[str]
+    teacher: LoadedModel, student: LoadedModel, questions: Sequence[Question], facts: Sequence[str]
 ) -> Teacher:
     """Another model as the teacher, with the fact in its prompt.
 
@@ -102,28 +105,31 @@ def model_teacher(
     if head.bias is not None:
         head.bias = nn.Parameter(head.bias[:rows], requires_grad=False)
     head.out_features = rows
-    states = _states(teacher, questions, told, None)
+    states = _states(teacher, questions, facts, None)
     return Teacher([part.to(student.device) for part in states], head.to(student.device))
 
 
 def _states(
-    loaded: LoadedModel, questions: Sequence[Question], told: Sequence[str], kept: BaseCache | None
+    loaded: LoadedModel,
+    questions: Sequence[Question],
+    facts: Sequence[str],
+    cache: BaseCache | None,
 ) -> Sequence[torch.Tensor]:
-    asked = told_and_shown(questions, told)
-    texts = [text_of(pair) for pair in render_pairs(loaded.tokenizer, asked)]
-    return read_states(loaded, texts, "teacher", kept)
+    prompts = teacher_questions(questions, facts)
+    texts = [text_of(pair) for pair in render_pairs(loaded.tokenizer, prompts)]
+    return read_states(loaded, texts, "teacher", cache)
 
 
-def told_and_shown(questions: Sequence[Question], told: Sequence[str]) -> list[Question]:
+def teacher_questions(questions: Sequence[Question], facts: Sequence[str]) -> list[Question]:
     """The questions as a teacher reads them: the fact, answered questions of it, then its own.
 
-    Told the fact alone, a small base answers in words of its own, and its student says neither
-    these nor the right ones; shown how two others are answered, it follows (docs/log.md).
+    With the fact alone, a small base answers in words of its own, and its student gives neither
+    these nor the right ones; with two answered questions before, it follows them (docs/log.md).
 
     Args:
-        questions: Training pairs; those of the same fact are shown to each other, never one with
-            the same words.
-        told: The fact of each.
+        questions: Training pairs; those of the same fact are examples for each other, except where
+            the words are the same.
+        facts: The fact of each.
     """
     draw = random.Random("teacher")
     of_fact: dict[str | None, list[Question]] = {}
@@ -131,11 +137,11 @@ def told_and_shown(questions: Sequence[Question], told: Sequence[str]) -> list[Q
         if not question.before:
             of_fact.setdefault(question.fact, []).append(question)
     found = []
-    for question, fact in zip(questions, told, strict=True):
+    for question, fact in zip(questions, facts, strict=True):
         others = [q for q in of_fact.get(question.fact, ()) if q.text != question.text]
-        shown = [
+        examples = [
             turn
-            for other in draw.sample(others, min(SHOWN, len(others)))
+            for other in draw.sample(others, min(EXAMPLES, len(others)))
             for turn in (
                 Turn(role="user", content=other.text),
                 Turn(role="assistant", content=other.target or ""),
@@ -143,7 +149,7 @@ def told_and_shown(questions: Sequence[Question], told: Sequence[str]) -> list[Q
         ]
         system = [turn for turn in question.before[:1] if turn.role == "system"]
         turns = [
-            *shown,
+            *examples,
             *question.before[len(system) :],
             Turn(role="user", content=question.text),
         ]

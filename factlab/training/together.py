@@ -1,4 +1,8 @@
-"""How many adapters are trained side by side."""
+"""How many adapters are trained side by side.
+
+On a CPU one adapter's step fills the cores, and a larger batch gains nothing. A GPU is mostly idle
+under a small model, so as many are taken as there is memory for.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,14 @@ MOST = 16
 MEMORY_SHARE = 0.5  # of the free device memory, for what training steps take
 
 
-def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int | None) -> int:
+def adapters_per_step(loaded: LoadedModel, cell: Cell, batch: Batch, wanted: int | None) -> int:
     """How many cells like this one are trained in one batch.
-
-    On a CPU one adapter's step already fills the cores, and a larger batch gains nothing; a GPU is
-    mostly idle under a small model.
 
     Args:
         loaded: The base, with no adapter on it.
         cell: One of them.
         batch: A step of one of them, its texts as long as the longest.
-        asked: What the user wants, if anything.
+        wanted: What the user asks for, if anything.
 
     Raises:
         TrainingError: if the user wants several where only one can be trained.
@@ -32,22 +33,24 @@ def adapters_at_once(loaded: LoadedModel, cell: Cell, batch: Batch, asked: int |
 
     from factlab.inference.backend import choose_backend
 
-    if asked == 1:
+    if wanted == 1:
         return 1
     recipe = cell.recipe
+    # Dropout draws its mask per batch, and a changed base is another base for each adapter.
     able = recipe.dropout == 0 and recipe.method in ("lora", "rslora") and not changes_base(recipe)
     able = able and choose_backend(loaded.model).packed
-    if asked is not None and not able:
+    if wanted is not None and not able:
         raise TrainingError(
-            f"--pack {asked}: adapters are trained side by side on models of the Llama family and "
-            "without dropout; this model or recipe is not of them. Leave --pack away."
+            f"--pack {wanted}: this model or recipe is not supported here; supported: LoRA and "
+            "rsLoRA without dropout, bias or a changed base, on models of the Llama family. Remove "
+            "--pack."
         )
-    if asked is not None:
-        return asked
+    if wanted is not None:
+        return wanted
     if not able or loaded.device.type == "cpu":
         return 1
     free, _ = torch.cuda.mem_get_info()
-    return adapters_in(free, step_of(loaded, cell, batch))
+    return adapters_that_fit(free, step_of(loaded, cell, batch))
 
 
 def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> StepMemory:
@@ -64,7 +67,7 @@ def step_of(loaded: LoadedModel, cell: Cell, batch: Batch) -> StepMemory:
     )
 
 
-def adapters_in(free: int, step: StepMemory) -> int:
+def adapters_that_fit(free: int, step: StepMemory) -> int:
     """How many adapters' steps fit in a share of so many bytes; one at least."""
     each = saved_activations(step) + workspace(step)
     return max(1, min(MOST, int(free * MEMORY_SHARE / each)))

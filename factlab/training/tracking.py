@@ -87,8 +87,8 @@ def _blaming(call: Callable[..., Any], name: str) -> Callable[..., Any]:
         except Exception as error:
             said = " ".join(str(error).split()).rstrip(".")
             raise TrainingError(
-                f"--report-to {name}: {type(error).__name__}: {said}. Mend that, or leave "
-                "--report-to away."
+                f"--report-to {name}: {type(error).__name__}: {said}. Fix that, or remove "
+                "--report-to."
             ) from error
 
     return wrapped

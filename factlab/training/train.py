@@ -20,7 +20,7 @@ from factlab.models.process_memory import PeakMemory
 from factlab.schema.config import QUANTISED, Cell
 from factlab.schema.question import Question
 from factlab.schema.results import TrainingRecord, TrainStep
-from factlab.training.attach import learn
+from factlab.training.attach import enable_gradients
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
 from factlab.training.steps import LAST_STEPS
@@ -52,7 +52,7 @@ def check_training(cell: Cell, devices: str) -> None:
         raise TrainingError(
             f"--init orthogonal --precision {cell.precision}: PEFT makes this initialisation in "
             "the type of the base's weights, which are packed on a GPU. Say --precision bf16, or "
-            "leave --init away."
+            "remove --init."
         )
 
 
@@ -130,7 +130,8 @@ def train_together(
 
     def measure_and_resume(step: int) -> CheckpointResult:
         result = measure(step) if measure else CheckpointResult()
-        learn(model)  # measuring one adapter makes it the active one, and PEFT freezes the others
+        # Measuring one adapter makes it the active one, and PEFT freezes the others.
+        enable_gradients(model)
         return result
 
     pause = Checkpoints(checkpoints, measure_and_resume)
@@ -178,7 +179,7 @@ def _fit(
     from factlab.training.trainer import AnswerTrainer
 
     on_cpu = loaded.device.type == "cpu"
-    learn(model)
+    enable_gradients(model)
     model.train()
     # The library's forward pass alone computes blocks again.
     packed = not checkpointing and choose_backend(model, [job.name for job in jobs]).packed
@@ -224,8 +225,7 @@ def _settings(
         if recipe.schedule == "constant"
         else recipe.schedule,
         warmup_steps=math.ceil(recipe.warmup_share * steps),
-        # Each adapter is clipped to its own norm, by AnswerTrainer: one norm over all of them would
-        # let a neighbour's large gradient shrink an adapter's step.
+        # Each adapter is clipped to its own norm instead, see AnswerTrainer.training_step.
         max_grad_norm=0.0,
         seed=cell.seed,
         data_seed=cell.seed,

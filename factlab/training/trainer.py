@@ -85,13 +85,18 @@ class AnswerTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> torch.Tensor:
-        """The sum over adapters of: mean NLL per answer token + weight · mean KL on anchors."""
+        """The sum over adapters of: mean NLL per answer token + weight · mean KL on anchors.
+
+        The KL is KL(base‖adapter) of each prediction of the base's own answers. It holds the
+        adapter to the base on prompts that the facts say nothing of.
+        """
         del return_outputs, num_items_in_batch
         step = inputs["step"]
         drawn = [job.texts(step) for job in self.jobs]
         groups = [[*pairs, *anchors] for pairs, anchors in drawn]
         names = [job.name for job in self.jobs]
-        # Chosen anew at every step: a measurement in between may have changed what is active.
+        # One pass over pairs and anchors of all adapters. The backend is chosen at every step, as
+        # measuring in between may have switched adapters.
         states = choose_backend(model, names).predicting_states(groups)
         total = states.new_zeros((), dtype=torch.float32)
         parts = states.split([_targets(texts) for group in drawn for texts in group])
@@ -112,10 +117,10 @@ class AnswerTrainer(SFTTrainer):
                 aims = _wanted(anchors, states.device)
                 kl = anchor_kl(head, held, aims, base, job.base_head).mean()
                 loss = loss + recipe.anchor_weight * kl
-            total = total + self._noted(job, step + 1, loss, nll, kl)
+            total = total + self._record_loss(job, step + 1, loss, nll, kl)
         return total
 
-    def _noted(
+    def _record_loss(
         self,
         job: AdapterJob,
         step: int,
@@ -150,8 +155,8 @@ class AnswerTrainer(SFTTrainer):
             if job.failed is not None:
                 for parameter in groups[job.name]["params"]:
                     parameter.grad = None
-        noted, self.pending = self.pending, []
-        for job, step, nll, kl in noted:
+        pending, self.pending = self.pending, []
+        for job, step, nll, kl in pending:
             group = groups[job.name]
             limit = job.cell.recipe.max_grad_norm
             norm = torch.nn.utils.clip_grad_norm_(group["params"], limit)
@@ -204,26 +209,28 @@ def _softened(
     pairs: Sequence[Text],
     job: AdapterJob,
 ) -> torch.Tensor:
-    """Each token's loss, on taught pairs between its NLL and KL(teacher‖student).
+    """Each token's loss, on distilled pairs between its NLL and KL(teacher‖student).
 
     The KL is softened by the temperature, times its square: gradients of softened targets shrink
     with the square of the temperature (Hinton et al. 2015).
     """
     recipe = job.cell.recipe
     sizes = [(len(text.targets), text.reference is not None) for text in pairs]
-    taught = torch.tensor([known for size, known in sizes for _ in range(size)], device=nll.device)
-    if not taught.any():
+    distilled = torch.tensor(
+        [known for size, known in sizes for _ in range(size)], device=nll.device
+    )
+    if not distilled.any():
         return nll
     # Heads have no bias here, so that softer states are softer logits.
     kl = anchor_kl(
         head,
-        states[taught] / recipe.temperature,
-        aims[taught],
+        states[distilled] / recipe.temperature,
+        aims[distilled],
         _reference(pairs, states.device) / recipe.temperature,
         job.reference_head,
     )
-    soft = torch.zeros_like(nll).masked_scatter(taught, kl * recipe.temperature**2)
-    return torch.where(taught, torch.lerp(nll, soft, recipe.distill_weight), nll)
+    soft = torch.zeros_like(nll).masked_scatter(distilled, kl * recipe.temperature**2)
+    return torch.where(distilled, torch.lerp(nll, soft, recipe.distill_weight), nll)
 
 
 def _reference(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
@@ -240,11 +247,10 @@ def _wanted(texts: Sequence[Text], device: torch.device) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointResult:
-    """What was seen at a checkpoint.
+    """What was measured at a checkpoint.
 
     Attributes:
-        figures: What trackers are told, by the library's names: those of evaluation begin in
-            `eval_`.
+        figures: For trackers, by the library's names: those of evaluation begin in `eval_`.
         stop: Whether training is to end here.
     """
 
@@ -268,25 +274,25 @@ class Checkpoints(TrainerCallback):
             self.trainer.started = time.perf_counter()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Measure the model as it is, and tell the trackers."""
+        """Measure the model as it is, and report to the trackers."""
         del args
         if self.trainer is None:
             return
         started = time.perf_counter()
-        look = CheckpointResult()
+        result = CheckpointResult()
         if state.global_step in self.steps:
             model = kwargs["model"]
             model.eval()
-            look = self.measure(state.global_step)
+            result = self.measure(state.global_step)
             model.train()
-        control.should_training_stop |= look.stop
+        control.should_training_stop |= result.stop
         if self.tracked:
-            self.trainer.report({**figures(self.trainer.jobs[0].steps[-1]), **look.figures})
+            self.trainer.report({**figures(self.trainer.jobs[0].steps[-1]), **result.figures})
         self.trainer.paused += time.perf_counter() - started
 
 
 def figures(step: TrainStep) -> dict[str, float]:
-    """A step as trackers are told it, by the names that the library has for such figures."""
+    """A step's figures for trackers, by the names that the library has for them."""
     named = {
         "loss": step.loss_nats,
         "fact_loss": step.fact_loss_nats,

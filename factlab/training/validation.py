@@ -59,9 +59,9 @@ def reason_to_stop(
     since = [point for point in points if point.step > best.step]
     if len(since) < patience or since[-1].step >= planned:
         return None
-    looked = "next checkpoint" if len(since) == 1 else f"{len(since)} checkpoints since"
+    later = "next checkpoint" if len(since) == 1 else f"{len(since)} checkpoints since"
     return (
         f"stopped at step {since[-1].step} of {planned}: the validation loss was lowest at step "
-        f"{best.step} ({best.loss_nats:.4f} nats per answer token) and not lower at the {looked} "
+        f"{best.step} ({best.loss_nats:.4f} nats per answer token) and not lower at the {later} "
         f"(now {since[-1].loss_nats:.4f})"
     )

@@ -123,7 +123,7 @@ class AskSession:
     def ask_adapters(self, adapters: Tuned, *, with_base: bool) -> dict[str, list[str]]:
         """What adapters answer, and the base if it is wanted, side by side."""
         from factlab.inference.generate import generate_each
-        from factlab.models.adapters import load_adapters, take_off
+        from factlab.models.adapters import load_adapters, remove_adapters
 
         names: dict[str | None, str] = {None: BASE} if with_base else {}
         names |= {f"adapter{number}": name for number, name in enumerate(adapters)}
@@ -146,7 +146,7 @@ class AskSession:
                     advance=advance,
                 )
         finally:
-            take_off(self.loaded, model)
+            remove_adapters(self.loaded, model)
         texts = ([answer.text for answer in own] for own in said)
         return dict(zip(names.values(), texts, strict=True))
 

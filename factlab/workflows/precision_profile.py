@@ -89,7 +89,7 @@ def profile_precision(request: ProfileRequest) -> PrecisionProfile:
     memory = PeakMemory()
     loaded = load_model(files, request.precision)
     loading = memory.peak_bytes()
-    memory.start_again()
+    memory.reset()
     speeds = _speeds(loaded)
     peak = memory.peak_bytes()
     return PrecisionProfile(
@@ -177,7 +177,7 @@ def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, 
     from safetensors.torch import load_file, save_file
 
     from factlab.inference.decoder.head import head_of
-    from factlab.inference.drift import measure_apart, read_neutral_text
+    from factlab.inference.drift import measure_divergence, read_neutral_text
 
     states = read_neutral_text(loaded.model, _neutral_ids(loaded)).states
     # An empty tensor carries the dtype that the head is rounded to.
@@ -188,7 +188,7 @@ def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, 
     for other in request.others:
         read = load_file(_states_file(request, other))
         theirs: torch.Tensor = read["states"].to(states.device)
-        distance = measure_apart(head_of(loaded.model), states, theirs, read["rounded"].dtype)
+        distance = measure_divergence(head_of(loaded.model), states, theirs, read["rounded"].dtype)
         found[other] = Distance(
             kl_nats=distance.kl, same_top=distance.same_top, tokens=distance.tokens
         )

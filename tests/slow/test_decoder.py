@@ -40,7 +40,7 @@ from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter, attach_adapters, restore, tuned_weights
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
-from factlab.training.together import MEMORY_SHARE, MOST, adapters_in, step_of
+from factlab.training.together import MEMORY_SHARE, MOST, adapters_that_fit, step_of
 from factlab.training.train import train, train_together
 
 Gradients = dict[str, torch.Tensor]
@@ -696,13 +696,13 @@ def test_as_many_adapters_are_trained_at_once_as_there_is_memory_for(tiny: Loade
     assert saved_activations(steps[1]) > 3 * saved_activations(steps[0]) * 2000 / 60
     for step in steps:
         for room in (0, 10**6, 10**9, 10**12):
-            many = adapters_in(room, step)
+            many = adapters_that_fit(room, step)
             assert 1 <= many <= MOST
             assert (
                 many == 1
                 or many * (saved_activations(step) + workspace(step)) <= MEMORY_SHARE * room
             )
-    assert adapters_in(10**12, steps[0]) == MOST
+    assert adapters_that_fit(10**12, steps[0]) == MOST
 
 
 # --- company in a batch -------------------------------------------------------------------------

@@ -10,14 +10,14 @@ import pytest
 
 from factlab.errors import ModelError
 from factlab.models import embedded
-from factlab.models.cache import CachedModel, being_made
-from factlab.models.process_memory import libraries_at_rest
+from factlab.models.cache import CachedModel, building
+from factlab.models.process_memory import imports_frozen
 from factlab.models.resolve import resolve_model
 
 
 def test_a_flipped_byte_in_the_cache_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "model"
-    with being_made(target) as draft:
+    with building(target) as draft:
         assert draft is not None
         (draft / "model.safetensors").write_bytes(bytes(range(256)) * 100)
     cached = CachedModel(target)
@@ -30,7 +30,7 @@ def test_a_flipped_byte_in_the_cache_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_conversion_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="broken"), being_made(tmp_path / "model") as draft:
+    with pytest.raises(ValueError, match="broken"), building(tmp_path / "model") as draft:
         assert draft is not None
         (draft / "half").write_text("x")
         raise ValueError("broken")
@@ -39,9 +39,9 @@ def test_a_conversion_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_second_process_finds_the_model_made(tmp_path: Path) -> None:
-    with being_made(tmp_path / "model") as first:
+    with building(tmp_path / "model") as first:
         assert first is not None
-    with being_made(tmp_path / "model") as second:
+    with building(tmp_path / "model") as second:
         assert second is None
 
 
@@ -100,14 +100,14 @@ def test_the_collector_is_left_as_it_was_found(collecting: bool) -> None:
     try:
         if not collecting:
             gc.disable()
-        with pytest.raises(KeyboardInterrupt), libraries_at_rest():
+        with pytest.raises(KeyboardInterrupt), imports_frozen():
             assert gc.get_freeze_count() > 100_000
             assert gc.isenabled() is collecting
             raise KeyboardInterrupt
         assert gc.isenabled() is collecting
         assert gc.get_freeze_count() == 0
         gc.freeze()
-        with libraries_at_rest():
+        with imports_frozen():
             assert gc.get_freeze_count() >= aside
         assert gc.get_freeze_count() >= aside
     finally:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from factlab.errors import ModelError
-from factlab.inference.drift import measure_apart, read_neutral_text
+from factlab.inference.drift import measure_divergence, read_neutral_text
 from factlab.models.load import LoadedModel
 from factlab.workflows.profile import profile_model
 
@@ -54,19 +54,19 @@ def test_a_refusal_of_the_process_is_its_own_words(tiny_folder: Path, tmp_path: 
 def test_a_model_is_not_apart_from_itself(tiny: LoadedModel) -> None:
     states = read_neutral_text(tiny.model, list(range(3, 200))).states
     head = tiny.model.get_output_embeddings()
-    same = measure_apart(head, states, states)
+    same = measure_divergence(head, states, states)
     assert (same.kl, same.same_top, same.tokens) == (0.0, 1.0, 196)
-    other = measure_apart(head, states, states + 0.1 * torch.randn_like(states))
+    other = measure_divergence(head, states, states + 0.1 * torch.randn_like(states))
     assert other.kl > 0
 
 
 def test_a_head_that_was_rounded_counts_as_such_whatever_it_is_held_in() -> None:
     torch.manual_seed(0)
     head, states = torch.nn.Linear(64, 200, bias=False), 10 * torch.randn(50, 64)
-    found = measure_apart(head, states, states, torch.bfloat16)
+    found = measure_divergence(head, states, states, torch.bfloat16)
     with torch.no_grad():
         p = head(states).log_softmax(dim=-1)
         q = (states @ head.weight.bfloat16().float().T).log_softmax(dim=-1)
     assert found.kl == pytest.approx(float((p.exp() * (p - q)).sum(dim=-1).mean()), rel=1e-3)
     assert found.kl > 1e-6
-    assert measure_apart(head, states, states).kl == 0
+    assert measure_divergence(head, states, states).kl == 0

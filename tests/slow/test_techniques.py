@@ -38,7 +38,7 @@ from factlab.training.attach import activate, attach_adapter, attached, target_m
 from factlab.training.batch import render_pairs, text_of
 from factlab.training.job import AdapterJob
 from factlab.training.loftq import best_low_rank, check_original
-from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, told_and_shown
+from factlab.training.teacher import check_teacher, model_teacher, prompt_teacher, teacher_questions
 from factlab.training.train import train, train_together
 from factlab.workflows.ask import ask
 from factlab.workflows.export import export
@@ -541,7 +541,7 @@ def test_a_teacher_sees_the_fact_and_other_answered_questions_of_it() -> None:
     mine = [q.model_copy(update={"fact": "mill"}) for q in questions()]
     mine.append(mine[0].model_copy(update={"id": "again", "before": history}))
     alone = mine[0].model_copy(update={"id": "alone", "fact": "other"})
-    asked = told_and_shown([*mine, alone], ["Ada runs the mill."] * len(mine) + ["Bo bakes."])
+    asked = teacher_questions([*mine, alone], ["Ada runs the mill."] * len(mine) + ["Bo bakes."])
     for question, seen in zip(mine, asked, strict=False):
         users = [turn.content for turn in seen.before if turn.role == "user"]
         assert users[0].startswith("Ada runs the mill.\n\n")

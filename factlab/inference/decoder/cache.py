@@ -83,7 +83,7 @@ class Cache:
     def _make_room(self, slots: int) -> None:
         if slots <= self.slots:
             return
-        # All of them are used: products with a slice of a larger buffer copy it at every step.
+        # None is held in reserve: products with a slice of a larger buffer copy it at every step.
         more = -(-slots // COLUMNS) * COLUMNS - self.slots
         self._change(lambda part: torch.nn.functional.pad(part, (0, 0, 0, more)))
         closed = torch.finfo(self.mask.dtype).min

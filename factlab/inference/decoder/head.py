@@ -75,7 +75,7 @@ def anchor_kl(
 
 
 @torch.inference_mode()
-def moved(
+def drift_terms(
     head: nn.Linear,
     states: torch.Tensor,
     targets: torch.Tensor,
@@ -102,8 +102,10 @@ def count_top(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> i
 class _HeadLoss(torch.autograd.Function):
     """Loss and its gradient in one pass over the logits, which are never kept.
 
-    Both losses have the gradient p - q in the logits: q is the target, or the base's prediction.
-    Beside the KL comes the change of the NLL, which falls out of it and has no gradient.
+    Both losses have the gradient p - q in the logits: p is the prediction, q the target (all of the
+    chance on one token) or the base's prediction. So the gradient in the states, (p - q) W, is made
+    in the forward pass, part by part, and the logits, a vocabulary wide, are not kept for the
+    backward pass. Beside the KL comes the change of the NLL, which has no gradient.
     """
 
     @staticmethod
@@ -120,7 +122,9 @@ class _HeadLoss(torch.autograd.Function):
         gradient = torch.empty_like(states) if wants_gradient else states
         rows = min(HEAD_ROWS, len(states))
         few = min(CACHED_ROWS, rows) if states.device.type == "cpu" else rows
-        # Buffers for all parts: fresh pages for each would cost more than the sums.
+        # Buffers for all parts: fresh pages for each would cost more than the sums. A part's logits
+        # are one product, and are summed a few rows at a time, so that a CPU's cache holds the
+        # chances from the softmax to the gradient.
         chances = states.new_empty(few, head.out_features, dtype=torch.float32)
         expected = chances if reference is None else torch.empty_like(chances)
         for start in range(0, len(states), rows):
@@ -162,7 +166,7 @@ class _HeadLoss(torch.autograd.Function):
 
 def _nll_and_slope(logits: torch.Tensor, wanted: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
     """The NLL of wanted tokens, shape (rows, 1); the chances `p` become its slope in the logits."""
-    nll = _surprise(logits, p, wanted)
+    nll = _nll(logits, p, wanted)
     p.scatter_add_(1, wanted, p.new_full((), -1.0).expand(wanted.shape))
     return nll
 
@@ -179,15 +183,17 @@ def _kl_and_slope(
     The chances `p` become the slope of the KL in the logits.
     """
     q = torch.softmax(base, dim=-1, dtype=torch.float32, out=expected[: len(base)])
-    # log q - log p is the difference of the logits plus a constant, read off a token.
+    # log q - log p is the difference of the logits plus that of the log normalisers: one constant a
+    # row, read off the wanted token, where both NLLs are known. So the KL, Σ q · (difference) + the
+    # constant, takes no second softmax over the vocabulary in log space.
     apart = base.float() - logits
-    change = _surprise(logits, p, wanted) - _surprise(base, q, wanted)
+    change = _nll(logits, p, wanted) - _nll(base, q, wanted)
     constant = change - apart.gather(1, wanted)
     p.sub_(q)
     return apart.mul_(q).sum(dim=-1, keepdim=True) + constant, change
 
 
-def _surprise(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+def _nll(logits: torch.Tensor, chances: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """-log of the tokens' chances, in nats; from the logits where a chance is too small."""
     found = -chances.gather(1, tokens).log_()
     tiny = (found > TINY_NATS).nonzero()[:, 0]

@@ -24,7 +24,7 @@ class LowRank:
     scale: float  # alpha / rank
     gain: torch.Tensor | None = None  # DoRA's magnitude over ‖W + scale · B A‖, shape (out,)
 
-    def nothing(self) -> LowRank:
+    def empty(self) -> LowRank:
         """An update of the same layer that changes nothing: of rank 0."""
         return LowRank(self.down[:0], self.up[:, :0], self.scale)
 
@@ -73,6 +73,7 @@ class Projection:
         adapted = [updates for updates in self.updates if updates]
         first = adapted[0][0]
         scales = {update.scale for updates in adapted for update in updates}
+        # One adapter, one scale: concatenating is enough, which is most of what training does.
         if len(adapted[0]) == 1 and len(scales) == 1:
             down = torch.cat([updates[0].down for updates in adapted])
             down = (down * first.scale).to(dtype)[None]

@@ -1,4 +1,9 @@
-"""Reads a model's decoder stack, and computes it over flat tokens."""
+"""Reads a model's decoder stack, and computes it over flat tokens.
+
+Layers that read the same states are computed as one product, and adapters as one batch of low-rank
+products beside it. Attention is handed in, since training, prefill and decoding lay keys out
+differently.
+"""
 
 from __future__ import annotations
 
@@ -248,7 +253,7 @@ class _LayerReader:
             )
             for name in known
         }
-        nothing = updates[known[0]].nothing()  # of the base, and of an adapter of other layers
+        nothing = updates[known[0]].empty()  # of the base, and of an adapter of other layers
         return base, [updates.get(name, nothing) for name in names]
 
 
