@@ -132,8 +132,8 @@ def factlab_fit(precision: Precision, rank: int = peers.RANK) -> Fit:
 
 def factlab_cell(precision: Precision, epochs: float, rank: int = peers.RANK) -> Cell:
     """The cell that equals the peers' settings."""
+    from factlab.recipes.load import shipped_recipe
     from factlab.schema.config import Cell
-    from factlab.schema.recipes import RECIPES
 
     return Cell(
         id="benchmark",
@@ -143,7 +143,7 @@ def factlab_cell(precision: Precision, epochs: float, rank: int = peers.RANK) ->
         alpha=peers.ALPHA,
         seed=peers.SEED,
         precision=precision,
-        recipe=RECIPES["plain"].model_copy(update={"epochs": epochs}),
+        recipe=shipped_recipe("plain").model_copy(update={"epochs": epochs}),
     )
 
 

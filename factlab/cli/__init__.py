@@ -41,7 +41,6 @@ app = typer.Typer(
     "and know whether it went in and what it cost.",
     epilog="Example: factlab run mount_fuji",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

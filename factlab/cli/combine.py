@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factlab.cli.options import DryRun, Fresh, Json, Out, Resume
-from factlab.cli.output import numbers, rates
+from factlab.cli.options import DryRun, Fresh, Json, Out, Resume, numbers, whole_numbers
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,9 +71,9 @@ def combine(
         runs,
         cells=[part.strip() for text in cell or () for part in text.split(",")],
         how=methods,
-        weights=[rates(text, "--weights", "0.7,0.3") or () for text in weights or ()],
+        weights=[numbers(text, "--weights", "0.7,0.3") or () for text in weights or ()],
         any_sum=any_sum,
-        seed=numbers(seed, "--seed") or (),
+        seed=whole_numbers(seed, "--seed", "0,1,2") or (),
         svd_rank=svd_rank,
         **({} if density is None else {"density": density}),
     )

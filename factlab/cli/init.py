@@ -1,4 +1,4 @@
-"""`factlab init`: a commented fact file to start from."""
+"""`factlab init`: a commented fact or recipe file to start from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 from factlab.cli.output import say
 from factlab.errors import ConfigError
 
-STARTER = """\
+KINDS = ("fact", "recipe")
+FACT = """\
 # A fact for factlab. Change the values, then: factlab validate {file}; factlab run {file}
 # Every scalar is read as you write it; quote text that holds ': ' or ' #'.
 id: {id}                       # names the run: lower-case letters, digits, _ and -
@@ -52,23 +53,78 @@ source: Fictitious.
 """
 
 
+RECIPE = """\
+# A recipe for factlab, to use with: factlab run mount_fuji --recipe {file}
+# It has the name of this file; a line without # sets a value, the others show what holds.
+about: As default, with changes of my own.
+# source: Where its values are from, if from elsewhere.
+extends: default   # a shipped recipe (`factlab list recipes`): its values hold where this sets none
+
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog="Example: factlab init facts/my_fact.yaml")(init)
 
 
 def init(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to write; ends in .yaml.")
-    ] = Path("my_fact.yaml"),
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[fact|recipe] [FILE]",
+            help="What to write (by default a fact), and where (by default my_fact.yaml).",
+        ),
+    ] = None,
 ) -> None:
-    """Write a commented fact file to start from; it is a valid fact as it stands."""
+    """Write a commented fact file to start from, or a recipe; it is valid as it stands."""
     from factlab.runs.files import write_text
 
+    kind, file = _what_and_where(words or [])
     if file.exists():
         raise ConfigError(f"{file}: this file exists. Choose another name; nothing was changed.")
     if file.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{file}: a fact file ends in .yaml.")
+        raise ConfigError(f"{file}: a {kind} file ends in .yaml.")
+    if kind == "recipe":
+        write_text(file, RECIPE.format(file=file) + _recipe_values())
+        say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
+        return
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
-    write_text(file, STARTER.format(file=file, id=name.strip("_")[:64] or "my_fact"))
+    write_text(file, FACT.format(file=file, id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
+
+
+def _what_and_where(words: list[str]) -> tuple[str, Path]:
+    """Which kind of file to write, and its path; a recipe's may be given without .yaml."""
+    kind = words[0] if words and words[0] in KINDS else "fact"
+    rest = words[1:] if words and words[0] in KINDS else words
+    if len(rest) > 1:
+        raise ConfigError(
+            f"{' '.join(words)}: one file is written at a time. Use `factlab init FILE` for a "
+            "fact, `factlab init recipe FILE` for a recipe."
+        )
+    file = Path(rest[0]) if rest else Path(f"my_{kind}.yaml")
+    return kind, file.with_name(
+        f"{file.name}.yaml"
+    ) if kind == "recipe" and not file.suffix else file
+
+
+def _recipe_values() -> str:
+    """A commented line for each value of the default recipe, with what it is."""
+    from textwrap import fill
+
+    from factlab.recipes.load import shipped_recipe
+    from factlab.schema.config import Recipe
+    from factlab.schema.options import settings_of, value_text
+
+    default = shipped_recipe("default")
+    lines = []
+    for name, setting in settings_of(Recipe).items():
+        value = getattr(default, name)
+        lines.append(fill(setting.help, 98, initial_indent="# ", subsequent_indent="# "))
+        if value is None:
+            lines.append(f"# {name}: {setting.option.example.partition(',')[0]}  # not set")
+        else:
+            lines.append(f"# {name}: {value_text(value)}")
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"

@@ -113,20 +113,20 @@ def _sets() -> None:
 
 
 def _recipes() -> None:
-    from factlab.experiment.grid import said
-    from factlab.schema.recipes import RECIPES
+    from factlab.recipes.load import shipped_recipes
+    from factlab.schema.options import value_text
 
     rows = [
         [
             recipe.name,
-            f"rank {recipe.rank}, alpha {said(recipe.alpha)}, dropout {recipe.dropout:g}, "
+            f"rank {recipe.rank}, alpha {value_text(recipe.alpha)}, dropout {recipe.dropout:g}, "
             f"{recipe.targets}, on {recipe.precision or 'nf4'}",
             f"{recipe.epochs:g} epochs, batch {recipe.batch_size}, lr {recipe.learning_rate:g} "
             f"{recipe.schedule}, clipped at {recipe.max_grad_norm:g}",
             recipe.about,
             recipe.source or "factlab's own; docs/log.md",
         ]
-        for recipe in RECIPES.values()
+        for recipe in shipped_recipes().values()
     ]
     table(["recipe", "adapter", "training", "what it is for", "source"], rows)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from factlab.schema.results import Metric
@@ -67,45 +64,3 @@ def measured(name: str, metric: Metric | None) -> str:
     if metric.ci_low is not None and metric.ci_high is not None:
         text += f" ({metric.ci_low:.0%}–{metric.ci_high:.0%})"
     return text
-
-
-def numbers(text: str | None, option: str) -> tuple[int, ...] | None:
-    """Read `4,8,16`.
-
-    Raises:
-        ConfigError: for anything that is not a list of whole numbers.
-    """
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ConfigError(
-            f"{option} {text}: whole numbers are wanted, with commas between them, such as "
-            f"{option} 4,8,16."
-        )
-    return tuple(int(part) for part in parts)
-
-
-def words(text: str | None) -> tuple[str, ...] | None:
-    """Read `fp32,nf4`; what the words may be, the settings say."""
-    return None if text is None else tuple(part.strip() for part in text.split(","))
-
-
-def rates(text: str | None, option: str, example: str = "5e-4,1e-3") -> tuple[float, ...] | None:
-    """Read `5e-4,1e-3`.
-
-    Raises:
-        ConfigError: for anything that is not a list of numbers.
-    """
-    if text is None:
-        return None
-    try:
-        found = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        found = ()
-    if not found or not all(map(math.isfinite, found)):
-        raise ConfigError(
-            f"{option} {text}: numbers are wanted, with commas between them, such as "
-            f"{option} {example}."
-        )
-    return found

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from factlab.cli.complete import complete_facts
+from factlab.cli.options import setting_option
 from factlab.cli.output import paragraph, say, table
 from factlab.errors import ConfigError
 
@@ -27,13 +29,20 @@ def register(app: typer.Typer) -> None:
 
 def preview(
     facts: Annotated[
-        list[str], typer.Argument(metavar="FACT...", help="Fact files, folders, or shipped names.")
+        list[str],
+        typer.Argument(
+            metavar="FACT...",
+            help="Fact files, folders, or shipped names.",
+            autocompletion=complete_facts,
+        ),
     ],
     split: Annotated[
         str | None, typer.Option(help=f"Show one split only: {', '.join(SPLITS)}.")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Questions shown per split.")] = 8,
-    model: Annotated[str | None, typer.Option(help="Whose tokens to show, as in `run`.")] = None,
+    model: Annotated[
+        str | None, setting_option("model", "The model whose tokens are shown, as in `run`.")
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print every question and the leakage table as JSON.")
     ] = False,
@@ -44,7 +53,7 @@ def preview(
 
     if split is not None and split not in SPLITS:
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")
-    plan = plan_experiment(build_config(facts=tuple(facts), model=model))
+    plan = plan_experiment(build_config({"model": model} if model else {}, facts=facts))
     if json_:
         say(json.dumps([_as_json(plan, fact) for fact in plan.facts], ensure_ascii=False))
         return

@@ -22,7 +22,8 @@ def register(app: typer.Typer) -> None:
 def schemas() -> dict[str, type[Record]]:
     """Every kind of file that a person writes or reads, with its record."""
     from factlab.expand.anchors import AnchorFile
-    from factlab.schema.config import Recipe, RunConfig
+    from factlab.recipes.load import RecipeFile
+    from factlab.schema.config import RunConfig
     from factlab.schema.control import ControlSuite, PromptSuite
     from factlab.schema.export import ExportRecord
     from factlab.schema.fact import Fact
@@ -39,7 +40,7 @@ def schemas() -> dict[str, type[Record]]:
         "relation": Relation,
         "anchors": AnchorFile,
         "config": RunConfig,
-        "recipe": Recipe,
+        "recipe": RecipeFile,
         "results": RunResult,
         "export": ExportRecord,
     }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from factlab.cli.complete import complete_facts
 from factlab.cli.output import complain, say
 
 
@@ -17,7 +18,12 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     facts: Annotated[
-        list[str], typer.Argument(metavar="FACT...", help="Fact files, folders, or shipped names.")
+        list[str],
+        typer.Argument(
+            metavar="FACT...",
+            help="Fact files, folders, or shipped names.",
+            autocompletion=complete_facts,
+        ),
     ],
     json_: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
 ) -> None:

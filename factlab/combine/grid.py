@@ -7,22 +7,12 @@ from itertools import product
 
 from factlab.errors import ConfigError
 from factlab.schema.combine import METHODS, AdapterSource, Combination, Combined, signed
-from factlab.schema.config import OVERRIDES, Cell, Recipe, RunConfig, precisions
+from factlab.schema.config import Cell, Recipe, RunConfig, precisions
+from factlab.schema.options import chosen_by
 from factlab.schema.source import TrainingSource
 
 # What decides nothing where adapters are combined and none is trained.
-TRAINING_SETTINGS = (
-    *("recipe", "rank", "lr", *OVERRIDES, "teacher", "together", "shuffle", "mix", "practice"),
-    *(
-        "max_steps",
-        "checkpoints",
-        "keep",
-        "pack",
-        "gradient_checkpointing",
-        "report_to",
-        "early_stop",
-    ),
-)
+TRAINING_SETTINGS = (*chosen_by(RunConfig, lambda option: not option.untrained), "practice")
 
 
 def combined_cells(
@@ -58,7 +48,7 @@ def combined_cells(
             seed=seed,
             precision=held[0],
             recipe=recipe.model_copy(update=own),
-            dials=alone.dials if alone else {},
+            overrides=alone.overrides if alone else {},
             combined=made,
         )
 
@@ -88,7 +78,7 @@ def _check_trains_nothing(
     if asked:
         raise ConfigError(
             f"combine: adapters that are combined are not trained, so {', '.join(asked)} would do "
-            "nothing. Leave it out."
+            "nothing. Remove them."
         )
     known = {fact.id for fact in facts}
     lacking = [f for source in combine.adapters for f in source.facts if f not in known]

@@ -8,22 +8,11 @@ from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
 from factlab.runs.files import sha256_text
 from factlab.runs.folder import read_config
-from factlab.schema.config import OVERRIDES
+from factlab.schema.config import OVERRIDES, Recipe
 from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.
-SAID_ELSEWHERE = {
-    "facts",
-    "rank",
-    "lr",
-    "seed",
-    "recipe",
-    "precision",
-    "together",
-    "model",
-    "mix",
-    "combine",
-} | set(OVERRIDES)
+SAID_ELSEWHERE = {"facts", "seed", "recipe", "together", "model", "mix", "combine", *OVERRIDES}
 
 Settings = Mapping[str, str]
 
@@ -46,7 +35,7 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
         "recipe": arm.recipe,
         "precision": arm.precision,
         "method": arm.method,
-        **{name.replace("_", " "): value for name, value in arm.dials.items()},
+        **{name.replace("_", " "): value for name, value in arm.overrides.items()},
         "facts per adapter": _spread(len(cell.facts) for cell in cells),
         "seeds": _seeds(arm),
         "mix": ", ".join(arm.mix) or "none",
@@ -62,8 +51,12 @@ def settings_of_run(run: LoadedRun, facts: Sequence[str]) -> dict[str, str]:
     pairs = [q.text + (q.target or "") for q in measured_questions(run.folder, ("train",), facts)]
     found = {"training pairs": f"{len(pairs)} ({sha256_text(chr(0).join(pairs))[:6]})"}
     if run.folder.config_file.is_file():
-        config = read_config(run.folder).model_dump(mode="json", exclude=SAID_ELSEWHERE)
-        found |= {name.replace("_", " "): str(value) for name, value in config.items()}
+        config = read_config(run.folder)
+        settings = config.model_dump(mode="json", exclude=SAID_ELSEWHERE)
+        found |= {name.replace("_", " "): str(value) for name, value in settings.items()}
+        if isinstance(config.recipe, Recipe):  # two of one name may have other values
+            values = config.recipe.model_dump(mode="json", exclude={"name", "about", "source"})
+            found |= {f"{name} of the recipe": str(value) for name, value in values.items()}
     return found
 
 

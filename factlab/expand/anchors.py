@@ -9,7 +9,7 @@ was trained.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from pydantic import Field
@@ -71,6 +71,32 @@ def anchor_questions(
         )
         for i, text in enumerate(dict.fromkeys(kept))
     ]
+
+
+def anchor_orders(
+    fact: TrainingSource,
+    selections: Iterable[tuple[AnchorKind, ...]],
+    *,
+    seed: int,
+    controls: Sequence[Question],
+) -> dict[tuple[AnchorKind, ...], tuple[Question, ...]]:
+    """The anchor prompts of each selection of kinds; a prompt has one id in all of them.
+
+    Args:
+        fact: What is to be trained.
+        selections: Which kinds each recipe of the run wants.
+        seed: Of the order.
+        controls: Questions of the run that must stay unseen.
+    """
+    by_text: dict[str, Question] = {}
+    found = {}
+    for kinds in dict.fromkeys(selections):
+        drawn = anchor_questions(fact, kinds, seed=seed, controls=controls)
+        for question in drawn:
+            id_ = f"{fact.id}/anchor/{len(by_text)}"
+            by_text.setdefault(question.text, question.model_copy(update={"id": id_}))
+        found[kinds] = tuple(by_text[question.text] for question in drawn)
+    return found
 
 
 def _says_it(prompt: str, fact: TrainingSource) -> bool:

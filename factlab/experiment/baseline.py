@@ -12,7 +12,7 @@ from factlab.experiment.prepare import Prepared
 from factlab.experiment.results import base_result
 from factlab.progress import Progress
 from factlab.runs.folder import BaseFolder, RunFolder
-from factlab.schema.config import Precision
+from factlab.schema.config import AnchorKind, Cell, Precision
 from factlab.schema.control import neutral_text
 from factlab.schema.results import BaseResult
 
@@ -91,22 +91,23 @@ class Anchors:
     def __init__(self, evaluator: Evaluator, folder: BaseFolder) -> None:
         self.evaluator = evaluator
         self.answers = {record.question_id: record for record in folder.answers()}
-        self.made: dict[tuple[str, ...], list[Text]] = {}
+        self.made: dict[tuple[tuple[str, ...], tuple[AnchorKind, ...]], list[Text]] = {}
 
-    def of(self, facts: tuple[str, ...]) -> list[Text]:
-        """The anchors that an adapter of these facts is trained with."""
-        questions = self.evaluator.experiment.anchored(facts)
+    def of(self, cell: Cell) -> list[Text]:
+        """The anchors that a cell's adapter is trained with."""
+        wanted = cell.facts, cell.recipe.anchored_on
+        questions = self.evaluator.experiment.anchored(*wanted)
         if not questions:
             return []
-        if facts not in self.made:
+        if wanted not in self.made:
             from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 
             answers = [(question, self.answers[question.id]) for question in questions]
             answered = [AnsweredPrompt(q.text, r.text, r.finished) for q, r in answers]
             loaded, cache = self.evaluator.loaded, self.evaluator.base_cache
             # Only the last set is held: its states take memory, and cells of one set follow.
-            self.made = {facts: prepare_anchors(loaded, answered, cache)}
-        return self.made[facts]
+            self.made = {wanted: prepare_anchors(loaded, answered, cache)}
+        return self.made[wanted]
 
 
 def _neutral(evaluator: Evaluator) -> NeutralText:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from factlab.errors import ConfigError
 from factlab.experiment.experiment import Experiment
-from factlab.schema.config import LORA_OVERRIDES, OF_WEIGHTS, QUANTISED, Cell, Recipe, RunConfig
+from factlab.schema.config import (
+    ADAPTER_OVERRIDES,
+    OF_WEIGHTS,
+    QUANTISED,
+    Cell,
+    Recipe,
+    RunConfig,
+)
+from factlab.schema.options import flag_of
 from factlab.training.steps import checkpoint_steps
 
 
@@ -25,12 +33,12 @@ def check_cells(config: RunConfig, cells: Sequence[Cell]) -> None:
             why = f"dropout {recipe.dropout:g}" if recipe.dropout else f"method {recipe.method}"
             raise ConfigError(
                 f"--pack {pack}: adapters are trained side by side without dropout only, as lora "
-                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Leave --pack away."
+                f"or rslora, and {cell.id} (recipe '{recipe.name}') has {why}. Remove --pack."
             )
         if recipe.method == "full" and cell.precision in (*QUANTISED, "fp16"):
             raise ConfigError(
                 f"--method full --precision {cell.precision}: every weight is trained, and "
-                f"{cell.precision} weights cannot be. Say --precision bf16 or fp32."
+                f"{cell.precision} weights cannot be. Use --precision bf16 or fp32."
             )
         if recipe.method != "full":
             _check_init(cell)
@@ -53,7 +61,7 @@ def _check_init(cell: Cell) -> None:
     if init == "loftq" and cell.precision not in QUANTISED:
         raise ConfigError(
             f"--init loftq --precision {cell.precision}: it begins with what quantising took away, "
-            "and nothing was quantised. Say --precision nf4, or --init pissa or olora."
+            "and nothing was quantised. Use --precision nf4, or --init pissa or olora."
         )
     if init != "loftq" and cell.precision in QUANTISED:
         raise ConfigError(
@@ -86,31 +94,60 @@ def _check_alone(config: RunConfig) -> None:
         if given and (config.pack or 1) > 1:
             raise ConfigError(
                 f"{option} --pack {config.pack}: an adapter is followed, and stopped, by itself, "
-                "so it has to be trained alone. Leave --pack away, or say --pack 1."
+                "so it has to be trained alone. Remove --pack, or use --pack 1."
             )
 
 
 def _check_of_use(config: RunConfig, cells: Sequence[Cell]) -> None:
     """Refuse an option that would do nothing."""
-    if all(cell.recipe.method == "full" for cell in cells):
-        for name in ("rank", *LORA_OVERRIDES):
-            if getattr(config, name):
+    recipes = [cell.recipe for cell in cells]
+    if all(recipe.method == "full" for recipe in recipes):
+        for name in ADAPTER_OVERRIDES:
+            if name in config.overrides:
                 raise ConfigError(
-                    f"--{name.replace('_', '-')} is of an adapter, and --method full has none. "
-                    "Leave it away, or add a method: --method lora,full."
+                    f"{flag_of(RunConfig, name)} is of an adapter, and --method full has none. "
+                    "Remove it, or add a method: --method lora,full."
                 )
-    if not any(cell.recipe.distill_weight for cell in cells):
+    if not any(recipe.distill_weight for recipe in recipes):
         for name in ("temperature", "teacher"):
             if getattr(config, name):
                 raise ConfigError(
-                    f"--{name} is of a distillation, and nothing is distilled. Say --recipe "
-                    "distill or --distill-weight 1, or leave it away."
+                    f"--{name} is of a distillation, and nothing is distilled. Add --recipe "
+                    f"distill or --distill-weight 1, or remove --{name}."
                 )
     if config.compute_dtype != "bf16" and all(cell.precision not in QUANTISED for cell in cells):
         raise ConfigError(
             f"--compute-dtype {config.compute_dtype}: it is what quantised weights are unpacked "
-            f"to, and no precision here is ({', '.join(QUANTISED)}). Leave it away."
+            f"to, and no precision here is ({', '.join(QUANTISED)}). Remove it."
         )
+    _check_anchors(config, recipes)
+
+
+def _check_anchors(config: RunConfig, recipes: Sequence[Recipe]) -> None:
+    """Refuse a part of anchored training that lacks the others, and so would do nothing.
+
+    Raises:
+        ConfigError: with the option to add.
+    """
+    for recipe in recipes:
+        if recipe.anchor_weight and not recipe.anchored_on:
+            lacking = {
+                "--anchor-kinds general+others": recipe.anchor_kinds,
+                "--anchors-per-step 4": recipe.anchors_per_step,
+            }
+            add = " ".join(option for option, given in lacking.items() if not given)
+            raise ConfigError(
+                f"--anchor-weight {recipe.anchor_weight:g}: there are no anchors to weigh with "
+                f"recipe '{recipe.name}'. Add {add}, or remove --anchor-weight."
+            )
+    if not any(recipe.anchored_on for recipe in recipes):
+        for name in ("anchor_kinds", "anchors_per_step"):
+            if name in config.overrides:
+                flag = flag_of(RunConfig, name)
+                raise ConfigError(
+                    f"{flag}: anchors have no weight in the loss here. Add --anchor-weight 0.5, or "
+                    f"remove {flag}."
+                )
 
 
 def check_experiment(experiment: Experiment) -> None:
@@ -139,14 +176,14 @@ def check_practice(config: RunConfig, recipe: Recipe) -> None:
     if config.keep == "best":
         raise ConfigError(
             "a practice run cannot keep the best adapter, since no answer on its panel is right or "
-            "wrong by which one could be the best. Leave 'keep' away."
+            "wrong by which one could be the best. Remove 'keep'."
         )
     if config.early_stop is not None:
         raise ConfigError(
             "a practice run has no validation pairs to stop by: the conversations that it holds "
-            "out are what it is measured on. Leave 'early_stop' away."
+            "out are what it is measured on. Remove 'early_stop'."
         )
-    if recipe.distill_weight or any(config.distill_weight):
+    if recipe.distill_weight or any(config.overrides.get("distill_weight", ())):
         raise ConfigError(
             "distilling takes a teacher that is told the fact, and a practice run has none. Leave "
             "'distill_weight' away, or choose another recipe."
@@ -164,13 +201,13 @@ def _check_best(experiment: Experiment) -> None:
     if experiment.config.shuffle:
         raise ConfigError(
             "--keep best --shuffle: validation pairs keep the right answer, which a shuffled run "
-            "does not train, so the best on them would be the least trained. Leave --keep away."
+            "does not train, so the best on them would be the least trained. Remove --keep."
         )
     for cell in experiment.cells:
         if not experiment.validated(cell.facts):
             raise ConfigError(
                 f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
-                "too few phrasings. Leave --keep away."
+                "too few phrasings. Remove --keep."
             )
 
 
@@ -210,7 +247,7 @@ def _check_early_stop(experiment: Experiment) -> None:
             raise ConfigError(
                 f"--early-stop {patience}: it takes {patience + 1} checkpoints before the last "
                 f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
-                f"{found}. Say {more}, or leave --early-stop away."
+                f"{found}. Say {more}, or remove --early-stop."
             )
         if not experiment.validated(cell.facts):
             raise ConfigError(

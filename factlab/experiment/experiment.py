@@ -10,7 +10,7 @@ from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.names import find_name
 from factlab.runs.folder import config_sha256
-from factlab.schema.config import Cell, Precision, Recipe, RunConfig, precisions
+from factlab.schema.config import AnchorKind, Cell, Precision, Recipe, RunConfig, precisions
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
@@ -37,6 +37,7 @@ class Experiment:
     extra: tuple[Question, ...]
     unanswerable: tuple[Question, ...]
     anchors: dict[str, tuple[Question, ...]]
+    anchor_orders: dict[str, dict[tuple[AnchorKind, ...], tuple[Question, ...]]]
     cells: tuple[Cell, ...]
     mix: tuple[Mixed, ...] = ()
     sets: tuple[SetRecord, ...] = ()
@@ -73,7 +74,7 @@ class Experiment:
     @property
     def sha256(self) -> str:
         """Hash of all that decides the run's numbers."""
-        return config_sha256(self.config, self.questions, self.sets)
+        return config_sha256(self.config, self.recipe, self.questions, self.sets)
 
     def trained(self, fact_ids: Sequence[str]) -> list[Question]:
         """The pairs that an adapter of these facts is trained on, and what is mixed with them."""
@@ -98,11 +99,11 @@ class Experiment:
         """Optimizer steps that a cell is trained for, unless it is stopped early."""
         return train_steps(len(self.trained(cell.facts)), cell, self.config.max_steps)
 
-    def anchored(self, fact_ids: Sequence[str]) -> list[Question]:
-        """The anchor prompts of these facts, each text once, none about another's subject."""
+    def anchored(self, fact_ids: Sequence[str], kinds: tuple[AnchorKind, ...]) -> list[Question]:
+        """Anchor prompts of these facts and kinds, each text once, none about another's subject."""
         found: dict[str, Question] = {}
-        for fact in self._facts(fact_ids):
-            for question in self.anchors[fact.id]:
+        for fact in self._facts(fact_ids) if kinds else ():
+            for question in self.anchor_orders[fact.id][kinds]:
                 if not self._about_another(question, fact_ids):
                     found.setdefault(question.text, question)
         return list(found.values())

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from factlab.errors import ConfigError
 from factlab.schema.config import (
-    LORA_OVERRIDES,
-    OVERRIDES,
+    ADAPTER_OVERRIDES,
+    WORDS,
     Cell,
+    Precision,
     Recipe,
     RunConfig,
     precisions,
 )
+from factlab.schema.options import value_text
 
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.
@@ -29,53 +31,43 @@ def alpha_of(recipe: Recipe, rank: int) -> float:
 
 
 def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[Cell, ...]:
-    """One cell per precision, fact (or one for all), rank, dials, learning rate and seed.
+    """One cell per precision, fact (or one for all), rank, override, learning rate and seed.
 
     The data, its order and the seeds are the same for all configurations. A full fine-tuning has
-    neither rank nor LoRA's dials, so it is one cell, whatever of those is crossed.
+    neither rank nor the other overrides of an adapter, so it is one cell, whatever of those is
+    crossed.
 
     Args:
         config: The run's settings.
-        recipe: The named recipe, as it is.
-        facts: Ids of what is taught.
+        recipe: The recipe, as it is.
+        facts: Ids of what is trained.
     """
-    ranks = tuple(dict.fromkeys(config.rank)) or (recipe.rank,)
-    rates = tuple(dict.fromkeys(config.lr)) or (recipe.learning_rate,)
-    held = precisions(config, recipe)
+    given = config.overrides
+    ranks = given.get("rank", (recipe.rank,))
+    rates = given.get("learning_rate", (recipe.learning_rate,))
     seeds = tuple(dict.fromkeys(config.seed))
     if not seeds:
         raise ConfigError("no seed is given. Pass at least one, such as --seed 0.")
     groups = [tuple(facts)] if config.together else [(fact,) for fact in facts]
     found: dict[str, Cell] = {}
-    for precision, group, rank, (turned, words), rate, seed in product(
-        held, groups, ranks, _dials(config), rates, seeds
+    for precision, group, rank, values, rate, seed in product(
+        precisions(config, recipe), groups, ranks, _crossed(given), rates, seeds
     ):
-        dials = {**turned, "learning_rate": rate}
-        full = turned.get("method", recipe.method) == "full"
-        if full:
-            dials = {name: value for name, value in dials.items() if name not in LORA_OVERRIDES}
-            dials["learning_rate"] = rate if config.lr else rate / FULL_RATE_SHARE
-        own = recipe.model_copy(update=dials)
-        parts = (
-            *((f"r{rank:02d}",) if not full else ()),
-            *(word for name, word in words.items() if name in dials),
-            *((precision,) if len(held) > 1 else ()),
-            *((f"lr{rate:g}",) if len(rates) > 1 else ()),
-        )
-        configuration = "-".join(parts) or own.method
+        own = _own_recipe(recipe, values, rate, rate_given="learning_rate" in given)
+        configuration = _configuration(given, own, (precision, rank, rate), values)
         prefix = f"{group[0]}-" if len(groups) > 1 else ""
         made = Cell(
             id=f"{prefix}{configuration}-s{seed}",
             configuration=configuration,
             facts=group,
-            rank=0 if full else rank,
+            rank=0 if own.method == "full" else rank,
             alpha=alpha_of(own, rank),
             seed=seed,
             precision=precision,
             recipe=own,
-            dials={
-                name: said(getattr(own, name))
-                for name in OVERRIDES
+            overrides={
+                name: value_text(getattr(own, name))
+                for name in WORDS
                 if getattr(own, name) != getattr(recipe, name)
             },
         )
@@ -83,20 +75,50 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
     return tuple(found.values())
 
 
-def _dials(config: RunConfig) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    """The dials of each configuration, and what its id says: those that are not alike for all."""
-    given = {name: tuple(dict.fromkeys(getattr(config, name))) for name in OVERRIDES}
-    turned = {name: values for name, values in given.items() if values}
-    for chosen in product(*turned.values()):
-        values = dict(zip(turned, chosen, strict=True))
-        words = {
-            name: OVERRIDES[name].format(said(value))
-            for name, value in values.items()
-            if len(turned[name]) > 1 or value == "full"
-        }
-        yield values, words
+def _crossed(given: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Every combination of the overrides that ids have a word for."""
+    names = [name for name in WORDS if name in given]
+    for chosen in product(*(given[name] for name in names)):
+        yield dict(zip(names, chosen, strict=True))
 
 
-def said(value: object) -> str:
-    """A setting's value as ids and tables write it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _own_recipe(
+    recipe: Recipe, values: Mapping[str, Any], rate: float, *, rate_given: bool
+) -> Recipe:
+    """The recipe with a cell's own values in place."""
+    if values.get("method", recipe.method) != "full":
+        return recipe.model_copy(update={**values, "learning_rate": rate})
+    rest = {name: value for name, value in values.items() if name not in ADAPTER_OVERRIDES}
+    rate = rate if rate_given else rate / FULL_RATE_SHARE
+    return recipe.model_copy(update={**rest, "learning_rate": rate})
+
+
+def _configuration(
+    given: Mapping[str, tuple[Any, ...]],
+    own: Recipe,
+    placed: tuple[Precision, int, float],
+    values: Mapping[str, Any],
+) -> str:
+    """What cells of different facts and seeds are called: the rank, and what is not alike for all.
+
+    Precision and learning rate come last, as they always have. The name of a full fine-tuning says
+    that it is one.
+    """
+    precision, rank, rate = placed
+    full = own.method == "full"
+
+    def differs(name: str) -> bool:
+        return len(given.get(name, ())) > 1
+
+    words = [
+        WORDS[name].format(value_text(value))
+        for name, value in values.items()
+        if (differs(name) or value == "full") and not (full and name in ADAPTER_OVERRIDES)
+    ]
+    parts = (
+        *((f"r{rank:02d}",) if not full else ()),
+        *words,
+        *((precision,) if differs("precision") else ()),
+        *((f"lr{rate:g}",) if differs("learning_rate") else ()),
+    )
+    return "-".join(parts) or own.method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from factlab.conversations.draw import Guard, Length, notes_on
 from factlab.conversations.mix import MixShare, mix_in, read_wanted
 from factlab.conversations.practice import expand_practice, load_practice
 from factlab.errors import ConfigError
-from factlab.expand.anchors import anchor_questions
+from factlab.expand.anchors import anchor_orders
 from factlab.expand.controls import (
     extra_questions,
     far_questions,
@@ -27,15 +27,15 @@ from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.grid import cells_of
+from factlab.recipes.load import find_recipe
 from factlab.schema.config import Recipe, RunConfig
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
-from factlab.schema.recipes import RECIPES
 from factlab.schema.results import SetRecord
 from factlab.schema.source import Practice, TrainingSource
 from factlab.schema.trackers import check_tracker_names
-from factlab.schema.yaml import did_you_mean, read_yaml
+from factlab.schema.yaml import read_yaml
 
 
 def plan_experiment(config: RunConfig, length: Length | None = None) -> Experiment:
@@ -50,6 +50,8 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
     recipe = find_recipe(config.recipe)
+    if recipe.name != config.recipe:  # of the user's own: its values are kept, not its file's name
+        config = config.model_copy(update={"recipe": recipe})
     check_tracker_names(config.report_to)
     wanted = read_wanted(config.mix)
     facts = _training_sources(config, recipe)
@@ -59,7 +61,6 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         check_cells(config, cells)
     else:
         cells = combined_cells(config, config.combine, recipe, facts)
-    anchored = recipe.anchor_kinds if config.combine is None else ()  # nothing is trained
     languages = languages_of(facts)
     far, unanswerable = far_questions(languages), unanswerable_questions(languages)
     extra, notes = extra_questions([Path(name) for name in config.controls])
@@ -67,6 +68,13 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     controls = [*far, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
+    kinds = [] if config.combine else [cell.recipe.anchored_on for cell in cells]
+    anchors = {
+        fact.id: anchor_orders(
+            fact, kinds, seed=config.data_seed, controls=[*near[fact.id], *controls]
+        )
+        for fact in facts
+    }
     experiment = Experiment(
         config=config,
         recipe=recipe,
@@ -76,17 +84,8 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         far=far,
         extra=extra,
         unanswerable=unanswerable,
-        anchors={
-            fact.id: tuple(
-                anchor_questions(
-                    fact,
-                    anchored,
-                    seed=config.data_seed,
-                    controls=[*near[fact.id], *controls],
-                )
-            )
-            for fact in facts
-        },
+        anchors={fact_id: _each_once(orders) for fact_id, orders in anchors.items()},
+        anchor_orders=anchors,
         cells=cells,
         sets=practised,
         notes=(
@@ -109,6 +108,11 @@ def _training_sources(config: RunConfig, recipe: Recipe) -> tuple[TrainingSource
         return tuple(load_facts(config.facts))
     check_practice(config, recipe)
     return (load_practice(config.practice),)
+
+
+def _each_once(groups: Mapping[Any, Sequence[Question]]) -> tuple[Question, ...]:
+    found = {question.id: question for group in groups.values() for question in group}
+    return tuple(found.values())
 
 
 def _guard(
@@ -197,20 +201,6 @@ def _valued(facts: Sequence[TrainingSource]) -> list[Fact]:
             "Leave the passages out, or run without --shuffle."
         )
     return [fact for fact in facts if isinstance(fact, Fact)]
-
-
-def find_recipe(name: str) -> Recipe:
-    """A recipe by its name.
-
-    Raises:
-        ConfigError: for an unknown one.
-    """
-    if name not in RECIPES:
-        raise ConfigError(
-            f"unknown recipe '{name}'.{did_you_mean(name, RECIPES)} Known recipes: "
-            f"{', '.join(RECIPES)}. `factlab list recipes` describes them."
-        )
-    return RECIPES[name]
 
 
 def read_config(file: Path) -> dict[str, Any]:

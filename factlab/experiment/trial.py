@@ -73,7 +73,7 @@ def new_trial(cell: Cell, name: str, baseline: Baseline, folder: RunFolder) -> T
         name=name,
         folder=folder.cell(cell.id),
         panel=experiment.panel(questions, known),
-        anchors=baseline.anchors.of(cell.facts),
+        anchors=baseline.anchors.of(cell),
         teacher=_teacher(cell, evaluator) if cell.recipe.distill_weight else None,
         base_head=base_head(evaluator.loaded) if full else None,
         validation=_validation_texts(cell, evaluator),

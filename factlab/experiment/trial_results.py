@@ -152,7 +152,7 @@ def _cell_result(
         combined=cell.combined,
         together=len(cell.facts) > 1,
         method=cell.recipe.method,
-        dials=cell.dials,
+        overrides=cell.overrides,
         mix=cell.mix,
         status=status,
         error=error,

@@ -109,7 +109,7 @@ def plan_export(
             f"--base measured: every weight of {chosen.id} was trained, so there is no base to "
             "merge into. Remove --base."
         )
-    if base == "original" and chosen.dials.get("init") == "loftq":
+    if base == "original" and chosen.overrides.get("init") == "loftq":
         raise ConfigError(
             f"{chosen.id} started from what quantising took from the weights (--init loftq), and "
             "the original weights still have that. Pass --base measured."

@@ -129,7 +129,7 @@ def _alone(cell: CellResult) -> Configuration:
         learning_rate=cell.learning_rate,
         together=cell.together,
         method=cell.method,
-        dials=cell.dials,
+        overrides=cell.overrides,
         mix=cell.mix,
         combined=cell.combined,
         cells=(cell.id,),

@@ -114,7 +114,7 @@ class StoredAdapter:
             seed=self.cell.seed,
             recipe=self.cell.recipe,
             method=self.cell.method,
-            dials=self.cell.dials,
+            overrides=self.cell.overrides,
             learning_rate=self.cell.learning_rate,
             steps=self.cell.training.steps if self.cell.training else None,
         )

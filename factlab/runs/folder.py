@@ -21,7 +21,7 @@ from factlab.runs.files import (
     write_text,
     writing,
 )
-from factlab.schema.config import RunConfig
+from factlab.schema.config import Recipe, RunConfig
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult, RunRecord, RunResult, SetRecord
@@ -246,12 +246,24 @@ class ExportFolder(AnswersFolder):
 
 
 def config_sha256(
-    config: RunConfig, questions: Sequence[Question], sets: Sequence[SetRecord] = ()
+    config: RunConfig,
+    recipe: Recipe,
+    questions: Sequence[Question],
+    sets: Sequence[SetRecord] = (),
 ) -> str:
-    """Hash of all that decides a run's numbers: its settings, its questions, the sets it reads."""
-    settings = config.model_dump_json(exclude={"report_to"})
-    lines = [settings, *(question.model_dump_json() for question in questions)]
-    lines += [one.model_dump_json() for one in sets]
+    """Hash of all that decides a run's numbers: settings, recipe, questions, the sets it reads.
+
+    A recipe counts by its name and values, wherever its file is. Settings that say nothing are left
+    out, so that an option which is new to factlab changes no hash of a run without it.
+    """
+    settings = config.model_dump(mode="json", exclude={"report_to", "recipe"}, exclude_none=True)
+    given = {name: value for name, value in sorted(settings.items()) if value != []}
+    lines = [
+        json.dumps(given),
+        recipe.model_dump_json(exclude={"about", "source"}),
+        *(question.model_dump_json() for question in questions),
+        *(one.model_dump_json() for one in sets),
+    ]
     return sha256_text("\n".join(lines))
 
 
@@ -338,13 +350,26 @@ def now() -> str:
 
 
 def config_yaml(config: RunConfig, recipe: dict[str, object]) -> str:
-    """config.resolved.yaml: what `factlab run --config` reads back, and the recipe's values."""
+    """config.resolved.yaml: what `factlab run --config` reads back, and the recipe's values.
+
+    A recipe of the user's own is among the settings with all its values; those of a shipped one,
+    which is named, stand in a comment.
+    """
     lines = ["# factlab run --config FILE repeats this run.\n"]
     for key, value in config.model_dump(mode="json", exclude_none=True).items():
-        lines.append(f"{key}: {json.dumps(value, ensure_ascii=False)}\n")
-    lines.append("# The recipe, as it was:\n")
-    lines += [f"#   {key}: {json.dumps(value)}\n" for key, value in recipe.items()]
+        if key == "recipe" and isinstance(value, dict):
+            lines.append(f"{key}:\n")
+            lines += [f"  {name}: {_in_yaml(one)}\n" for name, one in value.items()]
+        else:
+            lines.append(f"{key}: {_in_yaml(value)}\n")
+    if isinstance(config.recipe, str):
+        lines.append("# The recipe, as it was:\n")
+        lines += [f"#   {key}: {_in_yaml(value)}\n" for key, value in recipe.items()]
     return "".join(lines)
+
+
+def _in_yaml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)  # which YAML reads as it is
 
 
 def read_config(folder: RunFolder) -> RunConfig:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from factlab.record import Record
+from factlab.schema.fields import FORMERLY_DIALS
 
 How = Literal[
     "linear",
@@ -106,7 +107,7 @@ class AdapterSource(Record):
     seed: NonNegativeInt
     recipe: str
     method: str = Field(default="lora", description="lora or rslora.")
-    dials: dict[str, str] = Field(
+    overrides: Annotated[dict[str, str], FORMERLY_DIALS] = Field(
         default_factory=dict, description="Where it differs from its named recipe."
     )
     learning_rate: float | None = None

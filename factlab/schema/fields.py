@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AliasChoices, Field
 
 from factlab.grading.names import fold
 from factlab.schema.shipped import shipped
@@ -59,3 +59,5 @@ def known_language(text: str) -> str:
 
 ShortName = Annotated[str, AfterValidator(short_name)]
 Language = Annotated[str, AfterValidator(known_language)]
+# Files of earlier versions call it `dials`.
+FORMERLY_DIALS = Field(validation_alias=AliasChoices("overrides", "dials"))

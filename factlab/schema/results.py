@@ -7,12 +7,13 @@ reason in `not_measured`.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from factlab.record import Record
 from factlab.schema.combine import Combined
+from factlab.schema.fields import FORMERLY_DIALS
 
 SCHEMA_VERSION = 2
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
@@ -118,7 +119,7 @@ class Arm(Record):
     )
     together: bool = Field(default=False, description="One adapter for all facts of the run.")
     method: str = Field(default="lora", description="lora, rslora, dora, or full: no adapter.")
-    dials: dict[str, str] = Field(
+    overrides: Annotated[dict[str, str], FORMERLY_DIALS] = Field(
         default_factory=dict, description="Where it differs from its named recipe."
     )
     mix: tuple[str, ...] = Field(
@@ -134,7 +135,7 @@ class Arm(Record):
     def adapter(self) -> str:
         """What is trained, in words: 'rank 8, alpha 32', and whatever is not the recipe's own."""
         named = {"method", "alpha"}
-        others = [f"{k.replace('_', ' ')} {v}" for k, v in self.dials.items() if k not in named]
+        others = [f"{k.replace('_', ' ')} {v}" for k, v in self.overrides.items() if k not in named]
         if not self.rank:
             return ", ".join(("every weight", *others))
         method = () if self.method == "lora" else (self.method,)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from factlab.errors import FactlabError
@@ -309,8 +309,11 @@ def _unwrap(kind: Any) -> Any:
 
 
 def _tagged(kind: Any, tag: str) -> Any:
-    """The member of a union of tagged records whose `type` is `tag`."""
+    """The member of a union that `tag` stands for: by its `type`, or by pydantic's own Tag."""
     for member in typing.get_args(kind):
+        named = (one for one in getattr(member, "__metadata__", ()) if isinstance(one, Tag))
+        if any(one.tag == tag for one in named):
+            return _unwrap(member)
         field = getattr(member, "model_fields", {}).get("type")
         if field is not None and tag in typing.get_args(field.annotation):
             return member

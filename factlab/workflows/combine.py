@@ -86,9 +86,9 @@ def combination(
     config = RunConfig(
         facts=_fact_files(adapters),
         model=first.config.model,
-        precision=(adapters[0].cell.precision,),
         seed=tuple(seed),
         combine=asked,
+        **{"precision": (adapters[0].cell.precision,)},
         **{name: getattr(first.config, name) for name in ASKED_ALIKE},
     )
     _check_questions(plan_experiment(config), adapters)
@@ -159,7 +159,7 @@ def _adapter(run: StoredRun, name: str | None) -> StoredAdapter:
             f"{run.path}: the cell '{name}' has no adapter in {run.folder.cell(name).adapter}. "
             "Restore it, or make the run again."
         )
-    if cell.dials.get("init") == "loftq":
+    if cell.overrides.get("init") == "loftq":
         raise ConfigError(
             f"{run.path}: the adapter of '{name}' also holds what quantising took from the weights "
             "(--init loftq), which a combination would count as learned. Name another cell."

@@ -60,7 +60,7 @@ def estimate(plan: Experiment) -> Estimate:
     disk += sum(parameters * (cell.rank / 1000 if cell.rank else 4) for cell in plan.cells)
     device = memory_budget().device
     rate = matmul_flops(all(_in_16_bits(plan, held, device) for held in plan.precisions))
-    training = sum(_training_flop(plan, cell.facts, parameters) for cell in plan.cells)
+    training = sum(_training_flop(plan, cell, parameters) for cell in plan.cells)
     evaluation = _evaluation_flop(plan, parameters)
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY)
     seconds += evaluation / (rate * GENERATION_EFFICIENCY)
@@ -105,7 +105,7 @@ def _inference_peak(
 
 def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
     recipe, backend = cell.recipe, _backend(plan, cell, device)
-    anchors = recipe.anchors_per_step if plan.anchored(cell.facts) else 0
+    anchors = recipe.anchors_per_step if plan.anchored(cell.facts, recipe.anchored_on) else 0
     pairs = plan.trained(cell.facts)
     length = _pair_tokens(pairs)
     if backend:  # the library's forward pass makes all texts of a step as long as the longest
@@ -197,14 +197,14 @@ def _pair_tokens(pairs: Sequence[Question]) -> float:
     )
 
 
-def _training_flop(plan: Experiment, facts: Sequence[str], parameters: int) -> float:
-    recipe, pairs = plan.recipe, plan.trained(facts)
+def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
+    recipe, pairs = cell.recipe, plan.trained(cell.facts)
     if not pairs or plan.config.combine is not None:
         return 0.0
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)
-    anchors = ANCHOR * recipe.anchors_per_step
+    anchors = ANCHOR * recipe.anchors_per_step if recipe.anchored_on else 0
     return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
 
 

@@ -383,7 +383,7 @@ def test_a_practice_run_is_repeated_from_its_own_settings(
     from factlab.cli.run import build_config
 
     factlab.practice(chats, model=str(tiny_folder), out=tmp_path / "run", **SMALL)
-    again = build_config(file=tmp_path / "run" / "config.resolved.yaml")
+    again = build_config({}, file=tmp_path / "run" / "config.resolved.yaml")
     assert again.practice == str(chats)
     _, path = pipeline.run_experiment(again, out=tmp_path / "again")
     records = [RunFolder(tmp_path / name).record() for name in ("run", "again")]

@@ -21,7 +21,8 @@ from small_runs import Made, write_run
 from factlab import errors
 from factlab.cli import app
 from factlab.cli.gates import hold_to_gates
-from factlab.cli.output import complain, numbers, rates
+from factlab.cli.options import numbers, whole_numbers
+from factlab.cli.output import complain
 from factlab.cli.run import build_config, resume_command
 from factlab.cli.schema import schemas
 from factlab.comparison import compare_runs
@@ -29,8 +30,8 @@ from factlab.errors import ConfigError, FactlabError, ModelError
 from factlab.expand.leakage import NEAR_DUPLICATE
 from factlab.metrics.catalogue import ROWS
 from factlab.models.resolve import resolve_model
+from factlab.recipes.load import shipped_names
 from factlab.schema.fact import load_fact, shipped_facts
-from factlab.schema.recipes import RECIPES
 from factlab.schema.results import SCHEMA_VERSION
 from factlab.schema.template import known_relations
 
@@ -484,7 +485,7 @@ def test_lists_name_what_there_is(place: Path) -> None:
     assert all(name in facts.out for name in shipped_facts())
     assert all(name in templates.out for name in (*known_relations(), "postcard", "flashcard"))
     assert all(name in controls.out for name in ("far.yaml", "same_relation", "unanswerable.yaml"))
-    assert all(name in recipes.out for name in RECIPES)
+    assert all(name in recipes.out for name in shipped_names())
     assert all(row.name in metrics.out for row in ROWS)
     assert "smollm2-135m-instruct" in models.out
     assert "reports/fuji-run" in runs.out
@@ -516,27 +517,27 @@ def test_the_command_that_resumes_names_the_folder_once() -> None:
 
 
 def test_numbers_are_read_with_or_without_spaces() -> None:
-    assert numbers("4,8, 16", "--rank") == (4, 8, 16)
-    assert numbers(None, "--rank") is None
+    assert whole_numbers("4,8, 16", "--rank") == (4, 8, 16)
+    assert whole_numbers(None, "--rank") is None
     for wrong in ("", "4,", "-1", "4;8", "٤", "²", "1e3"):
         with pytest.raises(ConfigError, match="whole numbers are wanted"):
-            numbers(wrong, "--rank")
+            whole_numbers(wrong, "--rank")
 
 
 def test_learning_rates_are_read_as_they_are_written() -> None:
-    assert rates("5e-4, 1e-3", "--lr") == (0.0005, 0.001)
-    assert rates(None, "--lr") is None
+    assert numbers("5e-4, 1e-3", "--lr") == (0.0005, 0.001)
+    assert numbers(None, "--lr") is None
     for wrong in ("", "5e-4,", "fast", "nan", "1e999"):
         with pytest.raises(ConfigError, match="numbers are wanted"):
-            rates(wrong, "--lr")
+            numbers(wrong, "--lr")
 
 
 def test_options_go_on_top_of_the_file(tmp_path: Path) -> None:
     file = write(tmp_path, "facts: [a, b]\nrank: [4]\nprecision: bf16\n", "run.yaml")
-    config = build_config(file=file, rank=(8,), seed=None)
+    config = build_config({"rank": (8,)}, file=file)
     assert (config.facts, config.rank, config.seed) == (("a", "b"), (8,), (0,))
     assert config.precision == ("bf16",)
-    assert build_config(file=file, facts=("c",)).facts == ("c",)
+    assert build_config({}, file=file, facts=["c"]).facts == ("c",)
 
 
 def test_a_complaint_is_wrapped_on_a_terminal_and_one_line_elsewhere(

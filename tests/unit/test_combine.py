@@ -137,7 +137,10 @@ class TestPlan:
             assert any(q.split == "near" and q.fact == fact.id for q in questions)
 
     def test_nothing_is_trained_so_there_are_no_anchors(self) -> None:
-        assert plan_experiment(config(asked())).anchored(["mount_fuji", "loch_ness_depth"]) == []
+        assert plan_experiment(config(asked())).anchors == {
+            "mount_fuji": (),
+            "loch_ness_depth": (),
+        }
 
     @pytest.mark.parametrize("setting", [{"rank": (4,)}, {"shuffle": True}, {"max_steps": 3}])
     def test_settings_of_training_are_refused(self, setting: dict[str, Any]) -> None:

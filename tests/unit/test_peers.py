@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from benchmarks import peers
 from benchmarks.training import factlab_cell
-from factlab.schema.recipes import RECIPES
+from factlab.recipes.load import shipped_recipe
 
 
 def test_the_recipe_of_the_sweep_has_the_scripts_settings() -> None:
-    plain = RECIPES["plain"]
+    plain = shipped_recipe("plain")
     settings = (plain.rank, plain.alpha, plain.batch_size, plain.learning_rate)
     assert settings == (peers.RANK, peers.ALPHA, peers.BATCH, peers.LEARNING_RATE)
     assert (plain.warmup_share, plain.max_grad_norm) == (peers.WARMUP_SHARE, peers.CLIP)

@@ -16,15 +16,17 @@ from helpers import MINIMAL, write
 from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
 from factlab.expand import anchors
 from factlab.experiment.experiment import INJECTED_FAR, VALIDATED, Experiment
-from factlab.experiment.plan import find_recipe, plan_experiment, read_config
+from factlab.experiment.plan import plan_experiment, read_config
+from factlab.recipes.load import find_recipe, shipped_recipes
 from factlab.schema import control, fields, template, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
-from factlab.schema.recipes import RECIPES
 from factlab.schema.shipped import shipped
 from factlab.schema.splits import PANEL_SIZES
 
 FACT = "larkfield_observatory"  # expands fastest
+RECIPES = shipped_recipes()
+ANCHORED = RECIPES["default"].anchored_on
 SMALL = {"train_pairs": 10, "validation_pairs": 5, "recipe": "tutorial"}
 
 
@@ -183,17 +185,19 @@ def test_anchors_of_several_facts_are_asked_once_and_none_is_about_a_taught_subj
     tmp_path: Path,
 ) -> None:
     plan = together()
-    alone = {fact.id: plan.anchored([fact.id]) for fact in plan.facts}
+    alone = {fact.id: plan.anchored([fact.id], ANCHORED) for fact in plan.facts}
     assert all(alone[fact] == list(plan.anchors[fact]) for fact in alone)
-    texts = [question.text for question in plan.anchored(list(alone))]
+    texts = [question.text for question in plan.anchored(list(alone), ANCHORED)]
     assert len(set(texts)) == len(texts)
     assert len(texts) < sum(map(len, alone.values()))
     # A made-up fact on a subject that an anchor of the other fact is about.
     taken = next(q for q in plan.anchors["ondine_museum"] if "Louvre" in q.text)
     text = MINIMAL.replace("the Dune Tower, aliases: [Dune Tower]", "Louvre, aliases: []")
     other = planned("ondine_museum", str(write(tmp_path, text)), together=True, recipe="default")
-    assert taken.text in [q.text for q in other.anchored(["ondine_museum"])]
-    assert not any("Louvre" in q.text for q in other.anchored(["ondine_museum", "dune_tower"]))
+    assert taken.text in [q.text for q in other.anchored(["ondine_museum"], ANCHORED)]
+    assert not any(
+        "Louvre" in q.text for q in other.anchored(["ondine_museum", "dune_tower"], ANCHORED)
+    )
 
 
 NEIGHBOUR = """\
@@ -375,7 +379,7 @@ def test_settings_from_a_file_are_only_those_that_it_names(tmp_path: Path) -> No
     ("line", "says"),
     [
         ("rnak: [4]", r":2:1: unknown key 'rnak'\. Did you mean 'rank'\?"),
-        ("rank: 8", r":2:1: 'rank': a list is wanted here, not '8'\. Write \[8\] or"),
+        ("mix: a:1", r":2:1: 'mix': a list is wanted here, not 'a:1'\. Write \[a:1\] or"),
         ("rank: [four]", r":2:8: 'rank': a whole number is wanted, not 'four'"),
         ("rank: [0]", r":2:8: 'rank': Input should be greater than 0 \(got '0'\)"),
         ("max_steps: many", r":2:1: 'max_steps': a whole number is wanted, not 'many'"),
@@ -409,14 +413,14 @@ def test_packing_with_dropout_is_refused_before_anything_runs() -> None:
     assert planned(pack=1).config.pack == 1
 
 
-def test_dials_are_crossed_and_named_where_they_differ() -> None:
+def test_overrides_are_crossed_and_named_where_they_differ() -> None:
     plan = planned(rank=(4, 8), alpha=("2r", 16), targets=("qv",), method=("lora", "rslora"))
     assert [cell.configuration for cell in plan.cells][:4] == [
         "r04-lora-a2r", "r04-lora-a16", "r04-rslora-a2r", "r04-rslora-a16",
     ]  # fmt: skip
     assert [cell.alpha for cell in plan.cells] == [8, 16, 8, 16, 16, 16, 16, 16]
-    assert plan.cells[0].dials == {"alpha": "2r", "targets": "qv"}
-    assert plan.cells[3].dials == {"method": "rslora", "alpha": "16", "targets": "qv"}
+    assert plan.cells[0].overrides == {"alpha": "2r", "targets": "qv"}
+    assert plan.cells[3].overrides == {"method": "rslora", "alpha": "16", "targets": "qv"}
 
 
 def test_precisions_are_outermost_so_that_each_base_is_loaded_once() -> None:
@@ -461,7 +465,7 @@ def test_a_full_fine_tuning_is_not_crossed_with_what_an_adapter_has() -> None:
     full = [cell for cell in plan.cells if not cell.rank]
     assert [cell.id for cell in full] == ["full-s0", "full-s1"]
     assert len(plan.cells) == 2 * 2 * 2 + 2
-    assert full[0].dials == {"method": "full"}
+    assert full[0].overrides == {"method": "full"}
 
 
 @pytest.mark.parametrize(

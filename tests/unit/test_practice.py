@@ -76,7 +76,7 @@ def test_a_practice_run_asks_what_was_held_out_and_the_controls_and_nothing_else
 
 def test_anchors_of_a_practice_run_are_general_ones(tmp_path: Path) -> None:
     plan = plan_experiment(RunConfig(practice=str(small_set(tmp_path, 20))))
-    assert len(plan.anchored([plan.facts[0].id])) > 100
+    assert len(plan.anchors[plan.facts[0].id]) > 100
 
 
 def test_what_asks_a_control_is_left_out_of_practice_too(tmp_path: Path) -> None:

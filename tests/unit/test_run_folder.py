@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from factlab.errors import ConfigError, RunFolderError
 from factlab.expand.splits import expand
 from factlab.experiment.plan import read_config
+from factlab.recipes.load import shipped_recipe
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
 from factlab.runs.folder import (
     RunFolder,
@@ -34,6 +35,7 @@ from factlab.schema.question import Question
 FAKE_HASH = "9c1d" * 16  # of fake runs
 OTHER_HASH = "9c1d" + "ffff" * 15  # begins alike, so that the folder has the same name
 CONFIG = RunConfig(facts=("mount_fuji",))
+RECIPE = shipped_recipe("default")
 
 
 @pytest.fixture
@@ -235,18 +237,20 @@ def test_questions_are_written_by_split_with_their_checksums(tmp_path: Path) -> 
 # --- what decides a run's numbers ---------------------------------------------------------------
 
 
-def test_the_hash_changes_with_any_setting_and_any_question() -> None:
+def test_the_hash_changes_with_any_setting_any_value_of_the_recipe_and_any_question() -> None:
     asked = questions()
     reworded = asked[0].model_copy(update={"text": "Another question?"})
     hashes = [
-        config_sha256(CONFIG, asked),
-        config_sha256(CONFIG.model_copy(update={"rank": (4,)}), asked),
-        config_sha256(CONFIG.model_copy(update={"precision": "bf16"}), asked),
-        config_sha256(CONFIG, asked[1:]),
-        config_sha256(CONFIG, (reworded, *asked[1:])),
+        config_sha256(CONFIG, RECIPE, asked),
+        config_sha256(CONFIG.model_copy(update={"rank": (4,)}), RECIPE, asked),
+        config_sha256(CONFIG.model_copy(update={"precision": ("bf16",)}), RECIPE, asked),
+        config_sha256(CONFIG, RECIPE.model_copy(update={"epochs": 3.0}), asked),
+        config_sha256(CONFIG, RECIPE.model_copy(update={"name": "other"}), asked),
+        config_sha256(CONFIG, RECIPE, asked[1:]),
+        config_sha256(CONFIG, RECIPE, (reworded, *asked[1:])),
     ]
     assert len(set(hashes)) == len(hashes)
-    assert config_sha256(CONFIG, asked) == hashes[0]
+    assert config_sha256(CONFIG, RECIPE, asked) == hashes[0]
 
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
