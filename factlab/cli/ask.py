@@ -1,4 +1,4 @@
-"""`factlab ask`: questions of one's own, base and adapters side by side."""
+"""`factlab ask`: your own questions, with answers of base and adapters side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask(
         list[str],
         typer.Argument(
             metavar="RUN... QUESTION...",
-            help="Run folders of one base, and questions: what is a run folder is a run.",
+            help="Run folders of one base, then questions. A run folder is taken as a run.",
         ),
     ],
     file: Annotated[
@@ -34,17 +34,17 @@ def ask(
         bool, typer.Option("--json", help="Print a list of {question, base, answers} on stdout.")
     ] = False,
 ) -> None:
-    """Ask runs' base model and their adapters the same questions, answers side by side."""
-    runs, asked = told_apart(words)
-    questions = _questions(asked, file)
+    """Show how runs' base model and their adapters answer your questions, side by side."""
+    runs, given = split_runs_and_questions(words)
+    questions = _questions(given, file)
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.workflows.ask import ask as put
+    from factlab.workflows.ask import ask as answer_questions
     from factlab.workflows.ask import runs_of_one_model
 
-    runs_of_one_model(runs)  # what is wrong with them is said before anything slow is imported
+    runs_of_one_model(runs)  # errors in them show before anything slow is imported
     quiet_libraries()
-    answered = put(runs, questions, progress=make_progress())
+    answered = answer_questions(runs, questions, progress=make_progress())
     if json_:
         say(json.dumps(answered, ensure_ascii=False, indent=1))
         return
@@ -59,11 +59,11 @@ def ask(
                 say(f"  {'':<{width}}  {line}")
 
 
-def told_apart(words: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Run folders, and what is asked.
+def split_runs_and_questions(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Run folders, and questions.
 
-    The first word is a run. So is every other that is a run folder, or looks like a path: a folder
-    that exists, or one word with a slash in it. Whether it holds a run is seen when it is opened.
+    The first word is a run. So is every other that looks like a path: a folder that exists, or one
+    word with a slash in it. Opening it shows whether it holds a run.
     """
     runs = [word for place, word in enumerate(words) if place == 0 or _looks_like_a_run(word)]
     return [Path(word) for word in runs], [word for word in words if word not in runs]
@@ -82,15 +82,15 @@ def _is_folder(word: str) -> bool:
         return False
 
 
-def _questions(asked: Sequence[str], file: Path | None) -> list[str]:
-    if bool(asked) == (file is not None):
-        raise ConfigError("ask questions, or give --file with one question a line; not both.")
+def _questions(given: Sequence[str], file: Path | None) -> list[str]:
+    if bool(given) == (file is not None):
+        raise ConfigError("give questions, or --file with one question a line; not both.")
     if file is not None:
         try:
-            asked = file.read_text(encoding="utf-8-sig").splitlines()
+            given = file.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as problem:
             raise ConfigError(f"{file}: cannot be read as UTF-8 text ({problem}).") from None
-    questions = [text.strip() for text in asked if text.strip()]
+    questions = [text.strip() for text in given if text.strip()]
     if not questions:
-        raise ConfigError(f"{file or 'the question'}: there is no question in it.")
+        raise ConfigError(f"{file or 'the question'} is empty. Give a question.")
     return questions

@@ -1,4 +1,4 @@
-"""`factlab compare`: configurations side by side, which to take, and gates for a build."""
+"""`factlab compare`: configurations side by side, which one to choose, and gates for a build."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="EXPR",
-            help="Exit with 1 if a configuration is so: 'recall/held_out<0.9', "
+            help="Exit with 1 if a configuration fails: 'recall/held_out<0.9', "
             "'intrusion/near>0.05', 'recall/held_out<against-0.02'. Can be repeated.",
         ),
     ] = None,
@@ -55,7 +55,7 @@ def compare(
         bool, typer.Option("--json", help="Print one JSON document on stdout.")
     ] = False,
 ) -> None:
-    """Compare the configurations of runs that were asked the same questions."""
+    """Compare the configurations of runs over the same questions, and say which to choose."""
     from factlab.comparison.gates import compare_with_gates
 
     found, failed = compare_with_gates(runs, fail_if or (), against)
@@ -154,11 +154,11 @@ def _differing(found: RunComparison) -> list[str]:
     lines = []
     for setting, values in found.differs.items():
         distinct = dict.fromkeys(values.values())
-        said = "; ".join(
+        listed = "; ".join(
             f"{value} ({', '.join(id_ for id_, own in values.items() if own == value)})"
             for value in distinct
         )
-        lines.append(f"Differs in {setting}: {said}.")
+        lines.append(f"Differs in {setting}: {listed}.")
     return lines
 
 

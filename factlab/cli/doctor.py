@@ -1,4 +1,4 @@
-"""`factlab doctor`: is this machine ready, and is the model whole?"""
+"""`factlab doctor`: whether this machine is ready and the embedded model is undamaged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def doctor(
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Say where the embedded model is and whether it is whole, and what runs will use."""
+    """Show where the embedded model is, whether it is undamaged, and what runs use."""
     from factlab.models.embedded import embedded_model, ensure_embedded
 
     if fetch:
@@ -46,9 +46,9 @@ def doctor(
         for name, value in findings.items():
             say(f"{name.replace('_', ' '):<14} {value}")
         if problem:
-            say(f"Remove {cached.folder}; it is made again at the next run.")
+            say(f"Remove {cached.folder}. The next run makes it again.")
         elif not cached.exists:
-            say("It is fetched at the first run, or now with `factlab doctor --fetch`.")
+            say("The first run fetches it; `factlab doctor --fetch` fetches it now.")
     if problem:
         raise typer.Exit(EXIT_BAD_INPUT)
 

@@ -1,9 +1,10 @@
-"""`factlab run --dry-run`: full validation, sizes and estimates; writes nothing."""
+"""`--dry-run`: full validation, sizes and estimates; writes nothing."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from factlab.cli.output import complain, paragraph, say, table
 
 if TYPE_CHECKING:
     from factlab.conversations.draw import Length
+    from factlab.experiment.experiment import Experiment
     from factlab.schema.config import RunConfig
+    from factlab.workflows.estimate import Estimate
 
 
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
@@ -24,29 +27,46 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     check_model_name(config.model)
     plan = plan_experiment(config, _length(config))
     needs = estimate(plan)
-    where = out or Path("reports")
-    there = next(p for p in (where, *where.absolute().parents) if p.exists())
-    free = shutil.disk_usage(there).free
-    memory = memory_budget().total_bytes or 0
-    sizes = {
-        fact.id: _sizes(plan.asked([fact.id]), plan.expansions[fact.id]) for fact in plan.facts
-    }
+    free = _Free(memory_budget().total_bytes or 0, _free_disk_bytes(out or Path("reports")))
     if as_json:
-        found: dict[str, Any] = {
-            "config": config.model_dump(mode="json"),
-            "cells": [cell.id for cell in plan.cells],
-            "splits": sizes,
-            "anchors": {fact: len(items) for fact, items in plan.anchors.items()},
-            "sets": [one.model_dump(mode="json") for one in plan.sets],
-            "estimate": {
-                "seconds": needs.seconds,
-                "memory_bytes": needs.memory_bytes,
-                "disk_bytes": needs.disk_bytes,
-            },
-            "free": {"memory_bytes": memory, "disk_bytes": free},
-        }
-        say(json.dumps(found, indent=1))
+        say(json.dumps(_document(plan, needs, free), indent=1))
         return
+    _show_plan(plan)
+    _show_needs(plan, needs, free)
+    say("Nothing was written.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """What the machine has."""
+
+    memory_bytes: int
+    disk_bytes: int
+
+
+def _free_disk_bytes(where: Path) -> int:
+    there = next(p for p in (where, *where.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
+
+
+def _document(plan: Experiment, needs: Estimate, free: _Free) -> dict[str, Any]:
+    return {
+        "config": plan.config.model_dump(mode="json"),
+        "cells": [cell.id for cell in plan.cells],
+        "splits": _sizes(plan),
+        "anchors": {fact: len(items) for fact, items in plan.anchors.items()},
+        "sets": [one.model_dump(mode="json") for one in plan.sets],
+        "estimate": {
+            "seconds": needs.seconds,
+            "memory_bytes": needs.memory_bytes,
+            "disk_bytes": needs.disk_bytes,
+        },
+        "free": {"memory_bytes": free.memory_bytes, "disk_bytes": free.disk_bytes},
+    }
+
+
+def _show_plan(plan: Experiment) -> None:
+    sizes = _sizes(plan)
     splits = list(dict.fromkeys(split for counts in sizes.values() for split in counts))
     rows = [[fact, *(str(n.get(split, 0)) for split in splits)] for fact, n in sizes.items()]
     table(["fact", *splits], rows)
@@ -57,21 +77,24 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
         paragraph(f"{one.identity}: {one.used:,} of {one.rows:,} rows are used{held}.")
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
-    if config.combine is None:
+    if plan.config.combine is None:
         say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
     for cell in plan.cells:
         if cell.combined is not None:
             say(f"{cell.id}: {cell.combined.sentence()}")
+
+
+def _show_needs(plan: Experiment, needs: Estimate, free: _Free) -> None:
     if needs.seconds is None:
-        say(f"time and memory: not estimated, since {config.model} is not on this machine")
+        say(f"time and memory: not estimated, since {plan.config.model} is not on this machine")
     else:
         say(f"time: about {_minutes(needs.seconds)} (rough; may be off by a factor of two)")
-        _say_memory(needs.memory_bytes, memory)
-    say(f"disk: about {needs.disk_bytes / 2**20:.0f} MiB of {free / 2**30:.1f} GiB free")
-    say("Nothing was written.")
+        _show_memory(needs.memory_bytes, free.memory_bytes)
+    disk = f"{needs.disk_bytes / 2**20:.0f} MiB of {free.disk_bytes / 2**30:.1f} GiB free"
+    say(f"disk: about {disk}")
 
 
-def _say_memory(needed: int | None, there: int) -> None:
+def _show_memory(needed: int | None, there: int) -> None:
     if needed is None:
         say("memory: not estimated, since the layers of this kind of model are not known here")
         return
@@ -81,7 +104,7 @@ def _say_memory(needed: int | None, there: int) -> None:
 
 
 def _length(config: RunConfig) -> Length | None:
-    """Tokens of a conversation, if the model is on this machine; else the bound waits for it."""
+    """Tokens of a conversation, if the model is on this machine; else the run applies the bound."""
     from factlab.models.tokens import preview_tokenizer
 
     tokenizer = preview_tokenizer(config.model) if config.mix or config.practice else None
@@ -90,12 +113,16 @@ def _length(config: RunConfig) -> Length | None:
     return lambda c: sum(map(len, tokenizer.pair(c.question, c.answer, c.before)))
 
 
-def _sizes(asked: Any, expansion: Any) -> dict[str, int]:
-    counts = {"train pairs": len(expansion.train)}
-    for question in asked:
-        name = "train asked" if question.split == "train" else question.split
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+def _sizes(plan: Experiment) -> dict[str, dict[str, int]]:
+    """Questions by fact and split; pairs that are trained on are another count than those asked."""
+    found = {}
+    for fact in plan.facts:
+        counts = {"train pairs": len(plan.expansions[fact.id].train)}
+        for question in plan.asked([fact.id]):
+            name = "train asked" if question.split == "train" else question.split
+            counts[name] = counts.get(name, 0) + 1
+        found[fact.id] = counts
+    return found
 
 
 def _minutes(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`factlab import`: published sets as files that factlab runs."""
+"""`factlab import`: a published set as files that `factlab run` takes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def import_(
         typer.Option("--format", help="fictional_knowledge: kaistAI's passages and their probes."),
     ] = "fictional_knowledge",
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Take only so many records, from the first on.")
+        int | None, typer.Option(min=1, help="Read only the first so many records.")
     ] = None,
 ) -> None:
-    """Write a published set of passages as YAML files, one a record, for `factlab run`."""
+    """Write a published set of passages as YAML files, one per record, for `factlab run`."""
     from factlab.expand.passages import left_out
     from factlab.workflows.import_ import import_file
 
@@ -42,7 +42,7 @@ def import_(
     say(f"{out}: {len(written)} files written, {texts} passages, {probes} probes.")
     if held:
         paragraph(
-            f"{held} of the probes already hold their answers and will not be asked; `factlab "
+            f"{held} of the probes hold their answers already, so they are not asked; `factlab "
             f"validate {out}` names them."
         )
     paragraph(f"Next: factlab run {out} --together, or without it for an adapter each.")

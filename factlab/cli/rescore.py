@@ -1,4 +1,4 @@
-"""`factlab rescore`: the present matchers on stored answers, or on cases from a file."""
+"""`factlab rescore`: the current matchers on stored answers, or on cases from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def rescore(
     run: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="A run folder; its verdicts change.")
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run folder; its verdicts are replaced."),
     ] = None,
     cases: Annotated[
         Path | None,
@@ -27,7 +28,7 @@ def rescore(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Grade stored answers again, without generating, and compute every figure anew."""
+    """Grade stored answers again with the current matchers and compute every figure again."""
     if (run is None) == (cases is None):
         raise ConfigError(
             "give either a run folder or --cases FILE; `factlab list runs` shows the runs."

@@ -23,8 +23,6 @@ COLUMNS = (
     "intrusion/near",
 )
 PRACTICE = ("nll/practice", "token_accuracy/practice", "retention/far", "drift/kl")
-
-
 # Of each fact of a combined run.
 BY_FACT = ("recall/held_out", "interference/held_out", "retention/near", "intrusion/near")
 

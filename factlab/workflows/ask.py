@@ -1,4 +1,4 @@
-"""Questions put to finished runs of one model: the base itself and all that was trained on it."""
+"""`factlab ask`: the base of finished runs and everything trained on it answer new questions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 16  # adapters in memory beside the base
 BASE = "base"
-Tuned = Mapping[str, StoredAdapter]  # by what answers call them
+Tuned = Mapping[str, StoredAdapter]  # under the names that answers have
 
 
 class AnsweredQuestion(TypedDict):
@@ -31,10 +31,11 @@ class AnsweredQuestion(TypedDict):
 def ask(
     runs: Path | Sequence[Path], questions: Sequence[str], *, progress: Progress | None = None
 ) -> list[AnsweredQuestion]:
-    """Answer questions with the same model, precisions and settings as runs measured.
+    """Answer questions with the models, precisions and settings that runs were evaluated with.
 
-    A base is loaded once for each way of holding it, and its adapters answer side by side in one
-    batch. Where it is held in several ways, the base's own answers are those of the first.
+    A base is loaded once for each precision (and dtype it is unpacked to), and its adapters answer
+    side by side in one batch. With several precisions, the base's own answers are those of the
+    first.
 
     Args:
         runs: A run folder with at least one finished cell, or several of one model.
@@ -53,13 +54,13 @@ def ask(
     for held in dict.fromkeys(one.held for one in tuned.values()):
         alike = {name: one for name, one in tuned.items() if one.held == held}
         with progress.stage(f"load {opened[0].config.model} ({held})", 1) as advance:
-            desk = AskSession(_base_of(next(iter(alike.values()))), questions, progress)
+            session = AskSession(_base_of(next(iter(alike.values()))), questions, progress)
             advance(1)
         adapters = {name: one for name, one in alike.items() if one.run.has_adapter(one.cell.id)}
         for group in _groups(adapters):
-            answers |= desk.ask_adapters(group, with_base=BASE not in answers)
+            answers |= session.answer_adapters(group, with_base=BASE not in answers)
         for name in alike.keys() - adapters.keys():
-            answers |= desk.ask_model(name, alike[name], with_base=BASE not in answers)
+            answers |= session.answer_tuned(name, alike[name], with_base=BASE not in answers)
     return [
         {
             "question": question,
@@ -71,10 +72,10 @@ def ask(
 
 
 def runs_of_one_model(paths: Sequence[Path]) -> list[StoredRun]:
-    """Open runs of one model; one that is named twice is there once.
+    """Open runs of one model; a run that is named twice is opened once.
 
     Raises:
-        RunFolderError: for a folder that is no run, or in which nothing is finished.
+        RunFolderError: for a folder that is no run, or has no finished cell.
         ConfigError: for different models.
     """
     opened = list(dict.fromkeys(open_runs(paths)))
@@ -83,7 +84,7 @@ def runs_of_one_model(paths: Sequence[Path]) -> list[StoredRun]:
 
 
 def _tuned(runs: Sequence[StoredRun]) -> dict[str, StoredAdapter]:
-    """All that was trained in some runs, by what answers call it."""
+    """Everything that runs trained, under the names that answers have."""
     several = len(runs) > 1
     ids = Counter(run.record.run_id for run in runs)
     found = {}
@@ -108,20 +109,26 @@ def _base_of(one: StoredAdapter) -> LoadedModel:
     files = resolve_model(one.run.config.model)
     if one.run.record.model is not None:
         files.check_same(one.run.record.model.sha256)
-    precision = cast("Precision", one.cell.precision)  # as its run was asked for
+    precision = cast("Precision", one.cell.precision)  # checked when its run was planned
     return load_model(files, precision, load_options(one.run.config))
 
 
 @dataclass(frozen=True, slots=True)
 class AskSession:
-    """A base in memory, and what is asked of it and of what was trained on it."""
+    """A base in memory, which answers questions by itself and with what was trained on it.
+
+    Attributes:
+        loaded: The base.
+        questions: User turns.
+        progress: Where to report.
+    """
 
     loaded: LoadedModel
     questions: Sequence[str]
     progress: Progress
 
-    def ask_adapters(self, adapters: Tuned, *, with_base: bool) -> dict[str, list[str]]:
-        """What adapters answer, and the base if it is wanted, side by side."""
+    def answer_adapters(self, adapters: Tuned, *, with_base: bool) -> dict[str, list[str]]:
+        """Answers of adapters, and of the base if `with_base`, side by side in one batch."""
         from factlab.inference.generate import generate_each
         from factlab.models.adapters import load_adapters, remove_adapters
 
@@ -137,7 +144,7 @@ class AskSession:
             advance(1)
         try:
             with self.progress.stage("ask", len(self.questions)) as advance:
-                said = generate_each(
+                responses = generate_each(
                     model,
                     limits,
                     self.loaded.tokenizer,
@@ -147,19 +154,21 @@ class AskSession:
                 )
         finally:
             remove_adapters(self.loaded, model)
-        texts = ([answer.text for answer in own] for own in said)
+        texts = ([response.text for response in own] for own in responses)
         return dict(zip(names.values(), texts, strict=True))
 
-    def ask_model(self, name: str, one: StoredAdapter, *, with_base: bool) -> dict[str, list[str]]:
-        """What a full fine-tuning answers, and the base if it is wanted, one after the other."""
-        found = {BASE: self._alone(BASE, self.loaded.model, one)} if with_base else {}
-        return found | {name: self._alone(name, self._own(one), one)}
+    def answer_tuned(
+        self, name: str, one: StoredAdapter, *, with_base: bool
+    ) -> dict[str, list[str]]:
+        """Answers of a full fine-tuning, and of the base if `with_base`, one after the other."""
+        found = {BASE: self._answer(BASE, self.loaded.model, one)} if with_base else {}
+        return found | {name: self._answer(name, self._load_tuned(one), one)}
 
-    def _alone(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
+    def _answer(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
         from factlab.inference.generate import generate
 
         with self.progress.stage(f"ask {name}", len(self.questions)) as advance:
-            said = generate(
+            responses = generate(
                 model,
                 self.loaded.tokenizer,
                 self.questions,
@@ -167,10 +176,10 @@ class AskSession:
                 batch_size=one.run.config.generation_batch,
                 advance=advance,
             )
-        return [answer.text for answer in said]
+        return [response.text for response in responses]
 
-    def _own(self, one: StoredAdapter) -> Any:
-        """The model that a full fine-tuning left."""
+    def _load_tuned(self, one: StoredAdapter) -> Any:
+        """The model that a full fine-tuning saved."""
         from transformers import AutoModelForCausalLM
 
         base = self.loaded.model

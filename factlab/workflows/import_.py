@@ -1,4 +1,4 @@
-"""Published sets of passages → passage files, one a record, which a person can read and mend."""
+"""`factlab import`: a published set of passages → one passage file per record, easy to edit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def import_file(
         file: The published file.
         out: The folder to write to; made if it is not there.
         kind: The format of the file, one of `FORMATS`.
-        limit: Take only so many records, from the first on.
+        limit: Read only the first so many records.
 
     Returns:
         What was written, by file.
@@ -74,7 +74,7 @@ def passage_yaml(passage: Passage) -> str:
     return "\n".join(lines) + "\n"
 
 
-# What JSON lets stand in a string and YAML takes for a line break, or does not take at all.
+# Characters that JSON allows in a string, and YAML reads as a line break or refuses.
 _UNQUOTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
@@ -91,8 +91,8 @@ def _flow(value: str | Sequence[str]) -> str:
 
 
 def _slug(stem: str) -> str:
-    kept = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem.lower()).strip("_")
-    return kept[:48] or "record"
+    slug = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem.lower()).strip("_")
+    return slug[:48] or "record"
 
 
 def _refuse_overwriting(paths: Sequence[Path]) -> None:
@@ -119,11 +119,11 @@ def _records(file: Path) -> list[Any]:
         raise FactError(f"{file}: not UTF-8 text. Save the file as UTF-8.") from None
     except json.JSONDecodeError as problem:
         raise FactError(
-            f"{file}:{problem.lineno}:{problem.colno}: this is not JSON ({problem.msg}). A list of "
-            "records is wanted."
+            f"{file}:{problem.lineno}:{problem.colno}: this is not JSON ({problem.msg}). Give a "
+            "list of records."
         ) from None
     if not isinstance(found, list) or not found:
-        raise FactError(f"{file}: a list of records is wanted here, and it may not be empty.")
+        raise FactError(f"{file}: not a list with at least one record.")
     return found
 
 
@@ -131,20 +131,20 @@ def _passage(reader: Reader, record: object, id_: str, file: Path, number: int) 
     """Read a record, and read back what would be written of it."""
     where = f"{file}: record {number}"
     if not isinstance(record, dict):
-        raise FactError(f"{where}: an object with keys is wanted here.")
+        raise FactError(f"{where}: not an object with keys.")
     try:
         passage = reader(record, id_, f"record {number} of {file.name}")
     except ValueError as problem:
-        raise FactError(f"{where}: {_said(problem)}") from None
+        raise FactError(f"{where}: {_message(problem)}") from None
     document = parse_yaml(passage_yaml(passage), f"{where}, as YAML", FactError)
     return passage_of(document)
 
 
-def _said(problem: ValueError) -> str:
+def _message(problem: ValueError) -> str:
     """The message of an error, without what pydantic puts around it."""
     errors = getattr(problem, "errors", None)
-    said = str(errors()[0]["msg"]) if errors else str(problem)
-    return said.removeprefix("Value error, ").rstrip(".") + "."
+    message = str(errors()[0]["msg"]) if errors else str(problem)
+    return message.removeprefix("Value error, ").rstrip(".") + "."
 
 
 FICTIONAL_KNOWLEDGE = (
@@ -164,7 +164,7 @@ def _fictional_knowledge(record: Mapping[str, Any], id_: str, origin: str) -> Pa
         if len(prompts) != len(targets):
             raise ValueError(
                 f"'{depth}_input' has {len(prompts)} items and '{depth}_target' {len(targets)}, so "
-                "which belong together cannot be told"
+                "it is not clear which belong together"
             )
         probes += [
             Probe(depth=depth, prompt=prompt, answer=TextAnswer(value=target))

@@ -1,4 +1,4 @@
-"""The present matchers applied to stored answers: nothing is generated, no model is loaded."""
+"""`factlab rescore`: the current matchers on stored answers; no model is loaded."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def rescore(run: Path) -> tuple[RunResult, int]:
     folder.record()
     if not folder.results_file.is_file():
         raise RunFolderError(
-            f"{run}: no results.json here, so nothing was measured yet. `factlab run … --resume` "
-            "goes on with the run."
+            f"{run}: no results.json here, so nothing was measured yet. Continue the run with "
+            "`factlab run … --resume`."
         )
     with folder.locked():
         before = read_json(folder.results_file, RunResult)
         changed = _grade_again(folder)
-        evidence = RunResponses.read(folder)
-        base = base_result(evidence, before.base.measuring_seconds)
+        responses = RunResponses.read(folder)
+        base = base_result(responses, before.base.measuring_seconds)
         others = {
-            precision: base_result(evidence, at.measuring_seconds, precision)
+            precision: base_result(responses, at.measuring_seconds, precision)
             for precision, at in before.other_bases.items()
         }
-        cells = tuple(_measure_again(evidence, cell) for cell in folder.finished_cells())
+        cells = tuple(_measure_again(responses, cell) for cell in folder.finished_cells())
         for cell in cells:
             write_json(folder.cell(cell.id).result_file, cell)
-        _measure_exports(evidence, cells)
+        _measure_exports(responses, cells)
         result = before.model_copy(
             update={
                 "scorer_version": SCORER_VERSION,
@@ -61,7 +61,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
                 "cells": _in_order(before, cells),
             }
         )
-        whole = with_comparisons(evidence, result)
+        whole = with_comparisons(responses, result)
         write_report(folder.path)
     return whole, changed
 
@@ -71,15 +71,15 @@ def _in_order(before: RunResult, cells: tuple[CellResult, ...]) -> tuple[CellRes
     return tuple(sorted(cells, key=lambda cell: place.get(cell.id, len(place))))
 
 
-def _measure_again(evidence: RunResponses, cell: CellResult) -> CellResult:
+def _measure_again(responses: RunResponses, cell: CellResult) -> CellResult:
     if cell.status != "complete":
         return cell
     steps = cell.training.steps if cell.training else 0
-    found, curve = measured_cell(evidence, cell.id, cell.facts, steps, cell.precision)
-    kept = {name: value for name, value in cell.metrics.items() if name.startswith("drift/")}
+    found, curve = measured_cell(responses, cell.id, cell.facts, steps, cell.precision)
+    drift = {name: value for name, value in cell.metrics.items() if name.startswith("drift/")}
     return cell.model_copy(
         update={
-            "metrics": found.metrics | kept,
+            "metrics": found.metrics | drift,
             "not_measured": found.not_measured,
             "outcomes": found.outcomes,
             "by_fact": found.by_fact,
@@ -88,13 +88,13 @@ def _measure_again(evidence: RunResponses, cell: CellResult) -> CellResult:
     )
 
 
-def _measure_exports(evidence: RunResponses, cells: tuple[CellResult, ...]) -> None:
+def _measure_exports(responses: RunResponses, cells: tuple[CellResult, ...]) -> None:
     by_id = {cell.id: cell for cell in cells}
-    for folder in evidence.folder.exports():
+    for folder in responses.folder.exports():
         record = folder.record()
         if record is None or record.score is None or record.cell not in by_id:
             continue
-        found = score_fields(evidence, by_id[record.cell], folder.answers())
+        found = score_fields(responses, by_id[record.cell], folder.answers())
         score = record.score.model_copy(update=found)
         write_json(folder.record_file, record.model_copy(update={"score": score}))
 
@@ -110,14 +110,14 @@ def _grade_again(folder: RunFolder) -> int:
     changed = 0
     for file in files:
         old = list(read_lines(file, AnswerRecord))
-        new = [_judged(record, questions, injected) for record in old]
+        new = [_graded(record, questions, injected) for record in old]
         changed += sum(a.outcome != b.outcome for a, b in zip(old, new, strict=True))
         if new:
             write_lines(file, new)
     for cell in folder.finished_cells():
         panel = folder.cell(cell.id).panel_file
         lines = [
-            line.model_copy(update={"answer": _judged(line.answer, questions, injected)})
+            line.model_copy(update={"answer": _graded(line.answer, questions, injected)})
             for line in read_lines(panel, PanelAnswer)
         ]
         if lines:
@@ -125,7 +125,7 @@ def _grade_again(folder: RunFolder) -> int:
     return changed
 
 
-def _judged(
+def _graded(
     record: AnswerRecord, questions: Mapping[str, Question], injected: Mapping[str, Answer]
 ) -> AnswerRecord:
     question = questions.get(record.question_id)
@@ -134,6 +134,7 @@ def _judged(
             f"an answer belongs to the question '{record.question_id}', which is not in data/. "
             "Restore the data folder of this run."
         )
-    # No text has fewer bytes than tokens: this one was written by hand since, and is whole.
+    # A text that ends at the token limit is not finished. But no generated text has fewer bytes
+    # than tokens: one that has was edited by hand, and is whole.
     whole = record.finished or len(record.text.encode()) < record.tokens
     return grade_text(question, record.model_copy(update={"finished": whole}), injected)

@@ -200,10 +200,10 @@ REFUSED = {
     "rescore --cases bad.yaml": "bad.yaml:1: not JSON",
     "init fact.txt": "fact.txt: a fact file ends in .yaml",
     "init kept.yaml": "kept.yaml: this file exists. Choose another name; nothing was changed.",
-    "ask reports/fuji-run": "ask questions, or give --file with one question a line; not both.",
+    "ask reports/fuji-run": "give questions, or --file with one question a line; not both.",
     "ask reports/fuji-run Why? --file q.txt": "not both",
     "ask reports/fuji-run --file q.txt": "q.txt: cannot be read as UTF-8 text",
-    "ask reports/fuji-run --file kept.yaml": "kept.yaml: there is no question in it",
+    "ask reports/fuji-run --file kept.yaml": "kept.yaml is empty. Give a question.",
 }
 
 

@@ -10,7 +10,7 @@ from fake_adapters import write_adapters
 from helpers import run_factlab
 from small_runs import Made
 
-from factlab.cli.ask import told_apart
+from factlab.cli.ask import split_runs_and_questions
 from factlab.errors import ConfigError, FactlabError, RunFolderError
 from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import check_unchanged
@@ -276,7 +276,7 @@ class TestCommand:
             "combine a b": "asked other questions than its facts give now",
             "ask a other Why?": "runs of one model",
             "ask a reports/typo Why?": "reports/typo: no run.json here",
-            "ask a b": "ask questions, or give --file",
+            "ask a b": "give questions, or --file",
         }
         done = run_factlab([command.split() for command in refused], cwd=tmp_path)
         for (command, words), one in zip(refused.items(), done, strict=True):
@@ -298,15 +298,15 @@ class TestToldApart:
     ) -> None:
         first, second = map(str, two)
         questions = ["How high is it?", "Why?", "3/4 of what?"]
-        assert told_apart([first, second, *questions]) == ([*two], questions)
-        assert told_apart([first, questions[0], second]) == ([*two], questions[:1])
+        assert split_runs_and_questions([first, second, *questions]) == ([*two], questions)
+        assert split_runs_and_questions([first, questions[0], second]) == ([*two], questions[:1])
         monkeypatch.chdir(two[0].parent)
-        assert told_apart(["a", "b", "c"]) == ([Path("a"), Path("b")], ["c"])
+        assert split_runs_and_questions(["a", "b", "c"]) == ([Path("a"), Path("b")], ["c"])
 
     def test_a_path_that_is_no_run_is_not_asked_as_a_question(self) -> None:
-        assert told_apart(["reports/a", "reports/typo", "Who?"]) == (
+        assert split_runs_and_questions(["reports/a", "reports/typo", "Who?"]) == (
             [Path("reports/a"), Path("reports/typo")],
             ["Who?"],
         )
         long = "how " * 3000
-        assert told_apart(["a", long]) == ([Path("a")], [long])
+        assert split_runs_and_questions(["a", long]) == ([Path("a")], [long])

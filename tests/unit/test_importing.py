@@ -54,7 +54,7 @@ def broken(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 
 
 BROKEN: list[tuple[object, str]] = [
-    ("text", "an object with keys is wanted here"),
+    ("text", "not an object with keys"),
     (broken(lambda r: r.pop("train_context")), "there is no text in 'train_context'"),
     (broken(lambda r: r.update(train_context=" ")), "this passage is empty"),
     (broken(lambda r: r.pop("gen_target")), "'gen_target' is no list of texts"),
