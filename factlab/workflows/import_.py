@@ -123,7 +123,7 @@ def _records(file: Path) -> list[Any]:
             "list of records."
         ) from None
     if not isinstance(found, list) or not found:
-        raise FactError(f"{file}: not a list with at least one record.")
+        raise FactError(f"{file}: this is not a list of records, or the list is empty.")
     return found
 
 
