@@ -1,19 +1,31 @@
 # make run    sets everything up in .venv and runs the Mount Fuji experiment to its report
-# make test   sets everything up and passes the tests
+# make test   sets everything up and passes the tests (10 to 15 minutes on two cores)
 # make check  formatting, lint, types, direction of imports
+#
+# Before a release, after make test:
+# make test-long   the tests that take longer: broad simulations of the statistics, real weights
+#                  trained for longer (marker `long`; docs/contributing.md says what belongs there)
+#
+# make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run test check setup setup-dev clean
+# One process per core, each with whole files: what a file sets up is set up once.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: run test test-long check setup setup-dev clean
 
 run: setup
 	$(BIN)/factlab run mount_fuji
 
 test: setup-dev
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-long: setup-dev
+	$(PYTEST) -m long $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff format --check factlab tests benchmarks

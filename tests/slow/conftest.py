@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from quick_runs import ask_fewer, expand_once, leave_charts_empty
 from small import TEMPLATE
 
 from factlab.cli.quiet import quiet_libraries
-from factlab.experiment import plan
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 
@@ -19,6 +20,20 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "unit"))  # for made-up co
 
 @pytest.fixture(autouse=True)
 def _quick_collections(_libraries_are_here_to_stay: None) -> None: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _expansions_made_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        expand_once(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_charts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn where a test is marked `charts`, and where a module's own run is made."""
+    if request.node.get_closest_marker("charts") is None:
+        leave_charts_empty(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +88,4 @@ def tiny(tiny_folder: Path) -> LoadedModel:
 @pytest.fixture
 def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A dozen controls of each kind: a random model knows none of them anyway."""
-    for name in ("far_questions", "near_questions", "unanswerable_questions"):
-        real = getattr(plan, name)
-        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
+    ask_fewer(monkeypatch, lambda bank: bank[:12])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import small
 import torch
+from quick_runs import ask_fewer
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file, save
@@ -18,7 +19,6 @@ import factlab
 from factlab.combine.adapters import combine_adapters
 from factlab.comparison import compare
 from factlab.errors import ConfigError, ModelError, RunFolderError
-from factlab.experiment import plan
 from factlab.models.adapters import load_adapters
 from factlab.models.load import LoadedModel
 from factlab.pipeline import run_experiment
@@ -36,9 +36,7 @@ QUESTIONS = ["How high is it?", "Who was there before them, and why?", "Name a l
 def few_controls() -> Iterator[None]:
     """A dozen controls of each kind: a random model knows none of them anyway."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("far_questions", "near_questions", "unanswerable_questions"):
-            real = getattr(plan, name)
-            patch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
+        ask_fewer(patch, lambda bank: bank[:12])
         yield
 
 

@@ -319,6 +319,7 @@ def chats(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("few_controls")
+@pytest.mark.charts
 def test_a_practice_run_leaves_a_whole_folder_and_measures_what_was_held_out(
     tiny_folder: Path, tmp_path: Path, chats: Path
 ) -> None:

@@ -17,10 +17,10 @@ import pytest
 import small
 import torch
 from exported_models import SHAPES, make_model
+from quick_runs import ask_fewer
 
 import factlab
 from factlab.errors import ConfigError, ModelError, RunFolderError
-from factlab.experiment import plan
 from factlab.export.base_weights import HeldBase
 from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
@@ -422,9 +422,7 @@ def test_a_tokenizer_of_another_kind_is_refused(tmp_path: Path) -> None:
 def small_run(out: Path, model: str, **settings: Any) -> Path:
     """A finished run with a dozen controls of each kind."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("far_questions", "near_questions", "unanswerable_questions"):
-            real = getattr(plan, name)
-            patch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
+        ask_fewer(patch, lambda bank: bank[:12])
         factlab.run("mount_fuji", model=model, out=out, **{**SMALL, **settings})
     return out
 

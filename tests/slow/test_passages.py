@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import factlab
-from factlab.experiment import plan
 from factlab.report.verdict import verdict
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.passage import DEPTHS
@@ -49,12 +48,7 @@ RECORDS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def few_controls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dozen controls of each kind: a random model knows none of them anyway."""
-    for name in ("far_questions", "near_questions", "unanswerable_questions"):
-        real = getattr(plan, name)
-        monkeypatch.setattr(plan, name, lambda *fact, real=real: real(*fact)[:12])
+pytestmark = pytest.mark.usefixtures("few_controls")
 
 
 @pytest.fixture
@@ -66,6 +60,7 @@ def passages(tmp_path: Path) -> Path:
     return tmp_path / "passages"
 
 
+@pytest.mark.charts
 @pytest.mark.parametrize("together", [False, True])
 def test_two_passages_are_measured_by_their_probes(
     tiny_folder: Path, tmp_path: Path, passages: Path, together: bool

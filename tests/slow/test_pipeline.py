@@ -27,6 +27,7 @@ from factlab.workflows.rescore import rescore
 pytestmark = pytest.mark.usefixtures("few_controls")
 
 
+@pytest.mark.charts
 def test_a_run_leaves_a_whole_folder(tiny_folder: Path, tmp_path: Path) -> None:
     result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
     folder = RunFolder(tmp_path / "run")
