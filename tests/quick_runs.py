@@ -1,49 +1,87 @@
 """Runs with less around them, for tests whose subject it is not.
 
-Hundreds of control questions, the expansion of the same fact and the drawing of charts are most of
-what a run of a tiny model does. Each has tests of its own (tests/unit, tests/report).
+Hundreds of control questions, the expansion of the same fact, a long neutral text and the drawing
+of charts are most of what a run of a tiny model does. Each has tests of its own (tests/unit,
+tests/report, tests/model).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import pytest
 from markupsafe import Markup
 
-from factlab.experiment import plan
+import factlab.pipeline  # and all that it imports
+from factlab.expand import anchors, controls, splits
 from factlab.report import drawing
+from factlab.schema import control
 
 Choose = Callable[[Sequence[Any]], Sequence[Any]]
-CONTROLS = ("far_questions", "near_questions", "unanswerable_questions")
+
+
+def _importers(source: ModuleType, name: str) -> list[ModuleType]:
+    """The modules of a run that hold a function under its name, but for the one it is made in."""
+    made = getattr(source, name)
+    loaded = [m for key, m in sys.modules.items() if key.startswith("factlab") and m is not source]
+    found = [module for module in loaded if getattr(module, name, None) is made]
+    assert found, f"no module of a run imports {name} any more: quick_runs.py has nothing to change"
+    return found
+
+
+# Looked for now: whatever is imported later has the functions as they are.
+CONTROLS = {
+    name: _importers(controls, name)
+    for name in ("far_questions", "near_questions", "unanswerable_questions")
+}
+EXPANDED = CONTROLS | {
+    "expand": _importers(splits, "expand"),
+    "anchor_questions": _importers(anchors, "anchor_questions"),
+}
+NEUTRAL = {"neutral_text": _importers(control, "neutral_text")}
+
+
+def _replace(
+    patch: pytest.MonkeyPatch,
+    places: dict[str, list[ModuleType]],
+    by: Callable[..., Any],
+) -> None:
+    """Have `by(name, what is there now, *arguments)` called instead of each function."""
+    for name, modules in places.items():
+        for module in modules:
+            patch.setattr(module, name, partial(by, name, getattr(module, name)))
 
 
 def ask_fewer(patch: pytest.MonkeyPatch, choose: Choose) -> None:
     """Put `choose` of each kind of controls in the place of all."""
-    for name in CONTROLS:
-        whole = getattr(plan, name)
-        patch.setattr(plan, name, lambda *given, whole=whole: choose(whole(*given)))
+    _replace(patch, CONTROLS, lambda _, whole, *given: choose(whole(*given)))
+
+
+def read_less(patch: pytest.MonkeyPatch, characters: int) -> None:
+    """Measure drift on the first characters of the neutral text."""
+    _replace(patch, NEUTRAL, lambda _, whole, *given: whole(*given)[:characters])
 
 
 def expand_once(patch: pytest.MonkeyPatch) -> None:
     """Keep what facts and controls are expanded into; it is frozen and depends on nothing else."""
-    for name in ("expand", *CONTROLS):
-        patch.setattr(plan, name, _remembered(getattr(plan, name)))
+    _replace(patch, EXPANDED, _remembered)
 
 
-def _remembered(make: Callable[..., Any]) -> Callable[..., Any]:
-    made: dict[str, Any] = {}
+_made: dict[str, Any] = {}
 
-    def found(*given: Any, **settings: Any) -> Any:
-        key = repr((given, sorted(settings.items())))  # records show every field
-        if key not in made:
-            made[key] = make(*given, **settings)
-        return made[key]
 
-    return found
+def _remembered(name: str, make: Callable[..., Any], *given: Any, **settings: Any) -> Any:
+    key = repr((name, given, sorted(settings.items())))  # records show every field
+    if key not in _made:
+        _made[key] = make(*given, **settings)
+    return _made[key]
 
 
 def leave_charts_empty(patch: pytest.MonkeyPatch) -> None:
     """Have reports of the same text and tables, with an empty SVG for each chart."""
+    patch.setattr(drawing, "_dressed", lambda chart: chart)
     patch.setattr(drawing, "_svg", lambda *_: Markup("<svg></svg>"))

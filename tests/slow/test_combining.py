@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import small
 import torch
-from quick_runs import ask_fewer
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
+from quick_runs import ask_fewer
 from safetensors.torch import load_file, save
 
 import factlab
