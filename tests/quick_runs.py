@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-import factlab.pipeline  # and all that it imports
 from factlab.expand import anchors, controls, splits
 from factlab.report import drawing
 from factlab.schema import control
