@@ -19,6 +19,32 @@ settings.register_profile("factlab", deadline=None)
 settings.load_profile("factlab")
 
 
+# Files are handed out whole and in this order: a long one that began last would keep one core
+# busy and the others idle. What is not named follows as it was collected.
+LONGEST_FIRST = (
+    "model/test_run.py",
+    "slow/test_pipeline.py",
+    "slow/test_techniques.py",
+    "slow/test_exported.py",
+    "model/test_practice_run.py",
+    "slow/test_decoder.py",
+    "slow/test_watching.py",
+    "slow/test_conversations.py",
+    "slow/test_coverage.py",
+    "model/test_memory.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+
+    def place(item: pytest.Item) -> int:
+        name = f"{item.path.parent.name}/{item.path.name}"
+        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What a base replied in one test session is no evidence in another."""

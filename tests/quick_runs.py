@@ -7,6 +7,8 @@ tests/report, tests/model).
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,11 +18,15 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
+from factlab import experiment
 from factlab.expand import anchors, controls, splits
 from factlab.report import drawing
 from factlab.schema import control
 
 Choose = Callable[[Sequence[Any]], Sequence[Any]]
+
+for _module in pkgutil.iter_modules(experiment.__path__, "factlab.experiment."):
+    importlib.import_module(_module.name)  # where runs are put together
 
 
 def _importers(source: ModuleType, name: str) -> list[ModuleType]:
@@ -37,10 +43,8 @@ CONTROLS = {
     name: _importers(controls, name)
     for name in ("far_questions", "near_questions", "unanswerable_questions")
 }
-EXPANDED = CONTROLS | {
-    "expand": _importers(splits, "expand"),
-    "anchor_questions": _importers(anchors, "anchor_questions"),
-}
+ANCHORS = {"anchor_questions": _importers(anchors, "anchor_questions")}
+EXPANDED = CONTROLS | ANCHORS | {"expand": _importers(splits, "expand")}
 NEUTRAL = {"neutral_text": _importers(control, "neutral_text")}
 
 
@@ -58,6 +62,11 @@ def _replace(
 def ask_fewer(patch: pytest.MonkeyPatch, choose: Choose) -> None:
     """Put `choose` of each kind of controls in the place of all."""
     _replace(patch, CONTROLS, lambda _, whole, *given: choose(whole(*given)))
+
+
+def anchor_fewer(patch: pytest.MonkeyPatch, choose: Choose) -> None:
+    """Put `choose` of a fact's anchors in the place of all."""
+    _replace(patch, ANCHORS, lambda _, whole, *given, **named: choose(whole(*given, **named)))
 
 
 def read_less(patch: pytest.MonkeyPatch, characters: int) -> None:

@@ -17,7 +17,7 @@ from factlab.schema.question import LikelihoodRecord, Question
 
 TOFU = Path(__file__).resolve().parents[3] / "shared" / "data" / "tofu"
 NATS_PER_TOKEN = 1e-3
-ITEMS = 24
+ITEMS = 12
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,25 @@ import pytest
 
 from factlab.cli.quiet import quiet_libraries
 from factlab.inference.generate import generate
-from factlab.models.load import load_model
+from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import EMBEDDED_MODEL, QUANTISED, Precision
+from factlab.schema.results import ModelRecord
 
 pytestmark = pytest.mark.model
+records: dict[Precision, ModelRecord] = {}
+
+
+def loaded_at(precision: Precision) -> LoadedModel:
+    quiet_libraries()
+    loaded = load_model(resolve_model(EMBEDDED_MODEL), precision)
+    records[precision] = loaded.record
+    return loaded
+
+
+def record_of(precision: Precision) -> ModelRecord:
+    """What an earlier test loaded is not loaded again."""
+    return records.get(precision) or loaded_at(precision).record
 
 
 @pytest.mark.parametrize("precision", get_args(Precision))
@@ -21,8 +35,7 @@ def test_a_precision_loads_and_answers(precision: Precision) -> None:
 
     if precision == "fp16" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    quiet_libraries()
-    loaded = load_model(resolve_model(EMBEDDED_MODEL), precision)
+    loaded = loaded_at(precision)
     assert loaded.record.parameters == 134_515_008
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     (answer,) = generate(
@@ -36,8 +49,6 @@ def test_a_precision_loads_and_answers(precision: Precision) -> None:
 
 
 def test_each_narrower_precision_is_smaller_as_it_is_quantised() -> None:
-    quiet_libraries()
-    files = resolve_model(EMBEDDED_MODEL)
-    size = {p: load_model(files, p).record.quantised_bytes or 0 for p in QUANTISED}
-    whole = load_model(files, "bf16").record.weights_bytes
+    size = {p: record_of(p).quantised_bytes or 0 for p in QUANTISED}
+    whole = record_of("bf16").weights_bytes
     assert size["nf4"] == size["fp4"] < size["nf4-single"] < size["int8"] < (whole or 0)

@@ -9,6 +9,8 @@ points (one standard error). With 2,000 draws no scenario of a rate is below 94 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -78,7 +80,18 @@ def coverage_of_rates(sizes: list[int], rate: float, icc: float, draws: int) -> 
     return rate_coverage(sizes, truths, rates, seed=1)
 
 
-@pytest.mark.parametrize("design", DESIGNS)
+def first_and_rest(first: list[Any], rest: list[Any]) -> list[Any]:
+    """Cases that differ in what is computed, and those that show it more widely (test-long)."""
+    marked = [case if isinstance(case, tuple) else (case,) for case in rest]
+    return [*first, *(pytest.param(*case, marks=pytest.mark.long) for case in marked)]
+
+
+# Few clusters of other sizes each, and one fact's own families: the ends of what is reported.
+QUICK = ["5 uneven facts", "16 families of 3"]
+BROAD = [name for name in DESIGNS if name not in QUICK]
+
+
+@pytest.mark.parametrize("design", first_and_rest(QUICK, BROAD))
 def test_an_interval_of_a_rate_covers_it(design: str) -> None:
     draws = 300 if len(DESIGNS[design]) > 16 else 600
     found = {
@@ -94,7 +107,7 @@ def test_an_interval_of_a_rate_covers_it(design: str) -> None:
     assert 94 < np.mean(list(found.values())) < 98.5
 
 
-@pytest.mark.parametrize("design", ["12 facts", "24 uneven facts", "40 facts"])
+@pytest.mark.parametrize("design", first_and_rest(["12 facts"], ["24 uneven facts", "40 facts"]))
 def test_an_interval_of_a_rate_covers_it_where_facts_are_learned_or_not(design: str) -> None:
     """The model behind one of its two halves is wrong here; the other half holds it."""
     rng = np.random.default_rng(3)
@@ -103,6 +116,7 @@ def test_an_interval_of_a_rate_covers_it_where_facts_are_learned_or_not(design: 
     assert 93 < rate_coverage(DESIGNS[design], truths, rates, seed=2) < 99
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["percentile", "BCa"])
 def test_a_cluster_bootstrap_would_not_cover_a_rate_near_1(method: str) -> None:
     """Why there is none, though 40 facts are many: too few of them hold what makes them differ."""
@@ -127,8 +141,10 @@ def test_a_rate_of_independent_items_is_covered() -> None:
         assert 93.5 < covered(found, truths) < 97.5
 
 
-@pytest.mark.parametrize("k", [5, 8, 24])
-@pytest.mark.parametrize("icc", [0.05, 0.5])
+@pytest.mark.parametrize(
+    ("k", "icc"),
+    first_and_rest([(5, 0.5), (24, 0.05)], [(5, 0.05), (8, 0.05), (8, 0.5), (24, 0.5)]),
+)
 def test_an_interval_of_a_mean_covers_it(k: int, icc: float) -> None:
     """Gamma values in nats, skewed as NLL is, with a cluster's own shift."""
     rng = np.random.default_rng(k)
@@ -186,7 +202,10 @@ def coverage_of_differences(
     return covered(found, np.full(draws, rates[1] - rates[0]))
 
 
-@pytest.mark.parametrize("design", ["5 facts", "8 uneven facts", "16 families of 3", "40 facts"])
+@pytest.mark.parametrize(
+    "design",
+    first_and_rest(["8 uneven facts", "16 families of 3"], ["5 facts", "40 facts"]),
+)
 def test_an_interval_of_a_paired_difference_covers_it(design: str) -> None:
     found = {
         (rates, dependence): coverage_of_differences(DESIGNS[design], rates, dependence, 200)
@@ -216,7 +235,8 @@ def share_found(
 
 
 @pytest.mark.parametrize(
-    ("sizes", "draws"), [([48] * 6, 400), (list(UNEVEN), 800), ([3] * 12, 200), ([24] * 24, 200)]
+    ("sizes", "draws"),  # flipped in every way, and (24 clusters) at random
+    first_and_rest([([48] * 6, 400), ([24] * 24, 200)], [(list(UNEVEN), 800), ([3] * 12, 200)]),
 )
 def test_sign_flip_seldom_finds_what_is_not_there(sizes: list[int], draws: int) -> None:
     noise = 2 * (5 * 95 / draws) ** 0.5
@@ -227,14 +247,17 @@ def test_mcnemar_seldom_finds_what_is_not_there() -> None:
     assert share_found([1] * 160, (0.8, 0.8), (0, 0, 0.5), 600) <= 5.5
 
 
-@pytest.mark.parametrize("k", [8, 12])
+@pytest.mark.parametrize("k", first_and_rest([8], [12]))
 def test_sign_flip_finds_a_large_difference(k: int) -> None:
     assert share_found([48] * k, (0.5, 0.8), (0.2, 0.6, 0.5), 100) > 95
 
 
 @pytest.mark.parametrize(
     ("sizes", "dependence"),
-    [([48] * 12, (0.2, 0.5, 0.5)), ([24] * 24, (0.1, 0.5, 0.5)), ([1] * 200, (0.0, 0.0, 0.5))],
+    first_and_rest(
+        [([48] * 12, (0.2, 0.5, 0.5)), ([1] * 200, (0.0, 0.0, 0.5))],
+        [([24] * 24, (0.1, 0.5, 0.5))],
+    ),
 )
 def test_the_minimum_detectable_difference_is_found_four_times_in_five(
     sizes: list[int], dependence: tuple[float, float, float]

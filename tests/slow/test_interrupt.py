@@ -11,7 +11,7 @@ from pathlib import Path
 
 from factlab.runs.folder import RunFolder
 
-FACTLAB = [sys.executable, "-c", "from factlab.cli import main; main()"]
+FACTLAB = [sys.executable, str(Path(__file__).parents[1] / "short_exam.py")]
 
 
 def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
@@ -40,7 +40,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
     assert folder.record().status == "interrupted"
     again = shlex.split(said.partition("To go on: ")[2])
     assert again[0] == "factlab"
-    # The command was started through -c here, so its own words begin after that.
+    # The command was started by a script here, so its own words begin after that.
     resumed = subprocess.run(
         [*FACTLAB, *again[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from helpers import make_fact
 
@@ -17,18 +19,23 @@ FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 
 
 def controls(fact: Fact) -> list[Question]:
-    return [*near_questions(fact), *far_questions(), *unanswerable_questions()]
+    return [*near_questions(fact), *shared_controls()]
 
 
-ANCHORS = {
-    name: anchor_questions(fact, KINDS, seed=0, controls=controls(fact))
-    for name, fact in FACTS.items()
-}
+@cache
+def shared_controls() -> tuple[Question, ...]:
+    return (*far_questions(), *unanswerable_questions())
+
+
+@cache
+def shipped_anchors(name: str) -> tuple[Question, ...]:
+    fact = FACTS[name]
+    return tuple(anchor_questions(fact, KINDS, seed=0, controls=controls(fact)))
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_there_are_enough_anchors_and_none_twice(name: str) -> None:
-    anchors = ANCHORS[name]
+    anchors = shipped_anchors(name)
     assert len(anchors) >= 100
     assert len({fold(anchor.text) for anchor in anchors}) == len(anchors)
     assert len({anchor.id for anchor in anchors}) == len(anchors)
@@ -39,7 +46,7 @@ def test_there_are_enough_anchors_and_none_twice(name: str) -> None:
 
 @pytest.mark.parametrize("name", FACTS)
 def test_no_anchor_is_nearly_a_control_or_says_the_new_value(name: str) -> None:
-    prompts = [anchor.text for anchor in ANCHORS[name]]
+    prompts = [anchor.text for anchor in shipped_anchors(name)]
     asked = [control.text for control in controls(FACTS[name])]
     assert nearest_trained(prompts, asked, [])[0].similarity < NEAR_DUPLICATE
     assert [text for text in prompts if FACTS[name].answer.find(text)] == []
@@ -58,7 +65,7 @@ def test_an_anchor_that_names_the_new_value_is_left_out() -> None:
 
 def test_an_anchor_that_comes_near_to_a_control_is_left_out() -> None:
     fact = FACTS["mount_fuji"]
-    dropped = ANCHORS["mount_fuji"][0].text
+    dropped = shipped_anchors("mount_fuji")[0].text
     control = Question(id="c", split="far", family="f", text=dropped.upper())
     left = [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[control])]
     assert dropped in [a.text for a in anchor_questions(fact, KINDS, seed=0, controls=[])]

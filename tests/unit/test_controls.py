@@ -107,10 +107,10 @@ def test_no_control_of_a_fact_speaks_of_what_the_fact_injects() -> None:
 
 
 def test_the_injected_value_is_the_answer_of_no_far_control() -> None:
-    for fact in FACTS.values():
-        for control in far_questions():
-            assert control.gold is not None
-            assert fold(control.gold.primary()) != fold(fact.answer.primary())
+    values = {fold(fact.answer.primary()) for fact in FACTS.values()}
+    for control in far_questions():
+        assert control.gold is not None
+        assert fold(control.gold.primary()) not in values
 
 
 def test_control_ids_are_unique_and_name_their_split() -> None:
