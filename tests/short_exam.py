@@ -1,4 +1,4 @@
-"""`factlab` as a command, with fewer controls, anchors and questions put again; the rest is whole."""
+"""`factlab` as a command, with fewer controls, anchors and questions put again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import pytest
 from quick_runs import anchor_fewer, ask_fewer
 
 from factlab.cli import main
-from factlab.experiment import plan
+from factlab.experiment import experiment
 
 if __name__ == "__main__":
     patch = pytest.MonkeyPatch()
     ask_fewer(patch, lambda bank: bank[::8])
     anchor_fewer(patch, lambda anchors: anchors[::4])
-    patch.setattr(plan, "REPEATED", 16)  # the library's own forward pass, token by token
+    patch.setattr(experiment, "REPEATED", 16)  # the library's own forward pass, token by token
     main()
