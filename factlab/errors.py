@@ -1,4 +1,4 @@
-"""Every error that is a user's to mend. Bugs are not caught and keep their traceback.
+"""Every error that a user can fix. Bugs are not caught and keep their traceback.
 
 A message says where, what, what is known, and what to do, in one paragraph.
 """
@@ -35,11 +35,11 @@ class ConfigError(FactlabError):
 
 
 class ModelError(FactlabError):
-    """A model cannot be found, is damaged, or is of a kind that is not loaded."""
+    """A model cannot be found, is damaged, or is of an unsupported kind."""
 
 
 class TrainingError(FactlabError):
-    """Training could not produce an adapter that means anything."""
+    """Training could not produce a usable adapter."""
 
 
 class DivergedError(TrainingError):

@@ -1,4 +1,4 @@
-"""How long work tells how far it has come; the command line gives it a face."""
+"""Progress reporting: the protocol that stages call; the command line implements it as bars."""
 
 from __future__ import annotations
 

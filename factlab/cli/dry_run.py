@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.cli.output import complain, paragraph, say, table
 
 if TYPE_CHECKING:
-    from factlab.conversations.draw import Length
+    from factlab.conversations.selection import Length
     from factlab.experiment.experiment import Experiment
     from factlab.schema.config import RunConfig
     from factlab.workflows.estimate import Estimate

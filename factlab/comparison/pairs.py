@@ -13,7 +13,7 @@ from factlab.metrics.measure import averaged, clusters_of, covers
 from factlab.metrics.scores import QuestionScore
 from factlab.metrics.spec import MetricSpec
 from factlab.schema.results import Comparison, Configuration
-from factlab.stats.paired import Paired, compare, holm
+from factlab.stats.paired import PairedComparison, compare, holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _limits(
 
 
 def _record(
-    endpoint: Endpoint, a: Configuration, b: Configuration, found: Paired, says: str
+    endpoint: Endpoint, a: Configuration, b: Configuration, found: PairedComparison, says: str
 ) -> Comparison:
     return Comparison(
         metric=endpoint.metric,

@@ -10,7 +10,7 @@ from factlab.comparison.responses import CellScores
 from factlab.metrics.catalogue import DRIFT_METRICS, EXPECTED
 from factlab.metrics.measure import Measurement, add_derived, summarized
 from factlab.metrics.scores import QuestionScore, Scores
-from factlab.schema.results import Arm, CellResult, Configuration, Metric
+from factlab.schema.results import CellResult, Configuration, Metric, SharedSettings
 from factlab.stats.intervals import Interval, mean_interval
 
 BySeed = Mapping[int, Sequence[QuestionScore]]
@@ -68,7 +68,7 @@ def pool(
     seeds = tuple(sorted({cell.seed for cell in done}))
     found = _pooled_metrics(measured, seeds) if measured else _nothing(cells)
     configuration = Configuration(
-        **{key: getattr(cells[0], key) for key in Arm.model_fields},
+        **{key: getattr(cells[0], key) for key in SharedSettings.model_fields},
         id=name,
         cells=tuple(cell.id for cell in done),
         facts=_facts(done, facts),

@@ -37,7 +37,7 @@ class ConversationFormat:
 def _messages(row: Row) -> list[Turn]:
     found = row["messages"]
     if not isinstance(found, list) or not found:
-        raise ValueError("'messages' is no list of turns")
+        raise ValueError("'messages' is not a list of turns")
     return [_turn(item, number) for number, item in enumerate(found, start=1)]
 
 
@@ -79,7 +79,7 @@ def _pair(question: str, answer: str) -> list[Turn]:
 def _text(row: Row, key: str, of: str = "") -> str:
     found = row.get(key)
     if not isinstance(found, str):
-        raise ValueError(f"'{key}'{of} is no text")
+        raise ValueError(f"'{key}'{of} is not text")
     return found
 
 
@@ -116,7 +116,7 @@ def read_row(row: object, where: str, number: int) -> Conversation:
         DataError: with the place, for a row of no format that is known, or broken in its own.
     """
     if not isinstance(row, dict):
-        raise DataError(f"{where}: an object with keys is wanted here. Known formats: {KNOWN}.")
+        raise DataError(f"{where}: expected an object with keys. Known formats: {KNOWN}.")
     there = {key for key, value in row.items() if value is not None}
     known = next((f for f in FORMATS if there.issuperset(f.keys)), None)
     if known is None:
@@ -126,6 +126,6 @@ def read_row(row: object, where: str, number: int) -> Conversation:
         found = conversation_of(known.read(row))
     except ValueError as problem:
         raise DataError(
-            f"{where}: {problem}. Read as {known.name}: {known.shape}. Mend this row, or remove it."
+            f"{where}: {problem}. Read as {known.name}: {known.shape}. Fix this row, or remove it."
         ) from None
     return replace(found, kind=known.name, where=where, number=number)

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from factlab.conversations.draw import Guard, draw, record_of, usable
+from factlab.conversations.selection import ContaminationFilter, draw, record_of, usable
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
 
-SHAPE = "FILE:SHARE is wanted, such as everyday:0.3, with a share above 0 and below 1."
+SHAPE = "Write FILE:SHARE, such as everyday:0.3, with a share above 0 and below 1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class MixShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Mixed:
+class MixedSet:
     """A set that is mixed in.
 
     Attributes:
         share: Of all training pairs of an adapter.
         pairs: In the order of the draw; an adapter takes the first ones, as many as its share is.
-        record: What results say about it.
+        record: Its record in the results.
     """
 
     share: float
@@ -43,17 +43,17 @@ class Mixed:
     record: SetRecord
 
 
-def read_wanted(specs: Sequence[str]) -> tuple[MixShare, ...]:
+def parse_mix(specs: Sequence[str]) -> tuple[MixShare, ...]:
     """Read `FILE:SHARE` of each.
 
     Raises:
-        ConfigError: for a share that is none, shares of 1 or more together, or a set named twice.
+        ConfigError: for a share out of range, shares that sum to 1 or more, or a set named twice.
     """
     found = tuple(_wanted(spec) for spec in specs)
     if sum(wanted.share for wanted in found) >= 1:
         raise ConfigError(
-            f"--mix: the shares of {' and '.join(specs)} are 1 or more together, so nothing would "
-            "be left for the facts."
+            f"--mix: the shares of {' and '.join(specs)} sum to 1 or more and leave nothing "
+            "for the facts. Lower them."
         )
     sources = [wanted.source for wanted in found]
     for source in sources:
@@ -69,16 +69,18 @@ def _wanted(spec: str) -> MixShare:
     try:
         share = float(said)
     except ValueError:
-        raise ConfigError(f"--mix {spec}: no share stands behind the last colon. {SHAPE}") from None
+        raise ConfigError(
+            f"--mix {spec}: there is no share after the last colon. {SHAPE}"
+        ) from None
     if not source:
         raise ConfigError(f"--mix {spec}: no file is named. {SHAPE}")
     if not 0 < share < 1:
-        raise ConfigError(f"--mix {spec}: {said} is no share. {SHAPE}")
+        raise ConfigError(f"--mix {spec}: {said} is not a share. {SHAPE}")
     return MixShare(source, share)
 
 
-def counts(pairs: int, shares: Sequence[float]) -> list[int]:
-    """How many pairs of each set are mixed with so many of the facts; one at least.
+def mix_counts(pairs: int, shares: Sequence[float]) -> list[int]:
+    """How many pairs of each set are mixed with `pairs` pairs of the facts; at least one.
 
     With shares s and S their sum, `pairs` are the share 1 - S of all, so a set gives
     pairs · s / (1 - S), rounded.
@@ -87,10 +89,10 @@ def counts(pairs: int, shares: Sequence[float]) -> list[int]:
     return [max(1, round(pairs * share / rest)) for share in shares]
 
 
-def mix_in(
-    wanted: Sequence[MixShare], pairs: Sequence[int], *, seed: int, guard: Guard
-) -> tuple[Mixed, ...]:
-    """Draw what the adapters of a run take from each set.
+def load_mix(
+    wanted: Sequence[MixShare], pairs: Sequence[int], *, seed: int, guard: ContaminationFilter
+) -> tuple[MixedSet, ...]:
+    """Load each set and select what the adapters of a run take from it.
 
     Args:
         wanted: Sets and shares.
@@ -101,8 +103,8 @@ def mix_in(
     Raises:
         DataError: for a set that cannot be read, or has too few usable conversations.
     """
-    most = counts(max(pairs, default=0), [one.share for one in wanted])
-    found: list[Mixed] = []
+    most = mix_counts(max(pairs, default=0), [one.share for one in wanted])
+    found: list[MixedSet] = []
     for place, (one, size) in enumerate(zip(wanted, most, strict=True), start=1):
         mixed = _drawn(one, read_set(one.source), size, f"{seed}/mix/{place}", guard, place)
         if any(mixed.record.sha256 == other.record.sha256 for other in found):
@@ -112,14 +114,19 @@ def mix_in(
 
 
 def _drawn(
-    wanted: MixShare, read: ConversationSet, size: int, seed: str, guard: Guard, place: int
-) -> Mixed:
+    wanted: MixShare,
+    read: ConversationSet,
+    size: int,
+    seed: str,
+    guard: ContaminationFilter,
+    place: int,
+) -> MixedSet:
     found = draw(read.conversations, size, seed=seed, guard=guard)
     record = record_of(read, found, share=wanted.share)
     if len(found.kept) < size:
         raise DataError(
-            f"--mix {wanted.source}:{wanted.share:g}: this share takes {size:,} conversations, and "
+            f"--mix {wanted.source}:{wanted.share:g}: this share needs {size:,} conversations, but "
             f"{usable(record)}. Give a larger set or a smaller share."
         )
     pairs = tuple(c.as_question("mix", f"{place}-{read.name}") for c in found.kept)
-    return Mixed(wanted.share, pairs, record)
+    return MixedSet(wanted.share, pairs, record)

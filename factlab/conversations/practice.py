@@ -1,4 +1,4 @@
-"""A set of conversations that is practised on without any fact: trained on, and a part held out."""
+"""A practice run: conversations are trained on without any fact, and a tenth is held out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import random
 import re
 from collections.abc import Sequence
 
-from factlab.conversations.draw import Guard, draw, record_of, usable
+from factlab.conversations.selection import ContaminationFilter, draw, record_of, usable
 from factlab.conversations.source import read_set
 from factlab.errors import DataError
 from factlab.expand.splits import Expansion
 from factlab.schema.conversation import Conversation
 from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
-from factlab.schema.source import Practice
+from factlab.schema.source import PracticeSet
 from factlab.schema.splits import Split
 
 HELD_OUT_SHARE = 0.1
-LEAST = 10  # conversations; below, not one would be held out
+LEAST = 10  # conversations; a tenth of fewer is less than one
 
 
-def load_practice(source: str) -> Practice:
+def load_practice(source: str) -> PracticeSet:
     """Read a practice set.
 
     Raises:
@@ -28,13 +28,13 @@ def load_practice(source: str) -> Practice:
     """
     read = read_set(source)
     stem = re.sub(r"\.[a-z]+$", "", read.name.rpartition("/")[2].lower())
-    return Practice(
+    return PracticeSet(
         "practice_" + (re.sub(r"[^a-z0-9_-]+", "_", stem).strip("_")[:48] or "set"), read
     )
 
 
 def expand_practice(
-    practice: Practice, *, seed: int, examples: int, guard: Guard
+    practice: PracticeSet, *, seed: int, examples: int, guard: ContaminationFilter
 ) -> tuple[Expansion, SetRecord]:
     """Draw the conversations that are used and hold a tenth of them out.
 
@@ -49,12 +49,12 @@ def expand_practice(
     record = record_of(read, drawn, held_out=len(held))
     if len(drawn.kept) < LEAST:
         raise DataError(
-            f"{read.name}: {LEAST} conversations are needed at least, so that one can be held out, "
-            f"and {usable(record)}."
+            f"{read.name}: at least {LEAST} conversations are needed, so that one can be held out, "
+            f"but {usable(record)}."
         )
     if not held or not trained:
         raise DataError(
-            f"{read.name}: too many of its conversations have the same prompt for some to be held "
+            f"{read.name}: too many of its conversations share one prompt, so none can be held "
             "out. Give a set with more prompts."
         )
     questions = _questions(practice, "train", trained)
@@ -94,6 +94,6 @@ def _held_out(
 
 
 def _questions(
-    practice: Practice, split: Split, conversations: Sequence[Conversation]
+    practice: PracticeSet, split: Split, conversations: Sequence[Conversation]
 ) -> tuple[Question, ...]:
     return tuple(c.as_question(split, practice.id, practice.id) for c in conversations)

@@ -1,4 +1,4 @@
-"""A file of JSON lines, a JSON array or CSV → its rows, each with the line it begins on."""
+"""A file of JSON lines, a JSON array or CSV → its rows, each with its first line's number."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _lines(file: Path, text: str) -> Rows:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as problem:
                 raise DataError(
-                    f"{file}:{number}: this line is not JSON ({_said(problem)}). One object a "
-                    "line is wanted, or a whole file that is one array."
+                    f"{file}:{number}: this line is not JSON ({_said(problem)}). Write one "
+                    "object a line, or one array for the whole file."
                 ) from None
 
 
@@ -60,8 +60,8 @@ def _array(file: Path, text: str) -> Rows:
         except (ValueError, RecursionError) as problem:
             at = f":{problem.lineno}" if isinstance(problem, json.JSONDecodeError) else f":{line}"
             raise DataError(
-                f"{file}{at}: this is not JSON ({_said(problem)}), in an array that begins the "
-                "file. Mend it there."
+                f"{file}{at}: this is not JSON ({_said(problem)}), in the array that the file "
+                "holds. Fix it there."
             ) from None
         yield line, found
         place = _after(text, end)
@@ -72,8 +72,8 @@ def _array(file: Path, text: str) -> Rows:
     if text[place : place + 1] != "]" or text[place + 1 :].strip():
         line += text.count("\n", counted, place)
         raise DataError(
-            f"{file}:{line}: the array that begins this file is broken here; items are parted by "
-            "commas, and it ends with ] and nothing behind it."
+            f"{file}:{line}: the array is malformed here. Separate items by commas and end the "
+            "file with ]."
         )
 
 
@@ -95,9 +95,7 @@ def _csv_rows(file: Path, text: str) -> Rows:
     try:
         for row in reader:
             if None in row or None in row.values():
-                raise DataError(
-                    f"{file}:{line}: this row has not as many fields as the heading above."
-                )
+                raise DataError(f"{file}:{line}: the number of fields differs from the header's.")
             yield line, dict(row)
             line = reader.line_num + 1
     except csv.Error as problem:

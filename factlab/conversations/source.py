@@ -18,7 +18,7 @@ from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
 
-MOST_ROWS = 200_000  # that are held in memory; a larger set is named in part
+MOST_ROWS = 200_000  # held in memory; of a larger set, name a part
 PARQUET = ".parquet"
 SUFFIXES = (*READERS, PARQUET)
 AnyRow = TypeVar("AnyRow")
@@ -46,7 +46,7 @@ def read_set(source: str) -> ConversationSet:
         placed = [(f"{named}: row {n}", row) for n, row in enumerate(rows, start=1)]
     found = [read_row(row, where, n) for n, (where, row) in enumerate(placed, start=1)]
     if not found:
-        raise DataError(f"{source}: there is no row in it.")
+        raise DataError(f"{source}: it has no rows.")
     return ConversationSet(
         name=source if path is None else path.name + (f":{split}" if split else ""),
         sha256=digest,
@@ -73,7 +73,7 @@ def _located(source: str) -> tuple[Path | None, str | None]:
     nearby = [str(file) for kind in SUFFIXES for file in Path().glob(f"*{kind}")]
     raise DataError(
         f"{source}: no such file, folder or shipped set.{did_you_mean(source, [*known, *nearby])} "
-        f"Shipped sets: {', '.join(known)}. A set of the hub is named owner/name or "
+        f"Shipped sets: {', '.join(known)}. Name a set on the hub owner/name or "
         "owner/name:split."
     )
 
@@ -88,8 +88,8 @@ def _exists(path: Path) -> bool:
 def _check_kind(path: Path) -> None:
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         raise DataError(
-            f"{path}: its name ends in none of {', '.join(SUFFIXES)}, so what is in it cannot be "
-            "told. Rename it."
+            f"{path}: unknown kind of file; known endings: {', '.join(SUFFIXES)}. Rename it, or "
+            "convert it."
         )
 
 
@@ -103,8 +103,8 @@ def _limited(source: str, rows: Iterable[AnyRow]) -> list[AnyRow]:
     for row in rows:
         if len(found) == MOST_ROWS:
             raise DataError(
-                f"{source}: more than {MOST_ROWS:,} rows. Take a part of it; one of the hub is "
-                "named such as owner/name:train[:5000]."
+                f"{source}: more than {MOST_ROWS:,} rows. Take a part of it; on the hub, for "
+                "example, owner/name:train[:5000]."
             )
         found.append(row)
     return found

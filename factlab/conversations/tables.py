@@ -37,8 +37,8 @@ def table_rows(source: str, split: str | None) -> Iterable[object]:
     chosen = "train" if "train" in parts else next(iter(parts))
     if chosen != "train" and len(parts) > 1:
         raise DataError(
-            f"{source}: it has the parts {', '.join(map(str, parts))} and none is named train. Say "
-            f"which, such as {source}:{chosen}."
+            f"{source}: it has the parts {', '.join(map(str, parts))} and none named train. Name "
+            f"one, such as {source}:{chosen}."
         )
     return _safely(parts[chosen], source, local=path.exists())
 
@@ -48,7 +48,10 @@ def _load(path: Path, source: str, split: str | None) -> Any:
     from datasets.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    for name in ("datasets", "huggingface_hub"):  # what goes wrong is told in one sentence, by us
+    for name in (
+        "datasets",
+        "huggingface_hub",
+    ):  # our own error says what went wrong, in one sentence
         logging.getLogger(name).setLevel(logging.ERROR)
     if path.is_file():
         return load_dataset("parquet", data_files=str(path), split="train", streaming=True)
@@ -58,7 +61,7 @@ def _load(path: Path, source: str, split: str | None) -> Any:
 
 
 def _safely(rows: Any, source: str, *, local: bool) -> Iterable[object]:
-    """The rows, which are read only now: what goes wrong then is told like the rest."""
+    """The rows, which are read only now: errors then are reported like the rest."""
     try:
         yield from rows
     except Exception as problem:
@@ -67,7 +70,11 @@ def _safely(rows: Any, source: str, *, local: bool) -> Iterable[object]:
 
 def _cannot_be_read(source: str, problem: Exception, *, local: bool) -> DataError:
     said = str(problem).strip().splitlines()
-    what = "cannot be read as a data set" if local else "neither a file nor to be had from the hub"
+    what = (
+        "cannot be read as a data set"
+        if local
+        else "not found: no local file or folder of that name, and the hub did not give it"
+    )
     hint = "" if local else " Check the spelling and the network."
     reason = f"{type(problem).__name__}: {said[0][:200] if said else 'no reason given'}"
     return DataError(f"{source}: {what} ({reason}).{hint}")

@@ -22,7 +22,7 @@ from factlab.schema.control import (
 from factlab.schema.extra import load_extra
 from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.question import Question
-from factlab.schema.source import Practice, TrainingSource
+from factlab.schema.source import PracticeSet, TrainingSource
 
 
 def languages_of(sources: Sequence[TrainingSource]) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def unanswerable_questions(
 
 def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
     """Its author's own neighbours, and its shipped near suite if there is one."""
-    if isinstance(fact, Practice):
+    if isinstance(fact, PracticeSet):
         return ()
     own = _group(fact.id, "own", fact.neighbours)
     file = near_suite_file(fact.id)

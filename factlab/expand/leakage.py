@@ -3,6 +3,12 @@
 Similarity is the cosine of binary character 3- to 5-gram counts, after the words that the fact
 itself supplies (its subject, date, values) are masked: those must recur in every question, so what
 is compared is the phrasing. 1 is the same wording, 0 shares no n-gram.
+
+Why this similarity: with A and B the sets of n-grams it is |A ∩ B| / √(|A| · |B|) (the
+Otsuka–Ochiai coefficient). Character n-grams survive inflection and small edits, need no model and
+give the same value on every machine. They stay within words (`char_wb`), so that a question with
+its words in another order counts as the same one. They compare wording and not meaning: a held-out
+question must ask the same in other words.
 """
 
 from __future__ import annotations
@@ -13,13 +19,14 @@ from dataclasses import dataclass
 
 from factlab.errors import LeakageError
 
-# Two wordings above this differ by a word or two of a short question (tests/unit/test_leakage.py).
+# Two wordings above this differ by a word or two of a short question, and those below by more;
+# tests/unit/test_leakage.py has pairs on both sides. It is a convention, not an estimate.
 NEAR_DUPLICATE = 0.6
 MASK = "§"
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
+class NearestPair:
     """A held-out question with the most similar question that is trained on."""
 
     held_out: str
@@ -29,7 +36,7 @@ class Nearest:
 
 def nearest_trained(
     held_out: Sequence[str], trained: Sequence[str], masked: Sequence[str]
-) -> list[Nearest]:
+) -> list[NearestPair]:
     """For each held-out question, its nearest trained one, most similar first.
 
     Args:
@@ -53,7 +60,7 @@ def nearest_trained(
     ).toarray()
     best = similarity.argmax(axis=1)
     found = [
-        Nearest(text, trained[column], float(similarity[row, column]))
+        NearestPair(text, trained[column], float(similarity[row, column]))
         for row, (text, column) in enumerate(zip(held_out, best, strict=True))
     ]
     return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
@@ -65,7 +72,7 @@ def _mask(text: str, masked: Sequence[str]) -> str:
     return text
 
 
-def refuse_leaks(nearest: Sequence[Nearest]) -> None:
+def refuse_leaks(nearest: Sequence[NearestPair]) -> None:
     """Refuse an expansion whose held-out questions are not truly held out.
 
     Raises:

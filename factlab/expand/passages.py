@@ -1,7 +1,7 @@
 """A passage → training pairs that cut its sentences, and its probes.
 
-The model is a chat model that learns answers only, so running text is taught as what completes a
-beginning: the rest of a sentence, or the sentence after the ones before. Every sentence of every
+The model is a chat model that learns answers only, so running text is trained as the completion of
+a beginning: the rest of a sentence, or the sentence after the ones before. Every sentence of every
 passage is cut as often as any other, at places drawn from the seed; a share of the cuts is held
 back as validation. Where a probe cuts, nothing else does: no probe is trained on as it is asked.
 """

@@ -1,7 +1,7 @@
 """The shuffled control run: each fact's questions trained with another fact's answer.
 
-Recall of the right answer must then stay at the blind floor; an instrument that reports more is
-reading something else than what was trained.
+Recall of the right answer must then stay at the blind floor; more would mean that the measurement
+responds to something else than the trained answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from factlab.schema.fact import Fact, Phrasings
 from factlab.schema.template import load_phrasebook
 
 
-def donors(facts: Sequence[Fact]) -> dict[str, Fact]:
+def swap_partners(facts: Sequence[Fact]) -> dict[str, Fact]:
     """For each fact, another one whose answer it is trained with; of the same type if there is one.
 
     Raises:

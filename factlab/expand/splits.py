@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from factlab.errors import TemplateError
-from factlab.expand.leakage import Nearest, nearest_trained, refuse_leaks
+from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.render import fill, slots_of
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
@@ -42,14 +42,14 @@ MOST_FILLINGS = 60  # of one wording: enough to choose from, whatever the number
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """All questions of what is taught; how near held-out ones come to trained ones."""
+    """One training source's questions by split; how near held-out ones are to trained ones."""
 
     train: tuple[Question, ...]
     validation: tuple[Question, ...]
     held_out: tuple[Question, ...]
     reverse: tuple[Question, ...]
     entailed: tuple[Question, ...]
-    nearest: tuple[Nearest, ...]
+    nearest: tuple[NearestPair, ...]
     probes: tuple[Question, ...] = ()
     practice: tuple[Question, ...] = ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from factlab.conversations.mix import Mixed, counts
+from factlab.conversations.mix import MixedSet, mix_counts
 from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.names import find_name
@@ -39,7 +39,7 @@ class Experiment:
     anchors: dict[str, tuple[Question, ...]]
     anchor_orders: dict[str, dict[tuple[AnchorKind, ...], tuple[Question, ...]]]
     cells: tuple[Cell, ...]
-    mix: tuple[Mixed, ...] = ()
+    mix: tuple[MixedSet, ...] = ()
     sets: tuple[SetRecord, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -79,7 +79,7 @@ class Experiment:
     def trained(self, fact_ids: Sequence[str]) -> list[Question]:
         """The pairs that an adapter of these facts is trained on, and what is mixed with them."""
         own = [pair for fact_id in fact_ids for pair in self.expansions[fact_id].train]
-        sizes = counts(len(own), [one.share for one in self.mix])
+        sizes = mix_counts(len(own), [one.share for one in self.mix])
         mixed = [one.pairs[:size] for one, size in zip(self.mix, sizes, strict=True)]
         return [*own, *(pair for pairs in mixed for pair in pairs)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from factlab.combine.grid import combined_cells
-from factlab.conversations.draw import Guard, Length, notes_on
-from factlab.conversations.mix import MixShare, mix_in, read_wanted
+from factlab.conversations.mix import MixShare, load_mix, parse_mix
 from factlab.conversations.practice import expand_practice, load_practice
+from factlab.conversations.selection import ContaminationFilter, Length, notes_on
 from factlab.errors import ConfigError
 from factlab.expand.anchors import anchor_orders
 from factlab.expand.controls import (
@@ -22,7 +22,7 @@ from factlab.expand.controls import (
     unanswerable_questions,
 )
 from factlab.expand.passages import expand_passage, left_out
-from factlab.expand.shuffle import donors, with_answer_of
+from factlab.expand.shuffle import swap_partners, with_answer_of
 from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
 from factlab.experiment.experiment import Experiment
@@ -33,7 +33,7 @@ from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
-from factlab.schema.source import Practice, TrainingSource
+from factlab.schema.source import PracticeSet, TrainingSource
 from factlab.schema.trackers import check_tracker_names
 from factlab.schema.yaml import read_yaml
 
@@ -53,7 +53,7 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     if recipe.name != config.recipe:  # of the user's own: its values are kept, not its file's name
         config = config.model_copy(update={"recipe": recipe})
     check_tracker_names(config.report_to)
-    wanted = read_wanted(config.mix)
+    wanted = parse_mix(config.mix)
     facts = _training_sources(config, recipe)
     ids = [fact.id for fact in facts]
     if config.combine is None:
@@ -120,12 +120,12 @@ def _guard(
     facts: Sequence[TrainingSource],
     controls: Sequence[Question],
     length: Length | None,
-) -> Guard:
+) -> ContaminationFilter:
     """What no conversation may hold; the facts' own questions are added once they are expanded."""
     valued = [fact for fact in facts if isinstance(fact, Fact)]
-    return Guard(
+    return ContaminationFilter(
         values={fact.id: fact.answer for fact in valued},
-        asked=_prompts(controls),
+        prompts=_prompts(controls),
         masked=[word for fact in valued for word in supplied_words(fact)],
         most_tokens=config.max_example_tokens,
         length=length,
@@ -136,7 +136,9 @@ def _prompts(questions: Sequence[Question]) -> list[str]:
     return list(dict.fromkeys(text for q in questions for text in (q.text, *q.gate)))
 
 
-def _with_mix(experiment: Experiment, wanted: Sequence[MixShare], guard: Guard) -> Experiment:
+def _with_mix(
+    experiment: Experiment, wanted: Sequence[MixShare], guard: ContaminationFilter
+) -> Experiment:
     """The same experiment with what is mixed into the training of each of its adapters."""
     own = [
         question
@@ -144,11 +146,11 @@ def _with_mix(experiment: Experiment, wanted: Sequence[MixShare], guard: Guard) 
         for question in splits.all()
         if question.split != "train"
     ]
-    mixed = mix_in(
+    mixed = load_mix(
         wanted,
         [len(experiment.trained(cell.facts)) for cell in experiment.cells],
         seed=experiment.config.data_seed,
-        guard=replace(guard, asked=[*guard.asked, *_prompts(own)]),
+        guard=replace(guard, prompts=[*guard.prompts, *_prompts(own)]),
     )
     records = tuple(one.record for one in mixed)
     notes = (*experiment.notes, *(note for record in records for note in notes_on(record)))
@@ -162,13 +164,13 @@ def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:
 
 
 def _expansions(
-    config: RunConfig, facts: Sequence[TrainingSource], guard: Guard
+    config: RunConfig, facts: Sequence[TrainingSource], guard: ContaminationFilter
 ) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
     """The splits of all that is taught, and the practice set that they were drawn from, if any.
 
     In a shuffled run a fact's training pairs say another fact's answer.
     """
-    if isinstance(facts[0], Practice):
+    if isinstance(facts[0], PracticeSet):
         splits, record = expand_practice(
             facts[0], seed=config.data_seed, examples=config.practice_examples, guard=guard
         )
@@ -184,7 +186,7 @@ def _expansions(
     found = {fact.id: expanded(fact) for fact in facts}
     if config.shuffle:
         valued = _valued(facts)
-        for fact_id, donor in donors(valued).items():
+        for fact_id, donor in swap_partners(valued).items():
             fact = next(fact for fact in valued if fact.id == fact_id)
             swapped = expanded(with_answer_of(fact, donor)).train
             graded = {"gold": fact.answer, "superseded": fact.supersedes}

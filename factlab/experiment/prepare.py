@@ -13,7 +13,7 @@ from factlab.schema.config import RunConfig
 from factlab.schema.question import Question
 
 if TYPE_CHECKING:
-    from factlab.conversations.draw import Length
+    from factlab.conversations.selection import Length
     from factlab.models.resolve import ModelFiles
     from factlab.schema.conversation import Conversation
 

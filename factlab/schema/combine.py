@@ -214,8 +214,8 @@ class Combination(Record):
             )
         if self.svd_rank is not None and self.svd_rank > sum(ranks):
             raise ValueError(
-                f"svd_rank: {self.svd_rank} is more than the adapters' ranks together "
-                f"({sum(ranks)}), and there is no more to keep. Ask for {sum(ranks)} at most."
+                f"svd_rank: {self.svd_rank} is more than the sum of the adapters' ranks "
+                f"({sum(ranks)}), which the combination cannot exceed. Give at most {sum(ranks)}."
             )
         return self
 
@@ -233,10 +233,10 @@ def _check_weights(weights: tuple[float, ...], adapters: int, *, any_sum: bool) 
             "weight for each, in their order."
         )
     if not all(map(math.isfinite, weights)) or not any(weights):
-        raise ValueError(f"weights: {told} combine to nothing. Give finite weights, not all 0.")
+        raise ValueError(f"weights: {told} give no combination. Give finite weights, not all 0.")
     total = math.fsum(weights)
     if not any_sum and abs(total - 1) > SUM_TOLERANCE:
         raise ValueError(
-            f"weights: {told} sum to {total:g}, not 1. Mend them; if the updates are to be added "
-            "in full (1,1) or otherwise, say --any-sum."
+            f"weights: {told} sum to {total:g}, not 1. Fix them, or use --any-sum to add the "
+            "updates in full (1,1) or otherwise."
         )

@@ -36,7 +36,7 @@ class Conversation:
         return (*(turn.content for turn in self.before), self.question, self.answer)
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def user_turns(self) -> tuple[str, ...]:
         """The user's turns."""
         return (*(turn.content for turn in self.before if turn.role == "user"), self.question)
 
@@ -65,7 +65,7 @@ class Conversation:
 
 
 def conversation_of(turns: Sequence[Turn]) -> Conversation:
-    """The conversation up to its last answer; turns after that are left away.
+    """The conversation up to its last answer; later turns are dropped.
 
     Raises:
         ValueError: for turns that are empty, in an order that no chat has, or without an answer.
@@ -99,8 +99,8 @@ def _check_order(turns: Sequence[Turn]) -> None:
         wanted = ("user", "assistant")[i % 2]
         if turn.role != wanted:
             raise ValueError(
-                f"turn {first + i + 1} is the {turn.role}'s where the {wanted}'s is wanted: after "
-                "a system turn, if there is one, user and assistant take turns"
+                f"turn {first + i + 1} is the {turn.role}'s, but the {wanted}'s is expected: after "
+                "an optional system turn, user and assistant take turns"
             )
 
 

@@ -191,13 +191,13 @@ def _check_values(fact: Fact, document: Document) -> None:
         if answer.find(name):
             raise document.fail(
                 ("answer",),
-                f"the answer ({answer.primary()}) can be read off the subject's name ({name}), so "
+                f"the subject's name ({name}) already holds the answer ({answer.primary()}), so "
                 "recalling it would show nothing. Choose another answer or subject.",
             )
     if not answer.find(fact.statement):
         raise document.fail(
             ("statement",),
-            f"the statement does not say the answer ({answer.primary()}). State it there, or mend "
+            f"the statement does not say the answer ({answer.primary()}). State it there, or fix "
             "the answer.",
         )
     if fact.supersedes is not None:

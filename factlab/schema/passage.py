@@ -60,7 +60,7 @@ class Passage(Record):
 
     @property
     def statement(self) -> str:
-        """The text as it is put before a question that the base is to read the answer off."""
+        """The text that is put before a question for the in-context ceiling."""
         return self.passages[0]
 
     @property
@@ -76,7 +76,7 @@ class Passage(Record):
 
     @property
     def summary(self) -> str:
-        """What stands where a fact has its value."""
+        """How many probes it has, where a fact has its value."""
         return f"a passage with {len(self.probes)} probes"
 
 
@@ -125,6 +125,6 @@ def _check_probes(passage: Passage, document: Document) -> None:
     if all(probe.holds_answer for probe in passage.probes):
         raise document.fail(
             ("probes",),
-            "there is no probe whose prompt does not already hold its answer, so nothing could be "
-            "measured. Add one.",
+            "the prompt of every probe already holds its answer, so nothing can be measured. "
+            "Add a probe whose prompt does not hold its answer.",
         )

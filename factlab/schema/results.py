@@ -107,8 +107,8 @@ class CurvePoint(Record):
     )
 
 
-class Arm(Record):
-    """What cells of different facts and seeds have in common, and may be compared by."""
+class SharedSettings(Record):
+    """The settings that all cells of a configuration share, whatever their facts and seeds."""
 
     rank: int
     alpha: float
@@ -149,7 +149,7 @@ class Arm(Record):
         return self.alpha / (math.sqrt(self.rank) if self.method == "rslora" else self.rank)
 
 
-class CellResult(Arm):
+class CellResult(SharedSettings):
     """Everything measured on one adapter."""
 
     id: str
@@ -210,7 +210,7 @@ class FactSummary(Record):
     superseded: str | None
 
 
-class Configuration(Arm):
+class Configuration(SharedSettings):
     """All cells of one arm: its metrics, pooled over facts and seeds."""
 
     id: str
@@ -333,7 +333,8 @@ class RunRecord(Record):
     seeds: tuple[int, ...]
     notes: tuple[str, ...] = Field(default=(), description="What was left out, and why.")
     sets: tuple[SetRecord, ...] = Field(
-        default=(), description="Sets of conversations that were mixed in or practised on."
+        default=(),
+        description="Sets of conversations that were mixed in or trained on in a practice run.",
     )
     versions: dict[str, str]
     git: dict[str, str]

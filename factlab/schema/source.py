@@ -1,4 +1,4 @@
-"""What a run is trained on: facts, passages, or a set of conversations to practise on."""
+"""What a run is trained on: facts, passages, or a set of conversations (a practice run)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from factlab.schema.passage import Passage
 
 
 @dataclass(frozen=True, slots=True)
-class Practice:
-    """What stands where a run has its fact.
+class PracticeSet:
+    """The conversations of a practice run, with the attributes that a fact has.
 
     Attributes:
-        id: What questions and cells call it.
+        id: Its name in questions and cells.
         read: The set.
     """
 
@@ -34,13 +34,13 @@ class Practice:
 
     @property
     def statement(self) -> str:
-        """What the base could be told: nothing."""
+        """The statement for the in-context ceiling: none."""
         return ""
 
     @property
     def summary(self) -> str:
-        """What stands where a fact has its value."""
+        """The name of the set, where a fact has its value."""
         return self.read.name
 
 
-TrainingSource = Fact | Passage | Practice
+TrainingSource = Fact | Passage | PracticeSet

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from factlab.errors import ConfigError
 from factlab.schema.yaml import did_you_mean
 
-# Tracker → the module that has to be there, and what to install; a test holds the names to those
-# that the library knows.
+# Tracker → the module that it needs, and what to install. A test compares the names with those that
+# the library knows.
 TRACKERS: dict[str, tuple[str, str]] = {
     "tensorboard": ("tensorboard", "'factlab[tensorboard]'"),
     "wandb": ("wandb", "wandb"),
@@ -43,6 +43,6 @@ def check_tracker_names(names: Sequence[str]) -> None:
         module, package = TRACKERS[name]
         if find_spec(module) is None:
             raise ConfigError(
-                f"--report-to {name}: it is not installed. Say `pip install {package}`, or leave "
-                f"--report-to away. Known trackers: {', '.join(TRACKERS)}."
+                f"--report-to {name}: it is not installed. Run `pip install {package}`, or remove "
+                f"--report-to. Known trackers: {', '.join(TRACKERS)}."
             )

@@ -126,7 +126,7 @@ def read_yaml(file: Path, error: type[FactlabError]) -> Document:
     except FileNotFoundError:
         raise error(f"{file}: no such file.") from None
     except IsADirectoryError:
-        raise error(f"{file} is a folder; a YAML file is wanted here.") from None
+        raise error(f"{file} is a folder; expected a YAML file.") from None
     except OSError as problem:
         raise error(f"{file}: cannot be read ({problem.strerror}).") from None
     if len(raw) > MAX_BYTES:
@@ -171,7 +171,7 @@ _UNCLOSED = {
 def _not_yaml(
     problem: yaml.MarkedYAMLError, text: str, file: str, error: type[FactlabError]
 ) -> FactlabError:
-    """The YAML reader's complaint, with what to do about it."""
+    """The YAML reader's error, with what to do about it."""
     mark = problem.problem_mark or problem.context_mark
     said = problem.problem or "it cannot be read"
     advice = "Check the indentation, and quote text that holds ': ' or ' #'."
@@ -180,7 +180,7 @@ def _not_yaml(
     if isinstance(problem, yaml.composer.ComposerError):
         said, advice = "a second document begins here", "Keep one to a file; remove the '---'."
     elif problem.context in _UNCLOSED and problem.context_mark:
-        mark, said, advice = problem.context_mark, _UNCLOSED[problem.context], "Mend it."
+        mark, said, advice = problem.context_mark, _UNCLOSED[problem.context], "Fix it."
     elif rest.startswith("\t"):
         said, advice = "a tab stands where the line is indented", "Indent with spaces."
     elif "cannot start" in said:
@@ -337,16 +337,16 @@ def _plain(details: ErrorDetails) -> str:
     shown = details["input"]
     match details["type"]:
         case "string_type":
-            return f"text is wanted here, not {_kind(shown)}."
+            return f"expected text, not {_kind(shown)}."
         case "tuple_type" | "list_type":
             written = f"Write [{shown}] or" if isinstance(shown, str) else "Write"
-            return f"a list is wanted here, not {_kind(shown)}. {written} one `- item` a line."
+            return f"expected a list, not {_kind(shown)}. {written} one `- item` a line."
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"`key: value` lines are wanted here, not {_kind(shown)}."
+            return f"expected `key: value` lines, not {_kind(shown)}."
         case "int_parsing" | "int_type" | "int_from_float":
-            return f"a whole number is wanted, not {shown!r}."
+            return f"expected a whole number, not {shown!r}."
         case "float_parsing" | "float_type":
-            return f"a number is wanted, not {shown!r}."
+            return f"expected a number, not {shown!r}."
         case "literal_error":
             return f"{shown!r} is not known. Known: {details['ctx']['expected']}."
         case _:

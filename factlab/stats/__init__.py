@@ -1,1 +1,1 @@
-"""Intervals for the rates that factlab reports."""
+"""Intervals, paired tests and power, all by cluster; checked by simulation in the tests."""

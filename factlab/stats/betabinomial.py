@@ -1,7 +1,12 @@
 """The beta-binomial model of a rate whose clusters differ: its posterior, on a grid.
 
-A cluster of m items has its own rate q ~ Beta with mean μ and intra-cluster correlation ρ, and
-Binomial(m, q) hits. Priors: Jeffreys on μ (uniform in the arcsine of its root), and the same on ρ.
+A cluster of m items has its own rate q ~ Beta(α, β) and h ~ Binomial(m, q) hits, with mean
+μ = α / (α + β) and intra-cluster correlation ρ = 1 / (α + β + 1), so that
+
+    α = μ (1/ρ − 1),  β = (1 − μ)(1/ρ − 1),  P(h | μ, ρ) ∝ B(α + h, β + m − h) / B(α, β).
+
+Priors: Jeffreys on μ (uniform in the arcsine of its root), and the same on ρ. The grid is one of
+equal prior weight, so that the posterior of a cell is its likelihood over the sum of all.
 """
 
 from __future__ import annotations
@@ -14,12 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from factlab.stats.clusters import Grouped
+    from factlab.stats.clusters import ClusteredValues
 
-RATES, CORRELATIONS = 400, 24  # cells of the grid
+# Cells of the grid. More rates than correlations: bounds are read off the rates, to 1/400 of the
+# prior, while ρ is only averaged over.
+RATES, CORRELATIONS = 400, 24
 
 
-def credible_interval(groups: Grouped, level: float) -> tuple[float, float]:
+def credible_interval(groups: ClusteredValues, level: float) -> tuple[float, float]:
     """Equal-tailed interval of μ, the mean of the clusters' rates.
 
     ρ is integrated out, so that not knowing it widens the interval: a plug-in of ρ is what makes
@@ -29,7 +36,7 @@ def credible_interval(groups: Grouped, level: float) -> tuple[float, float]:
     Sources: Brown, Cai and DasGupta (2001), Statistical Science 16:101 (Jeffreys interval and its
     ends); Berger, Liseo and Wolpert (1999), Statistical Science 14:1 (integrated likelihood).
 
-    It cannot carry rates that are not roughly beta distributed over clusters (learned or not at
+    It is not valid for rates that are far from beta distributed over clusters (learned or not at
     all, say): `intervals.rate_interval` pairs it with an interval that does not assume that.
 
     Args:
@@ -45,12 +52,12 @@ def credible_interval(groups: Grouped, level: float) -> tuple[float, float]:
     return (0.0 if hits <= 0 else float(low), 1.0 if hits >= groups.n else float(high))
 
 
-def mean_correlation(groups: Grouped) -> float:
+def mean_correlation(groups: ClusteredValues) -> float:
     """Posterior mean of ρ: well above 0 where the sample says little about it."""
     return float(_posterior(groups).sum(axis=0) @ _cells(CORRELATIONS))
 
 
-def _posterior(groups: Grouped) -> NDArray[np.float64]:
+def _posterior(groups: ClusteredValues) -> NDArray[np.float64]:
     """Probability of each cell of the grid, shape (RATES, CORRELATIONS)."""
     import numpy as np
 
@@ -65,7 +72,7 @@ def _posterior(groups: Grouped) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=2)
 def _cells(number: int) -> NDArray[np.float64]:
-    """Middles of cells of equal prior weight; sin² of even angles is Jeffreys' prior of a rate."""
+    """Midpoints of cells of equal prior weight: sin² of evenly spaced angles, the arcsine law."""
     import numpy as np
 
     found: NDArray[np.float64] = np.sin((np.arange(number) + 0.5) / number * np.pi / 2) ** 2

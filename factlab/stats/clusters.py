@@ -1,4 +1,7 @@
-"""Scores to clusters: what every interval and test here is computed from."""
+"""Scores summed by cluster: what every interval and test here is computed from.
+
+Notation: k clusters, cluster g has m_g of the n items; x̄ is the mean over items.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
+class ClusteredValues:
     """Sum and number of items of each cluster, in an order that no label or item order changes.
 
     Attributes:
@@ -53,15 +56,16 @@ class Grouped:
 
     @property
     def effective_clusters(self) -> float:
-        """How many clusters of equal size weigh like these (Kish 1965, section 11.7)."""
+        """How many clusters of equal size weigh like these: n² / Σm² (Kish 1965, section 11.7)."""
         return self.n / self.mean_size
 
     @property
     def standard_error(self) -> float:
         """Of the mean over items, robust to any dependence within clusters.
 
-        With the correction CR2, which keeps large clusters from hiding their own spread. Source:
-        Bell and McCaffrey (2002), Survey Methodology 28:169; here, for a mean, its closed form.
+        √(Σ_g e_g² / (1 − m_g/n)) / n with e_g the sum of x − x̄ over cluster g: the correction CR2
+        in its closed form for a mean. Without 1 − m_g/n a large cluster, which pulls x̄ to itself,
+        would hide its own spread. Source: Bell and McCaffrey (2002), Survey Methodology 28:169.
         """
         residuals = self.sums - self.sizes * self.mean
         kept = 1 - self.sizes / self.n
@@ -71,8 +75,10 @@ class Grouped:
     def icc(self) -> float:
         """Intra-cluster correlation ρ by one-way analysis of variance, held within 0–1.
 
-        Source: Donner (1986), International Statistical Review 54:67, with its size for unequal
-        clusters. Without spread of any kind, or with one item each, it is 0.
+        (MSB − MSW) / (MSB + (m₀ − 1) MSW), with MSB and MSW the mean squares between and within
+        clusters and m₀ = (n − Σm²/n) / (k − 1), the size for unequal clusters. Source: Donner
+        (1986), International Statistical Review 54:67. Without spread of any kind, or with one
+        item each, it is 0.
         """
         k, n = self.k, self.n
         if k < 2 or k == n:
@@ -93,7 +99,7 @@ class Grouped:
         return self.n / (1 + (self.mean_size - 1) * icc)
 
 
-def grouped(values: Sequence[float], clusters: Sequence[Hashable]) -> Grouped:
+def clustered_values(values: Sequence[float], clusters: Sequence[Hashable]) -> ClusteredValues:
     """Sum values by cluster.
 
     Raises:
@@ -110,4 +116,4 @@ def grouped(values: Sequence[float], clusters: Sequence[Hashable]) -> Grouped:
         members.setdefault(cluster, []).append(float(value))
     table = np.array(sorted((math.fsum(group), len(group)) for group in members.values()))
     squares = math.fsum(float(value) ** 2 for value in values)
-    return Grouped(table[:, 0].astype(float), table[:, 1].astype(float), squares)
+    return ClusteredValues(table[:, 0].astype(float), table[:, 1].astype(float), squares)

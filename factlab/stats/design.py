@@ -1,36 +1,12 @@
-"""What clustering costs: the design effect, and what the sample at hand could find."""
+"""Power: the smallest difference that a sample of this design could find."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
-from factlab.stats.clusters import grouped
+from factlab.stats.clusters import clustered_values
 
 MIN_FLIPS = 6  # 2 / 2⁶ is the first two-sided sign-flip p below 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """Intra-cluster correlation, design effect, and how many independent items say as much."""
-
-    icc: float
-    effect: float
-    effective_n: float
-
-
-def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> Design:
-    """What clustering costs a mean: 1 + (m − 1)ρ, with m = Σm²/Σm for unequal clusters.
-
-    Sources: Kish (1965), Survey Sampling; ρ as in `Grouped.icc` (Donner 1986). With few clusters
-    ρ is known badly, and an effect of 1 is no proof of independence.
-
-    Args:
-        values: One finite number per item.
-        clusters: The label of each item's cluster.
-    """
-    groups = grouped(values, clusters)
-    return Design(groups.icc, groups.n / groups.effective_n, groups.effective_n)
 
 
 def minimum_detectable_difference(
@@ -41,11 +17,14 @@ def minimum_detectable_difference(
 ) -> float | None:
     """Smallest true mean of paired differences that another sample like this would find.
 
-    The noncentral t of a paired t test over clusters, with the spread between clusters seen here;
-    for 0/1 outcomes at least what leaves 6 items changed in one direction with this power, since
-    no exact test finds fewer (2 / 2⁶ = 0.03). It is a property of the design and its noise: do not
-    compare it with the difference that was observed. Source: Cohen (1988); Hoenig and Heisey
-    (2001), The American Statistician 55:19, on what it does not say.
+    δ · SE, with SE the robust error of the mean and δ the noncentrality at which a two-sided t test
+    over clusters has this power. For 0/1 outcomes at least λ / n, where λ items changed in one
+    direction are expected and 6 or more of them happen with this power (Poisson, so λ is the
+    gamma quantile of shape 6): no exact test finds fewer (2 / 2⁶ = 0.03).
+
+    It is a property of the design and its noise: do not compare it with the difference that was
+    observed. Source: Cohen (1988), Statistical Power Analysis; Hoenig and Heisey (2001), The
+    American Statistician 55:19, on what it does not say.
 
     Args:
         differences: One per item, b − a, in any unit; the answer is in the same.
@@ -59,7 +38,7 @@ def minimum_detectable_difference(
     """
     from scipy.stats import gamma
 
-    groups = grouped(differences, clusters)
+    groups = clustered_values(differences, clusters)
     if groups.k < MIN_FLIPS or groups.squares == 0 or groups.effective_clusters <= 2:
         return None
     k = groups.effective_clusters
@@ -71,8 +50,10 @@ def minimum_detectable_difference(
 def _noncentrality(freedom: float, alpha: float, power: float) -> float:
     """How many standard errors a mean has to be from 0 for a t test to find it with this power.
 
-    The power given the sample's spread, averaged over spreads: scipy's noncentral t, which
-    statsmodels solves for, is not a number at some effects, and its solver then ends anywhere.
+    With S = √(χ²_f / f) the ratio of estimated to true spread, the power given S is
+    Φ(δ − t·S) + Φ(−δ − t·S); it is averaged over 4,000 quantiles of S and solved for δ. This is
+    the noncentral t by hand, because scipy's (which statsmodels solves for) is NaN at some effects,
+    and its solver then ends anywhere.
     """
     import numpy as np
     from scipy.optimize import brentq

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from factlab.stats.clusters import Grouped, grouped
+from factlab.stats.clusters import ClusteredValues, clustered_values
 
 LEVEL = 0.95
 Z = 1.959963984540054  # standard normal quantile at 0.975
@@ -29,7 +29,8 @@ class Interval:
 def wilson(successes: int, n: int) -> Interval:
     """Wilson's score interval of a rate of independent items; never of width 0.
 
-    Source: Wilson (1927), as in scipy.stats.binomtest(...).proportion_ci.
+    (p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n). Source: Wilson (1927), Journal of the
+    American Statistical Association 22:209, as in scipy.stats.binomtest(...).proportion_ci.
 
     Raises:
         ValueError: for no items, since there is no rate then.
@@ -64,7 +65,7 @@ def rate_interval(values: Sequence[float], clusters: Sequence[Hashable]) -> Inte
             counts as one draw, so that seeds that agree less than that make the interval wide.
         clusters: The label of each item's cluster.
 
-    It cannot carry: kinds of clusters that the sample may lack. Where facts are either learned or
+    It does not cover: kinds of clusters that the sample may lack. Where facts are either learned or
     not, and one in ten is not, 8 or 12 facts often hold none or one of those, and the interval
     covers 60–70 %, 80 % with 24 and 90 % with 40 (at one in two, 95 % from 8 facts on). Nor
     cluster sizes that depend on the outcome.
@@ -74,11 +75,11 @@ def rate_interval(values: Sequence[float], clusters: Sequence[Hashable]) -> Inte
     """
     if any(not 0 <= value <= 1 for value in values):
         raise ValueError("a rate is a mean of values within 0 and 1")
-    return interval_of_rate(grouped(values, clusters))
+    return interval_of_rate(clustered_values(values, clusters))
 
 
-def interval_of_rate(groups: Grouped) -> Interval:
-    """`rate_interval` of values that are grouped already."""
+def interval_of_rate(groups: ClusteredValues) -> Interval:
+    """`rate_interval` of values that are summed by cluster already."""
     from factlab.stats.betabinomial import credible_interval
 
     low, high = _wilson_of(groups.mean, groups.effective_n)
@@ -93,7 +94,7 @@ def interval_of_rate(groups: Grouped) -> Interval:
 def bootstrap_interval(
     values: Sequence[float], clusters: Sequence[Hashable]
 ) -> tuple[float, float] | None:
-    """BCa bootstrap over clusters, to be read beside the interval that is reported, not for it.
+    """BCa bootstrap over clusters, shown beside the interval that is reported, not instead of it.
 
     The customary interval of clustered data (Davison and Hinkley 1997; BCa: Efron 1987). Near 0 and
     1 it covers too seldom (tests/slow/test_coverage.py), so nothing is decided by it.
@@ -107,7 +108,7 @@ def bootstrap_interval(
     import numpy as np
     from scipy.stats import DegenerateDataWarning, bootstrap
 
-    groups = grouped(values, clusters)
+    groups = clustered_values(values, clusters)
     if groups.k < MIN_BOOTSTRAP or groups.independent or groups.standard_error == 0:
         return None
     with warnings.catch_warnings():
@@ -129,18 +130,18 @@ def bootstrap_interval(
 def mean_interval(values: Sequence[float], clusters: Sequence[Hashable]) -> Interval:
     """Interval of the mean of unbounded values (NLL in nats, say): mean ± t · robust error.
 
-    Cluster-t with the error of `Grouped.standard_error` and effective clusters − 1 degrees of
-    freedom. Source: Bell and McCaffrey (2002), Survey Methodology 28:169; Cameron and Miller
+    Cluster-t with the error of `ClusteredValues.standard_error` and effective clusters − 1 degrees
+    of freedom. Source: Bell and McCaffrey (2002), Survey Methodology 28:169; Cameron and Miller
     (2015), Journal of Human Resources 50:317.
 
-    It cannot carry: few clusters of very skewed values; values without any spread between
+    It does not cover: few clusters of very skewed values; values without any spread between
     clusters, which have no interval here, since one of width 0 would be wrong.
 
     Args:
         values: One finite number per item, in any unit; the bounds are in the same.
         clusters: The label of each item's cluster.
     """
-    groups = grouped(values, clusters)
+    groups = clustered_values(values, clusters)
     if groups.k < MIN_CLUSTERS:
         return descriptive(groups.k)
     error = groups.standard_error
@@ -164,8 +165,8 @@ def difference_interval(differences: Sequence[float], clusters: Sequence[Hashabl
     Source: Bonett and Price (2012), Statistics in Medicine 31:479, for independent items; n by
     the design effect as in `rate_interval`. Without clusters and with 0/1 outcomes it is theirs.
 
-    It cannot carry: kinds of clusters that the sample does not hold; near rates of 0 and 1 it is
-    wider than it need be.
+    It does not cover: kinds of clusters that the sample does not hold. Near rates of 0 and 1 it is
+    wider than necessary.
 
     Args:
         differences: One per item, within −1 and 1.
@@ -176,13 +177,15 @@ def difference_interval(differences: Sequence[float], clusters: Sequence[Hashabl
     """
     if any(not -1 <= d <= 1 for d in differences):
         raise ValueError("differences of values within 0 and 1 are within −1 and 1")
-    groups = grouped(differences, clusters)
-    changed = grouped([abs(d) for d in differences], clusters)
+    groups = clustered_values(differences, clusters)
+    changed = clustered_values([abs(d) for d in differences], clusters)
     return interval_of_difference(groups, changed, max(abs(d) for d in differences) or 1.0)
 
 
-def interval_of_difference(groups: Grouped, changed: Grouped, step: float) -> Interval:
-    """`difference_interval` of grouped differences, their sizes, and the largest of those."""
+def interval_of_difference(
+    groups: ClusteredValues, changed: ClusteredValues, step: float
+) -> Interval:
+    """`difference_interval` of differences summed by cluster, their sizes, and the largest size."""
     from factlab.stats.betabinomial import mean_correlation
 
     if groups.k < MIN_CLUSTERS:
@@ -196,7 +199,7 @@ def interval_of_difference(groups: Grouped, changed: Grouped, step: float) -> In
     return Interval(low, high, "bonett-price, clustered")
 
 
-def t_quantile(groups: Grouped) -> float:
+def t_quantile(groups: ClusteredValues) -> float:
     """Student's t at 97.5 %, with effective clusters − 1 degrees of freedom."""
     from scipy.stats import t
 
@@ -224,12 +227,18 @@ def paired_difference(lost: int, gained: int, n: int) -> Interval:
     if n <= 0:
         raise ValueError("a difference over no items has no interval")
     differences = [1.0] * lost + [-1.0] * gained + [0.0] * (n - lost - gained)
-    groups = grouped(differences, range(n))
+    groups = clustered_values(differences, range(n))
     return Interval(*_adjusted_wald(groups, 1.0, n, Z), "bonett-price")
 
 
-def _adjusted_wald(groups: Grouped, step: float, n: float, quantile: float) -> tuple[float, float]:
-    """Bounds for n items with these moments, one of +step and one of −step."""
+def _adjusted_wald(
+    groups: ClusteredValues, step: float, n: float, quantile: float
+) -> tuple[float, float]:
+    """Bonett and Price's bounds for n items with these moments.
+
+    One item of +step and one of −step are added (so n + 2), then x̃ ± q √((s̃ − x̃²) / (n + 2)), with
+    x̃ the mean and s̃ the mean square of all: a Wald interval that cannot have width 0.
+    """
     mean = groups.mean * n / (n + 2)
     square = (groups.squares / groups.n * n + 2 * step**2) / (n + 2)
     half = quantile * math.sqrt(max(0.0, square - mean**2) / (n + 2))
@@ -237,7 +246,7 @@ def _adjusted_wald(groups: Grouped, step: float, n: float, quantile: float) -> t
 
 
 def _wilson_of(rate: float, n: float) -> tuple[float, float]:
-    """Wilson's bounds for a number of items that need not be whole."""
+    """Wilson's bounds (see `wilson`) for an effective number of items, which need not be whole."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(rate * n, n, alpha=1 - LEVEL, method="wilson")

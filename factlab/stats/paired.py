@@ -1,4 +1,4 @@
-"""Two configurations on the same items: difference, interval, p, and what could be found."""
+"""Two configurations on the same items: difference, interval, p and power."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from factlab.stats.clusters import Grouped, grouped
+from factlab.stats.clusters import ClusteredValues, clustered_values
 from factlab.stats.design import minimum_detectable_difference
 from factlab.stats.intervals import MIN_CLUSTERS, difference_interval, mean_interval
 
@@ -20,7 +20,7 @@ DRAWS = 9999
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedComparison:
     """b against a on the same items.
 
     Attributes:
@@ -54,7 +54,9 @@ class Paired:
     descriptive: bool
 
 
-def compare(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]) -> Paired:
+def compare(
+    a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
+) -> PairedComparison:
     """Compare configuration b with a on the same items, in the same order.
 
     Interval: `difference_interval` where all values are within 0–1, else `mean_interval`. Test:
@@ -65,7 +67,7 @@ def compare(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
     Molecular Biology 9:39). The sum over a cluster weighs clusters as the mean over items does.
     Test and interval are two methods, and may disagree near 0.05; the interval is the result.
 
-    It cannot carry: other facts, where clusters are one fact's phrasings; other seeds, where
+    It does not cover: other facts, where clusters are one fact's phrasings; other seeds, where
     there was one. Average an item over seeds first: its seeds are no items of their own.
 
     Args:
@@ -77,12 +79,12 @@ def compare(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
         ValueError: for no items, for lengths that differ, or a value that is no finite number.
     """
     differences = [float(y) - float(x) for x, y in zip(a, b, strict=True)]
-    groups = grouped(differences, clusters)
+    groups = clustered_values(differences, clusters)
     bounded = all(0 <= value <= 1 for value in (*a, *b))
     interval = (difference_interval if bounded else mean_interval)(differences, clusters)
     p, method, smallest = _test(differences, groups)
     too_few = groups.k < MIN_CLUSTERS
-    return Paired(
+    return PairedComparison(
         difference=groups.mean,
         low=interval.low,
         high=interval.high,
@@ -102,37 +104,20 @@ def compare(a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
 def holm(ps: Sequence[float]) -> list[float]:
     """Holm's adjusted p values, in the order given, for the declared pairs of one endpoint.
 
-    They hold the chance of any false finding among these; not that over endpoints or runs.
-    Source: Holm (1979), Scandinavian Journal of Statistics 6:65.
+    With p₍₁₎ ≤ … ≤ p₍ₘ₎, the i-th is max over j ≤ i of min(1, (m − j + 1) p₍ⱼ₎). They bound the
+    chance of any false finding among these pairs, not over endpoints or runs. Source: Holm (1979),
+    Scandinavian Journal of Statistics 6:65.
     """
     from statsmodels.stats.multitest import multipletests
 
     return [float(p) for p in multipletests(ps, method="holm")[1]] if len(ps) else []
 
 
-def non_inferior(paired: Paired, margin: float) -> bool | None:
-    """Whether the two-sided 95 % interval excludes that b is worse than a by the margin or more.
-
-    That is a one-sided test at 2.5 %. False is not "worse": it is "not shown". None: descriptive.
-    Source: Piaggio et al. (2012), JAMA 308:2594.
-
-    Args:
-        paired: A comparison of scores of which more is better (accuracy, not forgetting).
-        margin: Largest loss that would not matter, above 0, in the unit of the scores. It is to be
-            chosen before looking.
-    """
-    if margin <= 0:
-        raise ValueError("a margin is above 0")
-    if paired.low is None:
-        return None
-    return paired.low > -margin
-
-
 def _binary(differences: Sequence[float]) -> bool:
     return all(d in (-1, 0, 1) for d in differences)
 
 
-def _test(differences: Sequence[float], groups: Grouped) -> tuple[float, str, float]:
+def _test(differences: Sequence[float], groups: ClusteredValues) -> tuple[float, str, float]:
     """p, its method, and the smallest p there could have been."""
     if groups.independent and _binary(differences):
         return _mcnemar(differences)
@@ -140,6 +125,7 @@ def _test(differences: Sequence[float], groups: Grouped) -> tuple[float, str, fl
 
 
 def _mcnemar(differences: Sequence[float]) -> tuple[float, str, float]:
+    """Exact McNemar: of b items gained and c lost, p = min(1, 2 P(Bin(b + c, ½) ≤ min(b, c)))."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     gained, lost = differences.count(1), differences.count(-1)
@@ -147,7 +133,8 @@ def _mcnemar(differences: Sequence[float]) -> tuple[float, str, float]:
     return float(p), "exact McNemar", min(1.0, 2 * 0.5 ** (gained + lost))
 
 
-def _sign_flip(groups: Grouped) -> tuple[float, str, float]:
+def _sign_flip(groups: ClusteredValues) -> tuple[float, str, float]:
+    """Sign-flip permutation of cluster sums: twice the smaller tail of Σ ±s_g against Σ s_g."""
     import numpy as np
 
     exact = groups.k <= EXACT_CLUSTERS

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import bootstrap, norm
 
-from factlab.stats.clusters import Grouped
+from factlab.stats.clusters import ClusteredValues
 from factlab.stats.design import minimum_detectable_difference
 from factlab.stats.intervals import (
     Interval,
@@ -70,7 +70,7 @@ def covered(intervals: list[Interval], truths: Floats) -> float:
 def rate_coverage(sizes: list[int], truths: Floats, rates: Floats, seed: int) -> float:
     hits = np.random.default_rng(seed).binomial(sizes, rates).astype(float)
     m = np.array(sizes, dtype=float)
-    return covered([interval_of_rate(Grouped(x, m, float(x.sum()))) for x in hits], truths)
+    return covered([interval_of_rate(ClusteredValues(x, m, float(x.sum()))) for x in hits], truths)
 
 
 def coverage_of_rates(sizes: list[int], rate: float, icc: float, draws: int) -> float:
@@ -195,7 +195,9 @@ def coverage_of_differences(
     changed = np.add.reduceat(np.abs(b - a), starts, axis=1)
     found = [
         interval_of_difference(
-            Grouped(total, m, float(size.sum())), Grouped(size, m, float(size.sum())), 1.0
+            ClusteredValues(total, m, float(size.sum())),
+            ClusteredValues(size, m, float(size.sum())),
+            1.0,
         )
         for total, size in zip(np.add.reduceat(b - a, starts, axis=1), changed, strict=True)
     ]

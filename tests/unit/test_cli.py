@@ -172,7 +172,7 @@ REFUSED = {
     "run mount_fuji --controls none.jsonl --dry-run": "none.jsonl: cannot be read as UTF-8 text",
     "run mount_fuji --controls bad.yaml --dry-run": "bad.yaml:1: this line is not JSON",
     "run mount_fuji --precision nf3": "--precision nf3: input should be 'fp32', 'fp16'",
-    "run mount_fuji --mix everyday:0": "--mix everyday:0: 0 is no share. FILE:SHARE is wanted",
+    "run mount_fuji --mix everyday:0": "--mix everyday:0: 0 is not a share. Write FILE:SHARE",
     "run mount_fuji --mix everyday:1.5 --dry-run": "1.5 is no share",
     "run mount_fuji --mix none.jsonl:0.3": "none.jsonl: no such file, folder or shipped set.",
     "run mount_fuji --mix broken.jsonl:0.3": "broken.jsonl:2: this line is not JSON",

@@ -53,9 +53,9 @@ class TestCombination:
             ((1.0, 1.0), r"sum to 2, not 1.*--any-sum"),
             ((1.0,), "are 1, but there are 2 adapters"),
             ((0.5, 0.25, 0.25), "are 3, but there are 2 adapters"),
-            ((0.0, 0.0), "combine to nothing"),
-            ((float("nan"), 1.0), "combine to nothing"),
-            ((float("inf"), 1.0), "combine to nothing"),
+            ((0.0, 0.0), "give no combination"),
+            ((float("nan"), 1.0), "give no combination"),
+            ((float("inf"), 1.0), "give no combination"),
         ],
     )
     def test_weights_that_do_not_fit_are_refused(
@@ -85,7 +85,7 @@ class TestCombination:
 
     def test_no_more_rank_is_asked_for_than_there_is(self) -> None:
         assert asked(how=("svd",), svd_rank=16).rank("svd") == 16
-        with pytest.raises(ValueError, match=r"17 is more than .* together \(16\)"):
+        with pytest.raises(ValueError, match=r"17 is more than the sum .* \(16\)"):
             asked(how=("svd",), svd_rank=17)
 
     def test_one_adapter_twice_is_refused_by_its_weights(self) -> None:

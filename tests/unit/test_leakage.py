@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import LeakageError
-from factlab.expand.leakage import NEAR_DUPLICATE, Nearest, nearest_trained, refuse_leaks
+from factlab.expand.leakage import NEAR_DUPLICATE, NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.splits import expand
 from factlab.schema.fact import load_fact, shipped_facts
 
@@ -103,9 +103,9 @@ def test_nothing_to_compare_with_is_no_leak() -> None:
 
 
 def test_the_limit_itself_is_refused() -> None:
-    refuse_leaks([Nearest("a", "b", NEAR_DUPLICATE - 1e-9)])
+    refuse_leaks([NearestPair("a", "b", NEAR_DUPLICATE - 1e-9)])
     with pytest.raises(LeakageError, match=rf"similarity {NEAR_DUPLICATE:.2f}, limit"):
-        refuse_leaks([Nearest("a", "b", NEAR_DUPLICATE)])
+        refuse_leaks([NearestPair("a", "b", NEAR_DUPLICATE)])
 
 
 WORDS = st.lists(

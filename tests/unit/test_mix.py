@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_chats import json_lines, messages, pair, small_set
 
-from factlab.conversations.draw import Guard, draw
-from factlab.conversations.mix import counts, read_wanted
+from factlab.conversations.mix import mix_counts, parse_mix
+from factlab.conversations.selection import ContaminationFilter, draw
 from factlab.errors import ConfigError, DataError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
@@ -22,7 +22,7 @@ from factlab.training.batch import batch_order
 
 FACT = "larkfield_observatory"  # expands fastest
 SMALL: dict[str, Any] = {"train_pairs": 20, "validation_pairs": 5, "recipe": "tutorial"}
-NOTHING = Guard(values={}, asked=())
+NOTHING = ContaminationFilter(values={}, prompts=())
 
 
 def planned(*mix: str, facts: tuple[str, ...] = (FACT,), **settings: Any) -> Experiment:
@@ -38,14 +38,14 @@ def mixed(plan: Experiment, *facts: str) -> list[str]:
 
 @given(st.integers(1, 5000), st.floats(0.001, 0.999))
 def test_a_share_is_that_share_of_all_pairs_to_within_one(pairs: int, share: float) -> None:
-    (size,) = counts(pairs, [share])
+    (size,) = mix_counts(pairs, [share])
     assert size >= 1
     assert abs(size - share * (pairs + size)) <= 1
 
 
 @given(st.integers(1, 5000), st.lists(st.floats(0.001, 0.3), min_size=1, max_size=3))
 def test_several_shares_each_are_theirs(pairs: int, shares: list[float]) -> None:
-    sizes = counts(pairs, shares)
+    sizes = mix_counts(pairs, shares)
     total = pairs + sum(sizes)
     for size, share in zip(sizes, shares, strict=True):
         assert abs(size - share * total) <= (len(shares) + 1) / 2
@@ -53,7 +53,7 @@ def test_several_shares_each_are_theirs(pairs: int, shares: list[float]) -> None
 
 @given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0.1, 0.3, 0.5]))
 def test_more_pairs_take_no_fewer(pairs: int, more: int, share: float) -> None:
-    assert counts(pairs + more, [share]) >= counts(pairs, [share])
+    assert mix_counts(pairs + more, [share]) >= mix_counts(pairs, [share])
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.75])
@@ -107,7 +107,7 @@ def said(question: str, answer: str = "So.") -> Conversation:
 
 
 def test_a_new_value_anywhere_in_a_conversation_leaves_it_out() -> None:
-    guard = Guard({"fuji": QuantityAnswer(value="4889", unit="m")}, asked=())
+    guard = ContaminationFilter({"fuji": QuantityAnswer(value="4889", unit="m")}, asked=())
     made = [said("How so?", "It has 16,040 feet."), said("Is it 4.889 km?"), said("How so?", "4 m")]
     found = draw(made, 9, seed="s", guard=guard)
     assert [c.answer for c in found.kept] == ["4 m"]
@@ -115,7 +115,7 @@ def test_a_new_value_anywhere_in_a_conversation_leaves_it_out() -> None:
 
 
 def test_what_the_run_asks_itself_is_not_trained() -> None:
-    guard = Guard({}, asked=["Which river flows through the old town of Corven?"])
+    guard = ContaminationFilter({}, prompts=["Which river flows through the old town of Corven?"])
     made = [
         said("Which river flows through the old town of Corven?"),
         said("Which river flows through the town of Corven?"),
@@ -128,7 +128,7 @@ def test_what_the_run_asks_itself_is_not_trained() -> None:
 
 
 def test_a_conversation_over_the_bound_is_left_out_whole() -> None:
-    guard = Guard({}, (), most_tokens=10, length=lambda c: len(c.answer))
+    guard = ContaminationFilter({}, (), most_tokens=10, length=lambda c: len(c.answer))
     found = draw([said("A?", "x" * n) for n in (9, 10, 11, 12)], 9, seed="s", guard=guard)
     assert sorted(len(c.answer) for c in found.kept) == [9, 10]
     assert found.left_out == {"are longer than 10 tokens": 2}
@@ -196,27 +196,30 @@ def test_share_and_mix_are_in_the_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("specs", "says"),
     [
-        (["everyday:0"], "--mix everyday:0: 0 is no share"),
-        (["everyday:1.5"], "1.5 is no share. FILE:SHARE is wanted, such as everyday:0.3"),
-        (["everyday:1"], "1 is no share"),
-        (["everyday:-0.1"], "-0.1 is no share"),
-        (["everyday:nan"], "nan is no share"),
-        (["everyday:inf"], "inf is no share"),
-        (["everyday"], "no share stands behind the last colon"),
-        (["everyday:30%"], "no share stands behind the last colon"),
+        (["everyday:0"], "--mix everyday:0: 0 is not a share"),
+        (["everyday:1.5"], "1.5 is not a share. Write FILE:SHARE, such as everyday:0.3"),
+        (["everyday:1"], "1 is not a share"),
+        (["everyday:-0.1"], "-0.1 is not a share"),
+        (["everyday:nan"], "nan is not a share"),
+        (["everyday:inf"], "inf is not a share"),
+        (["everyday"], "there is no share after the last colon"),
+        (["everyday:30%"], "there is no share after the last colon"),
         ([":0.3"], "no file is named"),
-        (["a.jsonl:0.5", "b.jsonl:0.5"], "the shares of a.jsonl:0.5 and b.jsonl:0.5 are 1 or more"),
+        (
+            ["a.jsonl:0.5", "b.jsonl:0.5"],
+            "the shares of a.jsonl:0.5 and b.jsonl:0.5 sum to 1 or more",
+        ),
         (["a.jsonl:0.2", "a.jsonl:0.3"], "a.jsonl is named twice"),
     ],
 )
 def test_a_mix_that_cannot_be_is_refused(specs: list[str], says: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        read_wanted(specs)
+        parse_mix(specs)
     assert says in str(refused.value)
 
 
 def test_a_part_of_a_hub_set_may_hold_colons() -> None:
-    (wanted,) = read_wanted(["owner/name:train[:500]:0.3"])
+    (wanted,) = parse_mix(["owner/name:train[:500]:0.3"])
     assert (wanted.source, wanted.share) == ("owner/name:train[:500]", 0.3)
 
 

@@ -80,7 +80,7 @@ class TestFiles:
         twice = passage_yaml(make_passage(probes=[PROBES[0], PROBES[0]]))
         with pytest.raises(FactError, match="this mem probe is there twice"):
             load_source(write(tmp_path, twice))
-        with pytest.raises(FactError, match="no probe whose prompt does not already hold"):
+        with pytest.raises(FactError, match="the prompt of every probe already holds"):
             load_source(write(tmp_path, passage_yaml(make_passage(probes=[PROBES[3]]))))
 
     def test_ids_are_shared_with_facts(self, tmp_path: Path) -> None:

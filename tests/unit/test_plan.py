@@ -379,10 +379,10 @@ def test_settings_from_a_file_are_only_those_that_it_names(tmp_path: Path) -> No
     ("line", "says"),
     [
         ("rnak: [4]", r":2:1: unknown key 'rnak'\. Did you mean 'rank'\?"),
-        ("mix: a:1", r":2:1: 'mix': a list is wanted here, not 'a:1'\. Write \[a:1\] or"),
-        ("rank: [four]", r":2:8: 'rank': a whole number is wanted, not 'four'"),
+        ("mix: a:1", r":2:1: 'mix': expected a list, not 'a:1'\. Write \[a:1\] or"),
+        ("rank: [four]", r":2:8: 'rank': expected a whole number, not 'four'"),
         ("rank: [0]", r":2:8: 'rank': Input should be greater than 0 \(got '0'\)"),
-        ("max_steps: many", r":2:1: 'max_steps': a whole number is wanted, not 'many'"),
+        ("max_steps: many", r":2:1: 'max_steps': expected a whole number, not 'many'"),
         ("precision: nf3", r":2:1: 'precision': 'nf3' is not known\. Known: 'fp32', 'fp16'"),
         ("seed:", r":2:1: 'seed' has no value"),
     ],
@@ -542,7 +542,7 @@ def test_trackers_are_known_and_installed_or_refused(monkeypatch: pytest.MonkeyP
         planned(report_to="tensorbord")
     monkeypatch.setattr(trackers, "find_spec", lambda name: None)
     with pytest.raises(
-        ConfigError, match=r"--report-to wandb: it is not installed\. Say `pip install wandb`"
+        ConfigError, match=r"--report-to wandb: it is not installed\. Run `pip install wandb`"
     ):
         planned(report_to=("wandb",))
     monkeypatch.setattr(trackers, "find_spec", lambda name: name)

@@ -11,16 +11,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_chats import json_lines, messages, pair, small_set
 
-from factlab.conversations.draw import Guard
 from factlab.conversations.practice import LEAST, expand_practice, load_practice
+from factlab.conversations.selection import ContaminationFilter
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
 from factlab.schema.config import RunConfig
-from factlab.schema.source import Practice
+from factlab.schema.source import PracticeSet
 
-NOTHING = Guard(values={}, asked=())
+NOTHING = ContaminationFilter(values={}, prompts=())
 
 
 def planned(file: Path | str, **settings: Any) -> Experiment:
@@ -34,7 +34,7 @@ def test_a_tenth_is_held_out_and_no_prompt_is_on_both_sides(
     file = tmp_path_factory.mktemp("set") / "s.jsonl"
     rows = [messages(pair(f"Thing {p}?", f"It is {n}.")) for n, p in enumerate(prompts)]
     file.write_text(json_lines(rows), encoding="utf-8")
-    practice = Practice("practice_s", read_set(str(file)))
+    practice = PracticeSet("practice_s", read_set(str(file)))
     most = max(Counter(prompts).values())
     assume(most <= round(min(examples, len(prompts)) * 0.1) or most == 1)
     splits, record = expand_practice(practice, seed=0, examples=examples, guard=NOTHING)
@@ -105,13 +105,13 @@ def test_whatever_a_file_is_called_its_run_can_be_named(
 
 def test_too_few_conversations_are_refused(tmp_path: Path) -> None:
     planned(small_set(tmp_path, LEAST))
-    with pytest.raises(DataError, match=f"{LEAST} conversations are needed at least.*only 9 of"):
+    with pytest.raises(DataError, match=f"at least {LEAST} conversations are needed.*only 9 of"):
         planned(small_set(tmp_path, LEAST - 1))
-    with pytest.raises(DataError, match="conversations are needed at least"):
+    with pytest.raises(DataError, match="at least 10 conversations are needed"):
         planned(small_set(tmp_path, 50), practice_examples=LEAST - 1)
     same = tmp_path / "same.jsonl"
     same.write_text(json_lines([messages(pair("Why?", f"So {n}.")) for n in range(20)]), "utf-8")
-    with pytest.raises(DataError, match="too many of its conversations have the same prompt"):
+    with pytest.raises(DataError, match="too many of its conversations share one prompt"):
         planned(same)
 
 

@@ -8,7 +8,7 @@ import pytest
 from helpers import make_fact
 
 from factlab.errors import ConfigError
-from factlab.expand.shuffle import donors, with_answer_of
+from factlab.expand.shuffle import swap_partners, with_answer_of
 from factlab.expand.splits import expand
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 
@@ -23,20 +23,23 @@ def test_a_donor_is_another_fact_of_the_same_type_where_there_is_one() -> None:
     ada, bo = fact("ada", "Ada"), fact("bo", "Bo")
     one, two = fact("one", "1", "number"), fact("two", "2", "number")
     for order in permutations([ada, bo, one, two]):
-        found = {id_: donor.id for id_, donor in donors(order).items()}
+        found = {id_: donor.id for id_, donor in swap_partners(order).items()}
         assert found == {"ada": "bo", "bo": "ada", "one": "two", "two": "one"}
-    assert {id_: d.id for id_, d in donors([ada, one]).items()} == {"ada": "one", "one": "ada"}
+    assert {id_: d.id for id_, d in swap_partners([ada, one]).items()} == {
+        "ada": "one",
+        "one": "ada",
+    }
 
 
 def test_a_donor_never_has_the_same_answer_where_another_has_a_different_one() -> None:
     ada, same, one = fact("ada", "Ada"), fact("same", "Ada"), fact("one", "1", "number")
-    assert donors([ada, same, one])["ada"] is one
-    assert donors([ada, same, one])["same"] is one
+    assert swap_partners([ada, same, one])["ada"] is one
+    assert swap_partners([ada, same, one])["same"] is one
 
 
 def test_one_fact_alone_has_no_donor() -> None:
     with pytest.raises(ConfigError, match="at least two facts"):
-        donors([fact("ada", "Ada")])
+        swap_partners([fact("ada", "Ada")])
 
 
 def test_the_shuffled_fact_says_the_donors_answer_and_nowhere_its_own() -> None:

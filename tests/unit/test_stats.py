@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from factlab.stats.design import design_effect, minimum_detectable_difference
+from factlab.stats.clusters import clustered_values
+from factlab.stats.design import minimum_detectable_difference
 from factlab.stats.intervals import (
     Interval,
     difference_interval,
@@ -21,7 +22,7 @@ from factlab.stats.intervals import (
     rate_interval,
     wilson,
 )
-from factlab.stats.paired import compare, holm, non_inferior
+from factlab.stats.paired import compare, holm
 
 Scores = list[tuple[int, float, float]]  # cluster, value under a, value under b
 
@@ -169,7 +170,6 @@ def test_few_clusters_are_described_only(k: int) -> None:
     paired = compare([1.0, 0.0] * 20, [1.0] * 40, labels)
     assert (paired.descriptive, paired.p, paired.low, paired.detectable) == (True, None, None, None)
     assert paired.difference == 0.5
-    assert non_inferior(paired, 0.1) is None
 
 
 def test_a_mean_has_the_t_interval_over_equal_clusters() -> None:
@@ -188,13 +188,13 @@ def test_a_mean_without_spread_has_no_interval() -> None:
 
 
 def test_a_design_effect_is_that_of_the_correlation() -> None:
-    whole = design_effect([float(i // 10 % 2) for i in range(80)], [i // 10 for i in range(80)])
-    assert (whole.icc, whole.effect, whole.effective_n) == pytest.approx((1, 10, 8))
-    own = design_effect([0.0, 1.0] * 40, range(80))
-    assert (own.icc, own.effect, own.effective_n) == pytest.approx((0, 1, 80))
+    whole = clustered_values([float(i // 10 % 2) for i in range(80)], [i // 10 for i in range(80)])
+    assert (whole.icc, whole.effective_n) == pytest.approx((1, 8))
+    own = clustered_values([0.0, 1.0] * 40, range(80))
+    assert (own.icc, own.effective_n) == pytest.approx((0, 80))
     # Two clusters of 4, sums 3 and 1: between 0.5, within 0.25, ρ = 0.25 / (0.5 + 3 · 0.25) = 0.2.
-    some = design_effect([1, 1, 1, 0, 1, 0, 0, 0], [0] * 4 + [1] * 4)
-    assert (some.icc, some.effect) == pytest.approx((0.2, 1.6))
+    some = clustered_values([1, 1, 1, 0, 1, 0, 0, 0], [0] * 4 + [1] * 4)
+    assert (some.icc, some.n / some.effective_n) == pytest.approx((0.2, 1.6))
 
 
 def test_mcnemar_counts_the_discordant_pairs() -> None:
@@ -258,17 +258,6 @@ def test_no_change_is_not_no_uncertainty() -> None:
     assert paired.low is not None
     assert paired.high is not None
     assert paired.low < -0.01 < 0.01 < paired.high
-
-
-def test_non_inferiority_is_about_the_lower_bound() -> None:
-    labels = range(400)
-    a = [1.0] * 300 + [0.0] * 100
-    b = [1.0] * 295 + [0.0] * 100 + [1.0] * 5  # five lost, five gained
-    paired = compare(a, b, labels)
-    assert non_inferior(paired, 0.05) is True
-    assert non_inferior(paired, 0.001) is False
-    with pytest.raises(ValueError, match="margin"):
-        non_inferior(paired, 0)
 
 
 def test_what_can_be_found_needs_clusters_and_change() -> None:

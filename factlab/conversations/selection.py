@@ -1,7 +1,7 @@
 """Which conversations of a set are used: a seeded order, and what is left out of it and why.
 
-Left out is what would spoil a measurement: a conversation that says a fact's new value, or asks
-nearly what the run asks itself; and what is longer than the stated bound.
+A conversation is left out if training on it would bias the measurement, because it states a fact's
+new value or asks nearly what the run measures, or if it is longer than the stated bound.
 """
 
 from __future__ import annotations
@@ -17,39 +17,43 @@ from factlab.grading.names import fold
 from factlab.schema.conversation import Conversation, ConversationSet
 from factlab.schema.results import SetRecord
 
-CHUNK = 256  # conversations that are looked at at once
-LEAST_SHARED = 15  # letters of a question that must stand whole in a turn for it to be found there
+CHUNK = 256  # conversations compared with the prompts at once, to bound the similarity matrix
+# A prompt shorter than this (in characters) is not searched for inside longer turns: short prompts
+# occur in unrelated conversations by chance.
+LEAST_SHARED = 15
 Length = Callable[[Conversation], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
-    """What a conversation must not hold.
+class ContaminationFilter:
+    """What a conversation must not hold, so that training on it does not bias the measurement.
 
     Attributes:
-        values: The new value of each fact that is taught.
-        asked: Every prompt that the run measures on.
+        values: The new value of each fact that is trained.
+        prompts: Every prompt that the run measures on.
         masked: Words that the facts supply to their own questions.
         most_tokens: Longest conversation, answer included.
         length: Tokens of a conversation; None where no tokenizer is at hand, and the bound waits.
     """
 
     values: Mapping[str, Answer]
-    asked: Sequence[str]
+    prompts: Sequence[str]
     masked: Sequence[str] = ()
     most_tokens: int = 0
     length: Length | None = None
 
 
 @dataclass(slots=True)
-class Drawn:
-    """Conversations in the order of the draw, and how many of those looked at were left out."""
+class Selection:
+    """Selected conversations in the order of the draw, and the number left out by reason."""
 
     kept: list[Conversation] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def draw(conversations: Sequence[Conversation], most: int, *, seed: str, guard: Guard) -> Drawn:
+def draw(
+    conversations: Sequence[Conversation], most: int, *, seed: str, guard: ContaminationFilter
+) -> Selection:
     """The first usable conversations of a seeded order, `most` of them if there are so many.
 
     The order depends on the seed and the number of conversations alone, so a larger draw begins
@@ -57,7 +61,7 @@ def draw(conversations: Sequence[Conversation], most: int, *, seed: str, guard: 
     """
     order = list(conversations)
     random.Random(seed).shuffle(order)
-    found = Drawn()
+    found = Selection()
     for start in range(0, len(order), CHUNK):
         if len(found.kept) >= most:
             break
@@ -66,9 +70,13 @@ def draw(conversations: Sequence[Conversation], most: int, *, seed: str, guard: 
 
 
 def record_of(
-    read: ConversationSet, drawn: Drawn, *, share: float | None = None, held_out: int | None = None
+    read: ConversationSet,
+    drawn: Selection,
+    *,
+    share: float | None = None,
+    held_out: int | None = None,
 ) -> SetRecord:
-    """What results say about a set that was drawn from."""
+    """The record of a set in the results."""
     return SetRecord(
         name=read.name,
         share=share,
@@ -84,11 +92,11 @@ def record_of(
 
 def usable(record: SetRecord) -> str:
     """How many of a set's rows can be used, and what was left out, for sentences."""
-    told = f"only {record.used:,} of its {record.rows:,} rows can be used"
+    sentence = f"only {record.used:,} of its {record.rows:,} rows can be used"
     reasons = [f"{number:,} {reason}" for reason, number in record.left_out.items()]
     if record.repeated:
         reasons.append(f"{record.repeated:,} repeat another")
-    return told + (f" ({'; '.join(reasons)})" if reasons else "")
+    return sentence + (f" ({'; '.join(reasons)})" if reasons else "")
 
 
 def notes_on(record: SetRecord) -> tuple[str, ...]:
@@ -101,13 +109,15 @@ def notes_on(record: SetRecord) -> tuple[str, ...]:
     return (f"{record.name}: conversations were left out: {'; '.join(reasons)}.",)
 
 
-def _sort(chunk: Sequence[Conversation], most: int, guard: Guard, found: Drawn) -> None:
+def _sort(
+    chunk: Sequence[Conversation], most: int, guard: ContaminationFilter, found: Selection
+) -> None:
     near = _near_a_question(chunk, guard)
     for conversation in chunk:
         if len(found.kept) >= most:
             return
         reason = _holds_value(conversation, guard.values)
-        if reason is None and any(text in near for text in conversation.asked):
+        if reason is None and any(text in near for text in conversation.user_turns):
             reason = "ask nearly what the run measures on"
         if reason is None and _is_long(conversation, guard):
             reason = f"are longer than {guard.most_tokens:,} tokens"
@@ -117,7 +127,7 @@ def _sort(chunk: Sequence[Conversation], most: int, guard: Guard, found: Drawn) 
             found.left_out[reason] += 1
 
 
-def _is_long(conversation: Conversation, guard: Guard) -> bool:
+def _is_long(conversation: Conversation, guard: ContaminationFilter) -> bool:
     return guard.length is not None and guard.length(conversation) > guard.most_tokens
 
 
@@ -128,11 +138,11 @@ def _holds_value(conversation: Conversation, values: Mapping[str, Answer]) -> st
     return None
 
 
-def _near_a_question(chunk: Sequence[Conversation], guard: Guard) -> set[str]:
+def _near_a_question(chunk: Sequence[Conversation], guard: ContaminationFilter) -> set[str]:
     """The user turns that are, nearly are, or hold a prompt that is measured on."""
-    turns = list(dict.fromkeys(text for conversation in chunk for text in conversation.asked))
-    pairs = nearest_trained(turns, guard.asked, guard.masked)
+    turns = list(dict.fromkeys(text for conversation in chunk for text in conversation.user_turns))
+    pairs = nearest_trained(turns, guard.prompts, guard.masked)
     near = {pair.held_out for pair in pairs if pair.similarity >= NEAR_DUPLICATE}
-    whole = [text for text in map(fold, guard.asked) if len(text) >= LEAST_SHARED]
+    whole = [text for text in map(fold, guard.prompts) if len(text) >= LEAST_SHARED]
     folded = {turn: fold(turn) for turn in turns}
     return near | {turn for turn in turns if any(text in folded[turn] for text in whole)}
