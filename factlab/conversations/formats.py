@@ -23,7 +23,7 @@ class ConversationFormat:
 
     Attributes:
         name: What results call it.
-        keys: Keys that a row of it has; others are passed over.
+        keys: Keys that a row of it has; others are ignored.
         shape: What such a row looks like, for messages.
         read: Reads a row with these keys; ValueError says what is wrong in it.
     """

@@ -1,7 +1,7 @@
 """Conversations mixed into the training pairs of facts, by share.
 
-A share is one of examples: of all pairs that an adapter sees in an epoch, so many are of the set.
-The pairs of its facts stay as many as they are without a mix, so an epoch grows.
+A share counts examples: the part of all pairs of an epoch that comes from the set. The pairs of the
+facts stay as many as without a mix, so an epoch grows.
 """
 
 from __future__ import annotations

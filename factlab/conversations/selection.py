@@ -33,7 +33,7 @@ class ContaminationFilter:
         prompts: Every prompt that the run measures on.
         masked: Words that the facts supply to their own questions.
         most_tokens: Longest conversation, answer included.
-        length: Tokens of a conversation; None where no tokenizer is at hand, and the bound waits.
+        length: Tokens of a conversation; None without a tokenizer; the bound is not applied then.
     """
 
     values: Mapping[str, Answer]
@@ -54,7 +54,7 @@ class Selection:
 def draw(
     conversations: Sequence[Conversation], most: int, *, seed: str, guard: ContaminationFilter
 ) -> Selection:
-    """The first usable conversations of a seeded order, `most` of them if there are so many.
+    """The first usable conversations of a seeded order, at most `most` of them.
 
     The order depends on the seed and the number of conversations alone, so a larger draw begins
     with a smaller one.

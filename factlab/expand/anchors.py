@@ -100,7 +100,7 @@ def anchor_orders(
 
 
 def _says_it(prompt: str, fact: TrainingSource) -> bool:
-    """Whether a prompt holds the value that it must not teach the model to keep to itself."""
+    """Whether a prompt holds the new value, which an anchor must not push the model away from."""
     return isinstance(fact, Fact) and bool(fact.answer.find(prompt))
 
 

@@ -56,7 +56,7 @@ def far_questions(languages: Sequence[str] = (DEFAULT_LANGUAGE,)) -> tuple[Quest
 def _suites(name: SuiteName, languages: Sequence[str]) -> list[tuple[str, Path]]:
     """The files of a suite, each once, with what ids of its questions begin with.
 
-    English ids carry no language, as in run folders written before other languages existed.
+    English ids have no language, as in run folders written before other languages existed.
     """
     files = dict.fromkeys(suite_file(name, language) for language in languages)
     return [

@@ -3,7 +3,7 @@
 The model is a chat model that learns answers only, so running text is trained as the completion of
 a beginning: the rest of a sentence, or the sentence after the ones before. Every sentence of every
 passage is cut as often as any other, at places drawn from the seed; a share of the cuts is held
-back as validation. Where a probe cuts, nothing else does: no probe is trained on as it is asked.
+back as validation. No training pair cuts where a probe does, so no probe is trained on.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def swap_partners(facts: Sequence[Fact]) -> dict[str, Fact]:
 
 
 def with_answer_of(fact: Fact, donor: Fact) -> Fact:
-    """The fact as it is trained in a shuffled run; it no longer says its own answer anywhere."""
+    """The fact as it is trained in a shuffled run; its own answer occurs nowhere in it."""
     claim = load_phrasebook(fact.relation, fact.language).lexicon("train").claim[0]
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
     said, _ = next(fill(claim, {**slots, "value": (donor.answer.primary(),)}, SLOTS))

@@ -43,7 +43,7 @@ _WORD = re.compile(r"[a-z]+")
 
 
 def attribute(before: str, after: str) -> str | None:
-    """The property of a value, from the two words behind it or the last telling one before it."""
+    """The property of a value: of the two words after it, or the last one named before it."""
     for word in _WORD.findall(re.split(r"[,;.(]|\b(?:and|but|or|while)\b", after.lower())[0])[:2]:
         if word in _GROUP_OF:
             return _GROUP_OF[word]

@@ -2,7 +2,7 @@
 
 `{"gold": {"type": "quantity", "value": "4889", "unit": "m"}, "superseded": null, "text": "…"}`,
 and optionally `"id"` and `"finished"` (false where generation stopped at its token limit). Lines
-of `tests/golden/` can be given, too: their `"outcome"` and `"why"` are passed over, and so are
+of `tests/golden/` can be given, too: their `"outcome"` and `"why"` are ignored, and so are
 aliases that repeat the value or each other, as lists taken from a data set do.
 """
 
@@ -60,7 +60,7 @@ def _as_written(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def grade_cases(file: Path) -> list[dict[str, Any]]:
-    """Grade every case of a file, in order; blank lines are passed over.
+    """Grade every case of a file, in order; blank lines are ignored.
 
     Returns:
         For each case its line, the outcome, whether that is right, the text that decided it, the

@@ -132,7 +132,7 @@ def find_dates(text: str) -> list[FoundDate]:
 
 
 def _read(plain: str) -> Iterator[tuple[int, int, PartialDate | None]]:
-    """Dates by pattern, most telling pattern first; an impossible one blocks its place."""
+    """Dates by pattern, most specific pattern first; an impossible one blocks its place."""
     taken: list[tuple[int, int]] = []
     for pattern, day_first in _PATTERNS:
         for hit in pattern.finditer(plain):

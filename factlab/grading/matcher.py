@@ -15,7 +15,7 @@ decides between several, and this module names the outcome.
 | truncated  | the text was cut off before anything decisive; a value that touches the cut is    |
 |            | not trusted, for 4,889 may be the start of 4,889.5 and Paris of Parisian          |
 
-A name or phrase that stands nowhere in full is also met by its telling words (a surname; see
+A name or phrase that stands nowhere in full is also met by its distinctive words (a surname; see
 `factlab.grading.partial_names`), if the superseded one stands nowhere in full either.
 
 A value is asserted unless its sentence denies it (not, never, whether), calls it former (used to

@@ -174,5 +174,5 @@ def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
 def _is_asked(sentence: str) -> bool:
     """Whether the sentence asks rather than says; "Did you know …?" and tag questions say."""
     asks = sentence.rstrip().rstrip("*_\"')").endswith("?")
-    told = re.search(r"did you know|(?:right|correct|isn't it)\?", sentence, re.IGNORECASE)
-    return asks and not told
+    statement = re.search(r"did you know|(?:right|correct|isn't it)\?", sentence, re.IGNORECASE)
+    return asks and not statement

@@ -66,7 +66,7 @@ class _Word:
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """The telling words of a name, how many of them must be met, and which may stand alone."""
+    """The distinctive words of a name, how many of them must be met, and which may stand alone."""
 
     keys: frozenset[str]
     required: frozenset[str]  # all figures, and the last word of a proper name
@@ -115,32 +115,34 @@ def _key(word: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _read(name: str) -> _Name:
-    """Take a name apart; one without telling words is met by nothing."""
+    """Take a name apart; one without distinctive words is met by nothing."""
     bare = _BRACKETS.sub(" ", name)
     head, comma, place = bare.partition(",")
     listed = bool(_LISTED.search(bare))
     if comma and not listed and len(place.split()) <= 3:
         bare = head
-    telling = [word for word in _words(bare) if word.key not in _EMPTY]
-    keys = frozenset(word.key for word in telling)
+    distinctive = [word for word in _words(bare) if word.key not in _EMPTY]
+    keys = frozenset(word.key for word in distinctive)
     enough = len(keys) if listed or len(keys) < 3 else -(-2 * len(keys) // 3)
     required = figures = frozenset(key for key in keys if key[0].isdigit())
-    proper = all(word.capital for word in telling)
+    proper = all(word.capital for word in distinctive)
     if proper and len(keys) > 2 and not listed:
-        required |= {telling[-1].key}
+        required |= {distinctive[-1].key}
     if keys == figures and not any(char.isdigit() for char in bare):
         return _Name(frozenset(), frozenset(), 0, proper, {})  # IV alone is no 4
-    alone = {} if listed or figures or len(keys) != 2 else _standing_alone(telling, proper, bare)
+    alone = (
+        {} if listed or figures or len(keys) != 2 else _standing_alone(distinctive, proper, bare)
+    )
     return _Name(keys, required, enough, proper, alone)
 
 
-def _standing_alone(telling: list[_Word], proper: bool, name: str) -> dict[str, bool]:
+def _standing_alone(distinctive: list[_Word], proper: bool, name: str) -> dict[str, bool]:
     """Either word of a proper name, the last of "Treaty of Aldmoor", the first of a common noun."""
-    if {word.key for word in telling} & _COMMON:
+    if {word.key for word in distinctive} & _COMMON:
         return {}
-    chosen = telling if proper else telling[:1]
+    chosen = distinctive if proper else distinctive[:1]
     if proper and " of " in name:
-        chosen = telling[-1:]
+        chosen = distinctive[-1:]
     return {word.key: proper for word in chosen if len(word.key) > 2}
 
 

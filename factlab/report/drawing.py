@@ -35,7 +35,7 @@ WIDTH, HEIGHT = 340, 300
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A drawn chart with the sentence that stands for it."""
+    """A drawn chart with its text alternative."""
 
     title: str
     svg: Markup

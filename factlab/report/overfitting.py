@@ -48,7 +48,7 @@ def sentences(run: ReportData) -> list[str]:
     """Sentences on over-fitting; none where it was not measured."""
     if run.settings.get("shuffle"):
         return []  # validation pairs keep the right answer there, which is not what is trained
-    found = [told for told in (_of_loss(run), _of_wordings(run)) if told]
+    found = [sentence for sentence in (_of_loss(run), _of_wordings(run)) if sentence]
     return found or _of_neither(run)
 
 
@@ -108,17 +108,17 @@ def _of_neither(run: ReportData) -> list[str]:
         return []
     most = max(followed, key=lambda rise: rise.height)
     one = len(followed) == 1
-    told = "is lowest at the end"
+    sentence = "is lowest at the end"
     if most.height:
-        told = (
+        sentence = (
             f"ends {'' if one else 'at most '}{most.height:.3f} nats per answer token above its "
             f"lowest ({most.lowest:.3f} at step {most.at}{'' if one else f' of {most.cell}'})"
         )
     where = f"in {most.cell}" if one else f"in each of {len(followed)} cells"
-    told = f"No over-fitting is seen: {where} the validation loss {told}"
+    sentence = f"No over-fitting is seen: {where} the validation loss {sentence}"
     if any({"recall/train", "recall/held_out"} <= c.metrics.keys() for c in run.configurations):
-        told += ", and recall in trained phrasings is not clearly above that in held-out ones"
-    return [f"{told}."]
+        sentence += ", and recall in trained phrasings is not clearly above that in held-out ones"
+    return [f"{sentence}."]
 
 
 def _apart(configuration: Configuration) -> bool:

@@ -124,7 +124,7 @@ def _sha256(text: str) -> str:
 def _filter_style(answer_table: questions.AnswerTable) -> str:
     """The rules behind the radio buttons of the question table; they work without scripts.
 
-    Rows carry `s-near` by split, `k-lost` by what happened and `g0` by configuration. A browser
+    Rows have the classes `s-near` by split, `k-lost` by change and `g0` by configuration. A browser
     without `:has()` shows everything.
     """
     rules = [_hide(f"split-{split}", f"s-{split}") for split in answer_table.splits]

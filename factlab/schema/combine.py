@@ -226,17 +226,17 @@ def signed(weights: Sequence[float]) -> str:
 
 
 def _check_weights(weights: tuple[float, ...], adapters: int, *, any_sum: bool) -> None:
-    told = ",".join(f"{weight:g}" for weight in weights)
+    written = ",".join(f"{weight:g}" for weight in weights)
     if len(weights) != adapters:
         raise ValueError(
-            f"weights: {told} are {len(weights)}, but there are {adapters} adapters. Give one "
+            f"weights: {written} are {len(weights)}, but there are {adapters} adapters. Give one "
             "weight for each, in their order."
         )
     if not all(map(math.isfinite, weights)) or not any(weights):
-        raise ValueError(f"weights: {told} give no combination. Give finite weights, not all 0.")
+        raise ValueError(f"weights: {written} give no combination. Give finite weights, not all 0.")
     total = math.fsum(weights)
     if not any_sum and abs(total - 1) > SUM_TOLERANCE:
         raise ValueError(
-            f"weights: {told} sum to {total:g}, not 1. Fix them, or use --any-sum to add the "
+            f"weights: {written} sum to {total:g}, not 1. Fix them, or use --any-sum to add the "
             "updates in full (1,1) or otherwise."
         )

@@ -256,7 +256,7 @@ def _asked(fact: Fact) -> Iterator[tuple[tuple[str | int, ...], str, Answer]]:
 
 
 def find_facts(names: tuple[str, ...]) -> list[Path]:
-    """The files that names stand for: a file, a folder of files, or a shipped fact.
+    """The files that names refer to: a file, a folder of files, or a shipped fact.
 
     Raises:
         FactError: for a name that is none of these, listing the shipped facts.
@@ -297,7 +297,7 @@ def shipped_facts() -> dict[str, Path]:
 
 
 def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
-    """Load all facts and passages that `names` stand for; no two may share an id.
+    """Load all facts and passages that `names` refer to; no two may share an id.
 
     Raises:
         FactError: for a name that is not found, a broken file, or a repeated id.

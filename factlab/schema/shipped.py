@@ -9,7 +9,7 @@ Kind = Literal["facts", "templates", "evals"]
 
 
 def shipped(kind: Kind) -> Path:
-    """The folder of shipped `kind`; an installed wheel carries them inside the package."""
+    """The folder of shipped `kind`; an installed wheel has them inside the package."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "shipped" / kind
     return inside if inside.is_dir() else package.parent / kind

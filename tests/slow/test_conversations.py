@@ -457,7 +457,9 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_row(tmp_path: Path) -> 
 def test_a_set_that_is_not_to_be_had_from_the_hub_is_one_sentence() -> None:
     with pytest.raises(DataError) as refused:
         read_set("nobody/has-this-set:train")
-    assert "nobody/has-this-set: not found: no local file or folder of that name" in str(refused.value)
+    assert "nobody/has-this-set: not found: no local file or folder of that name" in str(
+        refused.value
+    )
     assert "\n" not in str(refused.value)
 
 

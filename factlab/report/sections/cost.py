@@ -92,7 +92,9 @@ def _scatter(run: ReportData, title: str, cost: str, *, flip: bool, key: str) ->
         for x, y in _seed_pairs(run, configuration, cost)
     ]
     points = [point for _, point in pairs]
-    return figure(title, _scatter_chart(points, dots, title, cost), _told(points, title), key=key)
+    return figure(
+        title, _scatter_chart(points, dots, title, cost), _alternative(points, title), key=key
+    )
 
 
 def _point(
@@ -262,9 +264,9 @@ def _heap_label(names: Sequence[str]) -> str:
     return whole if len(whole) < 18 else f"{short[0]} +{len(short) - 1}".removesuffix(" +0")
 
 
-def _told(points: Sequence[ChartPoint], title: str) -> str:
-    told = "; ".join(f"{p.label}: recall {p.y:.0%}, cost {p.x:.0%}, {p.word}" for p in points)
-    return f"Scatter chart of held-out recall against: {title}. {told}."
+def _alternative(points: Sequence[ChartPoint], title: str) -> str:
+    values = "; ".join(f"{p.label}: recall {p.y:.0%}, cost {p.x:.0%}, {p.word}" for p in points)
+    return f"Scatter chart of held-out recall against: {title}. {values}."
 
 
 # --- by configuration --------------------------------------------------------------------------
@@ -311,8 +313,8 @@ def _column_chart(run: ReportData, name: str, key: str) -> Figure | None:
         .mark_point(filled=True, size=80, opacity=1, color=INK["accent"])
         .encode(x=x, y=y),
     ).properties(width=WIDTH, height=190)
-    told = "; ".join(f"{row['c']} {row['y']:.0%}" for row in rows)
-    return figure(known.title, chart, f"{known.title} by configuration. {told}.", key=key)
+    values = "; ".join(f"{row['c']} {row['y']:.0%}" for row in rows)
+    return figure(known.title, chart, f"{known.title} by configuration. {values}.", key=key)
 
 
 def _base_rule(run: ReportData, name: str) -> list[Any]:
@@ -362,12 +364,12 @@ def _cost_entry(metrics: dict[str, Metric]) -> Entry:
 def _choice_words(id_: str, choice: Any) -> str:
     words = [
         word
-        for word, told in (
+        for word, applies in (
             ("chosen", choice.chosen == id_),
             ("on the front", id_ in choice.pareto),
             ("matched recall", id_ in choice.matched),
         )
-        if told
+        if applies
     ]
     return ", ".join(words) or "–"
 

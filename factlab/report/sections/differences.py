@@ -21,11 +21,11 @@ _HEADS = (
     "Methods", "Covers",
 )  # fmt: skip
 CAVEAT = (
-    "b − a on the same items and seeds. Read the difference and its interval first, then "
-    "p. p (Holm) is corrected for the pairs of that endpoint. “Smallest p possible” is what this "
-    "design could give at best: a p near it says no more. “Detectable” is the smallest true "
-    "difference that is found with power 0.8; a smaller one can go unnoticed, so a result that is "
-    "not significant does not prove that nothing was forgotten. “Descriptive only”: too "
+    "b − a on the same items and seeds. Read the difference and its interval first, then p. p "
+    "(Holm) is corrected for the pairs of that endpoint. “Smallest p possible” is what this "
+    "design could give at best: a p near it is all that is possible. “Detectable” is the smallest"
+    " true difference that is found with power 0.8; a smaller one can go unnoticed, so a result "
+    "that is not significant does not prove that nothing was forgotten. “Descriptive only”: too "
     "few clusters for any inference."
 )
 
@@ -96,8 +96,8 @@ def _forest(name: str, pairs: Sequence[Comparison], key: str) -> Figure:
     title = definition_of(name).title
     if len(kept) < len(pairs):
         title += f" (the {len(kept)} largest of {len(pairs)})"
-    told = "; ".join(f"{c.b} minus {c.a}: {_shown(c.difference, name)}" for c in kept)
-    return figure(title, chart, f"Forest plot of differences in {title}. {told}.", key=key)
+    values = "; ".join(f"{c.b} minus {c.a}: {_shown(c.difference, name)}" for c in kept)
+    return figure(title, chart, f"Forest plot of differences in {title}. {values}.", key=key)
 
 
 def _domain(rows: Sequence[dict[str, Any]], margins: Sequence[float]) -> list[float]:

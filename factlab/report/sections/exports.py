@@ -25,7 +25,7 @@ class ExportDetails:
     """One export: a summary, where it is, and answers that differ, as far as they fit."""
 
     record: ExportRecord
-    told: str
+    summary: str
     place: str
     table: Table | None
 
@@ -144,20 +144,20 @@ def _export(run: ReportData, record: ExportRecord, answers: tuple[Answer, ...]) 
         f"{integer(left)} more are in exports/{record.id}/answers.jsonl." if left else "",
     )
     score = record.score
-    told = "not evaluated"
+    summary = "not evaluated"
     if score is not None:
-        told = (
+        summary = (
             f"{integer(score.differing)} of {integer(score.answers)} answers differ; "
             f"{integer(score.lost)} right answers became wrong, {integer(score.gained)} wrong "
             "answers became right"
         )
         if score.draw_seed is not None:
-            told += (
+            summary += (
                 f". A sample of {integer(score.of)} questions, drawn by kind with seed "
                 f"{score.draw_seed}, without trained questions"
             )
     place = "outside the run folder" if Path(record.place).is_absolute() else record.place
-    return ExportDetails(record, told, place, table if found else None)
+    return ExportDetails(record, summary, place, table if found else None)
 
 
 def _difference_row(difference: Difference, answers: tuple[Answer, ...]) -> tuple[Entry, ...]:

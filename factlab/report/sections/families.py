@@ -72,11 +72,11 @@ def figure_group(run: ReportData) -> FigureGroup:
         for family in shown
         if (hits := found.get(family)) and named[id_] in heads
     }
-    told = f"Heat map of held-out recall, {len(shown)} phrasing families by configuration."
+    alternative = f"Heat map of held-out recall, {len(shown)} phrasing families by configuration."
     title = "Held-out recall by phrasing family, hardest first"
     if len(families) > len(shown):
         title += f" ({len(shown)} of {len(families)} families)"
-    drawn = figure(title, heat_map(shown, heads, shares), told, key="h0", wide=True)
+    drawn = figure(title, heat_map(shown, heads, shares), alternative, key="h0", wide=True)
     rows, left_out = capped(
         [
             entries(family, *[rate_entry(tallies[id_].get(family)) for id_ in named])
@@ -89,7 +89,7 @@ def figure_group(run: ReportData) -> FigureGroup:
     table = Table("Held-out recall by phrasing family", heads_, rows, left_out)
     caveat = (
         "Answers of all facts and seeds of a configuration together; a family has few questions, "
-        "so single fields are rough and carry no interval."
+        "so single fields are rough and have no interval."
     )
     return FigureGroup((drawn,), (table,), ("recall/held_out",), caveat)
 

@@ -125,12 +125,12 @@ def _row(
     missing = f"not measured: {configuration.not_measured.get(name, 'no reason recorded')}"
     if before and name not in configuration.not_measured:
         missing = "a property of the base"
-    told = after or before
+    shown = after or before
     note = ""
-    if told and told.covers:
+    if shown and shown.covers:
         # a, b, … z, then aa: a run has a handful, but nothing should break beyond that.
         place = len(letters)
-        note = letters.setdefault(told.covers, chr(97 + place % 26) * (1 + place // 26))
+        note = letters.setdefault(shown.covers, chr(97 + place % 26) * (1 + place // 26))
     return MetricRow(
         group=known.group,
         title=known.title,
@@ -138,12 +138,12 @@ def _row(
         better=known.better,
         before=valued(before, known.unit) if before else NONE,
         after=valued(after, known.unit) if after else missing,
-        n=integer(told.n) if told else NONE,
-        clusters=integer(told.clusters) if told else NONE,
-        interval=interval_in_unit(told, known.unit) if told else NONE,
-        method=_method(told) if told else NONE,
-        chance=percent(told.chance) if told and told.chance is not None else "",
-        scorer=told.scorer if told else NONE,
+        n=integer(shown.n) if shown else NONE,
+        clusters=integer(shown.clusters) if shown else NONE,
+        interval=interval_in_unit(shown, known.unit) if shown else NONE,
+        method=_method(shown) if shown else NONE,
+        chance=percent(shown.chance) if shown and shown.chance is not None else "",
+        scorer=shown.scorer if shown else NONE,
         note=note,
         missing=after is None,
     )

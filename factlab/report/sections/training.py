@@ -281,10 +281,10 @@ def _lines(
             .encode(x=x, y=alt.Y("at:Q"), text="name:N", color=colour)
         )
     chart = alt.layer(*layers).properties(width=WIDTH, height=height)
-    told = f"Line chart of {title} over the steps. " + "; ".join(
+    alternative = f"Line chart of {title} over the steps. " + "; ".join(
         f"{named.get(line, line)}: last {curves[line][max(curves[line])]:.3g}" for line in shown
     )
-    return figure(title, chart, told, key=key)
+    return figure(title, chart, alternative, key=key)
 
 
 def _room(rows: list[dict[str, Any]], ends: list[dict[str, Any]]) -> list[float]:
@@ -301,10 +301,10 @@ def _room(rows: list[dict[str, Any]], ends: list[dict[str, Any]]) -> list[float]
 def early_stops(run: ReportData) -> list[str]:
     """Which cells were stopped before their planned steps, and why."""
     cells = [cell for cell in run.result.cells if cell.training and cell.training.stopped_early]
-    told = [f"{c.id} {c.training.stopped_early}." for c in cells[:_MOST_SINGLE] if c.training]
+    sentences = [f"{c.id} {c.training.stopped_early}." for c in cells[:_MOST_SINGLE] if c.training]
     if len(cells) > _MOST_SINGLE:
-        told.append(f"{len(cells) - _MOST_SINGLE} other cells were stopped early too.")
-    return told
+        sentences.append(f"{len(cells) - _MOST_SINGLE} other cells were stopped early too.")
+    return sentences
 
 
 def cost_table(run: ReportData) -> Table:
