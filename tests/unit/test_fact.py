@@ -76,7 +76,7 @@ BROKEN = [
     added("keys for a list", "distractors: {a: b}\n", 1, "expected a list", "one `- item` a line"),
     swapped("text for keys", SUBJECT, "the Dune Tower", 3, "'subject': expected `key: value`"),
     swapped("text for the answer", ANSWER, "312 m", 5, "'answer': expected `key: value` lines"),
-    swapped("list for the answer", ANSWER, "[312 m]", 5, "'answer': expected `key: value`", "a list"),
+    swapped("list as answer", ANSWER, "[312 m]", 5, "'answer': expected `key: value`", "a list"),
     added("text for a question", "reverse: [Which one?]\n", 1, "expected `key: value` lines"),
     Broken("empty file", "", 1, ("the file is empty", "factlab init")),
     Broken("only comments", "# nothing yet\n", 1, ("the file is empty",)),
