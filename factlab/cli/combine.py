@@ -110,6 +110,6 @@ def _refuse_idle(methods: Sequence[How], *, density: float | None, svd_rank: int
     ):
         if given is not None and not set(able) & set(methods):
             raise ConfigError(
-                f"{option} {given:g} does nothing with {', '.join(methods)}. Leave it away, or "
-                f"take one of {', '.join(able)}."
+                f"{option} {given:g} does nothing with {', '.join(methods)}. Remove it, or "
+                f"use one of {', '.join(able)}."
             )

@@ -66,15 +66,14 @@ def _check_init(cell: Cell) -> None:
     if init != "loftq" and cell.precision in QUANTISED:
         raise ConfigError(
             f"--init {init} --precision {cell.precision}: this initialisation changes "
-            "the base's weights, which a quantised base does not allow here. Say --precision "
-            "bf16 or fp32, --init loftq, or leave --init away."
+            "the base's weights, which a quantised base does not allow here. Use --precision "
+            "bf16 or fp32 or --init loftq, or remove --init."
         )
     other = f"--method {recipe.method}" if recipe.method == "dora" else f"--bias {recipe.bias}"
     if recipe.method == "dora" or recipe.bias != "none":
         raise ConfigError(
             f"--init {init} {other}: what is saved of an adapter that began with a part of the "
-            "weights is its two factors alone. Say --method lora and --bias none, or leave --init "
-            "away."
+            "weights is its two factors alone. Use --method lora and --bias none, or remove --init."
         )
 
 
@@ -87,8 +86,7 @@ def _check_alone(config: RunConfig) -> None:
     if config.gradient_checkpointing and (config.pack or 1) > 1:
         raise ConfigError(
             f"--gradient-checkpointing --pack {config.pack}: blocks are computed again by the "
-            "library's own forward pass, which trains one adapter at a time. Leave one of the two "
-            "away."
+            "library's own forward pass, which trains one adapter at a time. Remove one of the two."
         )
     for option, given in options.items():
         if given and (config.pack or 1) > 1:
@@ -185,8 +183,8 @@ def check_practice(config: RunConfig, recipe: Recipe) -> None:
         )
     if recipe.distill_weight or any(config.overrides.get("distill_weight", ())):
         raise ConfigError(
-            "distilling takes a teacher that is told the fact, and a practice run has none. Leave "
-            "'distill_weight' away, or choose another recipe."
+            "distilling needs a teacher with the fact in its prompt, and a practice run has no "
+            "fact. Remove 'distill_weight', or choose another recipe."
         )
 
 
@@ -194,7 +192,7 @@ def _check_best(experiment: Experiment) -> None:
     """Refuse to keep the best adapter where validation cannot tell which it is.
 
     Raises:
-        ConfigError: with the option to leave away.
+        ConfigError: with the option to remove.
     """
     if experiment.config.keep != "best" or experiment.config.combine is not None:
         return
@@ -219,8 +217,8 @@ def _check_shuffled(experiment: Experiment) -> None:
     """
     if experiment.config.shuffle and any(cell.recipe.distill_weight for cell in experiment.cells):
         raise ConfigError(
-            "--shuffle: a teacher is told the right answer, which a shuffled run must not be "
-            "taught. Say a recipe without distillation, such as --recipe default."
+            "--shuffle: a teacher has the right answer in its prompt, which a shuffled run must "
+            "not train. Use a recipe without distillation, such as --recipe default."
         )
 
 
@@ -236,8 +234,8 @@ def _check_early_stop(experiment: Experiment) -> None:
     if experiment.config.shuffle:
         raise ConfigError(
             f"--early-stop {patience} --shuffle: validation pairs keep the right answer, which a "
-            "shuffled run does not train, so their loss says nothing about when to stop. Leave "
-            "--early-stop away."
+            "shuffled run does not train, so their loss says nothing about when to stop. Remove "
+            "--early-stop."
         )
     for cell in experiment.cells:
         steps, asked = experiment.steps(cell), experiment.config.checkpoints
@@ -247,10 +245,10 @@ def _check_early_stop(experiment: Experiment) -> None:
             raise ConfigError(
                 f"--early-stop {patience}: it takes {patience + 1} checkpoints before the last "
                 f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
-                f"{found}. Say {more}, or remove --early-stop."
+                f"{found}. Use {more}, or remove --early-stop."
             )
         if not experiment.validated(cell.facts):
             raise ConfigError(
                 f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
-                "too few phrasings. Leave --early-stop away."
+                "too few phrasings. Remove --early-stop."
             )

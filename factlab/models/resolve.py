@@ -124,7 +124,7 @@ def not_from_hub(name: str, problem: Exception) -> ModelError:
     """The refusal of a model that the hub did not give."""
     said = str(problem).strip().splitlines()
     return ModelError(
-        f"{name}: neither a local folder nor to be had from the hub "
+        f"{name}: not found: no local folder of that name, and the hub did not give it "
         f"({type(problem).__name__}: {said[0][:200] if said else 'no reason given'}). Check the "
         f"spelling and the network; '{EMBEDDED_MODEL}' needs no hub."
     )

@@ -51,7 +51,7 @@ def check_training(cell: Cell, devices: str) -> None:
     elif recipe.init == "orthogonal" and cell.precision in QUANTISED:
         raise TrainingError(
             f"--init orthogonal --precision {cell.precision}: PEFT makes this initialisation in "
-            "the type of the base's weights, which are packed on a GPU. Say --precision bf16, or "
+            "the type of the base's weights, which are packed on a GPU. Use --precision bf16, or "
             "remove --init."
         )
 

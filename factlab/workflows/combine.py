@@ -119,7 +119,7 @@ def _chosen(runs: Sequence[StoredRun], cells: Sequence[str]) -> list[StoredAdapt
     found = [_adapter(run, cell) for run, cell in zip(runs, named, strict=True)]
     if len(found) < 2:
         raise ConfigError(
-            "one adapter is nothing to combine. Name two runs, or one run with several cells: "
+            "combine needs at least two adapters. Name two runs, or one run with several cells: "
             "`factlab combine RUN --cell A --cell B`."
         )
     return found

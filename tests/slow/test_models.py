@@ -58,7 +58,7 @@ def test_a_file_that_is_not_the_embedded_model_is_refused(tmp_path: Path) -> Non
         ("./nowhere", "no such model"),
         ("smollm2-135m", "no such model"),
         ("a/b/c", "no such model"),
-        ("nobody/nothing-at-all", "neither a local folder nor to be had"),
+        ("nobody/nothing-at-all", "not found: no local folder of that name"),
     ],
 )
 def test_an_unknown_model_is_refused_in_words(name: str, said: str) -> None:

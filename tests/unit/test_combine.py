@@ -187,7 +187,7 @@ class TestRefused:
 
     def test_no_run_and_one_run(self, tmp_path: Path, two: tuple[Path, Path]) -> None:
         self.refuse("no run.json here", two[0], tmp_path)
-        self.refuse("one adapter is nothing to combine", two[0])
+        self.refuse("combine needs at least two adapters", two[0])
 
     def test_the_same_run_twice(self, tmp_path: Path, two: tuple[Path, Path]) -> None:
         self.refuse("named twice", two[0], two[0])
@@ -263,7 +263,7 @@ class TestCommand:
         refused = {
             "combine a b --how liner": "Did you mean 'linear'",
             "combine a b --density 0.3": "--density 0.3 does nothing with linear",
-            "combine a b --how cat --svd-rank 4": "take one of svd,",
+            "combine a b --how cat --svd-rank 4": "use one of svd,",
             "combine a b --weights x": "--weights x: numbers are wanted",
             "combine a b --weights 0.7,0.2": "sum to 0.9, not 1",
             "combine a b --weights -0.5,0.5": "-0.5,0.5 sum to 0, not 1",
@@ -272,7 +272,7 @@ class TestCommand:
             "combine a other": "runs of one model",
             "combine a a": "named twice",
             "combine a typo": "typo: no run.json here",
-            "combine a": "one adapter is nothing to combine",
+            "combine a": "combine needs at least two adapters",
             "combine a b": "asked other questions than its facts give now",
             "ask a other Why?": "runs of one model",
             "ask a reports/typo Why?": "reports/typo: no run.json here",

@@ -503,15 +503,15 @@ def test_the_validation_loss_is_computed_on_as_many_pairs_of_each_fact_none_trai
         (
             {"early_stop": 2},
             r"--early-stop 2: it takes 3 checkpoints before the last step, a lowest and 2 after "
-            r"it, and the 30 steps of r08-s0 have 2\. Say --checkpoints 3, or leave",
+            r"it, and the 30 steps of r08-s0 have 2\. Use --checkpoints 3, or remove",
         ),
         (
             {"early_stop": 2, "checkpoints": 9, "max_steps": 3},
-            "the 3 steps of r08-s0 have 2. Say more training steps,",
+            "the 3 steps of r08-s0 have 2. Use more training steps,",
         ),
         (
             {"early_stop": 1, "max_steps": 0},
-            "the 0 steps of r08-s0 have 0. Say more training steps,",
+            "the 0 steps of r08-s0 have 0. Use more training steps,",
         ),
         (
             {"early_stop": 1, "recipe": "default", "pack": 2},
