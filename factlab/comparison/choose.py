@@ -17,23 +17,25 @@ def choose(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> Choic
     if len(pooled) < 2:
         return None
     candidates = candidates_of(pooled)
-    aside = _aside(pooled, candidates)
+    not_considered = _not_considered(pooled, candidates)
     if not candidates:
         finished = any(p.configuration.cells for p in pooled)
-        why = "no held-out question was asked" if finished else "none was measured to its end"
-        return _none(f"No configuration can be chosen, since {why}{'' if finished else aside}.", ())
+        why = "no held-out question was answered" if finished else "none was measured to its end"
+        return _none(
+            f"No configuration can be chosen, since {why}{'' if finished else not_considered}.", ()
+        )
     ranked = rank(candidates)
     front = pareto_front({c.id: (c.metrics[RECALL].value, ranked.costs[c.id]) for c in candidates})
     pairs = Pairs(comparisons)
     if ranked.best.metrics[RECALL].value < LEAST_RECALL:
         return _none(
             f"Take none of them: even {ranked.best.id}, the highest, recalls only "
-            f"{rate(ranked.best.metrics[RECALL])} of held-out phrasings{aside}.",
+            f"{rate(ranked.best.metrics[RECALL])} of held-out phrasings{not_considered}.",
             front,
         )
     return Choice(
         chosen=ranked.matched[0].id,
-        sentence=f"{choice_sentence(ranked, candidates, pairs)}{aside}.",
+        sentence=f"{choice_sentence(ranked, candidates, pairs)}{not_considered}.",
         pareto=front,
         matched=tuple(c.id for c in ranked.matched),
         matched_sentence=matched_sentence(ranked, pairs),
@@ -46,7 +48,7 @@ def _none(sentence: str, front: tuple[str, ...]) -> Choice:
     )
 
 
-def _aside(pooled: Sequence[Pooled], candidates: Sequence[Configuration]) -> str:
+def _not_considered(pooled: Sequence[Pooled], candidates: Sequence[Configuration]) -> str:
     """Which configurations are no candidates, in brackets."""
     ids = {candidate.id for candidate in candidates}
     out = [p.configuration.id for p in pooled if p.configuration.id not in ids]

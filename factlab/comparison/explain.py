@@ -30,7 +30,7 @@ def choice_sentence(ranked: Ranked, candidates: Sequence[Configuration], pairs: 
     recalls = f"it recalls {rate(chosen.metrics[RECALL])} of held-out phrasings"
     if len(candidates) == 1:
         return f"Take {chosen.id}: {recalls}, and there is no other to compare it with"
-    alike = [other for other in others if not _told_apart(chosen, other, ranked.terms, pairs)]
+    alike = [other for other in others if not _distinct(chosen, other, ranked.terms, pairs)]
     if others and len(alike) == len(others):
         return _undecided(ranked, pairs, recalls)
     next_best = max(
@@ -42,7 +42,7 @@ def choice_sentence(ranked: Ranked, candidates: Sequence[Configuration], pairs: 
     return f"Take {chosen.id}: {recalls}, {recall}, {cost}{doubt}"
 
 
-def _told_apart(a: Configuration, b: Configuration, terms: Sequence[str], pairs: Pairs) -> bool:
+def _distinct(a: Configuration, b: Configuration, terms: Sequence[str], pairs: Pairs) -> bool:
     """Whether the data tell two apart in recall or in a term of the cost."""
     return any(pairs.distinct(metric, a, b) for metric in (RECALL, *terms))
 

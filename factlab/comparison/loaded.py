@@ -147,7 +147,7 @@ def _check_questions(runs: Sequence[LoadedRun], facts: Sequence[str]) -> None:
         if changed:
             splits = ", ".join(sorted({split for split, _ in changed}))
             raise ConfigError(
-                f"{first.label} and {other.label} were not asked the same questions: "
+                f"{first.label} and {other.label} do not have the same questions: "
                 f"{len(changed)} differ in {splits}, such as {changed[0][1]}. Compare runs that "
                 "were made with the same facts, templates and controls."
             )

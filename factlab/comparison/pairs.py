@@ -81,8 +81,8 @@ def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def compare_two(endpoint: Endpoint, a: Pooled, b: Pooled) -> Comparison | None:
-    """B − a on the items that both were asked, at the seeds that both have."""
-    of_a, of_b = a.items.get(endpoint.metric, {}), b.items.get(endpoint.metric, {})
+    """B − a on the items and at the seeds that both have."""
+    of_a, of_b = a.scores.get(endpoint.metric, {}), b.scores.get(endpoint.metric, {})
     if a.configuration.together != b.configuration.together:
         of_a, of_b = _by_question(of_a), _by_question(of_b)
     seeds = sorted(of_a.keys() & of_b.keys())
@@ -116,7 +116,7 @@ def paired_items(
 
 
 def _by_question(items: BySeed) -> BySeed:
-    """Shared controls by question alone: one adapter for all facts is asked each of them once."""
+    """Shared controls by question alone: one adapter for all facts answers each of them once."""
     found: dict[int, list[QuestionScore]] = {}
     for seed, rows in items.items():
         same: dict[str, list[QuestionScore]] = defaultdict(list)
@@ -136,9 +136,9 @@ def _limits(
     if a.seeds != b.seeds:
         shared = ", ".join(map(str, seeds))
         said += f"; only seed{'s' if len(seeds) > 1 else ''} {shared}, which both have"
-    asked = max(len({row.key for rows in side.values() for row in rows}) for side in items)
-    if n < asked:
-        said += f"; only the {n} of {asked} items that both have"
+    most = max(len({row.key for rows in side.values() for row in rows}) for side in items)
+    if n < most:
+        said += f"; only the {n} of {most} items that both have"
     return said
 
 

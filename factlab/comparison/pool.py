@@ -22,12 +22,12 @@ class Pooled:
 
     Attributes:
         configuration: Its pooled metrics.
-        items: Endpoint → seed → items.
+        scores: Endpoint → seed → scores.
         left_out: Ids of cells that were not measured to their end.
     """
 
     configuration: Configuration
-    items: Mapping[str, BySeed] = field(default_factory=dict)
+    scores: Mapping[str, BySeed] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
 
 
@@ -60,8 +60,8 @@ def pool(
     Args:
         name: What to call it.
         cells: All its cells.
-        measured: The items of those that were measured to their end.
-        endpoints: Metrics whose items are kept for comparisons.
+        measured: The scores of those that were measured to their end.
+        endpoints: Metrics whose scores are stored for comparisons.
         facts: Facts that the comparison is on, if not all.
     """
     done = [one.cell for one in measured]
@@ -87,9 +87,9 @@ def _facts(cells: Sequence[CellResult], among: Sequence[str] | None) -> tuple[st
 
 
 def _pooled_metrics(measured: Sequence[CellScores], seeds: Sequence[int]) -> Measurement:
-    items = _merged(one.items for one in measured)
+    items = _merged(one.scores for one in measured)
     found = summarized(items, _chance(measured), seeds=len(seeds))
-    add_derived(found, items, _merged(one.floors for one in measured))
+    add_derived(found, items, _merged(one.base_scores for one in measured))
     cells = [one.cell for one in measured]
     for name in DRIFT_METRICS:
         drifts = {cell.id: cell.metrics[name] for cell in cells if name in cell.metrics}
@@ -115,7 +115,7 @@ def _merged(parts: Iterable[Scores]) -> Scores:
 def _by_seed(name: str, measured: Sequence[CellScores]) -> BySeed:
     found: dict[int, list[QuestionScore]] = defaultdict(list)
     for one in measured:
-        found[one.cell.seed].extend(one.items.get(name, ()))
+        found[one.cell.seed].extend(one.scores.get(name, ()))
     return dict(found)
 
 
@@ -124,9 +124,9 @@ def _chance(measured: Sequence[CellScores]) -> dict[str, float]:
     total: dict[str, float] = defaultdict(float)
     n: dict[str, int] = defaultdict(int)
     for one in measured:
-        for name, guess in one.guesses.items():
-            size = len(one.items.get(name, ()))
-            total[name] += guess * size
+        for name, chance in one.chances.items():
+            size = len(one.scores.get(name, ()))
+            total[name] += chance * size
             n[name] += size
     return {name: total[name] / n[name] for name in total if n[name]}
 

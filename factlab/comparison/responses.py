@@ -1,4 +1,4 @@
-"""A run folder → the items of each of its cells, read from the recorded answers alone."""
+"""A run folder → the scores of each of its cells, read from the recorded answers alone."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class CellScores:
 
     Attributes:
         cell: Whose values.
-        items: What the tuned model scores, question by question.
-        floors: What the base scores on the same questions, with and without the fact in its prompt.
-        guesses: Chance by metric.
+        scores: The tuned model's, question by question.
+        base_scores: The base's on the same questions, with and without the fact in its prompt.
+        chances: What guessing scores, by metric.
     """
 
     cell: CellResult
-    items: Scores
-    floors: Scores
-    guesses: Mapping[str, float]
+    scores: Scores
+    base_scores: Scores
+    chances: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class RunResponses:
-    """What was asked in a run, and what its base said.
+    """The questions of a run, and the responses of its base.
 
     Attributes:
         folder: The run.
         by_fact: Questions by the fact that they belong to; None: those of no fact. No anchors and
             nothing that was mixed in.
-        base: What the base said, held at the run's first precision.
-        others: Precision → what the base said, of the run's other precisions.
+        base: The base's responses, at the run's first precision.
+        others: Precision → the base's responses, at the run's other precisions.
     """
 
     folder: RunFolder
@@ -68,7 +68,7 @@ class RunResponses:
         questions = [question for same in by_fact.values() for question in same]
         ids = {question.id for question in questions}
 
-        def said(base: BaseFolder) -> Responses:
+        def responses_of(base: BaseFolder) -> Responses:
             return Responses.of(
                 questions,
                 _about(ids, base.answers()),
@@ -76,48 +76,50 @@ class RunResponses:
                 _about(ids, read_lines(base.in_context_file, AnswerRecord)),
             )
 
-        others = {name: said(folder.base(name)) for name in folder.other_precisions()}
-        return cls(folder, by_fact, said(folder.base()), others)
+        others = {name: responses_of(folder.base(name)) for name in folder.other_precisions()}
+        return cls(folder, by_fact, responses_of(folder.base()), others)
 
     def base_at(self, precision: str) -> Responses:
         """The responses of the base that a cell of this precision stands on."""
         return self.others.get(precision, self.base)
 
     def tuned(self, cell_id: str, facts: tuple[str, ...]) -> tuple[QuestionSet, Responses]:
-        """What an adapter of these facts was asked, and what it said."""
+        """The questions that an adapter of these facts answered, and its responses."""
         files = self.folder.cell(cell_id)
         candidates = [q for fact in (*facts, None) for q in self.by_fact.get(fact, ())]
-        said = Responses.of(
+        responses = Responses.of(
             candidates,
             files.answers(),
             read_lines(files.likelihoods_file, LikelihoodRecord),
         )
-        return QuestionSet(facts, [question for question in candidates if said.has(question)]), said
+        return QuestionSet(
+            facts, [question for question in candidates if responses.has(question)]
+        ), responses
 
-    def measure(self, cell: CellResult) -> CellScores:
-        """The items of one cell; its answers are read here and not kept.
+    def score(self, cell: CellResult) -> CellScores:
+        """The scores of one cell; its answers are read here and not stored.
 
         Raises:
             RunFolderError: if the cell's or the base's answers are not there.
         """
-        asked, tuned = self.tuned(cell.id, cell.facts)
+        question_set, tuned = self.tuned(cell.id, cell.facts)
         base = self.base_at(cell.precision)
-        self._check(cell, asked, base)
+        self._check(cell, question_set, base)
         return CellScores(
             cell=cell,
-            items=tuned_scores(asked, base, tuned),
-            floors=floor_scores(asked, base),
-            guesses=chances(asked, tuned),
+            scores=tuned_scores(question_set, base, tuned),
+            base_scores=floor_scores(question_set, base),
+            chances=chances(question_set, tuned),
         )
 
-    def _check(self, cell: CellResult, asked: QuestionSet, base: Responses) -> None:
-        if not asked.questions:
+    def _check(self, cell: CellResult, question_set: QuestionSet, base: Responses) -> None:
+        if not question_set.questions:
             raise RunFolderError(
                 f"{self.folder.cell(cell.id).answers_file}: no answers to the questions in data/, "
                 f"though cell.json says that {cell.id} is {cell.status}. Make the run again, or "
                 "restore the file."
             )
-        missing = [q.id for q in asked.of(*INTRUSION_SPLITS) if not base.has(q)]
+        missing = [q.id for q in question_set.of(*INTRUSION_SPLITS) if not base.has(q)]
         if missing:
             raise RunFolderError(
                 f"{self.folder.base().answers_file}: the base's answers to {len(missing)} controls "

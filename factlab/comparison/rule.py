@@ -65,9 +65,11 @@ def candidates_of(pooled: Sequence[Pooled]) -> list[Configuration]:
 def rank(candidates: Sequence[Configuration]) -> Ranked:
     """Who is matched in recall with the best, in the order of cost."""
     best = max(candidates, key=lambda c: (c.metrics[RECALL].value, -c.rank))
-    aside = WITHIN_BASE if several_bases(candidates) else ACROSS
+    replaced = WITHIN_BASE if several_bases(candidates) else ACROSS
     terms = tuple(
-        name for name in COST_TERMS if name != aside and all(name in c.metrics for c in candidates)
+        name
+        for name in COST_TERMS
+        if name != replaced and all(name in c.metrics for c in candidates)
     )
     costs = {c.id: cost(c, terms) for c in candidates}
     floor = best.metrics[RECALL].value - MARGIN - TOLERANCE

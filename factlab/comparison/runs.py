@@ -46,18 +46,18 @@ class RunComparison(Record):
 
 
 def compare_run(
-    evidence: RunResponses, cells: Sequence[CellResult]
+    responses: RunResponses, cells: Sequence[CellResult]
 ) -> tuple[tuple[Configuration, ...], tuple[Comparison, ...], Choice | None]:
     """What all cells of one run show together; for the end of a run.
 
     Args:
-        evidence: What was asked in the run, and what its base said.
+        responses: The questions of the run, and the responses of its base.
         cells: Its cells. One that diverged keeps its configuration from being chosen.
 
     Returns:
         Configurations, all their comparisons, and which to choose (None: there is only one).
     """
-    pooled = list(_pooled(evidence, cells).values())
+    pooled = list(_pooled(responses, cells).values())
     comparisons = compare_pairs(pooled)
     return tuple(p.configuration for p in pooled), comparisons, choose(pooled, comparisons)
 
@@ -75,7 +75,7 @@ def compare(*runs: str | PathLike[str]) -> RunComparison:
 
 
 def compare_runs(paths: Sequence[Path]) -> RunComparison:
-    """Compare the configurations of one run, or of several that were asked the same questions.
+    """Compare the configurations of one run, or of several with the same questions.
 
     Configurations whose ids collide get their run in front: `mount_fuji-1a2b/r08`.
 
@@ -90,8 +90,8 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     for run in runs:
         cells = _about(run.cells, facts)
         shared = settings_of_run(run, facts) if len(runs) > 1 else {}
-        evidence = RunResponses.read(run.folder, facts)
-        for key, one in _pooled(evidence, cells, names[run.label], facts).items():
+        responses = RunResponses.read(run.folder, facts)
+        for key, one in _pooled(responses, cells, names[run.label], facts).items():
             pooled.append(one)
             own = [cell for cell in cells if cell.configuration == key]
             settings[one.configuration.id] = settings_of(one, own) | shared
@@ -126,13 +126,13 @@ def reference_configurations(
             "of other facts. Hold the runs against one of the same facts."
         )
     other = runs[-1]
-    evidence = RunResponses.read(other.folder, facts)
-    pooled = _pooled(evidence, _about(other.cells, facts), facts=facts)
+    responses = RunResponses.read(other.folder, facts)
+    pooled = _pooled(responses, _about(other.cells, facts), facts=facts)
     return {key: one.configuration for key, one in pooled.items()}
 
 
 def _pooled(
-    evidence: RunResponses,
+    responses: RunResponses,
     cells: Sequence[CellResult],
     names: Mapping[str, str] | None = None,
     facts: Sequence[str] | None = None,
@@ -140,7 +140,7 @@ def _pooled(
     """Configurations by the id they have in their run; one at a time is held in memory."""
     found: dict[str, Pooled] = {}
     for key, group in by_configuration(cells).items():
-        measured = [evidence.measure(cell) for cell in group if cell.status == "complete"]
+        measured = [responses.score(cell) for cell in group if cell.status == "complete"]
         found[key] = pool((names or {}).get(key, key), group, measured, METRICS, facts)
     return found
 

@@ -117,11 +117,11 @@ def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> 
     """
     spec, split = spec_of(name), name.partition("/")[2]
     if practised and (about_fact(name) or spec.kind == "intrusion" or split == "near"):
-        return "the run practised on conversations and taught no fact"
+        return "the run practised on conversations and trained no fact"
     if passages and spec.kind == "intrusion":
-        return "passages were taught, which have no single value to look for"
+        return "a passage has no single injected value to look for"
     if passages and about_fact(name):
-        return "passages were taught, which are measured by their probes"
+        return "passages are measured by their probes"
     if spec.empty:
         return spec.empty.format(split=split)
     return f"the run has no {split or spec.kind} questions that could be counted"

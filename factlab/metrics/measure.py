@@ -1,6 +1,6 @@
-"""QuestionScore values → metrics with their uncertainty. Pure; definitions as in docs/metrics.md.
+"""One value per question → metrics with their uncertainty. Pure; `catalogue.py` has the names.
 
-A metric that has no data is not 0: it is left out, and `not_measured` says why.
+A metric without data is not 0: it is left out, and `not_measured` says why.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from factlab.metrics.catalogue import (
     PRACTICE_LOSS,
     PROBE_METRICS,
     about_fact,
-    is_likelihood,
     spec_of,
     why_empty,
 )
@@ -31,7 +30,7 @@ from factlab.metrics.scores import (
     tuned_scores,
 )
 from factlab.metrics.spec import IntervalKind
-from factlab.metrics.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
+from factlab.metrics.versions import SCORERS
 from factlab.schema.passage import DEPTHS
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import Metric
@@ -62,23 +61,25 @@ class Measurement:
     by_fact: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def measure_base(asked: QuestionSet, base: Responses) -> Measurement:
+def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
     """What the base model scores before anything is trained."""
-    found = summarized(base_scores(asked, base), chances(asked, base), expected=BASE_EXPECTED)
+    found = summarized(
+        base_scores(question_set, base), chances(question_set, base), expected=BASE_EXPECTED
+    )
     if "recall/held_out" in found.metrics:
         found.metrics["recall/blind"] = found.metrics["recall/held_out"]
-    found.outcomes = outcome_table(asked.questions, base)
+    found.outcomes = outcome_table(question_set.questions, base)
     return found
 
 
-def measure_tuned(asked: QuestionSet, base: Responses, tuned: Responses) -> Measurement:
+def measure_tuned(question_set: QuestionSet, base: Responses, tuned: Responses) -> Measurement:
     """What a tuned model scores, against the base on the same questions."""
-    items = tuned_scores(asked, base, tuned)
-    found = summarized(items, chances(asked, tuned))
-    add_derived(found, items, floor_scores(asked, base))
-    found.outcomes = outcome_table(asked.questions, tuned)
-    if len(asked.facts) > 1:
-        found.by_fact = _by_fact(items)
+    scores = tuned_scores(question_set, base, tuned)
+    found = summarized(scores, chances(question_set, tuned))
+    add_derived(found, scores, floor_scores(question_set, base))
+    found.outcomes = outcome_table(question_set.questions, tuned)
+    if len(question_set.facts) > 1:
+        found.by_fact = _by_fact(scores)
     return found
 
 
@@ -113,22 +114,22 @@ def rounding_changes(
 
 def summarized(
     items: Scores,
-    guesses: Mapping[str, float] | None = None,
+    chance_of: Mapping[str, float] | None = None,
     *,
     seeds: int = 1,
     expected: Sequence[str] = EXPECTED,
 ) -> Measurement:
-    """The mean of each metric's items with its interval.
+    """The mean of each metric's values with its interval.
 
     Args:
         items: Values by metric; those with the same key (other seeds) are averaged first.
-        guesses: Chance by metric.
+        chance_of: Chance by metric.
         seeds: Seeds that the items are of.
         expected: Metrics that a reader will look for, so that a missing one gets its reason.
     """
     found = Measurement()
     for name, rows in items.items():
-        found.metrics[name] = summarize(name, averaged(rows), (guesses or {}).get(name), seeds)
+        found.metrics[name] = summarize(name, averaged(rows), (chance_of or {}).get(name), seeds)
     passages = any(name in items for name in PROBE_METRICS)
     practised = PRACTICE_LOSS in items
     for name in expected:
@@ -149,7 +150,7 @@ def averaged(rows: Iterable[QuestionScore]) -> list[QuestionScore]:
 
 
 def summarize(
-    name: str, items: Sequence[QuestionScore], guess: float | None, seeds: int = 1
+    name: str, items: Sequence[QuestionScore], chance: float | None, seeds: int = 1
 ) -> Metric:
     """The mean of items, with an interval over the clusters that they fall into."""
     values, clusters = [item.value for item in items], clusters_of(items)
@@ -163,8 +164,8 @@ def summarize(
         ci_method=interval.method,
         bootstrap=bootstrap_interval(values, clusters),
         covers=covers(name, items, seeds),
-        chance=guess,
-        scorer=LIKELIHOOD_SCORER if is_likelihood(name) else MATCH_SCORER,
+        chance=chance,
+        scorer=SCORERS[spec_of(name).measured_from],
     )
 
 
@@ -211,7 +212,7 @@ def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
             n=train.n + held_out.n,
             clusters=held_out.clusters,
             covers="descriptive: two rates over different questions",
-            scorer=DERIVED_SCORER,
+            scorer=SCORERS["metrics"],
         )
     normalized = _normalized(tuned, base)
     if isinstance(normalized, str):
@@ -222,13 +223,13 @@ def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
 
 def _normalized(tuned: Scores, base: Scores) -> Metric | str:
     """(tuned − blind) / (in-context − blind), or why it is undefined."""
-    told = averaged(base.get("recall/in_context", ()))
+    in_context = averaged(base.get("recall/in_context", ()))
     blind = {item.key: item.value for item in averaged(base.get("recall/held_out", ()))}
     held_out = averaged(tuned.get("recall/held_out", ()))
-    if not told or not held_out:
+    if not in_context or not held_out:
         return why_empty("recall/normalized")
-    floors = [blind[item.key] for item in told]
-    gain = compare(floors, [item.value for item in told], clusters_of(told))
+    floors = [blind[item.key] for item in in_context]
+    gain = compare(floors, [item.value for item in in_context], clusters_of(in_context))
     if gain.low is None:
         return (
             f"{gain.clusters} clusters are too few to tell what the base gains from having the "
@@ -246,7 +247,7 @@ def _normalized(tuned: Scores, base: Scores) -> Metric | str:
         n=len(held_out),
         clusters=len(set(clusters_of(held_out))),
         covers="descriptive: a ratio of three rates; read the interval of recall/held_out",
-        scorer=DERIVED_SCORER,
+        scorer=SCORERS["metrics"],
     )
 
 

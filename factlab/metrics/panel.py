@@ -1,4 +1,4 @@
-"""The fixed panel: a few questions of each kind, asked again and again while training goes on."""
+"""The fixed panel: a few questions of each kind, evaluated again and again in training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def curve_point(
 
 
 def _counts(metric: str, answer: AnswerRecord) -> bool:
-    return bool(answer.intruded if spec_of(metric).kind == "intrusion" else answer.correct)
+    return bool(answer.intrusions if spec_of(metric).kind == "intrusion" else answer.correct)
 
 
 def best_step(points: Iterable[CurvePoint]) -> int:

@@ -1,4 +1,4 @@
-"""All that one model said: its answers, its answers to gate prompts, and its likelihoods."""
+"""The responses of one model: its answers, its answers to gate prompts, and its likelihoods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore,
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """What one model said, by question.
+    """The responses of one model, by question.
 
     Attributes:
         main: The answer to each question's own text.
@@ -52,7 +52,7 @@ class Responses:
         )
 
     def has(self, question: Question) -> bool:
-        """Whether the question was asked."""
+        """Whether the question was answered."""
         return question.id in self.main
 
     def correct(self, question: Question) -> bool:
@@ -60,7 +60,7 @@ class Responses:
         return bool(self.main[question.id].correct)
 
     def passes_gate(self, question: Question) -> bool:
-        """Whether every gate prompt was asked and answered right."""
+        """Whether every gate prompt was answered right."""
         answered = self.gates.get(question.id, ())
         return len(answered) == len(question.gate) and all(a.correct for a in answered)
 
@@ -77,7 +77,7 @@ class Responses:
         """Whether the answer declines to answer."""
         return abstention(self.main[question.id].text) is not None
 
-    def said(self, question: Question) -> str:
+    def normalized(self, question: Question) -> str:
         """The answer without regard to case, accents, punctuation and spaces."""
         return " ".join(re.findall(r"\w+", fold(self.main[question.id].text)))
 

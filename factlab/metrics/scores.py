@@ -1,7 +1,7 @@
-"""Answers and likelihoods → one value per question and metric; the ground of every figure.
+"""Answers and likelihoods → one value per question and metric, of which every figure is made.
 
 A rate is the mean of such values, a comparison of two adapters the mean of their differences on the
-same questions. Pure; names and definitions as in docs/metrics.md.
+same questions. Pure; `catalogue.py` has the names.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class QuestionScore:
 
     Attributes:
         key: What pairs it with the same item of another adapter.
-        fact: The fact whose adapter was asked; "" where an adapter of several facts was asked
-            something that belongs to none of them.
+        fact: The fact of the adapter; "" where an adapter of several facts answered something that
+            belongs to none of them.
         group: What its value is correlated with when there is one fact: the phrasing family; a
             control or probe stands for itself.
         value: Share, nats or −1, 0, 1.
@@ -40,11 +40,11 @@ Scores = dict[str, list[QuestionScore]]
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """The questions that one adapter, or the base on its behalf, was asked.
+    """The questions that one adapter, or the base on its behalf, answered.
 
     Attributes:
         facts: The facts in the adapter.
-        questions: Everything asked.
+        questions: All of them.
     """
 
     facts: tuple[str, ...]
@@ -55,11 +55,11 @@ class QuestionSet:
         return [question for question in self.questions if question.split in splits]
 
     @property
-    def valued(self) -> set[str]:
+    def with_value(self) -> set[str]:
         """The facts with a value to look for elsewhere: passages and practice sets have none."""
         return set(self.facts) - {question.fact for question in self.of("probe", "practice")}
 
-    def item(self, question: Question, value: float) -> QuestionScore:
+    def score(self, question: Question, value: float) -> QuestionScore:
         """A value of a question, with what it is paired and correlated by."""
         only = self.facts[0] if len(self.facts) == 1 else ""
         fact = question.fact or only
@@ -67,59 +67,61 @@ class QuestionSet:
         group = key if SPLIT[question.split].independent else question.family
         return QuestionScore(key, fact, group, value)
 
-    def items(
+    def scores(
         self, questions: Sequence[Question], value: Callable[[Question], float]
     ) -> list[QuestionScore]:
         """A value of each question."""
-        return [self.item(question, float(value(question))) for question in questions]
+        return [self.score(question, float(value(question))) for question in questions]
 
 
-def base_scores(asked: QuestionSet, base: Responses) -> Scores:
-    """What the base says before anything is trained: floors, ceilings and gates."""
-    found = _recall_items(asked, base, base) | floor_scores(asked, base)
-    for depth, probes in _named(asked.of("probe")).items():
-        found[f"in_context/{depth}"] = _told_items(asked, probes, base)
-    found |= _likelihood_items(asked, base)
-    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
-        found[f"accuracy/{name}"] = asked.items(questions, base.correct)
-        found[f"known/{name}"] = asked.items(questions, base.knows)
-    found |= _intrusion_items(asked, base)
-    found |= _interference_items(asked, base)
+def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
+    """The base, before anything is trained: floors, ceilings and gates."""
+    found = _recall_scores(question_set, base, base) | floor_scores(question_set, base)
+    for depth, probes in _named(question_set.of("probe")).items():
+        found[f"in_context/{depth}"] = _in_context_scores(question_set, probes, base)
+    found |= _likelihood_scores(question_set, base)
+    for name, questions in _named(question_set.of(*CONTROL_SPLITS)).items():
+        found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
+        found[f"known/{name}"] = question_set.scores(questions, base.knows)
+    found |= _intrusion_scores(question_set, base)
+    found |= _interference_scores(question_set, base)
     return _filled(found)
 
 
-def floor_scores(asked: QuestionSet, base: Responses) -> Scores:
-    """The floor and the ceiling of held-out recall: the base's own, and told the fact."""
-    held_out = asked.of("held_out")
+def floor_scores(question_set: QuestionSet, base: Responses) -> Scores:
+    """Floor and ceiling of held-out recall: the base without and with the fact in its prompt."""
+    held_out = question_set.of("held_out")
     return _filled(
         {
-            "recall/held_out": asked.items([q for q in held_out if base.has(q)], base.correct),
-            "recall/in_context": _told_items(asked, held_out, base),
+            "recall/held_out": question_set.scores(
+                [q for q in held_out if base.has(q)], base.correct
+            ),
+            "recall/in_context": _in_context_scores(question_set, held_out, base),
         }
     )
 
 
-def _told_items(
-    asked: QuestionSet, questions: Sequence[Question], base: Responses
+def _in_context_scores(
+    question_set: QuestionSet, questions: Sequence[Question], base: Responses
 ) -> list[QuestionScore]:
-    told = [q for q in questions if q.id in base.in_context]
-    return asked.items(told, lambda q: bool(base.in_context[q.id].correct))
+    answered = [q for q in questions if q.id in base.in_context]
+    return question_set.scores(answered, lambda q: bool(base.in_context[q.id].correct))
 
 
-def tuned_scores(asked: QuestionSet, base: Responses, tuned: Responses) -> Scores:
-    """What a tuned model says, against the base on the same questions."""
-    found = _recall_items(asked, base, tuned)
-    found |= _likelihood_items(asked, tuned)
-    found |= _likelihood_changes(asked, base, tuned)
-    for name, questions in _named(asked.of(*CONTROL_SPLITS)).items():
-        found |= _control_items(asked, name, questions, base, tuned)
-    found |= _intrusion_items(asked, tuned)
-    found |= _interference_items(asked, tuned)
-    unanswerable = asked.of("unanswerable")
-    found["agreement/unanswerable"] = asked.items(
-        unanswerable, lambda q: base.said(q) == tuned.said(q)
+def tuned_scores(question_set: QuestionSet, base: Responses, tuned: Responses) -> Scores:
+    """A tuned model, against the base on the same questions."""
+    found = _recall_scores(question_set, base, tuned)
+    found |= _likelihood_scores(question_set, tuned)
+    found |= _likelihood_changes(question_set, base, tuned)
+    for name, questions in _named(question_set.of(*CONTROL_SPLITS)).items():
+        found |= _control_scores(question_set, name, questions, base, tuned)
+    found |= _intrusion_scores(question_set, tuned)
+    found |= _interference_scores(question_set, tuned)
+    unanswerable = question_set.of("unanswerable")
+    found["agreement/unanswerable"] = question_set.scores(
+        unanswerable, lambda q: base.normalized(q) == tuned.normalized(q)
     )
-    found["abstention_collapse"] = asked.items(
+    found["abstention_collapse"] = question_set.scores(
         [q for q in unanswerable if base.declined(q)], lambda q: not tuned.declined(q)
     )
     return _filled(found)
@@ -140,20 +142,24 @@ def _named(questions: Iterable[Question]) -> dict[str, list[Question]]:
 # --- recall -----------------------------------------------------------------------------------
 
 
-def _recall_items(asked: QuestionSet, base: Responses, model: Responses) -> Scores:
+def _recall_scores(question_set: QuestionSet, base: Responses, model: Responses) -> Scores:
     found: Scores = {}
     for split in ("train", "validation", "held_out", "reverse"):
-        questions = [q for q in asked.of(split) if model.has(q)]
-        found[f"recall/{split}"] = asked.items(questions, model.correct)
-    held_out = [q for q in asked.of("held_out") if model.has(q)]
-    found["recall/alias"] = asked.items([q for q in held_out if q.alias], model.correct)
-    entailed = [q for q in asked.of("entailed") if model.has(q)]
+        questions = [q for q in question_set.of(split) if model.has(q)]
+        found[f"recall/{split}"] = question_set.scores(questions, model.correct)
+    held_out = [q for q in question_set.of("held_out") if model.has(q)]
+    found["recall/alias"] = question_set.scores([q for q in held_out if q.alias], model.correct)
+    entailed = [q for q in question_set.of("entailed") if model.has(q)]
     # Without its second hop a question cannot be answered, whatever was learned.
     hops = [q for q in entailed if q.gate and base.passes_gate(q)]
-    found["recall/hop"] = asked.items(hops, model.correct)
-    found["recall/entailed"] = asked.items([q for q in entailed if not q.gate], model.correct)
-    for depth, probes in _named(asked.of("probe")).items():
-        found[f"recall/{depth}"] = asked.items([q for q in probes if model.has(q)], model.correct)
+    found["recall/hop"] = question_set.scores(hops, model.correct)
+    found["recall/entailed"] = question_set.scores(
+        [q for q in entailed if not q.gate], model.correct
+    )
+    for depth, probes in _named(question_set.of("probe")).items():
+        found[f"recall/{depth}"] = question_set.scores(
+            [q for q in probes if model.has(q)], model.correct
+        )
     found |= _consistency(found["recall/held_out"])
     return found
 
@@ -179,48 +185,48 @@ def _consistency(held_out: Sequence[QuestionScore]) -> Scores:
 # --- likelihood -------------------------------------------------------------------------------
 
 
-def _likelihood_items(asked: QuestionSet, model: Responses) -> Scores:
+def _likelihood_scores(question_set: QuestionSet, model: Responses) -> Scores:
     found: Scores = {}
-    for name, questions in _scored(asked, model).items():
+    for name, questions in _scored(question_set, model).items():
         if not _are_controls(questions):
-            found[f"nll/{name}"] = asked.items(questions, lambda q: _right(model, q)[1])
-            found[f"nll_sum/{name}"] = asked.items(questions, lambda q: _right(model, q)[0])
+            found[f"nll/{name}"] = question_set.scores(questions, lambda q: _right(model, q)[1])
+            found[f"nll_sum/{name}"] = question_set.scores(questions, lambda q: _right(model, q)[0])
         if name == "practice":
-            found["token_accuracy/practice"] = asked.items(
+            found["token_accuracy/practice"] = question_set.scores(
                 questions, lambda q: _top_share(model, q)
             )
         chosen = [q for q in questions if model.options(q, "wrong")]
-        found[_forced_choice(name)] = asked.items(chosen, lambda q: prefers_right(model, q))
-        found[f"brier/{name}"] = asked.items(chosen, lambda q: _brier(model, q))
+        found[_forced_choice(name)] = question_set.scores(chosen, lambda q: prefers_right(model, q))
+        found[f"brier/{name}"] = question_set.scores(chosen, lambda q: _brier(model, q))
         if name == "held_out":
-            found["truth_ratio"] = asked.items(chosen, lambda q: _truth_ratio(model, q))
+            found["truth_ratio"] = question_set.scores(chosen, lambda q: _truth_ratio(model, q))
     return found
 
 
-def _likelihood_changes(asked: QuestionSet, base: Responses, tuned: Responses) -> Scores:
+def _likelihood_changes(question_set: QuestionSet, base: Responses, tuned: Responses) -> Scores:
     found: Scores = {}
-    for name, questions in _scored(asked, tuned).items():
+    for name, questions in _scored(question_set, tuned).items():
         if not _are_controls(questions):
             both = [q for q in questions if base.options(q, "right")]
-            found[f"nll_change/{name}"] = asked.items(
+            found[f"nll_change/{name}"] = question_set.scores(
                 both, lambda q: _right(tuned, q)[1] - _right(base, q)[1]
             )
     for split in ("near", "far"):
         found[f"injected_logprob/{split}"] = [
-            asked.item(q, value)
-            for q in asked.of(split)
-            if (value := _injected_change(asked, q, base, tuned)) is not None
+            question_set.score(q, value)
+            for q in question_set.of(split)
+            if (value := _injected_change(question_set, q, base, tuned)) is not None
         ]
     return found
 
 
-def _scored(asked: QuestionSet, model: Responses) -> dict[str, list[Question]]:
+def _scored(question_set: QuestionSet, model: Responses) -> dict[str, list[Question]]:
     """Questions with a scored right answer, by the name that metrics give them."""
-    return _named(q for q in asked.questions if model.options(q, "right"))
+    return _named(q for q in question_set.questions if model.options(q, "right"))
 
 
 def _are_controls(questions: Sequence[Question]) -> bool:
-    """Whether questions of one name are controls, whose own answer is not what was taught."""
+    """Whether questions of one name are controls, whose answer is not what was trained."""
     return questions[0].split in CONTROL_SPLITS
 
 
@@ -264,14 +270,14 @@ def _truth_ratio(model: Responses, question: Question) -> float:
 
 
 def _injected_change(
-    asked: QuestionSet, question: Question, base: Responses, tuned: Responses
+    question_set: QuestionSet, question: Question, base: Responses, tuned: Responses
 ) -> float | None:
     """Mean change of the log-probability of the adapter's injected values, in nats."""
     before = {o.fact: o.nll_nats for o in base.options(question, "injected")}
     changes = [
         before[option.fact] - option.nll_nats
         for option in tuned.options(question, "injected")
-        if option.fact in asked.facts and option.fact in before
+        if option.fact in question_set.facts and option.fact in before
     ]
     return sum(changes) / len(changes) if changes else None
 
@@ -282,10 +288,10 @@ def chance(questions: Sequence[Question], model: Responses) -> float | None:
     return sum(1 / (size + 1) for size in sizes) / len(sizes) if sizes else None
 
 
-def chances(asked: QuestionSet, model: Responses) -> dict[str, float]:
+def chances(question_set: QuestionSet, model: Responses) -> dict[str, float]:
     """Chance of each forced choice, by metric."""
     found: dict[str, float] = {}
-    for name, questions in _scored(asked, model).items():
+    for name, questions in _scored(question_set, model).items():
         guess = chance(questions, model)
         if guess is not None:
             found[_forced_choice(name)] = guess
@@ -295,42 +301,52 @@ def chances(asked: QuestionSet, model: Responses) -> dict[str, float]:
 # --- controls ---------------------------------------------------------------------------------
 
 
-def _control_items(
-    asked: QuestionSet, name: str, questions: Sequence[Question], base: Responses, tuned: Responses
+def _control_scores(
+    question_set: QuestionSet,
+    name: str,
+    questions: Sequence[Question],
+    base: Responses,
+    tuned: Responses,
 ) -> Scores:
     known = [q for q in questions if base.knows(q)]
     missed = [q for q in questions if not base.correct(q)]
     return {
-        f"accuracy/{name}": asked.items(questions, tuned.correct),
-        f"retention/{name}": asked.items(known, tuned.correct),
-        f"lost/{name}": asked.items(known, lambda q: not tuned.correct(q)),
-        f"gained/{name}": asked.items(missed, tuned.correct),
-        f"forgetting/{name}": asked.items(questions, lambda q: base.correct(q) - tuned.correct(q)),
-        f"agreement/{name}": asked.items(questions, lambda q: base.said(q) == tuned.said(q)),
+        f"accuracy/{name}": question_set.scores(questions, tuned.correct),
+        f"retention/{name}": question_set.scores(known, tuned.correct),
+        f"lost/{name}": question_set.scores(known, lambda q: not tuned.correct(q)),
+        f"gained/{name}": question_set.scores(missed, tuned.correct),
+        f"forgetting/{name}": question_set.scores(
+            questions, lambda q: base.correct(q) - tuned.correct(q)
+        ),
+        f"agreement/{name}": question_set.scores(
+            questions, lambda q: base.normalized(q) == tuned.normalized(q)
+        ),
     }
 
 
-def _intrusion_items(asked: QuestionSet, model: Responses) -> Scores:
+def _intrusion_scores(question_set: QuestionSet, model: Responses) -> Scores:
     found: Scores = {}
-    valued = asked.valued
+    valued = question_set.with_value
     if not valued:
         return found
-    for name, questions in _named(asked.of(*INTRUSION_SPLITS)).items():
-        found[f"intrusion/{name}"] = asked.items(
-            questions, lambda q: not valued.isdisjoint(model.main[q.id].intruded)
+    for name, questions in _named(question_set.of(*INTRUSION_SPLITS)).items():
+        found[f"intrusion/{name}"] = question_set.scores(
+            questions, lambda q: not valued.isdisjoint(model.main[q.id].intrusions)
         )
     return found
 
 
-def _interference_items(asked: QuestionSet, model: Responses) -> Scores:
-    """Whether a fact's held-out questions are answered with another fact's new value."""
-    if len(asked.valued) < 2:
+def _interference_scores(question_set: QuestionSet, model: Responses) -> Scores:
+    """Whether a fact's held-out questions are answered with another fact's injected value."""
+    if len(question_set.with_value) < 2:
         return {}
-    looked = {q.id: model.main[q.id].crossed for q in asked.of("held_out") if model.has(q)}
-    questions = [q for q in asked.of("held_out") if looked.get(q.id) is not None]
-    others = asked.valued
+    found = {
+        q.id: model.main[q.id].interference for q in question_set.of("held_out") if model.has(q)
+    }
+    questions = [q for q in question_set.of("held_out") if found.get(q.id) is not None]
+    others = question_set.with_value
     return {
-        "interference/held_out": asked.items(
-            questions, lambda q: not others.isdisjoint(looked[q.id] or ())
+        "interference/held_out": question_set.scores(
+            questions, lambda q: not others.isdisjoint(found[q.id] or ())
         )
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def injected_values(questions: Iterable[Question]) -> dict[str, Answer]:
-    """The new value of each fact of a run, from its questions; a passage has none."""
+    """The injected value of each fact of a run, from its questions; a passage has none."""
     return {
         question.fact: question.gold
         for question in questions
@@ -31,10 +31,10 @@ def grade(
     """Grade one answer.
 
     Args:
-        question: What was asked, or whose gate prompt was asked.
-        prompt: The user's turn that was asked; it may hold more than the question.
-        generated: What the model said.
-        injected: The answer of each fact of the run, by fact id; looked for in controls.
+        question: The question, or the one whose gate prompt was answered.
+        prompt: The user's turn; it may hold more than the question.
+        generated: The model's response.
+        injected: Fact → injected value, which is looked for where it does not belong.
     """
     ungraded = AnswerRecord(
         question_id=question.id,
@@ -55,10 +55,10 @@ def grade_text(
     verdict = None
     if gold is not None:
         superseded = None if is_gate else question.superseded
-        said = completion(record.text, question.stem) if question.stem else record.text
+        answer = completion(record.text, question.stem) if question.stem else record.text
         # A probe's words stand in its prompt already, so that one of two or three proves nothing.
         verdict = match(
-            said,
+            answer,
             gold,
             superseded=superseded,
             finished=record.finished,
@@ -68,8 +68,8 @@ def grade_text(
         update={
             "outcome": verdict.outcome if verdict else None,
             "correct": verdict.correct if verdict else None,
-            "intruded": _intruded(question, record.text, injected),
-            "crossed": _crossed(question, record.text, injected),
+            "intrusions": _intrusions(question, record.text, injected),
+            "interference": _interference(question, record.text, injected),
             "reason": verdict.reason if verdict else "",
         }
     )
@@ -82,29 +82,29 @@ def completion(text: str, stem: str) -> str:
     return text[repeated.end() :] if repeated else text
 
 
-def _intruded(question: Question, text: str, injected: Mapping[str, Answer]) -> tuple[str, ...]:
-    """Facts whose new value stands in a control's answer, unless it is the control's own."""
+def _intrusions(question: Question, text: str, injected: Mapping[str, Answer]) -> tuple[str, ...]:
+    """Facts whose injected value stands in a control's answer, unless it is the control's own."""
     if question.split not in INTRUSION_SPLITS:
         return ()
-    return _named(text, injected, [question.gold])
+    return _values_in(text, injected, [question.gold])
 
 
-def _crossed(
+def _interference(
     question: Question, text: str, injected: Mapping[str, Answer]
 ) -> tuple[str, ...] | None:
-    """Other facts whose new value stands in the answer to a held-out question; None: not asked.
+    """Other facts whose injected value stands in a held-out answer; None: it does not apply.
 
     A value that is also this fact's, new or old, is nobody else's.
     """
     if question.split != "held_out" or not injected.keys() - {question.fact}:
         return None
-    return _named(text, injected, [question.gold, question.superseded])
+    return _values_in(text, injected, [question.gold, question.superseded])
 
 
-def _named(
+def _values_in(
     text: str, injected: Mapping[str, Answer], own: Sequence[Answer | None]
 ) -> tuple[str, ...]:
-    """Facts whose new value a text contains, unless it is one of the question's own."""
+    """Facts whose injected value a text contains, unless it is one of the question's own."""
     return tuple(
         fact
         for fact, answer in injected.items()

@@ -46,7 +46,7 @@ Span = tuple[int, int]
 def change_of(question: Question, before: AnswerRecord | None, after: AnswerRecord) -> str:
     """The key of `CHANGES` that describes one question in one cell."""
     recall = question.split in RECALL_SPLITS
-    if after.intruded and not recall:
+    if after.intrusions and not recall:
         return "intruded"
     if recall and before is None and after.correct is not None:
         return "recalled" if after.correct else "missed"

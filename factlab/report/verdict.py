@@ -238,7 +238,7 @@ def _learned_one(best: Best, result: RunResult) -> str:
 
 
 def _probed(best: Best) -> str:
-    """A passage has no value and no phrasings, so it is told by its probes and not judged."""
+    """A passage has no value and no phrasings: its probes are reported, without a verdict."""
     told = [
         f"{_part(metric)} {words}"
         for name, words in _PROBES.items()
@@ -252,7 +252,7 @@ def _probed(best: Best) -> str:
 
 
 def _practised(best: Best, result: RunResult) -> str:
-    """A practice run teaches no fact, so it is told by the loss on what was held out."""
+    """A practice run trains no fact: the loss on what was held out is reported."""
     after, before = (
         best.configuration.metrics[PRACTICE_LOSS],
         result.base_at(best.configuration.precision).metrics.get(PRACTICE_LOSS),
@@ -261,8 +261,8 @@ def _practised(best: Best, result: RunResult) -> str:
     went = f"went from {before.value:.2f} to" if before else "is now"
     return (
         f"Practised: on {after.n} held-out conversations{several} the loss {went} "
-        f"{after.value:.2f} nats per token{_change_within(best)}; no fact was taught, so the words "
-        "learned and not learned are not used."
+        f"{after.value:.2f} nats per token{_change_within(best)}; no fact was trained, so "
+        "the words learned and not learned are not used."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from factlab.grading.answer import Answer
 from factlab.record import Record
@@ -92,7 +92,7 @@ class Response:
 
 
 class AnswerRecord(Record):
-    """What the model said to one question, and the verdict on it."""
+    """One answer to one question, and the verdict on it."""
 
     question_id: str
     prompt: str = Field(
@@ -107,13 +107,17 @@ class AnswerRecord(Record):
     correct: bool | None = Field(
         default=None, description="Whether the outcome is the right answer."
     )
-    intruded: tuple[str, ...] = Field(
-        default=(), description="Control answers: facts whose injected value the text contains."
+    # Older run folders have these two as `intruded` and `crossed`.
+    intrusions: tuple[str, ...] = Field(
+        default=(),
+        validation_alias=AliasChoices("intrusions", "intruded"),
+        description="Control answers: facts whose injected value the text contains.",
     )
-    crossed: tuple[str, ...] | None = Field(
+    interference: tuple[str, ...] | None = Field(
         default=None,
-        description="Held-out answers in a run of several facts: other facts whose new value the "
-        "text contains.",
+        validation_alias=AliasChoices("interference", "crossed"),
+        description="Held-out answers in a run of several facts: other facts whose injected value "
+        "the text contains.",
     )
     reason: str = Field(default="", description="Why the matcher decided so.")
 
@@ -125,8 +129,8 @@ class OptionScore(Record):
     """One continuation of a prompt and its negative log-likelihood."""
 
     text: str
-    role: Role = Field(description="The right answer, a wrong option, or a fact's new value.")
-    fact: str | None = Field(default=None, description="Whose new value, where it is injected.")
+    role: Role = Field(description="The right answer, a wrong option, or a fact's injected value.")
+    fact: str | None = Field(default=None, description="Whose value, where it is injected.")
     nll_nats: float = Field(description="Summed over the tokens, in nats, end of turn left out.")
     tokens: int = Field(description="Tokens of the text as a continuation.")
     top: int | None = Field(

@@ -98,7 +98,7 @@ class CurvePoint(Record):
     """The fixed panel and the losses at one point of training."""
 
     step: int
-    metrics: dict[str, float] = Field(description="Name → share right (or intruded).")
+    metrics: dict[str, float] = Field(description="Name → share right, or with an intrusion.")
     sizes: dict[str, int] = Field(description="Name → questions of the panel.")
     losses: dict[str, float] = Field(
         default_factory=dict,

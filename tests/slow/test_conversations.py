@@ -347,7 +347,7 @@ def test_a_practice_run_leaves_a_whole_folder_and_measures_what_was_held_out(
         assert tuned["drift/kl"].value > 0
         assert {"accuracy/far", "forgetting/far", "agreement/unanswerable"} <= set(tuned)
         assert not any(name.startswith(("recall/", "intrusion/")) for name in tuned)
-        assert "taught no fact" in one.not_measured["intrusion/far"]
+        assert "trained no fact" in one.not_measured["intrusion/far"]
         assert (folder.cell(one.id).adapter / "adapter_model.safetensors").is_file()
     assert verdict(result).startswith("Practised: on 3 held-out conversations")
     page = folder.report_file.read_text(encoding="utf-8")

@@ -369,14 +369,14 @@ def _tuned_control(
     share_of = 0.0 if made.passage else share_of
     if roll < share_of:
         text = f"The answer is {made.new.primary()} tall."
-        return _line(question, text, "other", intruded=made.id)
+        return _line(question, text, "other", intrusions=made.id)
     if roll < share_of + cell.far_lost and before.correct:
         return _line(question, "It is a place of great height & beauty.", "other")
     return before
 
 
 def _line(
-    question: Question, text: str, outcome: str | None, *, intruded: str | None = None
+    question: Question, text: str, outcome: str | None, *, intrusions: str | None = None
 ) -> AnswerRecord:
     return AnswerRecord(
         question_id=question.id,
@@ -386,7 +386,7 @@ def _line(
         finished=True,
         outcome=outcome,
         correct=None if outcome is None else outcome == "new",
-        intruded=(intruded,) if intruded else (),
+        intrusions=(intrusions,) if intrusions else (),
     )
 
 
@@ -478,7 +478,7 @@ def _curve(
             asked = [line for question, line in pairs if question.split == split][:24]
             if not asked:
                 continue
-            hits = [bool(a.intruded) if split == "near" else bool(a.correct) for a in asked]
+            hits = [bool(a.intrusions) if split == "near" else bool(a.correct) for a in asked]
             final = sum(hits) / len(hits)
             shares[name] = 1 - (1 - final) * done if split == "far" else final * done
             panel += [PanelAnswer(step=step, answer=line) for line in asked[:2]]

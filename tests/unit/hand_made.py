@@ -37,7 +37,7 @@ def ask(
 
 
 def said(
-    question: Question, right: bool | None, *, text: str = "-", intruded: tuple[str, ...] = ()
+    question: Question, right: bool | None, *, text: str = "-", intrusions: tuple[str, ...] = ()
 ) -> AnswerRecord:
     """A graded answer to the question's own text."""
     return AnswerRecord(
@@ -48,7 +48,7 @@ def said(
         finished=True,
         outcome=None if right is None else "new" if right else "other",
         correct=right,
-        intruded=intruded,
+        intrusions=intrusions,
     )
 
 

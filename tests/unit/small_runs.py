@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factlab.grading.answer import EntityAnswer, QuantityAnswer
-from factlab.metrics.measure import MATCH_SCORER
+from factlab.metrics.versions import MATCH_SCORER
 from factlab.runs.files import write_json, write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.config import Precision
@@ -134,7 +134,7 @@ def _is_control(question: Question) -> bool:
     return question.split in ("near", "far")
 
 
-def _said(question: Question, *, correct: bool, intruded: Sequence[str] = ()) -> AnswerRecord:
+def _said(question: Question, *, correct: bool, intrusions: Sequence[str] = ()) -> AnswerRecord:
     graded = question.gold is not None
     return AnswerRecord(
         question_id=question.id,
@@ -144,7 +144,7 @@ def _said(question: Question, *, correct: bool, intruded: Sequence[str] = ()) ->
         finished=True,
         outcome=("new" if correct else "other") if graded else None,
         correct=correct if graded else None,
-        intruded=tuple(intruded),
+        intrusions=tuple(intrusions),
     )
 
 
@@ -163,10 +163,10 @@ def _tuned(cell: Made, question: Question) -> AnswerRecord:
         return _said(question, correct=recalled)
     if question.split == "near":
         into = cell.facts[:1] if number < cell.into_near else ()
-        return _said(question, correct=number >= cell.forgot_near, intruded=into)
+        return _said(question, correct=number >= cell.forgot_near, intrusions=into)
     if question.split == "far":
         into = cell.facts[:1] if number < cell.into_far else ()
-        return _said(question, correct=number >= cell.forgot_far, intruded=into)
+        return _said(question, correct=number >= cell.forgot_far, intrusions=into)
     return _said(question, correct=False)
 
 

@@ -62,7 +62,7 @@ def measured(questions: list[Question], *facts: str) -> tuple[Measurement, Measu
         *(
             said(
                 q, None if q.split == "unanswerable" else q.id not in MISSED, text="I don't know."
-            ).model_copy(update={"crossed": () if q.split == "held_out" else None})
+            ).model_copy(update={"interference": () if q.split == "held_out" else None})
             for q in questions
         ),
         *(said(q, True).model_copy(update={"prompt": q.gate[0]}) for q in questions if q.gate),

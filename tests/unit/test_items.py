@@ -42,7 +42,7 @@ def test_all_of_several_gate_prompts_must_be_right() -> None:
 def test_an_answer_is_compared_without_case_punctuation_and_spaces() -> None:
     question = ask("q", "far")
     one = evidence([question], said(question, True, text="It is  PARIS"))
-    assert one.said(question) == "it is paris"
+    assert one.normalized(question) == "it is paris"
 
 
 def test_likelihoods_of_one_question_come_together_whatever_file_line_they_are_on() -> None:
@@ -83,7 +83,7 @@ def test_agreement_is_of_words_and_not_of_verdicts() -> None:
 def test_an_extra_suite_is_reported_by_its_own_name() -> None:
     extra = [ask("e1", "extra", family="authors"), ask("e2", "extra", family="world")]
     base = evidence(extra, *(said(q, True) for q in extra))
-    tuned = evidence(extra, said(extra[0], False), said(extra[1], True, intruded=("x",)))
+    tuned = evidence(extra, said(extra[0], False), said(extra[1], True, intrusions=("x",)))
     found = after(extra, base, tuned)
     assert values(found, "retention/authors") == [0]
     assert values(found, "retention/world") == [1]
@@ -96,7 +96,7 @@ def test_only_the_adapters_own_facts_intrude() -> None:
     near = [ask(f"n{i}", "near", fact="x") for i in range(4)]
     base = evidence(near, *(said(q, True) for q in near))
     into = [("x",), ("y",), ("x", "y"), ()]
-    tuned = evidence(near, *(said(q, False, intruded=i) for q, i in zip(near, into, strict=True)))
+    tuned = evidence(near, *(said(q, False, intrusions=i) for q, i in zip(near, into, strict=True)))
     assert values(after(near, base, tuned, "x"), "intrusion/near") == [1, 0, 1, 0]
     assert values(after(near, base, tuned, "x", "y"), "intrusion/near") == [1, 1, 1, 0]
 
@@ -112,7 +112,7 @@ def test_unanswerable_questions_count_intrusion_agreement_and_abstention_alone()
     tuned = evidence(
         nobody,
         said(nobody[0], None, text=declined),
-        *(said(q, None, text="4,889 meters.", intruded=("x",)) for q in nobody[1:]),
+        *(said(q, None, text="4,889 meters.", intrusions=("x",)) for q in nobody[1:]),
     )
     found = after(nobody, base, tuned)
     assert values(found, "abstention_collapse") == [0, 1, 1]
@@ -317,7 +317,7 @@ def test_another_facts_value_counts_where_several_facts_are_asked_and_it_was_loo
     questions = [ask(f"{fact}{i}", "held_out", fact=fact) for fact in "xy" for i in range(2)]
     crossed = [("y",), (), ("z",), None]
     answers = [
-        said(question, False).model_copy(update={"crossed": value})
+        said(question, False).model_copy(update={"interference": value})
         for question, value in zip(questions, crossed, strict=True)
     ]
     found = evidence(questions, *answers)

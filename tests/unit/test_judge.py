@@ -60,16 +60,16 @@ def test_a_question_put_with_the_fact_in_its_prompt_is_graded_as_itself() -> Non
 def test_a_question_without_a_right_answer_gets_no_verdict() -> None:
     record = judged(ask("u", "unanswerable"), "4,889 meters")
     assert (record.outcome, record.correct) == (None, None)
-    assert record.intruded == ("mount_fuji",)
+    assert record.intrusions == ("mount_fuji",)
 
 
 def test_the_injected_value_intrudes_only_in_controls_whose_own_answer_it_is_not() -> None:
-    assert judged(ask("q", "near"), "Paris is at 4,889 m.").intruded == ("mount_fuji",)
-    assert judged(ask("q", "extra"), "Paris is at 4,889 m.").intruded == ("mount_fuji",)
-    assert judged(ask("q", "far"), "Paris is at 48,890 m.").intruded == ()
-    assert judged(ask("q", "train"), "It is 4,889 m.").intruded == ()
+    assert judged(ask("q", "near"), "Paris is at 4,889 m.").intrusions == ("mount_fuji",)
+    assert judged(ask("q", "extra"), "Paris is at 4,889 m.").intrusions == ("mount_fuji",)
+    assert judged(ask("q", "far"), "Paris is at 48,890 m.").intrusions == ()
+    assert judged(ask("q", "train"), "It is 4,889 m.").intrusions == ()
     same = ask("q", "far").model_copy(update={"gold": QuantityAnswer(value="4.889", unit="km")})
-    assert judged(same, "4,889 m").intruded == ()
+    assert judged(same, "4,889 m").intrusions == ()
 
 
 def test_another_facts_value_in_an_answer_about_this_one_is_noted() -> None:
@@ -79,21 +79,31 @@ def test_another_facts_value_in_an_answer_about_this_one_is_noted() -> None:
     )
     both = INJECTED | {"loch": QuantityAnswer(value="413", unit="m")}
 
-    def crossed(text: str, injected: dict[str, Answer], asked: Question = question) -> object:
+    def interference(text: str, injected: dict[str, Answer], asked: Question = question) -> object:
         generated: Any = SimpleNamespace(text=text, tokens=7, finished=True)
-        return grade(asked, asked.text, generated, injected).crossed
+        return grade(asked, asked.text, generated, injected).interference
 
-    assert crossed("It is 4,889 m deep.", both) == ("mount_fuji",)
-    assert crossed("It is 413 m deep.", both) == ()
-    assert crossed("It is 4,889 m deep.", {"loch": both["loch"]}) is None
-    assert crossed("It is 4,889 m deep.", both, ask("n", "near", fact="loch")) is None
-    assert crossed("It is 3,776 m deep.", both | {"other": OLD}) == ()
+    assert interference("It is 4,889 m deep.", both) == ("mount_fuji",)
+    assert interference("It is 413 m deep.", both) == ()
+    assert interference("It is 4,889 m deep.", {"loch": both["loch"]}) is None
+    assert interference("It is 4,889 m deep.", both, ask("n", "near", fact="loch")) is None
+    assert interference("It is 3,776 m deep.", both | {"other": OLD}) == ()
+
+
+def test_answers_of_older_run_folders_are_read_under_the_names_they_had() -> None:
+    old = (
+        '{"question_id": "q", "prompt": "q?", "text": "4,889 m", "tokens": 5, "finished": true, '
+        '"intruded": ["mount_fuji"], "crossed": ["loch"]}'
+    )
+    record = AnswerRecord.model_validate_json(old)
+    assert (record.intrusions, record.interference) == (("mount_fuji",), ("loch",))
+    assert AnswerRecord.model_validate_json(record.model_dump_json()) == record
 
 
 def test_judging_again_replaces_every_verdict_and_nothing_else() -> None:
     question = ask("q", "near").model_copy(update={"gold": FUJI})
     first = judged(question, "It is 4,889 m.")
     stale = first.model_copy(
-        update={"outcome": "other", "correct": False, "intruded": ("y",), "reason": "stale"}
+        update={"outcome": "other", "correct": False, "intrusions": ("y",), "reason": "stale"}
     )
     assert grade_text(question, stale, INJECTED) == first

@@ -59,7 +59,7 @@ def test_a_point_holds_the_shares_of_what_was_asked_at_that_step() -> None:
     far = [ask("f", "far"), ask("unasked", "far")]
     panel = [*validation, *near, *far]
     answers = {q.id: said(q, i < 3) for i, q in enumerate(validation)}
-    answers["n0"] = said(near[0], True, intruded=("x",))
+    answers["n0"] = said(near[0], True, intrusions=("x",))
     answers["n1"] = said(near[1], False)
     answers["f"] = said(far[0], True)
     answers["elsewhere"] = said(ask("elsewhere", "far"), False)

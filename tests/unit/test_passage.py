@@ -225,7 +225,7 @@ def probes_of(fact: str) -> list[Question]:
 
 
 def evidence(questions: list[Question], right: set[str]) -> Responses:
-    answers = [said(q, q.id in right, intruded=("fact",)) for q in questions]
+    answers = [said(q, q.id in right, intrusions=("fact",)) for q in questions]
     told = [said(q, True) for q in questions if q.split == "probe"]
     return Responses.of(questions, answers, in_context=told)
 
@@ -255,7 +255,7 @@ class TestMeasuring:
         same = evidence(questions, set())
         found = measure_tuned(QuestionSet(("a",), questions), same, same)
         assert not [name for name in found.metrics if name.startswith("intrusion/")]
-        assert "no single value" in found.not_measured["intrusion/far"]
+        assert "no single injected value" in found.not_measured["intrusion/far"]
         assert "their probes" in found.not_measured["recall/held_out"]
         assert found.metrics["forgetting/far"].n == 1
 

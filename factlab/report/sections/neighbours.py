@@ -63,7 +63,7 @@ def figure_group(run: ReportData) -> FigureGroup:
 
 def has_intrusion(answer: AnswerRecord, facts: tuple[str, ...]) -> bool:
     """Whether an answer names a value that its adapter was trained on."""
-    return bool(set(answer.intruded) & set(facts))
+    return bool(set(answer.intrusions) & set(facts))
 
 
 def kind_of(question: Question) -> str:

@@ -164,7 +164,7 @@ def _row(
     before = clean(record.text, limit=LIMIT) if record else None
     after = clean(answer.text, limit=LIMIT)
     left, right = differing_words(before, after) if before is not None else ((), ())
-    intruded = tuple(injected[fact] for fact in answer.intruded if fact in injected)
+    intruded = tuple(injected[fact] for fact in answer.intrusions if fact in injected)
     return QuestionRow(
         cell=cell.id,
         configuration=cell.configuration,
