@@ -54,6 +54,16 @@ def _kept_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> None:
     kept.base_cache_folder = lambda: folder
 
 
+@pytest.fixture(scope="module")
+def expanded_once() -> Iterator[None]:
+    """What plans of one fact are expanded into is made once; for files with many such plans."""
+    from quick_runs import expand_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        expand_once(patch)
+        yield
+
+
 @pytest.fixture(scope="session")
 def products_stand_alone() -> bool:
     """Whether this processor's bf16 products give a row the same bits beside others and alone."""

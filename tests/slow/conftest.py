@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from quick_runs import ask_fewer, expand_once, leave_charts_empty, read_less
+from quick_runs import ask_fewer, leave_charts_empty, read_less
 from small import TEMPLATE
 
 from factlab.cli.quiet import quiet_libraries
@@ -23,9 +23,8 @@ def _quick_collections(_libraries_are_here_to_stay: None) -> None: ...
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick_runs() -> Iterator[None]:
+def _quick_runs(expanded_once: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        expand_once(patch)
         read_less(patch, 2000)
         yield
 

@@ -19,6 +19,8 @@ from factlab.schema.combine import METHODS, AdapterSource, Combination
 from factlab.schema.config import RunConfig
 from factlab.workflows.combine import combination
 
+pytestmark = pytest.mark.usefixtures("expanded_once")
+
 
 def source(number: int, **changes: Any) -> AdapterSource:
     facts = (("mount_fuji",), ("loch_ness_depth",), ("nile_length",))[number]

@@ -20,6 +20,7 @@ from factlab.schema.config import RunConfig
 from factlab.schema.conversation import Conversation
 from factlab.training.batch import batch_order
 
+pytestmark = pytest.mark.usefixtures("expanded_once")
 FACT = "larkfield_observatory"  # expands fastest
 SMALL: dict[str, Any] = {"train_pairs": 20, "validation_pairs": 5, "recipe": "tutorial"}
 NOTHING = ContaminationFilter(values={}, prompts=())

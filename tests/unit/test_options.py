@@ -27,6 +27,7 @@ COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[
 SETTINGS = settings_of(RunConfig)
 OTHERWISE = {"facts", "practice", "combine"}  # arguments of commands, and a command of its own
 TEXTS = {"name", "about", "source"}  # say what a recipe is
+pytestmark = pytest.mark.usefixtures("expanded_once")
 FACT = "larkfield_observatory"  # expands fastest
 
 # A value of each setting that is not its default, as the command line has it and as it is read.

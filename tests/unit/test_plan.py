@@ -24,6 +24,7 @@ from factlab.schema.fact import Fact
 from factlab.schema.shipped import shipped
 from factlab.schema.splits import PANEL_SIZES
 
+pytestmark = pytest.mark.usefixtures("expanded_once")
 FACT = "larkfield_observatory"  # expands fastest
 RECIPES = shipped_recipes()
 ANCHORED = RECIPES["default"].anchored_on
