@@ -27,20 +27,20 @@ from factlab.training.steps import LAST_STEPS
 
 
 def base_result(
-    evidence: RunResponses, seconds: float | None, precision: str | None = None
+    responses: RunResponses, seconds: float | None, precision: str | None = None
 ) -> BaseResult:
     """What the base scores before anything is trained, and how often rounding changes it.
 
     Args:
-        evidence: The run's.
+        responses: The questions of the run, and the responses of its base.
         seconds: What asking it took.
         precision: As in `RunFolder.base`.
     """
-    base = evidence.others[precision] if precision else evidence.base
-    facts = tuple(fact for fact in evidence.by_fact if fact is not None)
-    asked = [q for same in evidence.by_fact.values() for q in same if base.has(q)]
+    base = responses.others[precision] if precision else responses.base
+    facts = tuple(fact for fact in responses.by_fact if fact is not None)
+    asked = [q for same in responses.by_fact.values() for q in same if base.has(q)]
     found = measure_base(QuestionSet(facts, asked), base)
-    again = list(read_lines(evidence.folder.base(precision).rounding_file, AnswerRecord))
+    again = list(read_lines(responses.folder.base(precision).rounding_file, AnswerRecord))
     found.metrics |= (rounding := rounding_changes(asked, base, again))
     if not rounding:
         reason = "the base was not asked again by another forward pass."
@@ -54,12 +54,12 @@ def base_result(
 
 
 def measured_cell(
-    evidence: RunResponses, cell_id: str, facts: tuple[str, ...], steps: int, precision: str
+    responses: RunResponses, cell_id: str, facts: tuple[str, ...], steps: int, precision: str
 ) -> tuple[Measurement, tuple[CurvePoint, ...]]:
     """A cell's metrics, all but drift, and its curve over the steps of training."""
-    asked, tuned = evidence.tuned(cell_id, facts)
-    files = evidence.folder.cell(cell_id)
-    base = evidence.base_at(precision)
+    asked, tuned = responses.tuned(cell_id, facts)
+    files = responses.folder.cell(cell_id)
+    base = responses.base_at(precision)
     found = measure_tuned(asked, base, tuned)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
@@ -100,11 +100,11 @@ def _on_facts(step: TrainStep) -> float | None:
     return step.loss_nats if step.mix_loss_nats is None else step.fact_loss_nats
 
 
-def with_comparisons(evidence: RunResponses, result: RunResult) -> RunResult:
+def with_comparisons(responses: RunResponses, result: RunResult) -> RunResult:
     """Add what only all cells together show, and write `results.json`."""
-    configurations, comparisons, choice = compare_run(evidence, result.cells)
+    configurations, comparisons, choice = compare_run(responses, result.cells)
     whole = result.model_copy(
         update={"configurations": configurations, "comparisons": comparisons, "choice": choice}
     )
-    write_json(evidence.folder.results_file, whole)
+    write_json(responses.folder.results_file, whole)
     return whole
