@@ -196,8 +196,10 @@ def attached(
             yield model, None
             return
         with tempfile.TemporaryDirectory(prefix="factlab-init-") as scratch:
+            # PEFT's documented way to have such an adapter saved as one for the base as it is: its
+            # beginning is stored as that of an ordinary adapter, and subtracted when it is saved.
             for config in model.peft_config.values():
-                config.init_lora_weights = True  # what is saved is an adapter like any other
+                config.init_lora_weights = True
             model.save_pretrained(scratch)
             yield model, Path(scratch)
     finally:
