@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
-    AliasChoices,
     BeforeValidator,
     Discriminator,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -21,22 +18,12 @@ from pydantic import (
 from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
-from factlab.schema.options import ARGUMENT, Option, chosen_by, option_of, settings_of, without_none
+from factlab.schema.options import ARGUMENT, Option, option_of, without_none
+from factlab.schema.recipe import OVERRIDES, QUANTISED, Precision, Recipe
 
-Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
-QUANTISED: tuple[Precision, ...] = ("int8", "nf4", "nf4-single", "fp4")
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
-Method = Literal["lora", "rslora", "dora", "full"]
-Init = Literal["default", "gaussian", "orthogonal", "pissa", "olora", "loftq"]
-OF_WEIGHTS: tuple[Init, ...] = ("pissa", "olora", "loftq")  # read off the base's own weights
-Bias = Literal["none", "lora_only", "all"]
-Optimizer = Literal[
-    "adamw", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "paged-adamw-32bit", "sgd"
-]
 Attention = Literal["auto", "eager", "sdpa", "flash"]
-Schedule = Literal["linear", "cosine", "constant"]
 DeviceMap = Literal["one", "cpu", "auto"]
-AnchorKind = Literal["general", "others", "subject"]
 Keep = Literal["last", "best"]
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
@@ -51,27 +38,6 @@ def _one_or_more(given: Any) -> Any:
     return (given,) if isinstance(given, str | int | float) else given
 
 
-def _as_alpha(given: Any) -> float | str:
-    """A number, or a multiple of the rank such as 2r."""
-    text = str(given)
-    multiple = text.removesuffix("r")
-    try:
-        number = 1.0 if text == "r" else float(multiple)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise ValueError(
-            f"a number above 0, or a multiple of the rank such as 2r, is wanted, not '{text}'"
-        )
-    return number if multiple == text else text
-
-
-def _joined(given: Any) -> Any:
-    """`general+others`, as the command line and files write several kinds as one value."""
-    parts = [part.strip() for part in given.split("+")] if isinstance(given, str) else given
-    return tuple(dict.fromkeys(parts)) if isinstance(parts, list | tuple) else parts
-
-
 def _trackers(given: Any) -> Any:
     """Each tracker once; `none` is what the library calls no tracker."""
     named = _one_or_more(given)
@@ -84,129 +50,6 @@ def _trackers(given: Any) -> Any:
 
 Value = TypeVar("Value")
 OneOrMore = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Alpha = Annotated[float | str, BeforeValidator(_as_alpha)]
-AnchorKinds = Annotated[tuple[AnchorKind, ...], BeforeValidator(_joined)]
-
-
-class Recipe(Record):
-    """How one adapter is trained. Each field but the first three is an option of `factlab run`."""
-
-    name: str = Field(description="Name that results carry.")
-    about: str = Field(default="", description="What it is for, in a sentence.")
-    source: str = Field(default="", description="Where its values are from, if from elsewhere.")
-    rank: Annotated[PositiveInt, Option(example="4,8,16", adapter_only=True)] = Field(
-        default=8, description="LoRA rank, the width of the update."
-    )
-    precision: Annotated[Precision | None, Option(untrained=True, example="nf4,bf16")] = Field(
-        default=None,
-        description="How the frozen base is held: nf4 is QLoRA with double quantisation, "
-        "nf4-single without. Without any: nf4.",
-    )
-    method: Annotated[Method, Option(word="{}")] = Field(
-        default="lora",
-        description="What is trained: an adapter, as lora, rslora (scaled by alpha/√rank) or dora "
-        "(with learned magnitudes); or, with full, every weight.",
-    )
-    alpha: Annotated[Alpha, Option(word="a{}", example="16,2r", metavar="X", adapter_only=True)] = (
-        Field(
-            default=32.0,
-            description="LoRA alpha: a number, the same for every rank, or a multiple of the rank "
-            "such as 2r. The update is scaled by alpha/rank.",
-        )
-    )
-    dropout: Annotated[Share, Option(word="drop{}", example="0,0.1", adapter_only=True)] = Field(
-        default=0.0, description="LoRA dropout."
-    )
-    bias: Annotated[Bias, Option(word="bias-{}", adapter_only=True)] = Field(
-        default="none", description="Which biases are trained, as in PEFT."
-    )
-    init: Annotated[Init, Option(word="{}", adapter_only=True)] = Field(
-        default="default", description="How A and B begin, as in PEFT; B is zero by default."
-    )
-    targets: Annotated[str, Option(word="{}", example="all-linear,qv", adapter_only=True)] = Field(
-        default="all-linear",
-        description="Layers that get an adapter: all-linear, attention, qv, mlp, or names joined "
-        "by +, such as q_proj+v_proj.",
-    )
-    last_layers: Annotated[
-        PositiveInt | None, Option(word="last{}", example="4,8", adapter_only=True)
-    ] = Field(default=None, description="Adapters on the last N blocks only; without it on all.")
-    epochs: Annotated[PositiveFloat, Option(word="ep{}", example="2,3")] = Field(
-        default=2.0, description="Passes over the training pairs."
-    )
-    batch_size: Annotated[PositiveInt, Option(word="b{}", example="8,16")] = Field(
-        default=16, description="Training pairs per optimizer step."
-    )
-    learning_rate: Annotated[
-        PositiveFloat, Option(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
-    ] = Field(
-        default=5e-4,
-        validation_alias=AliasChoices("learning_rate", "lr"),
-        description="Peak learning rate.",
-    )
-    schedule: Annotated[Schedule, Option(word="{}")] = Field(
-        default="linear", description="Learning rate over the steps, after the warm-up."
-    )
-    warmup_share: Annotated[Share, Option(word="warm{}", example="0,0.1")] = Field(
-        default=0.1, description="Share of the steps in which the learning rate rises from zero."
-    )
-    optimizer: Annotated[Optimizer, Option(word="{}")] = Field(
-        default="adamw",
-        description="Optimizer; the 8-bit and paged optimizers are bitsandbytes', on CUDA only.",
-    )
-    weight_decay: Annotated[NonNegativeFloat, Option(word="wd{}", example="0,0.01")] = Field(
-        default=0.0, description="Weight decay of the optimizer."
-    )
-    max_grad_norm: Annotated[PositiveFloat, Option(word="clip{}", example="0.3,1")] = Field(
-        default=1.0, description="Gradient clipping norm, of each adapter alone."
-    )
-    anchor_weight: Annotated[NonNegativeFloat, Option(word="kl{}", example="0,0.5,1")] = Field(
-        default=0.0,
-        description="Weight of KL(base‖tuned) on anchor prompts, which the base answered itself; "
-        "0: without anchors.",
-    )
-    anchor_kinds: Annotated[
-        AnchorKinds, Option(word="{}", metavar="NAME", example="general,general+others")
-    ] = Field(
-        default=(),
-        description="Kinds of anchor prompts, joined by +: general (on anything), others (the "
-        "fact's question about other subjects), subject (other questions about its subject).",
-    )
-    anchors_per_step: Annotated[NonNegativeInt, Option(word="anchors{}", example="4,8")] = Field(
-        default=0, description="Anchor prompts per optimizer step."
-    )
-    distill_weight: Annotated[
-        Annotated[float, Field(ge=0, le=1)],
-        Option(word="soft{}", example="0,0.5,1", commands=("run",)),
-    ] = Field(
-        default=0.0,
-        description="Share of the loss on answers that is KL to a teacher's predictions; the rest "
-        "is the usual loss on the answer's tokens.",
-    )
-    temperature: Annotated[PositiveFloat, Option(word="T{}", example="1,2", commands=("run",))] = (
-        Field(
-            default=1.0,
-            description="Softens teacher and student alike; the KL is scaled by its square.",
-        )
-    )
-
-    @property
-    def anchored_on(self) -> tuple[AnchorKind, ...]:
-        """The kinds of anchors that training has a use for; none where their weight is 0."""
-        return self.anchor_kinds if self.anchor_weight and self.anchors_per_step else ()
-
-
-# The recipe's fields that a run can set; several values are one cell each.
-OVERRIDES: tuple[str, ...] = tuple(settings_of(Recipe))
-# Those that ids and results name in words of their own; the others have places there.
-WORDS: dict[str, str] = {
-    name: setting.option.word
-    for name, setting in settings_of(Recipe).items()
-    if setting.option.word
-}
-# Those that a full fine-tuning has not.
-ADAPTER_OVERRIDES = chosen_by(Recipe, lambda option: option.adapter_only)
 
 
 def _override_fields() -> dict[str, Any]:
