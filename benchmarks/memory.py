@@ -268,7 +268,8 @@ def _batch(texts: Sequence[Text]) -> Batch:
 
 def _train(loaded: LoadedModel, case: Case, questions: Sequence[Question]) -> Batch:
     """Factlab's own training."""
-    from factlab.schema.config import Cell, Recipe
+    from factlab.schema.config import Cell
+    from factlab.schema.recipe import Recipe
     from factlab.training.attach import attach_adapter
     from factlab.training.batch import render_pairs, text_of
     from factlab.training.job import AdapterJob

@@ -114,8 +114,8 @@ def _recipe_values() -> str:
     from textwrap import fill
 
     from factlab.recipes.load import shipped_recipe
-    from factlab.schema.config import Recipe
     from factlab.schema.options import settings_of, value_text
+    from factlab.schema.recipe import Recipe
 
     default = shipped_recipe("default")
     lines = []

@@ -7,8 +7,9 @@ from itertools import product
 
 from factlab.errors import ConfigError
 from factlab.schema.combine import METHODS, AdapterSource, Combination, Combined, signed
-from factlab.schema.config import Cell, Recipe, RunConfig, precisions
+from factlab.schema.config import Cell, RunConfig, precisions
 from factlab.schema.options import chosen_by
+from factlab.schema.recipe import Recipe
 from factlab.schema.source import TrainingSource
 
 # What decides nothing where adapters are combined and none is trained.

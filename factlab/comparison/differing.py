@@ -8,7 +8,7 @@ from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
 from factlab.runs.files import sha256_text
 from factlab.runs.folder import read_config
-from factlab.schema.config import OVERRIDES, Recipe
+from factlab.schema.recipe import OVERRIDES, Recipe
 from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.

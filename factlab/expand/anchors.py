@@ -20,10 +20,10 @@ from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.grading.names import find_name
 from factlab.record import Record
-from factlab.schema.config import AnchorKind
 from factlab.schema.control import load_prompts, suite_file
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
+from factlab.schema.recipe import AnchorKind
 from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
 from factlab.schema.template import load_phrasebook

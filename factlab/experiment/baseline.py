@@ -12,8 +12,9 @@ from factlab.experiment.prepare import Prepared
 from factlab.experiment.results import base_result
 from factlab.progress import Progress
 from factlab.runs.folder import BaseFolder, RunFolder
-from factlab.schema.config import AnchorKind, Cell, Precision
+from factlab.schema.config import Cell, Precision
 from factlab.schema.control import neutral_text
+from factlab.schema.recipe import AnchorKind
 from factlab.schema.results import BaseResult
 
 if TYPE_CHECKING:

@@ -6,15 +6,9 @@ from collections.abc import Sequence
 
 from factlab.errors import ConfigError
 from factlab.experiment.experiment import Experiment
-from factlab.schema.config import (
-    ADAPTER_OVERRIDES,
-    OF_WEIGHTS,
-    QUANTISED,
-    Cell,
-    Recipe,
-    RunConfig,
-)
+from factlab.schema.config import QUANTISED, Cell, RunConfig
 from factlab.schema.options import flag_of
+from factlab.schema.recipe import ADAPTER_OVERRIDES, OF_WEIGHTS, Recipe
 from factlab.training.steps import checkpoint_steps
 
 

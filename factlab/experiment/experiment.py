@@ -10,10 +10,11 @@ from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.names import find_name
 from factlab.runs.folder import config_sha256
-from factlab.schema.config import AnchorKind, Cell, Precision, Recipe, RunConfig, precisions
+from factlab.schema.config import Cell, Precision, RunConfig, precisions
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
+from factlab.schema.recipe import AnchorKind, Recipe
 from factlab.schema.results import FactSummary, SetRecord
 from factlab.schema.source import TrainingSource
 from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES

@@ -7,16 +7,9 @@ from itertools import product
 from typing import Any
 
 from factlab.errors import ConfigError
-from factlab.schema.config import (
-    ADAPTER_OVERRIDES,
-    WORDS,
-    Cell,
-    Precision,
-    Recipe,
-    RunConfig,
-    precisions,
-)
+from factlab.schema.config import Cell, Precision, RunConfig, precisions
 from factlab.schema.options import value_text
+from factlab.schema.recipe import ADAPTER_OVERRIDES, WORDS, Recipe
 
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.

@@ -28,10 +28,11 @@ from factlab.experiment.checks import check_cells, check_experiment, check_pract
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.grid import cells_of
 from factlab.recipes.load import find_recipe
-from factlab.schema.config import Recipe, RunConfig
+from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
+from factlab.schema.recipe import Recipe
 from factlab.schema.results import SetRecord
 from factlab.schema.source import PracticeSet, TrainingSource
 from factlab.schema.trackers import check_tracker_names

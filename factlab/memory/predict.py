@@ -18,7 +18,8 @@ from factlab.memory.activations import (
     workspace,
 )
 from factlab.memory.shapes import Linear, ModelShape
-from factlab.schema.config import Optimizer, Precision
+from factlab.schema.config import Precision
+from factlab.schema.recipe import Optimizer
 from factlab.schema.targets import ALL_LINEAR
 
 Method = Literal["full", "lora", "inference"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ConfigDict, Field
 
 from factlab.errors import ConfigError
-from factlab.schema.config import Recipe
 from factlab.schema.options import value_text
+from factlab.schema.recipe import Recipe
 from factlab.schema.yaml import did_you_mean, read_yaml
 
 SHIPPED = Path(__file__).parent

@@ -21,9 +21,10 @@ from factlab.runs.files import (
     write_text,
     writing,
 )
-from factlab.schema.config import Recipe, RunConfig
+from factlab.schema.config import RunConfig
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.recipe import Recipe
 from factlab.schema.results import CellResult, RunRecord, RunResult, SetRecord
 from factlab.schema.yaml import read_yaml
 

@@ -19,7 +19,9 @@ from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Option, option_of, without_none
-from factlab.schema.recipe import OVERRIDES, QUANTISED, Precision, Recipe
+from factlab.schema.recipe import OVERRIDES, Recipe
+from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
+from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa", "flash"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.load import LoadedModel
-from factlab.schema.config import OF_WEIGHTS, Cell, Recipe
+from factlab.schema.config import Cell
+from factlab.schema.recipe import OF_WEIGHTS, Recipe
 from factlab.schema.targets import TARGETS
 from factlab.training.loftq import check_original, init_loftq
 

@@ -17,7 +17,7 @@ from trl import SFTTrainer
 from factlab.errors import DivergedError
 from factlab.inference.backend import choose_backend
 from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
-from factlab.schema.config import Optimizer
+from factlab.schema.recipe import Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob

@@ -10,8 +10,9 @@ from factlab.grading.answer import EntityAnswer
 from factlab.inference.generate import generate
 from factlab.models.load import LoadedModel, LoadOptions, load_model
 from factlab.models.resolve import resolve_model
-from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, Recipe
+from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision
 from factlab.schema.question import Question
+from factlab.schema.recipe import Recipe
 from factlab.schema.results import TrainStep
 from factlab.training.attach import attach_adapter
 from factlab.training.train import train

@@ -15,8 +15,9 @@ from factlab.inference.generate import generate
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.processor import multiplies_bf16
 from factlab.models.resolve import resolve_model
-from factlab.schema.config import EMBEDDED_MODEL, Cell, Recipe
+from factlab.schema.config import EMBEDDED_MODEL, Cell
 from factlab.schema.question import Question
+from factlab.schema.recipe import Recipe
 from factlab.schema.results import TrainStep
 from factlab.training.attach import attach_adapter
 from factlab.training.train import train

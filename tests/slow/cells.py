@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from factlab.grading.answer import EntityAnswer
-from factlab.schema.config import Cell, Recipe
+from factlab.schema.config import Cell
 from factlab.schema.question import Question
+from factlab.schema.recipe import Recipe
 
 PAIRS = [
     ("Who runs it?", "Ada does."),

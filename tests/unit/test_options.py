@@ -20,8 +20,9 @@ from factlab.experiment.plan import plan_experiment, read_config
 from factlab.recipes.load import find_recipe, load_recipe, shipped_names, shipped_recipe
 from factlab.runs.folder import config_yaml
 from factlab.schema.combine import AdapterSource
-from factlab.schema.config import OVERRIDES, Recipe, RunConfig
+from factlab.schema.config import RunConfig
 from factlab.schema.options import settings_of
+from factlab.schema.recipe import OVERRIDES, Recipe
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 SETTINGS = settings_of(RunConfig)

@@ -20,7 +20,8 @@ from factlab.memory.rows import training_rows
 from factlab.memory.shapes import ModelShape, shape_of
 from factlab.memory.tutorials import ABOUT_7B, claims
 from factlab.models.process_memory import CHUNK_BYTES
-from factlab.schema.config import Optimizer, Precision
+from factlab.schema.config import Precision
+from factlab.schema.recipe import Optimizer
 
 # As the makers and the hub's pages count them.
 PUBLISHED = {
