@@ -40,7 +40,8 @@ def run(
         resume: Go on with an unfinished run of the same settings.
         fresh: Ask the base anew, even what an earlier run asked it.
         progress: Where to report; silent by default.
-        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`.
+        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"` or
+            `epochs=3`; the names are those of the command line's options.
 
     Returns:
         The same record that results.json holds.
@@ -98,6 +99,9 @@ def practice(
 
 
 def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
+    recipe = settings.get("recipe")
+    if isinstance(recipe, PathLike):
+        settings = {**settings, "recipe": str(recipe)}
     try:
         config = RunConfig(**settings)
     except ValidationError as error:

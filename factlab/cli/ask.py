@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from factlab.cli.complete import complete_runs
 from factlab.cli.output import paragraph, say
 from factlab.errors import ConfigError
 
@@ -25,6 +26,7 @@ def ask(
         typer.Argument(
             metavar="RUN... QUESTION...",
             help="Run folders of one base, then questions. A run folder is taken as a run.",
+            autocompletion=complete_runs,
         ),
     ],
     file: Annotated[

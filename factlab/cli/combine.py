@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factlab.cli.options import DryRun, Fresh, Json, Out, Resume, numbers, whole_numbers
+from factlab.cli.options import (
+    DryRun,
+    Fresh,
+    Json,
+    Out,
+    Resume,
+    numbers,
+    run_argument,
+    whole_numbers,
+)
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,9 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def combine(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run folders of one base model.")
-    ],
+    runs: Annotated[list[Path], run_argument("Run folders of one base model.", "RUN...")],
     cell: Annotated[
         list[str] | None,
         typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from factlab.cli.gates import exit_if_failed
+from factlab.cli.options import run_argument
 from factlab.cli.output import paragraph, say, table
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    runs: Annotated[list[Path], run_argument("Run folders.", "RUN...")],
     fail_if: Annotated[
         list[str] | None,
         typer.Option(

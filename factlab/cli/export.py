@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from factlab.cli.options import RunArgument
 from factlab.cli.output import measured, paragraph, say, table
 from factlab.errors import ConfigError
 
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunArgument,
     to: Annotated[
         str,
         typer.Option(

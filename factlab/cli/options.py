@@ -11,11 +11,18 @@ from typing import Annotated, Any
 
 import typer
 
-from factlab.cli.complete import complete_models, complete_recipes
+from factlab.cli.complete import complete_models, complete_recipes, complete_runs
 from factlab.errors import ConfigError
 from factlab.schema.config import RunConfig
 from factlab.schema.options import Command, Setting, settings_of
 
+
+def run_argument(help_: str = "A run folder.", metavar: str = "RUN") -> Any:
+    """Run folders as an argument, completed from reports/."""
+    return typer.Argument(metavar=metavar, help=help_, autocompletion=complete_runs)
+
+
+RunArgument = Annotated[Path, run_argument()]
 Out = Annotated[
     Path | None, typer.Option(help="The run folder; by default a new one under reports/.")
 ]
@@ -64,11 +71,11 @@ def with_settings(command: Callable[..., None], name: Command) -> Callable[..., 
 
 
 def setting_option(name: str, help_: str = "") -> Any:
-    """The option of a setting for a command that reads it in its own way."""
+    """The option of a setting for a command that takes one value of it."""
     setting = settings_of(RunConfig)[name]
     return typer.Option(
         *setting.flags[:1],
-        metavar=setting.option.metavar or None,
+        metavar=setting.one or None,
         help=help_ or setting.help,
         autocompletion=COMPLETIONS.get(name),
     )

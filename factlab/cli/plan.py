@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from factlab.cli.options import setting_option
 from factlab.cli.output import say
 from factlab.errors import ConfigError
 
@@ -38,24 +39,13 @@ def plan(
             help="Embedded name, folder, config.json, .gguf file, hub id, or a size such as 7b.",
         ),
     ],
-    rank: Annotated[int, typer.Option(help="LoRA rank.")] = 16,
-    targets: Annotated[
-        str,
-        typer.Option(
-            help="Layers with an adapter: all-linear, attention, mlp, qv, or q_proj+v_proj."
-        ),
-    ] = "all-linear",
+    rank: Annotated[int, setting_option("rank")] = 16,
+    targets: Annotated[str, setting_option("targets")] = "all-linear",
     seq: Annotated[int, typer.Option(help="Tokens of a text.")] = 512,
     batch: Annotated[int, typer.Option(help="Texts of a step.")] = 1,
-    optimizer: Annotated[
-        str, typer.Option(help="As in a recipe: adamw, paged-adamw-8bit, sgd, …")
-    ] = "adamw",
-    gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Compute blocks again when needed.")
-    ] = False,
-    attention: Annotated[
-        str, typer.Option(help="auto (what a run chooses by itself), eager, sdpa or flash.")
-    ] = "auto",
+    optimizer: Annotated[str, setting_option("optimizer")] = "adamw",
+    gradient_checkpointing: Annotated[bool, setting_option("gradient_checkpointing")] = False,
+    attention: Annotated[str, setting_option("attention")] = "auto",
     precision: Annotated[
         str, typer.Option(help="Precisions to show or measure.")
     ] = "fp32,bf16,int8,nf4",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from factlab.cli.options import RunArgument
 from factlab.cli.output import say
 
 
@@ -16,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunArgument,
 ) -> None:
     """Write a run's report.html from its files, and print where it is."""
     from factlab.report import write_report

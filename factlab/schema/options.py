@@ -74,10 +74,14 @@ class Setting:
         return self.option.flags or (f"--{self.name.replace('_', '-')}",)
 
     @property
+    def one(self) -> str:
+        """What stands for one value of it in the help."""
+        return self.option.metavar or _METAVARS[self.kind]
+
+    @property
     def metavar(self) -> str:
-        """What stands for its value in the help."""
-        one = self.option.metavar or _METAVARS[self.kind]
-        return f"{one},..." if self.several and not self.option.repeated else one
+        """What stands for all that is given of it in the help."""
+        return f"{self.one},..." if self.several and not self.option.repeated else self.one
 
 
 def option_of(field: FieldInfo) -> Option | None:
