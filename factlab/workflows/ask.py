@@ -113,6 +113,10 @@ def _base_of(one: StoredAdapter) -> LoadedModel:
     return load_model(files, precision, load_options(one.run.config))
 
 
+def _model_folder(one: StoredAdapter) -> Path:
+    return one.run.folder.cell(one.cell.id).model
+
+
 @dataclass(frozen=True, slots=True)
 class AskSession:
     """A base in memory, which answers questions by itself and with what was trained on it.
@@ -161,8 +165,12 @@ class AskSession:
         self, name: str, one: StoredAdapter, *, with_base: bool
     ) -> dict[str, list[str]]:
         """Answers of a full fine-tuning, and of the base if `with_base`, one after the other."""
+        from factlab.models.tuned import load_tuned_model
+
         found = {BASE: self._answer(BASE, self.loaded.model, one)} if with_base else {}
-        return found | {name: self._answer(name, self._load_tuned(one), one)}
+        return found | {
+            name: self._answer(name, load_tuned_model(_model_folder(one), self.loaded), one)
+        }
 
     def _answer(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
         from factlab.inference.generate import generate
@@ -177,13 +185,3 @@ class AskSession:
                 advance=advance,
             )
         return [response.text for response in responses]
-
-    def _load_tuned(self, one: StoredAdapter) -> Any:
-        """The model that a full fine-tuning saved."""
-        from transformers import AutoModelForCausalLM
-
-        base = self.loaded.model
-        folder = one.run.folder.cell(one.cell.id).model
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=base.dtype)
-        model.generation_config = base.generation_config
-        return model.to(self.loaded.device).eval()

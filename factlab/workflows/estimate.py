@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import struct
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from factlab.memory.named_shape import named_shape
 from factlab.memory.predict import Device, Workload, predict_memory
 from factlab.memory.shapes import ModelShape
 from factlab.models.processor import multiplies_bf16
+from factlab.models.speed import matmul_flops
 from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
 from factlab.schema.question import Question
 from factlab.schema.splits import IN_CONTEXT_SPLITS, PANEL_SIZES, TRAINED_SPLITS
@@ -167,23 +167,6 @@ def _in_16_bits(plan: Experiment, precision: Precision, device: Device) -> bool:
     if computed_in(precision, plan.config.compute_dtype) == "fp32":
         return False
     return device == "cuda" or multiplies_bf16()
-
-
-def matmul_flops(bf16: bool) -> float:
-    """Floating-point operations per second of a square matrix product on this machine."""
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if bf16 else torch.float32
-    side = 8192 if device == "cuda" else 2048
-    a = torch.randn(side, side, device=device).to(dtype)
-    best = 0.0
-    for _ in range(8):
-        started = time.perf_counter()
-        product = a @ a
-        product[0, 0].item()  # waits for a GPU to finish
-        best = max(best, 2 * side**3 / (time.perf_counter() - started))
-    return best
 
 
 def _tokens(text: str) -> float:

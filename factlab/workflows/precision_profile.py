@@ -6,8 +6,6 @@ once, and what its libraries have set up, would count against the next.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +16,6 @@ from factlab.record import Record
 from factlab.schema.config import Precision
 
 if TYPE_CHECKING:
-    import torch
-
     from factlab.models.load import LoadedModel
 
 # Tokens of one text, for the speed of generation; prefill and the first token are subtracted.
@@ -117,6 +113,7 @@ def _speeds(loaded: LoadedModel) -> tuple[float, float]:
     from factlab.inference.drift import WINDOW, read_neutral_text
     from factlab.inference.prompts import Limits, Prompt
     from factlab.models.chat import prompt_ids
+    from factlab.models.speed import median_seconds
 
     ids = _neutral_ids(loaded)[: WINDOW + 1]
     prompt = Prompt(prompt_ids(loaded.tokenizer, "Tell me about the sea."))
@@ -124,24 +121,12 @@ def _speeds(loaded: LoadedModel) -> tuple[float, float]:
     def answer(tokens: int) -> None:
         complete(loaded.model, [prompt], Limits(batch_size=1, max_new_tokens=tokens, ends=[-1]))
 
-    read = _seconds(lambda: read_neutral_text(loaded.model, ids), loaded)
-    first, all_ = _seconds(lambda: answer(1), loaded), _seconds(lambda: answer(GENERATED), loaded)
+    def seconds(call: Callable[[], object]) -> float:
+        return median_seconds(call, loaded.device, REPEATS)
+
+    read = seconds(lambda: read_neutral_text(loaded.model, ids))
+    first, all_ = seconds(lambda: answer(1)), seconds(lambda: answer(GENERATED))
     return (len(ids) - 1) / read, (GENERATED - 1) / max(all_ - first, 1e-9)
-
-
-def _seconds(call: Callable[[], object], loaded: LoadedModel) -> float:
-    """The median time of a call, after one that warms it up."""
-    import torch
-
-    def timed() -> float:
-        started = time.perf_counter()
-        call()
-        if loaded.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter() - started
-
-    timed()
-    return statistics.median(timed() for _ in range(REPEATS))
 
 
 def _neutral_ids(loaded: LoadedModel) -> Sequence[int]:
@@ -187,7 +172,7 @@ def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, 
     found: dict[Precision, Distance] = {}
     for other in request.others:
         read = load_file(_states_file(request, other))
-        theirs: torch.Tensor = read["states"].to(states.device)
+        theirs = read["states"].to(states.device)
         distance = measure_divergence(head_of(loaded.model), states, theirs, read["rounded"].dtype)
         found[other] = Distance(
             kl_nats=distance.kl, same_top=distance.same_top, tokens=distance.tokens
