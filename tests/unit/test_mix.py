@@ -108,7 +108,7 @@ def said(question: str, answer: str = "So.") -> Conversation:
 
 
 def test_a_new_value_anywhere_in_a_conversation_leaves_it_out() -> None:
-    guard = ContaminationFilter({"fuji": QuantityAnswer(value="4889", unit="m")}, asked=())
+    guard = ContaminationFilter({"fuji": QuantityAnswer(value="4889", unit="m")}, prompts=())
     made = [said("How so?", "It has 16,040 feet."), said("Is it 4.889 km?"), said("How so?", "4 m")]
     found = draw(made, 9, seed="s", guard=guard)
     assert [c.answer for c in found.kept] == ["4 m"]
@@ -155,7 +155,7 @@ def test_the_facts_own_questions_and_the_controls_are_guarded(tmp_path: Path) ->
     file.write_text(good + json_lines([messages(pair(q, "Hm.")) for q in spoilt]), "utf-8")
     plan = planned(f"{file}:0.35")
     assert [record.used for record in plan.sets] == [11]
-    with pytest.raises(DataError, match="takes 13 conversations, and only 12 of its 17 rows") as no:
+    with pytest.raises(DataError, match="needs 13 conversations, but only 12 of its 17 rows") as no:
         planned(f"{file}:0.4")
     assert f"1 hold the new value of {FACT}" in str(no.value)
     assert "4 ask nearly what the run measures on" in str(no.value)
