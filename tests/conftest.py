@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -43,6 +44,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collector_at_rest() -> None:
+    """Have the garbage collector pass over what is loaded by now.
+
+    Each correction of p values collects (statsmodels does), which took nine tenths of the time of
+    tests of comparisons: there are a million objects of libraries and collected tests.
+    """
+    gc.collect()  # so that no garbage, such as a model, is held for good
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
