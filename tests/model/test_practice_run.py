@@ -29,7 +29,7 @@ def test_practice_lowers_the_loss_on_what_was_held_out(tmp_path: Path) -> None:
     assert change.ci_high < 0
     assert metrics["token_accuracy/practice"].value > base["token_accuracy/practice"].value
     assert 0.2 < base["token_accuracy/practice"].value < 0.9
-    assert metrics["retention/far"].n > 5
+    assert metrics["retention/far"].n > 3
     assert metrics["drift/kl"].value > 0
     assert verdict(result).startswith("Practised: on 19 held-out conversations the loss went from")
     assert folder.report_file.stat().st_size < 2_000_000
