@@ -177,7 +177,7 @@ REFUSED = {
     "run mount_fuji --mix none.jsonl:0.3": "none.jsonl: no such file, folder or shipped set.",
     "run mount_fuji --mix broken.jsonl:0.3": "broken.jsonl:2: this line is not JSON",
     "run mount_fuji --mix empty.jsonl:0.3": "empty.jsonl:1: the answer (turn 2) is empty",
-    "run mount_fuji --mix few.jsonl:0.3": "takes 137 conversations, and only 3 of its 3 rows can",
+    "run mount_fuji --mix few.jsonl:0.3": "needs 137 conversations, but only 3 of its 3 rows can",
     "run mount_fuji --max-example-tokens 9": "bounds what is mixed in, and there is no --mix",
     "practice none.jsonl": "none.jsonl: no such file, folder or shipped set.",
     "practice odd.jsonl": "odd.jsonl:1: unknown format; keys found: q, a. Known formats: ",

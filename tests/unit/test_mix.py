@@ -231,5 +231,5 @@ def test_the_same_contents_twice_are_refused(tmp_path: Path) -> None:
 
 
 def test_too_small_a_set_is_refused_with_what_it_takes(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="this share takes 9 conversations, and only 8 of its 8"):
+    with pytest.raises(DataError, match="this share needs 9 conversations, but only 8 of its 8"):
         planned(f"{small_set(tmp_path, 8)}:0.3")
