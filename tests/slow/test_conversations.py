@@ -296,7 +296,7 @@ def test_what_is_longer_than_the_bound_in_the_models_own_tokens_is_left_out(
     assert record.notes[0] == (
         "long.jsonl: conversations were left out: 6 that are longer than 300 tokens."
     )
-    with pytest.raises(DataError, match="10 conversations are needed at least"):
+    with pytest.raises(DataError, match="at least 10 conversations are needed"):
         factlab.practice(file, model=str(tiny_folder), max_example_tokens=40, **SMALL)
     assert not (tmp_path / "reports").exists()
 
