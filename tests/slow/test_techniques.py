@@ -330,7 +330,7 @@ def test_flash_attention_computes_in_16_bits_alone(monkeypatch: pytest.MonkeyPat
     flash = LoadOptions(attention="flash")
     for how in ({"precision": "fp32"}, {"precision": "bf16", "masters": True}):
         with pytest.raises(ModelError, match="its kernels compute in 16 bits"):
-            check_machine(placement=flash, **how)
+            check_machine(options=flash, **how)
 
 
 @pytest.mark.parametrize("recipe", [{"targets": "qv"}, {"last_layers": 1}], ids=str)
