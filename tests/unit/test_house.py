@@ -1,0 +1,88 @@
+"""The rules of docs/architecture.md, held by the tree itself."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from helpers import ROOT
+
+PACKAGE = ROOT / "factlab"
+FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_ROOT_MODULES = 6
+MOST_FILE_LINES = 400
+MOST_FUNCTION_LINES = 60
+MOST_PIPELINE_LINES = 150
+# Tables of data, which a reader looks things up in: as long as they have rows.
+DATA = {"metrics/catalogue.py"}
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def nodes(file: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def test_the_package_root_is_no_attic() -> None:
+    modules = [file.name for file in PACKAGE.glob("*.py")]
+    assert len(modules) <= MOST_ROOT_MODULES, modules
+
+
+def test_the_whole_job_stands_on_one_page() -> None:
+    lines = (PACKAGE / "pipeline.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MOST_PIPELINE_LINES
+
+
+def test_a_file_is_short_enough_to_be_read() -> None:
+    lengths = {name_of(f): len(f.read_text(encoding="utf-8").splitlines()) for f in FILES}
+    long = {name: length for name, length in lengths.items() if length > MOST_FILE_LINES}
+    assert long.keys() <= DATA, long
+
+
+def test_a_function_is_short_enough_to_be_read() -> None:
+    long = {
+        f"{name_of(file)}:{node.name}": length
+        for file in FILES
+        for node in nodes(file)
+        if isinstance(node, FUNCTION)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_FUNCTION_LINES
+    }
+    assert long == {}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    found: dict[str, list[str]] = defaultdict(list)
+    for file in FILES:
+        for node in nodes(file):
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(name_of(file))
+    assert {name: files for name, files in found.items() if len(files) > 1} == {}
+
+
+def test_nothing_is_set_on_a_librarys_config() -> None:
+    """What factlab has to know of a model stands in records of its own."""
+    found = [
+        f"{name_of(file)}:{target.lineno}"
+        for file in FILES
+        for node in nodes(file)
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.value, ast.Attribute)
+        and target.value.attr in ("config", "generation_config")
+    ]
+    assert found == []
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    silent = [
+        name_of(file)
+        for file in FILES
+        if ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) is None
+    ]
+    assert silent == []
