@@ -18,7 +18,7 @@ from pydantic import (
 from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
-from factlab.schema.options import ARGUMENT, Option, option_of, without_none
+from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
 from factlab.schema.recipe import OVERRIDES, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
@@ -95,44 +95,44 @@ class RunConfig(_Overrides):
     facts: Annotated[tuple[str, ...], ARGUMENT] = Field(
         default=(), description="Fact files, folders or shipped names; a run needs at least one."
     )
-    model: Annotated[str, Option(metavar="MODEL", untrained=True)] = Field(
+    model: Annotated[str, Flag(metavar="MODEL", untrained=True)] = Field(
         default=EMBEDDED_MODEL,
         description="Embedded model name, local folder, .gguf file, or hub id.",
     )
-    compute_dtype: Annotated[ComputeDtype, Option(untrained=True)] = Field(
+    compute_dtype: Annotated[ComputeDtype, Flag(untrained=True)] = Field(
         default="bf16", description="What quantised weights are unpacked to and computed in."
     )
-    attention: Annotated[Attention, Option(untrained=True)] = Field(
+    attention: Annotated[Attention, Flag(untrained=True)] = Field(
         default="auto",
         description="Implementation of attention; auto: what is fastest here; the others in the "
         "library's own forward pass.",
     )
-    device_map: Annotated[DeviceMap, Option(untrained=True)] = Field(
+    device_map: Annotated[DeviceMap, Flag(untrained=True)] = Field(
         default="one",
         description="one: the GPU if there is one; cpu; auto: spread over all devices.",
     )
-    gradient_checkpointing: Annotated[bool, Option()] = Field(
+    gradient_checkpointing: Annotated[bool, Flag()] = Field(
         default=False,
         description="Compute activations again in the backward pass: less memory, more time.",
     )
-    recipe: Annotated[RecipeGiven, Option(metavar="NAME|FILE")] = Field(
+    recipe: Annotated[RecipeGiven, Flag(metavar="NAME|FILE")] = Field(
         default="default",
         description="Named recipe (`factlab list recipes`), or a file of your own (`factlab init "
         "recipe`).",
     )
-    teacher: Annotated[str | None, Option(metavar="MODEL", commands=("run",))] = Field(
+    teacher: Annotated[str | None, Flag(metavar="MODEL", commands=("run",))] = Field(
         default=None,
         description="Model whose predictions are distilled, with the same vocabulary; without it "
         "the base itself. It has the fact and two answered questions about it in its prompt.",
     )
-    together: Annotated[bool, Option(commands=("run",))] = Field(
+    together: Annotated[bool, Flag(commands=("run",))] = Field(
         default=False, description="Train all facts into one adapter instead of one each."
     )
-    shuffle: Annotated[bool, Option(commands=("run",))] = Field(
+    shuffle: Annotated[bool, Flag(commands=("run",))] = Field(
         default=False,
         description="A control run: train each fact's questions with another fact's answer.",
     )
-    controls: Annotated[tuple[str, ...], Option(metavar="FILE", repeated=True, untrained=True)] = (
+    controls: Annotated[tuple[str, ...], Flag(metavar="FILE", repeated=True, untrained=True)] = (
         Field(
             default=(),
             description="Extra control suites: JSON lines with question, answer and wrong answers; "
@@ -140,7 +140,7 @@ class RunConfig(_Overrides):
         )
     )
     mix: Annotated[
-        tuple[str, ...], Option(metavar="FILE:SHARE", repeated=True, commands=("run",))
+        tuple[str, ...], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
     ] = Field(
         default=(),
         description="Conversations mixed into training: everyday:0.3 makes 30 % of an adapter's "
@@ -151,58 +151,58 @@ class RunConfig(_Overrides):
         description="A set of conversations to practise on instead of facts (docs/data.md).",
     )
     practice_examples: Annotated[
-        PositiveInt, Option(flags=("--examples",), commands=("practice",))
+        PositiveInt, Flag(flags=("--examples",), commands=("practice",))
     ] = Field(default=200, description="Most conversations of a practice set; 10 % are held out.")
-    max_example_tokens: Annotated[PositiveInt, Option()] = Field(
+    max_example_tokens: Annotated[PositiveInt, Flag()] = Field(
         default=1024,
         description="Longest conversation of a mix or practice set in tokens, answer included; "
         "longer ones are left out.",
     )
-    seed: Annotated[OneOrMore[NonNegativeInt], Option(example="0,1,2", untrained=True)] = Field(
+    seed: Annotated[OneOrMore[NonNegativeInt], Flag(example="0,1,2", untrained=True)] = Field(
         default=(0,), description="Seeds of initialisation, order and dropout, one cell each."
     )
-    data_seed: Annotated[NonNegativeInt, Option(untrained=True)] = Field(
+    data_seed: Annotated[NonNegativeInt, Flag(untrained=True)] = Field(
         default=0, description="Seed of the expansion; the same for all cells."
     )
-    train_pairs: Annotated[PositiveInt, Option(commands=("run",), untrained=True)] = Field(
+    train_pairs: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=320, description="Training pairs per fact."
     )
-    validation_pairs: Annotated[PositiveInt, Option(commands=("run",), untrained=True)] = Field(
+    validation_pairs: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=80, description="Validation pairs per fact."
     )
-    train_sample: Annotated[PositiveInt, Option(commands=("run",), untrained=True)] = Field(
+    train_sample: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
     )
-    max_steps: Annotated[NonNegativeInt | None, Option()] = Field(
+    max_steps: Annotated[NonNegativeInt | None, Flag()] = Field(
         default=None, description="Stop after this many optimizer steps; 0 trains nothing."
     )
-    checkpoints: Annotated[NonNegativeInt, Option()] = Field(
+    checkpoints: Annotated[NonNegativeInt, Flag()] = Field(
         default=2,
         description="Times during training, evenly spaced, at which a fixed panel is measured.",
     )
-    keep: Annotated[Keep, Option(commands=("run",))] = Field(
+    keep: Annotated[Keep, Flag(commands=("run",))] = Field(
         default="last",
         description="Which adapter is measured: the last, or the best on the validation panel.",
     )
-    early_stop: Annotated[PositiveInt | None, Option(commands=("run",))] = Field(
+    early_stop: Annotated[PositiveInt | None, Flag(commands=("run",))] = Field(
         default=None,
         description="Stop training when the validation loss has not become better for this many "
         "checkpoints; without it never. The learning rate follows the planned steps all the same.",
     )
-    report_to: Annotated[tuple[str, ...], BeforeValidator(_trackers), Option()] = Field(
+    report_to: Annotated[tuple[str, ...], BeforeValidator(_trackers), Flag()] = Field(
         default=(),
         description="Trackers that transformers knows, such as tensorboard, wandb or mlflow. They "
         "decide no number, so a run may be resumed with others.",
     )
-    pack: Annotated[PositiveInt | None, Option()] = Field(
+    pack: Annotated[PositiveInt | None, Flag()] = Field(
         default=None,
         description="Adapters trained side by side in one batch; without it what pays on this "
         "machine.",
     )
-    max_new_tokens: Annotated[PositiveInt, Option(untrained=True)] = Field(
+    max_new_tokens: Annotated[PositiveInt, Flag(untrained=True)] = Field(
         default=64, description="Generation limit; an answer cut there is marked unfinished."
     )
-    generation_batch: Annotated[PositiveInt, Option(untrained=True)] = Field(
+    generation_batch: Annotated[PositiveInt, Flag(untrained=True)] = Field(
         default=256,
         description="Most questions that a model answers at once. In bf16 an answer may depend "
         "on it on a GPU, and where the library's own forward pass computes the model.",

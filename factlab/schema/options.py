@@ -1,6 +1,6 @@
 """How a setting is given on the command line: declared beside its field, once.
 
-A field of `Recipe` or `RunConfig` is annotated with an `Option`. Its flag, its help and how its
+A field of `Recipe` or `RunConfig` is annotated with a `Flag`. Its flag, its help and how its
 text is read all follow from that and from the field's own type, description and default.
 """
 
@@ -21,7 +21,7 @@ _METAVARS: dict[Kind, str] = {"switch": "", "whole": "N", "number": "X", "word":
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class Flag:
     """What a field's type and description do not say of its option.
 
     Attributes:
@@ -45,7 +45,7 @@ class Option:
     repeated: bool = False
 
 
-ARGUMENT = Option(commands=())  # an argument of its command, or a file's alone
+ARGUMENT = Flag(commands=())  # an argument of its command, or a file's alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Setting:
     """
 
     name: str
-    option: Option
+    option: Flag
     kind: Kind
     several: bool
     help: str
@@ -84,7 +84,7 @@ class Setting:
         return f"{self.one},..." if self.several and not self.option.repeated else self.one
 
 
-def option_of(field: FieldInfo) -> Option | None:
+def option_of(field: FieldInfo) -> Flag | None:
     """How a field is given on the command line, if it has an option."""
     return next((one for one in field.metadata if isinstance(one, Option)), None)
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from factlab.record import Record
-from factlab.schema.options import Option, chosen_by, settings_of
+from factlab.schema.options import Flag, chosen_by, settings_of
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
 QUANTISED: tuple[Precision, ...] = ("int8", "nf4", "nf4-single", "fp4")
@@ -63,96 +63,96 @@ class Recipe(Record):
     name: str = Field(description="Name that results carry.")
     about: str = Field(default="", description="What it is for, in a sentence.")
     source: str = Field(default="", description="Where its values are from, if from elsewhere.")
-    rank: Annotated[PositiveInt, Option(example="4,8,16", adapter_only=True)] = Field(
+    rank: Annotated[PositiveInt, Flag(example="4,8,16", adapter_only=True)] = Field(
         default=8, description="LoRA rank, the width of the update."
     )
-    precision: Annotated[Precision | None, Option(untrained=True, example="nf4,bf16")] = Field(
+    precision: Annotated[Precision | None, Flag(untrained=True, example="nf4,bf16")] = Field(
         default=None,
         description="How the frozen base is held: nf4 is QLoRA with double quantisation, "
         "nf4-single without. Without any: nf4.",
     )
-    method: Annotated[Method, Option(word="{}")] = Field(
+    method: Annotated[Method, Flag(word="{}")] = Field(
         default="lora",
         description="What is trained: an adapter, as lora, rslora (scaled by alpha/√rank) or dora "
         "(with learned magnitudes); or, with full, every weight.",
     )
-    alpha: Annotated[Alpha, Option(word="a{}", example="16,2r", metavar="X", adapter_only=True)] = (
+    alpha: Annotated[Alpha, Flag(word="a{}", example="16,2r", metavar="X", adapter_only=True)] = (
         Field(
             default=32.0,
             description="LoRA alpha: a number, the same for every rank, or a multiple of the rank "
             "such as 2r. The update is scaled by alpha/rank.",
         )
     )
-    dropout: Annotated[Share, Option(word="drop{}", example="0,0.1", adapter_only=True)] = Field(
+    dropout: Annotated[Share, Flag(word="drop{}", example="0,0.1", adapter_only=True)] = Field(
         default=0.0, description="LoRA dropout."
     )
-    bias: Annotated[Bias, Option(word="bias-{}", adapter_only=True)] = Field(
+    bias: Annotated[Bias, Flag(word="bias-{}", adapter_only=True)] = Field(
         default="none", description="Which biases are trained, as in PEFT."
     )
-    init: Annotated[Init, Option(word="{}", adapter_only=True)] = Field(
+    init: Annotated[Init, Flag(word="{}", adapter_only=True)] = Field(
         default="default", description="How A and B begin, as in PEFT; B is zero by default."
     )
-    targets: Annotated[str, Option(word="{}", example="all-linear,qv", adapter_only=True)] = Field(
+    targets: Annotated[str, Flag(word="{}", example="all-linear,qv", adapter_only=True)] = Field(
         default="all-linear",
         description="Layers that get an adapter: all-linear, attention, qv, mlp, or names joined "
         "by +, such as q_proj+v_proj.",
     )
     last_layers: Annotated[
-        PositiveInt | None, Option(word="last{}", example="4,8", adapter_only=True)
+        PositiveInt | None, Flag(word="last{}", example="4,8", adapter_only=True)
     ] = Field(default=None, description="Adapters on the last N blocks only; without it on all.")
-    epochs: Annotated[PositiveFloat, Option(word="ep{}", example="2,3")] = Field(
+    epochs: Annotated[PositiveFloat, Flag(word="ep{}", example="2,3")] = Field(
         default=2.0, description="Passes over the training pairs."
     )
-    batch_size: Annotated[PositiveInt, Option(word="b{}", example="8,16")] = Field(
+    batch_size: Annotated[PositiveInt, Flag(word="b{}", example="8,16")] = Field(
         default=16, description="Training pairs per optimizer step."
     )
     learning_rate: Annotated[
-        PositiveFloat, Option(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
+        PositiveFloat, Flag(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
     ] = Field(
         default=5e-4,
         validation_alias=AliasChoices("learning_rate", "lr"),
         description="Peak learning rate.",
     )
-    schedule: Annotated[Schedule, Option(word="{}")] = Field(
+    schedule: Annotated[Schedule, Flag(word="{}")] = Field(
         default="linear", description="Learning rate over the steps, after the warm-up."
     )
-    warmup_share: Annotated[Share, Option(word="warm{}", example="0,0.1")] = Field(
+    warmup_share: Annotated[Share, Flag(word="warm{}", example="0,0.1")] = Field(
         default=0.1, description="Share of the steps in which the learning rate rises from zero."
     )
-    optimizer: Annotated[Optimizer, Option(word="{}")] = Field(
+    optimizer: Annotated[Optimizer, Flag(word="{}")] = Field(
         default="adamw",
         description="Optimizer; the 8-bit and paged optimizers are bitsandbytes', on CUDA only.",
     )
-    weight_decay: Annotated[NonNegativeFloat, Option(word="wd{}", example="0,0.01")] = Field(
+    weight_decay: Annotated[NonNegativeFloat, Flag(word="wd{}", example="0,0.01")] = Field(
         default=0.0, description="Weight decay of the optimizer."
     )
-    max_grad_norm: Annotated[PositiveFloat, Option(word="clip{}", example="0.3,1")] = Field(
+    max_grad_norm: Annotated[PositiveFloat, Flag(word="clip{}", example="0.3,1")] = Field(
         default=1.0, description="Gradient clipping norm, of each adapter alone."
     )
-    anchor_weight: Annotated[NonNegativeFloat, Option(word="kl{}", example="0,0.5,1")] = Field(
+    anchor_weight: Annotated[NonNegativeFloat, Flag(word="kl{}", example="0,0.5,1")] = Field(
         default=0.0,
         description="Weight of KL(base‖tuned) on anchor prompts, which the base answered itself; "
         "0: without anchors.",
     )
     anchor_kinds: Annotated[
-        AnchorKinds, Option(word="{}", metavar="NAME", example="general,general+others")
+        AnchorKinds, Flag(word="{}", metavar="NAME", example="general,general+others")
     ] = Field(
         default=(),
         description="Kinds of anchor prompts, joined by +: general (on anything), others (the "
         "fact's question about other subjects), subject (other questions about its subject).",
     )
-    anchors_per_step: Annotated[NonNegativeInt, Option(word="anchors{}", example="4,8")] = Field(
+    anchors_per_step: Annotated[NonNegativeInt, Flag(word="anchors{}", example="4,8")] = Field(
         default=0, description="Anchor prompts per optimizer step."
     )
     distill_weight: Annotated[
         Annotated[float, Field(ge=0, le=1)],
-        Option(word="soft{}", example="0,0.5,1", commands=("run",)),
+        Flag(word="soft{}", example="0,0.5,1", commands=("run",)),
     ] = Field(
         default=0.0,
         description="Share of the loss on answers that is KL to a teacher's predictions; the rest "
         "is the usual loss on the answer's tokens.",
     )
-    temperature: Annotated[PositiveFloat, Option(word="T{}", example="1,2", commands=("run",))] = (
+    temperature: Annotated[PositiveFloat, Flag(word="T{}", example="1,2", commands=("run",))] = (
         Field(
             default=1.0,
             description="Softens teacher and student alike; the KL is scaled by its square.",

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
@@ -123,21 +124,13 @@ def train_together(
     from peft import PeftModel
 
     from factlab.training.library_state import round_as_before
-    from factlab.training.trainer import CheckpointResult, Checkpoints
+    from factlab.training.trainer import Checkpoints
 
     _check_jobs(jobs, tracking)
     steps, *_ = [job.prepare(loaded.tokenizer, max_steps) for job in jobs]
-
-    def measure_and_resume(step: int) -> CheckpointResult:
-        result = measure(step) if measure else CheckpointResult()
-        # Measuring one adapter makes it the active one, and PEFT freezes the others.
-        enable_gradients(model)
-        return result
-
-    pause = Checkpoints(checkpoints, measure_and_resume)
+    pause = Checkpoints(checkpoints, partial(_measure_and_resume, model, measure))
+    dtype, peak = model.dtype, PeakMemory(loaded.device.type)
     seconds = 0.0
-    dtype = model.dtype
-    peak = PeakMemory(loaded.device.type)
     if steps:
         seconds = _fit(
             model, loaded, jobs, steps, pause, checkpointing=checkpointing, tracking=tracking
@@ -151,6 +144,19 @@ def train_together(
         Trained(_training_record(model, job, share, len(jobs), peak_bytes), job.failed)
         for job in jobs
     ]
+
+
+def _measure_and_resume(
+    model: PreTrainedModel | PeftModel,
+    measure: Callable[[int], CheckpointResult] | None,
+    step: int,
+) -> CheckpointResult:
+    from factlab.training.trainer import CheckpointResult
+
+    result = measure(step) if measure else CheckpointResult()
+    # Measuring one adapter makes it the active one, and PEFT freezes the others.
+    enable_gradients(model)
+    return result
 
 
 def _check_jobs(jobs: Sequence[AdapterJob], tracking: Tracking | None) -> None:
