@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from factlab.combine.grid import combined_cells
+from factlab.combination.grid import combined_cells
 from factlab.conversations.mix import MixShare, load_mix, parse_mix
 from factlab.conversations.practice import expand_practice, load_practice
 from factlab.conversations.selection import ContaminationFilter, Length, notes_on

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from factlab.combine.adapters import combined_on
+from factlab.combination.adapters import combined_on
 from factlab.errors import DivergedError
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator

@@ -86,7 +86,7 @@ class Setting:
 
 def option_of(field: FieldInfo) -> Flag | None:
     """How a field is given on the command line, if it has an option."""
-    return next((one for one in field.metadata if isinstance(one, Option)), None)
+    return next((one for one in field.metadata if isinstance(one, Flag)), None)
 
 
 def settings_of(record: type[BaseModel]) -> dict[str, Setting]:
@@ -111,7 +111,7 @@ def flag_of(record: type[BaseModel], key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
 
-def chosen_by(record: type[BaseModel], wanted: Callable[[Option], object]) -> tuple[str, ...]:
+def chosen_by(record: type[BaseModel], wanted: Callable[[Flag], object]) -> tuple[str, ...]:
     """Names of the fields whose option is one that is wanted."""
     return tuple(name for name, one in settings_of(record).items() if wanted(one.option))
 

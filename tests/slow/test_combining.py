@@ -16,7 +16,7 @@ from quick_runs import ask_fewer
 from safetensors.torch import load_file, save
 
 import factlab
-from factlab.combine.adapters import combine_adapters
+from factlab.combination.adapters import combine_adapters
 from factlab.comparison import compare
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.models.adapters import load_adapters

@@ -86,3 +86,11 @@ def test_every_room_says_what_it_is_for() -> None:
         if ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) is None
     ]
     assert silent == []
+
+
+def test_no_room_has_the_name_of_a_public_function() -> None:
+    """`import factlab.combine` would take the place of the function `factlab.combine`."""
+    import factlab
+
+    rooms = {f.stem for f in PACKAGE.iterdir() if f.is_dir() or f.suffix == ".py"}
+    assert rooms.isdisjoint(factlab.__all__)
