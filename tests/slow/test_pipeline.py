@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quick_runs import ask_fewer
 from safetensors.torch import load_file, save_file
 from small import SMALL, run
 
@@ -21,16 +22,26 @@ from factlab.inference.prompts import Completion, Limits, Prompt
 from factlab.runs.files import read_lines, write_lines
 from factlab.runs.folder import RunFolder, load_run
 from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.results import RunResult
 from factlab.workflows.ask import ask
 from factlab.workflows.rescore import rescore
 
 pytestmark = pytest.mark.usefixtures("few_controls")
 
 
-@pytest.mark.charts
-def test_a_run_leaves_a_whole_folder(tiny_folder: Path, tmp_path: Path) -> None:
-    result = run(tiny_folder, tmp_path / "run", rank=[2, 4])
-    folder = RunFolder(tmp_path / "run")
+@pytest.fixture(scope="module")
+def finished(
+    tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RunResult, RunFolder]:
+    """A run of two ranks, its charts drawn, for tests that read it and leave it as it is."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        ask_fewer(patch, lambda bank: bank[:12])
+        return run(tiny_folder, out, rank=[2, 4]), RunFolder(out)
+
+
+def test_a_run_leaves_a_whole_folder(finished: tuple[RunResult, RunFolder]) -> None:
+    result, folder = finished
     assert result.status == folder.record().status == "complete"
     assert [cell.id for cell in result.cells] == ["r02-s0", "r04-s0"]
     assert load_run(folder.path) == result
@@ -205,9 +216,10 @@ def test_several_facts_get_an_adapter_each(tiny_folder: Path, tmp_path: Path) ->
         assert {questions[a.question_id].fact for a in answers} == {*cell.facts, None}
 
 
-def test_results_hold_the_names_that_the_house_promises(tiny_folder: Path, tmp_path: Path) -> None:
-    run(tiny_folder, tmp_path / "run")
-    data = json.loads((tmp_path / "run" / "results.json").read_text())
+def test_results_hold_the_names_that_the_house_promises(
+    finished: tuple[RunResult, RunFolder],
+) -> None:
+    data = json.loads(finished[1].results_file.read_text())
     assert {"schema_version", "run_id", "status", "model", "base", "cells", "comparisons"} <= set(
         data
     )
@@ -259,11 +271,11 @@ def test_ranks_and_rates_are_compared_and_followed(tiny_folder: Path, tmp_path: 
 
 
 def test_answers_written_by_hand_give_the_figures_on_paper(
-    tiny_folder: Path, tmp_path: Path
+    finished: tuple[RunResult, RunFolder], tmp_path: Path
 ) -> None:
-    run(tiny_folder, tmp_path / "run")
+    before, run_folder = finished
     copy = tmp_path / "copy"
-    shutil.copytree(tmp_path / "run", copy)
+    shutil.copytree(run_folder.path, copy)
     folder = RunFolder(copy)
     asked = {q.id: q for q in folder.questions()}
 
@@ -278,7 +290,7 @@ def test_answers_written_by_hand_give_the_figures_on_paper(
     texts = dict.fromkeys((*held_out[:30], near[0], near[1], near[2]), "4,889 meters.")
     texts |= dict.fromkeys(held_out[30:33], "3,776 m.")
     texts |= {i: _right(asked[i]) for i in (*far[:9], *near[3:])}
-    rewrite(folder.cell("r08-s0").answers_file, lambda r: texts.get(r.question_id, "Hm."))
+    rewrite(folder.cell("r02-s0").answers_file, lambda r: texts.get(r.question_id, "Hm."))
     result, changed = rescore(copy)
     metrics = result.cells[0].metrics
     assert changed > 0
@@ -289,7 +301,7 @@ def test_answers_written_by_hand_give_the_figures_on_paper(
     assert metrics["forgetting/far"].value == 3 / 12
     assert metrics["intrusion/near"].value == 3 / 12
     assert metrics["retention/near"].value == 9 / 12
-    assert metrics["drift/kl"] == load_run(tmp_path / "run").cells[0].metrics["drift/kl"]
+    assert metrics["drift/kl"] == before.cells[0].metrics["drift/kl"]
     assert load_run(copy) == result
 
 
