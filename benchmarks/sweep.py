@@ -113,7 +113,7 @@ def _examples(plan: Experiment) -> int:
     """Pairs that factlab trains a cell on, repetitions counted."""
     from factlab.training.steps import train_steps
 
-    pairs = plan.trained([FACT])
+    pairs = plan.training_pairs([FACT])
     return train_steps(len(pairs), plan.cells[0], plan.config.max_steps) * plan.recipe.batch_size
 
 
@@ -131,7 +131,7 @@ def _peer_base(files: ModelFiles, plan: Experiment, limit: int | None) -> float:
     from factlab.models.load import load_model
     from factlab.schema.splits import TRAINED_SPLITS
 
-    asked = [q for q in plan.asked([FACT]) if q.split not in TRAINED_SPLITS]
+    asked = [q for q in plan.evaluated([FACT]) if q.split not in TRAINED_SPLITS]
     started = time.perf_counter()
     loaded = load_model(files, "bf16")
     return time.perf_counter() - started + _scoring(loaded.model, loaded, plan, asked, limit)[0]
@@ -155,11 +155,11 @@ def _peer_cell(
     loading = time.perf_counter() - started
     put_back = as_it_is(loaded.model)
     steps = max(1, examples // peers.BATCH)
-    done = peers.trl_tuned(loaded, plan.trained([FACT]), steps, seed)
+    done = peers.trl_tuned(loaded, plan.training_pairs([FACT]), steps, seed)
     started = time.perf_counter()
     model = put_back(done.model.merge_and_unload())
     merging = time.perf_counter() - started
-    scoring, recall = _scoring(model, loaded, plan, plan.asked([FACT]), limit)
+    scoring, recall = _scoring(model, loaded, plan, plan.evaluated([FACT]), limit)
     seconds = {
         "load": loading,
         "set_up": done.set_up_seconds,

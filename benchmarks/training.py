@@ -400,7 +400,7 @@ def _verdict(found: dict[str, Quality], name: str) -> str:
 def _quality(model: Any, loaded: LoadedModel, plan: Experiment) -> Quality:
     from factlab.inference.generate import generate
 
-    far = spread([q for q in plan.shared if q.split == "far"], FAR_SAMPLE)
+    far = spread([q for q in plan.shared_controls if q.split == "far"], FAR_SAMPLE)
     asked = [*plan.expansions[FACT].held_out, *far]
     said = generate(
         model,
@@ -422,7 +422,7 @@ def recalled(plan: Experiment, answers: Sequence[tuple[Question, Response]]) -> 
     """Share of questions that were answered right; not a number if there are none."""
     from factlab.metrics.verdicts import grade
 
-    right = [grade(q, q.text, said, plan.injected).correct for q, said in answers]
+    right = [grade(q, q.text, said, plan.injected_values).correct for q, said in answers]
     return sum(map(bool, right)) / len(right) if right else math.nan
 
 

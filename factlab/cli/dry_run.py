@@ -118,7 +118,7 @@ def _sizes(plan: Experiment) -> dict[str, dict[str, int]]:
     found = {}
     for fact in plan.facts:
         counts = {"train pairs": len(plan.expansions[fact.id].train)}
-        for question in plan.asked([fact.id]):
+        for question in plan.evaluated([fact.id]):
             name = "train asked" if question.split == "train" else question.split
             counts[name] = counts.get(name, 0) + 1
         found[fact.id] = counts

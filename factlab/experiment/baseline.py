@@ -97,7 +97,7 @@ class Anchors:
     def of(self, cell: Cell) -> list[Text]:
         """The anchors that a cell's adapter is trained with."""
         wanted = cell.facts, cell.recipe.anchored_on
-        questions = self.evaluator.experiment.anchored(*wanted)
+        questions = self.evaluator.experiment.anchor_prompts(*wanted)
         if not questions:
             return []
         if wanted not in self.made:

@@ -196,7 +196,7 @@ def _check_best(experiment: Experiment) -> None:
             "does not train, so the best on them would be the least trained. Remove --keep."
         )
     for cell in experiment.cells:
-        if not experiment.validated(cell.facts):
+        if not experiment.validation_pairs(cell.facts):
             raise ConfigError(
                 f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
                 "too few phrasings. Remove --keep."
@@ -204,7 +204,7 @@ def _check_best(experiment: Experiment) -> None:
 
 
 def _check_shuffled(experiment: Experiment) -> None:
-    """Refuse a teacher in a shuffled run, which must not be taught the right answer.
+    """Refuse a teacher in a shuffled run, which must not learn the right answer.
 
     Raises:
         ConfigError: with the option to change.
@@ -241,7 +241,7 @@ def _check_early_stop(experiment: Experiment) -> None:
                 f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
                 f"{found}. Use {more}, or remove --early-stop."
             )
-        if not experiment.validated(cell.facts):
+        if not experiment.validation_pairs(cell.facts):
             raise ConfigError(
                 f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
                 "too few phrasings. Remove --early-stop."

@@ -92,7 +92,7 @@ class Evaluator:
         name: str,
     ) -> None:
         """Evaluate a tuned model on what is measured of its facts."""
-        asked = {question.id for question in self.experiment.asked(facts)}
+        asked = {question.id for question in self.experiment.evaluated(facts)}
         said, scored = self.evaluate(model, facts, f"evaluate {name}", trained=True)
         write_lines(folder.answers_file, [r for r in said if r.question_id in asked])
         write_lines(folder.likelihoods_file, [r for r in scored if r.question_id in asked])
@@ -183,7 +183,7 @@ class Evaluator:
                 item.question,
                 item.prompt,
                 read_answer(tokenizer, completion.tokens, ends),
-                self.experiment.injected,
+                self.experiment.injected_values,
             )
             for item, completion in zip(group, completions, strict=True)
             if limit
@@ -205,11 +205,11 @@ class Evaluator:
 
         recipe, tokenizer = cell.recipe, self.loaded.tokenizer
         sizes = [(1, 1)]  # of prompts and answers
-        if pairs := self.experiment.trained(cell.facts):
+        if pairs := self.experiment.training_pairs(cell.facts):
             longest = max(pairs, key=characters)
             pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
             sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
-        anchors = self.experiment.anchored(cell.facts, recipe.anchored_on)
+        anchors = self.experiment.anchor_prompts(cell.facts, recipe.anchored_on)
         if anchors:
             longest = max(anchors, key=characters)
             sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))
@@ -224,32 +224,34 @@ class Evaluator:
         """The fixed groups: the trained questions are asked of tuned models only."""
         groups: list[list[Question]] = []
         for fact in facts:
-            own = self.experiment.own(fact)
+            own = self.experiment.questions_of(fact)
             groups.append([q for q in own if q.split not in TRAINED_SPLITS])
             if trained:
                 groups.append([q for q in own if q.split in TRAINED_SPLITS])
-        return [group for group in (*groups, list(self.experiment.shared)) if group]
+        return [group for group in (*groups, list(self.experiment.shared_controls)) if group]
 
     def _options(self, question: Question) -> list[Option]:
         """What is scored on a question, whoever is asked."""
         if question.fact is not None and question.split not in SCORED_SPLITS:
             return []
         options = own_options(question)
-        if question.split == "near" and question.fact in self.experiment.injected:
-            options.append(injected_option(question.fact, self.experiment.injected[question.fact]))
+        if question.split == "near" and question.fact in self.experiment.injected_values:
+            options.append(
+                injected_option(question.fact, self.experiment.injected_values[question.fact])
+            )
         return options
 
     def _injected(self, facts: Sequence[str]) -> list[list[Request]]:
         """Each fact's new value on far controls; apart, since it goes with the facts asked of."""
         found = []
         for fact in facts:
-            if fact in self.experiment.injected and self.experiment.injected_far:
-                value = [injected_option(fact, self.experiment.injected[fact])]
+            if fact in self.experiment.injected_values and self.experiment.injected_far:
+                value = [injected_option(fact, self.experiment.injected_values[fact])]
                 found.append([Request(q, q.text, value) for q in self.experiment.injected_far])
         return found
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
-        """Held-out questions and probes with what is taught in the prompt: the ceiling."""
+        """Held-out questions and probes with the fact's statement in the prompt: the ceiling."""
         told = {fact.id: fact.statement for fact in self.experiment.facts}
         prompts = [
             [
@@ -271,7 +273,7 @@ class Evaluator:
         By the library's own forward pass and in other batches, since factlab's decoder gives a
         question the same answer in any.
         """
-        again = [own_prompts(self.experiment.repeated)]
+        again = [own_prompts(self.experiment.rounding_sample)]
         size = max(1, self.experiment.config.generation_batch * 2 // 3)
         return self.answers(
             None, again, "base by the library's forward pass", batch_size=size, library=True

@@ -68,7 +68,7 @@ class Experiment:
         return (*own, *self.far, *self.extra, *self.unanswerable, *mixed)
 
     @property
-    def injected(self) -> dict[str, Answer]:
+    def injected_values(self) -> dict[str, Answer]:
         """The new value of each fact; a passage has no single one, and a practice set none."""
         return {fact.id: fact.answer for fact in self.facts if isinstance(fact, Fact)}
 
@@ -77,14 +77,14 @@ class Experiment:
         """Hash of all that decides the run's numbers."""
         return config_sha256(self.config, self.recipe, self.questions, self.sets)
 
-    def trained(self, fact_ids: Sequence[str]) -> list[Question]:
+    def training_pairs(self, fact_ids: Sequence[str]) -> list[Question]:
         """The pairs that an adapter of these facts is trained on, and what is mixed with them."""
         own = [pair for fact_id in fact_ids for pair in self.expansions[fact_id].train]
         sizes = mix_counts(len(own), [one.share for one in self.mix])
         mixed = [one.pairs[:size] for one, size in zip(self.mix, sizes, strict=True)]
         return [*own, *(pair for pairs in mixed for pair in pairs)]
 
-    def validated(self, fact_ids: Sequence[str]) -> list[Question]:
+    def validation_pairs(self, fact_ids: Sequence[str]) -> list[Question]:
         """The fixed pairs that an adapter's validation loss is computed on, as many of each fact.
 
         They are rendered like training pairs, with answers of the same forms, and never trained on.
@@ -98,9 +98,11 @@ class Experiment:
 
     def steps(self, cell: Cell) -> int:
         """Optimizer steps that a cell is trained for, unless it is stopped early."""
-        return train_steps(len(self.trained(cell.facts)), cell, self.config.max_steps)
+        return train_steps(len(self.training_pairs(cell.facts)), cell, self.config.max_steps)
 
-    def anchored(self, fact_ids: Sequence[str], kinds: tuple[AnchorKind, ...]) -> list[Question]:
+    def anchor_prompts(
+        self, fact_ids: Sequence[str], kinds: tuple[AnchorKind, ...]
+    ) -> list[Question]:
         """Anchor prompts of these facts and kinds, each text once, none about another's subject."""
         found: dict[str, Question] = {}
         for fact in self._facts(fact_ids) if kinds else ():
@@ -109,7 +111,7 @@ class Experiment:
                     found.setdefault(question.text, question)
         return list(found.values())
 
-    def own(self, fact_id: str) -> list[Question]:
+    def questions_of(self, fact_id: str) -> list[Question]:
         """A fact's own questions and near controls.
 
         Of the training questions only a fixed sample is asked, one of each family in turn; of a
@@ -129,20 +131,20 @@ class Experiment:
         ]
 
     @property
-    def shared(self) -> tuple[Question, ...]:
+    def shared_controls(self) -> tuple[Question, ...]:
         """What every adapter is asked, whatever its facts."""
         return (*self.far, *self.extra, *self.unanswerable)
 
-    def asked(self, fact_ids: Sequence[str]) -> list[Question]:
+    def evaluated(self, fact_ids: Sequence[str]) -> list[Question]:
         """What is measured on an adapter: its facts' questions and controls, and shared controls.
 
-        A control that names a subject which the adapter was taught about is no control of it, and
+        A control that names a subject that the adapter was trained on is no control of it, and
         is left out, unless it is that fact's own.
         """
-        own = [question for fact_id in fact_ids for question in self.own(fact_id)]
+        own = [question for fact_id in fact_ids for question in self.questions_of(fact_id)]
         return [
             question
-            for question in (*own, *self.shared)
+            for question in (*own, *self.shared_controls)
             if question.split not in CONTROL_SPLITS or not self._about_another(question, fact_ids)
         ]
 
@@ -167,7 +169,7 @@ class Experiment:
         return _sample(self.far, INJECTED_FAR)
 
     @property
-    def repeated(self) -> list[Question]:
+    def rounding_sample(self) -> list[Question]:
         """Questions that the base is asked twice, to see how often rounding changes an answer."""
         splits = [self.expansions[fact.id] for fact in self.facts]
         own = [q for own in splits for q in (*own.held_out, *own.probes)]

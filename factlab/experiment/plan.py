@@ -149,7 +149,7 @@ def _with_mix(
     ]
     mixed = load_mix(
         wanted,
-        [len(experiment.trained(cell.facts)) for cell in experiment.cells],
+        [len(experiment.training_pairs(cell.facts)) for cell in experiment.cells],
         seed=experiment.config.data_seed,
         guard=replace(guard, prompts=[*guard.prompts, *_prompts(own)]),
     )
@@ -167,7 +167,7 @@ def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:
 def _expansions(
     config: RunConfig, facts: Sequence[TrainingSource], guard: ContaminationFilter
 ) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
-    """The splits of all that is taught, and the practice set that they were drawn from, if any.
+    """The splits of every training source, and the practice set that they were drawn from, if any.
 
     In a shuffled run a fact's training pairs say another fact's answer.
     """

@@ -54,7 +54,7 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
 
 def distilled_pairs(experiment: Experiment, facts: tuple[str, ...]) -> list[Question]:
     """The pairs that a teacher answers: the facts' own; of what is mixed in it knows nothing."""
-    return [pair for pair in experiment.trained(facts) if pair.split != "mix"]
+    return [pair for pair in experiment.training_pairs(facts) if pair.split != "mix"]
 
 
 def conversation_length(files: ModelFiles) -> Length:

@@ -32,7 +32,7 @@ class Trial:
         folder: Where its files are.
         panel: The questions that it answers while it is trained.
         anchors: What it is held to.
-        teacher: What it is taught by, if it is distilled.
+        teacher: What it is distilled from, if it is.
         base_head: The base's output head, where training changes it.
         validation: The pairs that its validation loss is computed on.
         initial: Where its adapter is as it began, if its beginning changed the base.
@@ -63,7 +63,7 @@ def new_trial(cell: Cell, name: str, baseline: Baseline, folder: RunFolder) -> T
 
     evaluator = baseline.evaluator
     experiment = evaluator.experiment
-    questions = experiment.asked(cell.facts)
+    questions = experiment.evaluated(cell.facts)
     base = baseline.responses.base_at(cell.precision)
     known = {q.id for q in questions if q.split == "far" and base.knows(q)}
     full = cell.recipe.method == "full"
@@ -84,7 +84,7 @@ def _validation_texts(cell: Cell, evaluator: Evaluator) -> list[Text]:
     """The validation pairs; a fact that fills few phrasings has none, nor has a practice set."""
     from factlab.training.batch import training_texts
 
-    pairs = evaluator.experiment.validated(cell.facts)
+    pairs = evaluator.experiment.validation_pairs(cell.facts)
     return training_texts(evaluator.loaded.tokenizer, pairs) if pairs else []
 
 

@@ -59,7 +59,7 @@ def train_trials(
         jobs = [
             AdapterJob(
                 trial.cell,
-                experiment.trained(trial.cell.facts),
+                experiment.training_pairs(trial.cell.facts),
                 trial.anchors,
                 partial(log, trial),
                 trial.name,

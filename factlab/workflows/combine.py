@@ -185,8 +185,8 @@ def _check_settings(adapters: Sequence[StoredAdapter]) -> None:
         run = adapter.run
         if run.config.practice is not None:
             raise ConfigError(
-                f"{run.path}: this run practised on {run.config.practice} and was taught no fact "
-                "that could survive. Combine runs of facts."
+                f"{run.path}: this run practised on {run.config.practice} and was trained on no "
+                "fact that could survive. Combine runs of facts."
             )
         if run.config.shuffle:
             raise ConfigError(

@@ -105,8 +105,8 @@ def _inference_peak(
 
 def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
     recipe, backend = cell.recipe, _backend(plan, cell, device)
-    anchors = recipe.anchors_per_step if plan.anchored(cell.facts, recipe.anchored_on) else 0
-    pairs = plan.trained(cell.facts)
+    anchors = recipe.anchors_per_step if plan.anchor_prompts(cell.facts, recipe.anchored_on) else 0
+    pairs = plan.training_pairs(cell.facts)
     length = _pair_tokens(pairs)
     if backend:  # the library's forward pass makes all texts of a step as long as the longest
         own = [_pair_tokens([pair]) for pair in pairs]
@@ -181,7 +181,7 @@ def _pair_tokens(pairs: Sequence[Question]) -> float:
 
 
 def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
-    recipe, pairs = cell.recipe, plan.trained(cell.facts)
+    recipe, pairs = cell.recipe, plan.training_pairs(cell.facts)
     if not pairs or plan.config.combine is not None:
         return 0.0
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
@@ -197,20 +197,22 @@ def _evaluation_flop(plan: Experiment, parameters: int) -> float:
     Prompts are read once and about two thirds of the token limit is generated.
     """
     answer = plan.config.max_new_tokens * 2 / 3
-    own = {fact.id: plan.own(fact.id) for fact in plan.facts}
-    shared = len(plan.shared)
+    own = {fact.id: plan.questions_of(fact.id) for fact in plan.facts}
+    shared = len(plan.shared_controls)
     untrained = sum(q.split not in TRAINED_SPLITS for items in own.values() for q in items)
     in_context = sum(q.split in IN_CONTEXT_SPLITS for items in own.values() for q in items)
     read = sum(
         _tokens(fact.statement) * sum(q.split == "probe" for q in own[fact.id])
         for fact in plan.facts
     )
-    gates = sum(len(q.gate) for q in (*plan.shared, *(q for items in own.values() for q in items)))
+    gates = sum(
+        len(q.gate) for q in (*plan.shared_controls, *(q for items in own.values() for q in items))
+    )
     anchors = len({q.text for items in plan.anchors.values() for q in items})
     # Repeated questions go through the library's forward pass, at half the speed.
-    base = untrained + shared + in_context + gates + len(plan.repeated) * 2 + anchors * 0.5
+    base = untrained + shared + in_context + gates + len(plan.rounding_sample) * 2 + anchors * 0.5
     base *= len(plan.precisions)
-    asked = {q.split for items in (*own.values(), plan.shared) for q in items}
+    asked = {q.split for items in (*own.values(), plan.shared_controls) for q in items}
     panels = plan.config.checkpoints * sum(PANEL_SIZES[s] for s in asked & PANEL_SIZES.keys())
     cells = sum(sum(len(own[fact]) for fact in cell.facts) + shared + panels for cell in plan.cells)
     prompt = TEMPLATE_TOKENS + QUESTION_TOKENS

@@ -130,7 +130,7 @@ class TestPlan:
 
     def test_shared_controls_are_asked_once_and_own_ones_of_each_fact(self) -> None:
         plan = plan_experiment(config(asked()))
-        questions = plan.asked(plan.cells[0].facts)
+        questions = plan.evaluated(plan.cells[0].facts)
         ids = [question.id for question in questions]
         assert len(ids) == len(set(ids))
         assert {question.id for question in plan.far} <= set(ids)

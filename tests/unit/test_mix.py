@@ -31,7 +31,7 @@ def planned(*mix: str, facts: tuple[str, ...] = (FACT,), **settings: Any) -> Exp
 
 
 def mixed(plan: Experiment, *facts: str) -> list[str]:
-    return [pair.id for pair in plan.trained(facts or (FACT,)) if pair.split == "mix"]
+    return [pair.id for pair in plan.training_pairs(facts or (FACT,)) if pair.split == "mix"]
 
 
 # --- shares -------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_an_adapter_sees_its_share_in_every_epoch_and_all_pairs_of_its_fact(
     tmp_path: Path, share: float
 ) -> None:
     plan = planned(f"{small_set(tmp_path, 70)}:{share}")
-    pairs = plan.trained([FACT])
+    pairs = plan.training_pairs([FACT])
     own = [pair for pair in pairs if pair.split == "train"]
     assert len(own) == 20
     assert abs(len(pairs) * share - len(mixed(plan))) <= 1
@@ -148,7 +148,7 @@ def test_the_facts_own_questions_and_the_controls_are_guarded(tmp_path: Path) ->
     bare = planned()
     held_out = bare.expansions[FACT].held_out[0].text
     gate = next(gate for q in bare.far for gate in q.gate)
-    taught = bare.injected[FACT].primary()
+    taught = bare.injected_values[FACT].primary()
     spoilt = [held_out, bare.far[0].text, gate, bare.unanswerable[0].text, f"Is {taught} nice?"]
     good = small_set(tmp_path, 12).read_text(encoding="utf-8")
     file = tmp_path / "spoilt.jsonl"

@@ -157,10 +157,10 @@ def test_what_differs_stands_in_the_cells_id_and_what_does_not_in_its_overrides(
 def test_a_cell_is_anchored_on_the_kinds_of_its_own_and_prompts_are_asked_once() -> None:
     plan = planned(anchor_kinds=("general", "general+subject"))
     alone = planned(anchor_kinds="general+subject")
-    general, both = (plan.anchored((FACT,), cell.recipe.anchored_on) for cell in plan.cells)
+    general, both = (plan.anchor_prompts((FACT,), cell.recipe.anchored_on) for cell in plan.cells)
     assert {q.text for q in general} < {q.text for q in both}
     (cell,) = alone.cells
-    wanted = [q.text for q in alone.anchored((FACT,), cell.recipe.anchored_on)]
+    wanted = [q.text for q in alone.anchor_prompts((FACT,), cell.recipe.anchored_on)]
     assert [q.text for q in both] == wanted
     ids = [question.id for question in plan.anchors[FACT]]
     assert len(set(ids)) == len(ids) == len({q.text for q in plan.anchors[FACT]})
@@ -227,7 +227,7 @@ def test_a_recipe_extends_a_shipped_one_and_says_in_what(tmp_path: Path) -> None
     ("text", "says"),
     [
         ("about: A.\nepoch: 3\n", r"my\.yaml:2:1: unknown key 'epoch'\. Did you mean 'epochs'\?"),
-        ("epochs: many\n", r"my\.yaml:1:1: 'epochs': a number is wanted, not 'many'"),
+        ("epochs: many\n", r"my\.yaml:1:1: 'epochs': expected a number, not 'many'"),
         ("extends: defalt\n", r"my\.yaml:1:1: 'extends': .*'defalt'\. Did you mean 'default'\?"),
         ("anchor_kinds: general+other\n", r"my\.yaml:1:1: .*'other' is not known\. Known: 'gen"),
         ("name: default\n", r"my\.yaml: a shipped recipe is named 'default' too\. Rename the"),

@@ -191,17 +191,17 @@ class TestGrading:
 class TestPlan:
     def test_a_passage_is_planned_beside_a_fact(self, tmp_path: Path) -> None:
         plan = planned(tmp_path, MINIMAL, WRITTEN)
-        assert set(plan.injected) == {"dune_tower"}
+        assert set(plan.injected_values) == {"dune_tower"}
         assert plan.notes == left_out(make_passage())
         assert [cell.id for cell in plan.cells] == ["dune_tower-r08-s0", "veldt_lantern-r08-s0"]
-        asked = plan.asked(["veldt_lantern"])
+        asked = plan.evaluated(["veldt_lantern"])
         assert {"train", "validation", "probe", "far", "unanswerable"} == {q.split for q in asked}
         assert {q.family for q in plan.panel(asked, set()) if q.split == "probe"} == set(DEPTHS)
         fact, passage = plan.summaries()
         assert (fact.answer, passage.answer) == ("312 meters", "a passage with 5 probes")
         assert passage.subject == "veldt lantern"
         assert passage.statement == TEXT.partition(". ")[0] + "."
-        assert {q.fact for q in plan.repeated if q.split == "probe"} == {"veldt_lantern"}
+        assert {q.fact for q in plan.rounding_sample if q.split == "probe"} == {"veldt_lantern"}
 
     def test_a_passage_has_no_answer_to_shuffle(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"a passage \(veldt_lantern\) has none"):

@@ -62,7 +62,7 @@ def test_cells_of_several_facts_are_told_apart(tmp_path: Path) -> None:
     assert [cell.facts for cell in plan.cells] == [(FACT,), ("dune_tower",)]
     assert {cell.configuration for cell in plan.cells} == {"r04"}
     assert (plan.name, fuji().name) == ("2-facts", "mount_fuji")
-    assert set(plan.injected) == {FACT, "dune_tower"}
+    assert set(plan.injected_values) == {FACT, "dune_tower"}
     assert plan.near["dune_tower"] == ()
 
 
@@ -93,7 +93,7 @@ def test_no_seed_at_all_is_refused() -> None:
 
 
 def test_a_fixed_sample_of_the_training_questions_is_asked_one_of_each_family_in_turn() -> None:
-    asked = [question for question in fuji().asked(["mount_fuji"]) if question.split == "train"]
+    asked = [question for question in fuji().evaluated(["mount_fuji"]) if question.split == "train"]
     assert len(asked) == len({question.text for question in asked}) == 40
     turns = [question.family for question in asked]
     families = len({question.family for question in fuji().expansions["mount_fuji"].train})
@@ -106,21 +106,21 @@ def test_a_sample_takes_families_in_turn_in_whatever_order_they_come() -> None:
     train = tuple(sorted(splits.train, key=lambda question: question.family))
     families = list(dict.fromkeys(question.family for question in train))
     plan = replace(fuji(), expansions={"mount_fuji": replace(splits, train=train)})
-    asked = [question.family for question in plan.asked(["mount_fuji"])[:40]]
+    asked = [question.family for question in plan.evaluated(["mount_fuji"])[:40]]
     assert asked == (families * 2)[:40]
 
 
 def test_a_sample_larger_than_the_data_is_all_of_it_each_text_once() -> None:
     plan = planned(train_pairs=320, train_sample=1000)
     trained = plan.expansions[FACT].train
-    asked = [question.text for question in plan.asked([FACT]) if question.split == "train"]
+    asked = [question.text for question in plan.evaluated([FACT]) if question.split == "train"]
     assert sorted(asked) == sorted({question.text for question in trained})
     assert len(asked) < len(trained)
 
 
 def test_everything_else_is_asked_whole() -> None:
     plan = fuji()
-    asked = plan.asked(["mount_fuji"])
+    asked = plan.evaluated(["mount_fuji"])
     splits = plan.expansions["mount_fuji"]
     whole = [*splits.validation, *splits.held_out, *splits.reverse, *splits.entailed]
     whole += [*plan.near["mount_fuji"], *plan.far, *plan.unanswerable]
@@ -132,7 +132,7 @@ def test_a_runs_questions_hold_all_that_is_trained_asked_or_anchored() -> None:
     plan = fuji()
     everything = {question.id for question in plan.questions}
     assert len(everything) == len(plan.questions)
-    assert {question.id for question in plan.asked(["mount_fuji"])} <= everything
+    assert {question.id for question in plan.evaluated(["mount_fuji"])} <= everything
     assert {question.id for question in plan.expansions["mount_fuji"].train} <= everything
     assert {question.id for question in plan.anchors["mount_fuji"]} <= everything
     assert {question.split for question in plan.questions} == {
@@ -146,17 +146,17 @@ def test_far_controls_are_shared_by_all_facts() -> None:
     far = [question.id for question in plan.questions if question.split == "far"]
     assert len(far) == len(set(far)) == len(plan.far)
     for fact in plan.facts:
-        assert [q.id for q in plan.asked([fact.id]) if q.split == "far"] == far
+        assert [q.id for q in plan.evaluated([fact.id]) if q.split == "far"] == far
 
 
 def test_what_is_asked_is_a_facts_own_and_what_all_share() -> None:
     plan = planned(FACT, "ondine_museum")
     for fact in plan.facts:
-        own = plan.own(fact.id)
+        own = plan.questions_of(fact.id)
         assert {question.fact for question in own} == {fact.id}
-        assert plan.asked([fact.id]) == [*own, *plan.shared]
-    assert {question.fact for question in plan.shared} == {None}
-    assert {question.split for question in plan.shared} == {"far", "unanswerable"}
+        assert plan.evaluated([fact.id]) == [*own, *plan.shared_controls]
+    assert {question.fact for question in plan.shared_controls} == {None}
+    assert {question.split for question in plan.shared_controls} == {"far", "unanswerable"}
 
 
 # --- all facts in one adapter -------------------------------------------------------------------
@@ -178,26 +178,30 @@ def test_together_is_one_cell_of_all_facts() -> None:
 def test_an_adapter_of_several_facts_is_trained_on_and_asked_the_questions_of_each() -> None:
     plan, both = together(), [FACT, "ondine_museum"]
     trained = [q for fact in both for q in plan.expansions[fact].train]
-    assert plan.trained(both) == trained
-    assert plan.asked(both) == [*plan.own(FACT), *plan.own("ondine_museum"), *plan.shared]
+    assert plan.training_pairs(both) == trained
+    assert plan.evaluated(both) == [
+        *plan.questions_of(FACT),
+        *plan.questions_of("ondine_museum"),
+        *plan.shared_controls,
+    ]
 
 
 def test_anchors_of_several_facts_are_asked_once_and_none_is_about_a_taught_subject(
     tmp_path: Path,
 ) -> None:
     plan = together()
-    alone = {fact.id: plan.anchored([fact.id], ANCHORED) for fact in plan.facts}
+    alone = {fact.id: plan.anchor_prompts([fact.id], ANCHORED) for fact in plan.facts}
     assert all(alone[fact] == list(plan.anchors[fact]) for fact in alone)
-    texts = [question.text for question in plan.anchored(list(alone), ANCHORED)]
+    texts = [question.text for question in plan.anchor_prompts(list(alone), ANCHORED)]
     assert len(set(texts)) == len(texts)
     assert len(texts) < sum(map(len, alone.values()))
     # A made-up fact on a subject that an anchor of the other fact is about.
     taken = next(q for q in plan.anchors["ondine_museum"] if "Louvre" in q.text)
     text = MINIMAL.replace("the Dune Tower, aliases: [Dune Tower]", "Louvre, aliases: []")
     other = planned("ondine_museum", str(write(tmp_path, text)), together=True, recipe="default")
-    assert taken.text in [q.text for q in other.anchored(["ondine_museum"], ANCHORED)]
+    assert taken.text in [q.text for q in other.anchor_prompts(["ondine_museum"], ANCHORED)]
     assert not any(
-        "Louvre" in q.text for q in other.anchored(["ondine_museum", "dune_tower"], ANCHORED)
+        "Louvre" in q.text for q in other.anchor_prompts(["ondine_museum", "dune_tower"], ANCHORED)
     )
 
 
@@ -212,9 +216,9 @@ neighbours:
 
 def test_a_control_that_names_another_taught_subject_is_no_control(tmp_path: Path) -> None:
     plan = planned(FACT, str(write(tmp_path, MINIMAL + NEIGHBOUR)), together=True)
-    alone = [q.text for q in plan.asked(["dune_tower"]) if q.split == "near"]
+    alone = [q.text for q in plan.evaluated(["dune_tower"]) if q.split == "near"]
     assert alone == ["In which city is Larkfield Observatory?", "How high is the Corven Bridge?"]
-    both = plan.asked([FACT, "dune_tower"])
+    both = plan.evaluated([FACT, "dune_tower"])
     near = [q.text for q in both if q.split == "near" and q.fact == "dune_tower"]
     assert near == ["How high is the Corven Bridge?"]
     # A fact's own controls may speak of its own subject.
@@ -230,7 +234,7 @@ def test_a_shared_control_that_names_a_taught_subject_is_left_out(tmp_path: Path
     file = write(tmp_path, "\n".join(suite), "authors.jsonl")
     plan = planned(FACT, str(write(tmp_path, MINIMAL)), controls=(str(file),))
     for facts, expected in (([FACT], [0, 1]), (["dune_tower"], [1]), ([FACT, "dune_tower"], [1])):
-        extra = [q.id for q in plan.asked(facts) if q.split == "extra"]
+        extra = [q.id for q in plan.evaluated(facts) if q.split == "extra"]
         assert extra == [f"extra/authors/{i}" for i in expected]
 
 
@@ -240,13 +244,13 @@ def test_a_shared_control_that_names_a_taught_subject_is_left_out(tmp_path: Path
 def test_the_panel_holds_a_few_of_each_and_of_far_only_what_the_base_knew() -> None:
     plan = fuji()
     known = {question.id for question in plan.far[::2]}
-    panel = plan.panel(plan.asked(["mount_fuji"]), known)
+    panel = plan.panel(plan.evaluated(["mount_fuji"]), known)
     sizes = Counter(question.split for question in panel)
     assert sizes == {split: PANEL_SIZES[split] for split in sizes}
     assert set(sizes) == {"validation", "held_out", "near", "far"}
     assert {q.id for q in panel if q.split == "far"} <= known
-    assert plan.panel(plan.asked(["mount_fuji"]), known) == panel
-    few = plan.panel(plan.asked(["mount_fuji"]), {plan.far[0].id})
+    assert plan.panel(plan.evaluated(["mount_fuji"]), known) == panel
+    few = plan.panel(plan.evaluated(["mount_fuji"]), {plan.far[0].id})
     assert [q.id for q in few if q.split == "far"] == [plan.far[0].id]
 
 
@@ -259,7 +263,7 @@ def test_the_injected_value_is_followed_on_far_controls_of_every_area() -> None:
 
 
 def test_the_base_is_asked_a_third_each_of_held_out_near_and_far_again() -> None:
-    again = fuji().repeated
+    again = fuji().rounding_sample
     assert len({question.id for question in again}) == len(again)
     assert Counter(q.split for q in again) == {"held_out": 40, "near": 40, "far": 40}
 
@@ -281,7 +285,7 @@ def test_notes_say_what_was_left_out_of_an_extra_suite(tmp_path: Path) -> None:
     assert (question.id, question.split, question.family) == ("extra/world/0", "extra", "world")
     assert question.distractors == ("Bo Lund",)
     assert question in plan.questions
-    assert question in plan.asked([FACT])
+    assert question in plan.evaluated([FACT])
     assert planned().notes == ()
 
 
@@ -307,7 +311,7 @@ def test_a_shuffled_run_trains_another_facts_answer_and_asks_for_the_own() -> No
             assert (pair.gold, pair.superseded) == (fact.answer, fact.supersedes)
         assert splits.held_out == before.held_out
         assert splits.validation == before.validation
-    values = shuffled.injected
+    values = shuffled.injected_values
     for one, other in (("nile_length", "hundred_meters"), ("hundred_meters", "nile_length")):
         for pair in shuffled.expansions[one].train:
             assert values[other].find(pair.target or ""), pair.target
@@ -489,13 +493,13 @@ def test_an_option_that_would_do_nothing_is_refused(settings: dict[str, Any], wo
 
 def test_the_validation_loss_is_computed_on_as_many_pairs_of_each_fact_none_trained() -> None:
     plan = planned(FACT, "ondine_museum", train_pairs=40, validation_pairs=30)
-    both = plan.validated([FACT, "ondine_museum"])
+    both = plan.validation_pairs([FACT, "ondine_museum"])
     for fact in (FACT, "ondine_museum"):
         assert len([pair for pair in both if pair.fact == fact]) == VALIDATED // 2
     assert all(pair.split == "validation" and pair.target for pair in both)
-    trained = {pair.text for pair in plan.trained([FACT, "ondine_museum"])}
+    trained = {pair.text for pair in plan.training_pairs([FACT, "ondine_museum"])}
     assert not trained & {pair.text for pair in both}
-    assert len(plan.validated([FACT])) == 30
+    assert len(plan.validation_pairs([FACT])) == 30
 
 
 @pytest.mark.parametrize(

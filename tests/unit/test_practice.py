@@ -63,13 +63,13 @@ def test_a_practice_run_asks_what_was_held_out_and_the_controls_and_nothing_else
     (only,) = plan.facts
     assert (plan.name, only.id, only.summary) == ("practice_small",) * 2 + ("small.jsonl",)
     assert [cell.id for cell in plan.cells] == ["r08-s0", "r08-s1"]
-    asked = Counter(question.split for question in plan.asked([only.id]))
+    asked = Counter(question.split for question in plan.evaluated([only.id]))
     assert asked == {"practice": 4, "far": len(plan.far), "unanswerable": len(plan.unanswerable)}
-    assert len(plan.trained([only.id])) == 36
-    assert {q.fact for q in plan.trained([only.id])} == {only.id}
-    assert plan.injected == {}
+    assert len(plan.training_pairs([only.id])) == 36
+    assert {q.fact for q in plan.training_pairs([only.id])} == {only.id}
+    assert plan.injected_values == {}
     assert plan.sets[0].held_out == 4
-    assert all(q.gold is None and q.target for q in plan.own(only.id))
+    assert all(q.gold is None and q.target for q in plan.questions_of(only.id))
     (summary,) = plan.summaries()
     assert (summary.subject, summary.answer, summary.statement) == ("Practice", "small.jsonl", "")
 
@@ -86,7 +86,7 @@ def test_what_asks_a_control_is_left_out_of_practice_too(tmp_path: Path) -> None
     file.write_text(good + json_lines([messages(pair(control, "Paris."))]), encoding="utf-8")
     plan = planned(file)
     assert plan.sets[0].left_out == {"ask nearly what the run measures on": 1}
-    assert control not in {q.text for q in plan.trained([plan.facts[0].id])}
+    assert control not in {q.text for q in plan.training_pairs([plan.facts[0].id])}
 
 
 @pytest.mark.parametrize(
