@@ -5,34 +5,33 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
+from importlib import import_module
+from pkgutil import iter_modules
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 import typer
 
-from factlab.cli import (
-    ask,
-    combine,
-    compare,
-    doctor,
-    export,
-    import_,
-    init,
-    list_,
-    plan,
-    practice,
-    preview,
-    report,
-    rescore,
-    run,
-    schema,
-    show,
-    validate,
-)
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
 from factlab.cli.progress import interrupted
 from factlab.errors import FactlabError
 
+# What a newcomer needs stands first in `factlab --help`.
+FIRST = (
+    *("run", "practice", "init", "import_", "validate", "preview", "schema"),
+    *(
+        "ask",
+        "combine",
+        "show",
+        "report",
+        "compare",
+        "rescore",
+        "export",
+        "list_",
+        "plan",
+        "doctor",
+    ),
+)
 TYPER_INTERRUPTED = 130  # typer turns Ctrl-C inside a command into this
 
 app = typer.Typer(
@@ -45,26 +44,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (
-    run,
-    practice,
-    init,
-    import_,
-    validate,
-    preview,
-    schema,
-    ask,
-    combine,
-    show,
-    report,
-    compare,
-    rescore,
-    export,
-    list_,
-    plan,
-    doctor,
-):
-    module.register(app)
+
+
+def command_modules() -> list[ModuleType]:
+    """The modules here that register commands: those of `FIRST`, then the others by name."""
+    names = sorted(found.name for found in iter_modules(__path__))
+    ordered = [*FIRST, *(name for name in names if name not in FIRST)]
+    modules = [import_module(f"{__name__}.{name}") for name in ordered]
+    return [module for module in modules if hasattr(module, "register")]
+
+
+for command_module in command_modules():
+    command_module.register(app)
 
 
 def main() -> NoReturn:
