@@ -365,9 +365,11 @@ def test_a_dry_run_has_a_row_for_each_fact_and_names_every_cell(tmp_path: Path) 
     assert swept.err.startswith("factlab: world.jsonl:1: left out, since")
     assert "2 cells: r04-s0, r08-s0\n" in whole.out
     config = json.loads(found.out)["config"]
-    chosen = {key: config[key] for key in ("checkpoints", "keep", "lr", "controls", "together")}
+    chosen = {
+        key: config[key] for key in ("checkpoints", "keep", "learning_rate", "controls", "together")
+    }
     assert chosen == {
-        "checkpoints": 5, "keep": "best", "lr": [0.002], "controls": ["world.jsonl"],
+        "checkpoints": 5, "keep": "best", "learning_rate": [0.002], "controls": ["world.jsonl"],
         "together": False,
     }  # fmt: skip
     assert json.loads(found.out)["splits"]["nile_length"]["extra"] == 1
