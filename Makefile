@@ -3,8 +3,8 @@
 # make check  formatting, lint, types, direction of imports
 #
 # Before a release, after make test:
-# make test-long   the tests that take longer: broad simulations of the statistics, real weights
-#                  trained for longer (marker `long`; docs/contributing.md says what belongs there)
+# make test-long   the tests that take longer: broad simulations of the statistics, peak memory on real
+#                  weights (marker `long`; docs/contributing.md says what belongs there)
 #
 # make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
 
