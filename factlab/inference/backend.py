@@ -12,33 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from factlab.inference.prompts import Completion, Limits, Prompt, Tokens
+from factlab.inference.prompts import Completion, Groups, Limits, Prompt, Tokens
 from factlab.models.forward import uses_library_pass
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
-
-
-class TargetText(Protocol):
-    """A text some of whose tokens are predicted.
-
-    Attributes:
-        tokens: What the model reads.
-        first: Place of the token whose state predicts the first target.
-        targets: The state at `first + i` predicts the i-th.
-    """
-
-    @property
-    def tokens(self) -> Tokens: ...  # noqa: D102  (see the class)
-    @property
-    def first(self) -> int: ...  # noqa: D102
-    @property
-    def targets(self) -> Tokens: ...  # noqa: D102
-
-
-Groups = Sequence[Sequence[TargetText]]
 
 
 class Backend(Protocol):

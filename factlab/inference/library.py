@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from factlab.errors import TrainingError
-from factlab.inference.backend import Groups, TargetText
 from factlab.inference.decoder.head import head_of
 from factlab.inference.options import add_option_scores
-from factlab.inference.prompts import Completion, Limits, Prompt, Tokens, batches
+from factlab.inference.prompts import (
+    Completion,
+    Groups,
+    Limits,
+    Prompt,
+    TargetText,
+    Tokens,
+    batches,
+)
 
 if TYPE_CHECKING:
     from peft import PeftModel

@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from factlab.inference.backend import Groups, TargetText
 from factlab.inference.continuous import ContinuousBatcher, read_prompts
 from factlab.inference.decoder.packing import Tree, pack, shared_length
 from factlab.inference.decoder.stack import Decoder
-from factlab.inference.prompts import Completion, Limits, Prompt, Tokens, batches
+from factlab.inference.prompts import (
+    Completion,
+    Groups,
+    Limits,
+    Prompt,
+    TargetText,
+    Tokens,
+    batches,
+)
 
 if TYPE_CHECKING:
     from peft import PeftModel

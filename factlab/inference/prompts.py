@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from factlab.inference.decoder import COLUMNS
 
@@ -66,6 +67,26 @@ class Limits:
     max_new_tokens: int = 0
     ends: Sequence[int] = ()
     library: bool = False
+
+
+class TargetText(Protocol):
+    """A text some of whose tokens are predicted.
+
+    Attributes:
+        tokens: What the model reads.
+        first: Place of the token whose state predicts the first target.
+        targets: The state at `first + i` predicts the i-th.
+    """
+
+    @property
+    def tokens(self) -> Tokens: ...  # noqa: D102  (see the class)
+    @property
+    def first(self) -> int: ...  # noqa: D102
+    @property
+    def targets(self) -> Tokens: ...  # noqa: D102
+
+
+Groups = Sequence[Sequence[TargetText]]
 
 
 def by_length(prompts: Sequence[Prompt]) -> list[int]:
