@@ -22,11 +22,11 @@ CHECKED = [
 ]
 
 
-# In `make test`: quantised weights, which are unpacked for the moment, and blocks computed again.
-# That bytes are counted right is also seen on small models (tests/slow/test_sizing_measured.py).
+# In `make test`: quantised weights, which are unpacked for the moment. All else is counted on small
+# models there, checkpointing too (tests/slow/test_sizing_measured.py).
 def case_of(case: Case) -> Any:
-    quick = case.precision == "nf4" or case.checkpointing
-    return pytest.param(case, id=case.name, marks=() if quick else pytest.mark.long)
+    marks = () if case.precision == "nf4" else pytest.mark.long
+    return pytest.param(case, id=case.name, marks=marks)
 
 
 @pytest.mark.parametrize("case", map(case_of, CHECKED))
