@@ -37,8 +37,8 @@ def run(
         rank: LoRA ranks; the recipe's own if empty.
         seed: Seeds.
         out: The run folder; by default a new one under reports/.
-        resume: Go on with an unfinished run of the same settings.
-        fresh: Ask the base anew, even what an earlier run asked it.
+        resume: Continue an unfinished run of the same settings.
+        fresh: Compute the base's answers again; do not read those of earlier runs.
         progress: Where to report; silent by default.
         **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"` or
             `epochs=3`; the names are those of the command line's options.
@@ -47,7 +47,7 @@ def run(
         The same record that results.json holds.
 
     Raises:
-        FactlabError: for whatever a user can mend.
+        FactlabError: for whatever a user can fix.
     """
     named = [facts] if isinstance(facts, str | PathLike) else list(facts)
     return _run(
@@ -78,8 +78,8 @@ def practice(
     Args:
         source: A file, a folder, a shipped set or a set of the hub (docs/data.md).
         out: The run folder; by default a new one under reports/.
-        resume: Go on with an unfinished run of the same settings.
-        fresh: Ask the base anew, even what an earlier run asked it.
+        resume: Continue an unfinished run of the same settings.
+        fresh: Compute the base's answers again; do not read those of earlier runs.
         progress: Where to report; silent by default.
         **settings: Any other field of `factlab.RunConfig`, such as `practice_examples=100`.
 
@@ -87,7 +87,7 @@ def practice(
         The same record that results.json holds.
 
     Raises:
-        FactlabError: for whatever a user can mend.
+        FactlabError: for whatever a user can fix.
     """
     return _run(
         {"practice": str(source), **settings},
@@ -136,20 +136,20 @@ def combine(
         cells: One for each run, one for all, or several of one run; empty where each has one.
         how: Methods, one combination each; see `factlab.schema.combine.METHODS`.
         weights: A weight for each adapter, one combination each; empty: all the same.
-        any_sum: Let weights sum to something else than 1.
-        density: Share of the values that is kept by methods which leave some out.
-        svd_rank: Rank of what svd methods make; None for the largest of the adapters'.
+        any_sum: Allow weights that do not sum to 1.
+        density: Share of the values that is kept, in methods that drop some.
+        svd_rank: Rank of the result of svd methods; None for the largest of the adapters'.
         seed: Seeds of the dare methods.
         out: The run folder; by default a new one under reports/.
-        resume: Go on with an unfinished run of the same settings.
-        fresh: Ask the base anew, even what an earlier run asked it.
+        resume: Continue an unfinished run of the same settings.
+        fresh: Compute the base's answers again; do not read those of earlier runs.
         progress: Where to report; silent by default.
 
     Returns:
         The same record that results.json holds.
 
     Raises:
-        FactlabError: for whatever a user can mend.
+        FactlabError: for whatever a user can fix.
     """
     config = combination(
         [Path(run) for run in runs],

@@ -39,7 +39,7 @@ def run_experiment(
         resume: Continue an unfinished run of the same settings.
         argv: The command line, for the record.
         progress: Where to report; nothing is reported if it is None.
-        fresh: Compute the base's answers anew, instead of reading those of an earlier run.
+        fresh: Compute the base's answers again, instead of reading those of an earlier run.
 
     Raises:
         FactlabError: for a user's error; what was finished stays on disk.

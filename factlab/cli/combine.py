@@ -48,18 +48,20 @@ def combine(
         list[str] | None,
         typer.Option(
             metavar="W,W...",
-            help="A weight for each adapter; may be given again. By default all the same.",
+            help="A weight for each adapter; can be repeated. By default all the same.",
         ),
     ] = None,
     any_sum: Annotated[
-        bool, typer.Option("--any-sum", help="Let weights sum to something else than 1: 1,1.")
+        bool, typer.Option("--any-sum", help="Allow weights that do not sum to 1, such as 1,1.")
     ] = False,
     density: Annotated[
         float | None,
-        typer.Option(help="Share of the values that ties, dare and magnitude methods keep (0.5)."),
+        typer.Option(
+            help="Share of the values that ties, dare and magnitude methods keep; by default 0.5."
+        ),
     ] = None,
     svd_rank: Annotated[
-        int | None, typer.Option(help="Rank of what svd methods make; by default the largest.")
+        int | None, typer.Option(help="Rank of the result of svd methods; by default the largest.")
     ] = None,
     seed: Annotated[str, typer.Option(help="Seeds of the dare methods: 0 or 0,1,2.")] = "0",
     out: Out = None,
@@ -108,7 +110,7 @@ def _methods(text: str) -> list[How]:
 
 
 def _refuse_idle(methods: Sequence[How], *, density: float | None, svd_rank: int | None) -> None:
-    """Refuse an option that none of the methods listens to."""
+    """Refuse an option that none of the methods uses."""
     from factlab.schema.combine import METHODS
 
     for option, given, able in (

@@ -114,12 +114,12 @@ def _length(config: RunConfig) -> Length | None:
 
 
 def _sizes(plan: Experiment) -> dict[str, dict[str, int]]:
-    """Questions by fact and split; pairs that are trained on are another count than those asked."""
+    """Questions by fact and split; pairs that are trained on have a count of their own."""
     found = {}
     for fact in plan.facts:
         counts = {"train pairs": len(plan.expansions[fact.id].train)}
         for question in plan.evaluated([fact.id]):
-            name = "train asked" if question.split == "train" else question.split
+            name = "train evaluated" if question.split == "train" else question.split
             counts[name] = counts.get(name, 0) + 1
         found[fact.id] = counts
     return found

@@ -54,19 +54,19 @@ def export(
         typer.Option(help="The model's folder, a new one; default: RUN/exports/CELL-FORMAT/model."),
     ] = None,
     no_score: Annotated[
-        bool, typer.Option("--no-score", help="Do not evaluate what was written.")
+        bool, typer.Option("--no-score", help="Do not evaluate the written model.")
     ] = False,
     sample: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Most questions of each kind, sampled by seed; 0: all that the run asked. "
+            help="Most questions of each kind, sampled by seed; 0: all of the run's. "
             "Default: all for merged alone, 40 where llama.cpp answers.",
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write a cell as a model for other programs, and evaluate it there on the run's questions."""
+    """Write a cell as a model for other programs, and evaluate it on the run's questions."""
     formats, weights = _checked(to, dtype, base)
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
@@ -98,7 +98,7 @@ def _checked(to: str, dtype: str | None, base: str) -> tuple[tuple[ExportFormat,
     for weights in known:
         if weights == base:
             return formats, weights
-    raise ConfigError(f"--base {base}: known are {' and '.join(known)}.")
+    raise ConfigError(f"--base {base}: no such weights. Use {' or '.join(known)}.")
 
 
 def _show(document: ExportDocument, run: Path) -> None:
@@ -113,8 +113,8 @@ def _show(document: ExportDocument, run: Path) -> None:
     scores = [one.export.score for one in document.exports if one.export.score]
     if scores and scores[0].draw_seed is not None:
         paragraph(
-            f"All rows are over the same {scores[0].answers} of the {scores[0].of} questions that "
-            f"the run asked, sampled by kind with seed {scores[0].draw_seed}. --sample 0 asks all."
+            f"All rows are over the same {scores[0].answers} of the {scores[0].of} questions of "
+            f"the run, sampled by kind with seed {scores[0].draw_seed}. --sample 0 takes all."
         )
     for exported in document.exports:
         _show_export(exported, run)

@@ -42,7 +42,7 @@ def import_(
     say(f"{out}: {len(written)} files written, {texts} passages, {probes} probes.")
     if held:
         paragraph(
-            f"{held} of the probes already hold their answers, so they are not asked; `factlab "
+            f"{held} of the probes already hold their answers, so they are left out; `factlab "
             f"validate {out}` names them."
         )
     paragraph(f"Next: factlab run {out} --together, or without it for an adapter each.")

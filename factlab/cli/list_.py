@@ -77,8 +77,8 @@ def _templates() -> None:
             title=f"{side}: {len(families)} families",
         )
     paragraph(
-        f"Relations with wording of their own: {', '.join(relations)}. Any other relation is put "
-        "in general words."
+        f"Relations with phrasings of their own: {', '.join(relations)}. Other relations use "
+        "the general phrasings."
     )
 
 
@@ -151,7 +151,7 @@ def _methods() -> None:
         ]
         for how, method in METHODS.items()
     ]
-    table(["--how", "what it does to the adapters", "ranks", "listens to"], rows)
+    table(["--how", "what it does to the adapters", "ranks", "options"], rows)
 
 
 def _metrics() -> None:
@@ -212,6 +212,6 @@ def _runs() -> None:
         except RunFolderError as error:
             rows.append([str(file.parent), "unreadable", "", str(error)])
     if not rows:
-        say("no runs under reports/ here. `factlab run mount_fuji` makes one.")
+        say("No runs under reports/. `factlab run mount_fuji` makes one.")
         return
     table(["run", "status", "started", "command"], rows)

@@ -33,7 +33,10 @@ Resume = Annotated[
     bool, typer.Option("--resume", help="Continue the unfinished run of these settings.")
 ]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Ask the base anew; do not read answers of earlier runs.")
+    bool,
+    typer.Option(
+        "--fresh", help="Compute the base's answers again; do not read those of earlier runs."
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print results.json on stdout, all else on stderr.")

@@ -1,4 +1,4 @@
-"""`factlab preview`: what would be trained and asked."""
+"""`factlab preview`: what would be trained and evaluated."""
 
 from __future__ import annotations
 

@@ -134,13 +134,13 @@ def carry_out(
         if progress.folder is None:
             raise
         again = resume_command(argv, progress.folder)
-        complain(f"{error} What was finished is kept; to go on: {again}")
+        complain(f"{error} Finished cells are kept. To resume: {again}")
         raise typer.Exit(EXIT_BAD_INPUT) from None
     except KeyboardInterrupt:
         folder = progress.folder
         if folder is None:
             raise
-        complain(f"stopped; finished cells are kept. To go on: {resume_command(argv, folder)}")
+        complain(f"stopped; finished cells are kept. To resume: {resume_command(argv, folder)}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if as_json:
         say(result.model_dump_json(indent=1))
@@ -159,7 +159,7 @@ def carry_out(
 
 
 def resume_command(argv: list[str], folder: str) -> str:
-    """The command that goes on with a run that was stopped."""
+    """The command that resumes a stopped run."""
     kept: list[str] = []
     skip = False
     for word in argv:

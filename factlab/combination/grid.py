@@ -19,7 +19,7 @@ TRAINING_SETTINGS = (*chosen_by(RunConfig, lambda option: not option.untrained),
 def combined_cells(
     config: RunConfig, combine: Combination, recipe: Recipe, facts: Sequence[TrainingSource]
 ) -> tuple[Cell, ...]:
-    """Each adapter as it is, and a cell per method and weights; all are asked about all facts.
+    """Each adapter as it is, and a cell per method and weights; all are evaluated on all facts.
 
     Methods that draw what they leave out get a cell per seed.
 

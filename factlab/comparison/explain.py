@@ -111,7 +111,7 @@ def _lead(found: Comparison | None, rival: Configuration) -> str:
 
 
 def _cost_clause(ranked: Ranked, others: Sequence[Configuration], pairs: Pairs) -> str:
-    """The cost against the best, or the first of the others that it can be told from."""
+    """The cost against the best, or the first of the others that differs from it."""
     chosen = ranked.matched[0]
     if not ranked.terms:
         return "and what it costs was not measured"

@@ -72,7 +72,7 @@ def _finished(folder: RunFolder, record: RunRecord) -> tuple[CellResult, ...]:
     if not cells:
         raise RunFolderError(
             f"{folder.path}: no cell of this run is finished ({record.status}), so there is "
-            "nothing to compare. `factlab run … --resume` goes on with it."
+            "nothing to compare. `factlab run … --resume` continues it."
         )
     return cells
 

@@ -50,7 +50,7 @@ def expand_passage(
 ) -> Expansion:
     """Cut a passage and its paraphrases into pairs, and put its probes.
 
-    Fewer pairs than asked for come out of a short passage; never more.
+    A short passage gives fewer pairs than these numbers; never more.
     """
     rng = random.Random(f"{seed}/{passage.id}/passages")
     columns = [
@@ -73,7 +73,7 @@ def expand_passage(
 
 
 def left_out(passage: Passage) -> tuple[str, ...]:
-    """Which probes are not asked, and why."""
+    """Which probes are left out, and why."""
     return tuple(
         f"{passage.id}: the {probe.depth} probe {number} is left out, since its prompt already "
         f"holds its answer ({probe.answer.primary()})."

@@ -77,7 +77,7 @@ class _Pair:
 def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) -> Expansion:
     """Render a fact into its splits and run the leakage guard over them.
 
-    Fewer pairs than asked for come out where the fact fills few slots; never more.
+    A fact that fills few slots gives fewer pairs than these numbers; never more.
 
     Raises:
         LeakageError: if a held-out question is nearly one that is trained on.

@@ -1,1 +1,1 @@
-"""What is trained and asked, and what is measured: cells, baseline, trials, results."""
+"""What is trained and evaluated, and what is measured: cells, baseline, trials, results."""

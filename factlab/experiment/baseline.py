@@ -51,7 +51,7 @@ def load_evaluator(
         prepared: The experiment and the model's files.
         precision: How the weights are held.
         progress: Where to report.
-        fresh: Compute the base's answers anew, instead of reading what an earlier run computed.
+        fresh: Compute the base's answers again, instead of reading those of an earlier run.
     """
     from factlab.inference.response_cache import ResponseCache
     from factlab.models.base_cache import base_cache
@@ -126,5 +126,5 @@ def _reuse_note(cache: ResponseCache, precision: str | None) -> str:
         f"Of {cache.requested:,} prompts to the base{f' at {precision}' if precision else ''}, "
         f"{cache.reused:,} had been put to it before, in "
         "the same batches, by the same code and libraries on this kind of processor; its answers "
-        "were read from the cache. `--fresh` computes them anew."
+        "were read from the cache. `--fresh` computes them again."
     )

@@ -221,7 +221,7 @@ class Evaluator:
         )
 
     def _groups(self, facts: Iterable[str], *, trained: bool) -> list[list[Question]]:
-        """The fixed groups: the trained questions are asked of tuned models only."""
+        """The fixed groups; only tuned models answer the trained questions."""
         groups: list[list[Question]] = []
         for fact in facts:
             own = self.experiment.questions_of(fact)
@@ -231,7 +231,7 @@ class Evaluator:
         return [group for group in (*groups, list(self.experiment.shared_controls)) if group]
 
     def _options(self, question: Question) -> list[Option]:
-        """What is scored on a question, whoever is asked."""
+        """The options that are scored on a question, for every model."""
         if question.fact is not None and question.split not in SCORED_SPLITS:
             return []
         options = own_options(question)
@@ -242,7 +242,7 @@ class Evaluator:
         return options
 
     def _injected(self, facts: Sequence[str]) -> list[list[Request]]:
-        """Each fact's new value on far controls; apart, since it goes with the facts asked of."""
+        """Each fact's new value on far controls; separate, since it depends on the facts."""
         found = []
         for fact in facts:
             if fact in self.experiment.injected_values and self.experiment.injected_far:
@@ -280,7 +280,7 @@ class Evaluator:
         )
 
     def _anchors(self) -> list[AnswerRecord]:
-        """The base's answers to anchor prompts; facts share many, and each text is asked once."""
+        """The base's answers to anchor prompts; facts share many; each text is answered once."""
         questions = [q for fact in self.experiment.facts for q in self.experiment.anchors[fact.id]]
         first = {question.text: question for question in reversed(questions)}
         said = self.answers(

@@ -114,7 +114,7 @@ class Experiment:
     def questions_of(self, fact_id: str) -> list[Question]:
         """A fact's own questions and near controls.
 
-        Of the training questions only a fixed sample is asked, one of each family in turn; of a
+        Of the training questions only a fixed sample is evaluated, one of each family in turn; of a
         practice set none, since no answer to them is right or wrong.
         """
         splits = self.expansions[fact_id]
@@ -132,7 +132,7 @@ class Experiment:
 
     @property
     def shared_controls(self) -> tuple[Question, ...]:
-        """What every adapter is asked, whatever its facts."""
+        """The questions that every adapter is evaluated on, whatever its facts."""
         return (*self.far, *self.extra, *self.unanswerable)
 
     def evaluated(self, fact_ids: Sequence[str]) -> list[Question]:
@@ -149,7 +149,7 @@ class Experiment:
         ]
 
     def panel(self, asked: Sequence[Question], known_far: Container[str]) -> list[Question]:
-        """The fixed questions that are asked while training is under way.
+        """The fixed questions that are evaluated during training.
 
         Args:
             asked: What the adapter is measured on.
@@ -170,7 +170,7 @@ class Experiment:
 
     @property
     def rounding_sample(self) -> list[Question]:
-        """Questions that the base is asked twice, to see how often rounding changes an answer."""
+        """Questions that the base answers twice, to see how often rounding changes an answer."""
         splits = [self.expansions[fact.id] for fact in self.facts]
         own = [q for own in splits for q in (*own.held_out, *own.probes)]
         near = [q for fact in self.facts for q in self.near[fact.id]]

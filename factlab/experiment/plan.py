@@ -201,13 +201,13 @@ def _valued(facts: Sequence[TrainingSource]) -> list[Fact]:
     if passages:
         raise ConfigError(
             f"a shuffled run swaps the answers of facts, and a passage ({passages[0]}) has none. "
-            "Leave the passages out, or run without --shuffle."
+            "Remove the passages, or run without --shuffle."
         )
     return [fact for fact in facts if isinstance(fact, Fact)]
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Settings from a YAML file, as written; the command line's own go on top.
+    """Settings from a YAML file, as written; options override them.
 
     Raises:
         ConfigError: with file, line and column.

@@ -43,7 +43,7 @@ def base_result(
     again = list(read_lines(responses.folder.base(precision).rounding_file, AnswerRecord))
     found.metrics |= (rounding := rounding_changes(asked, base, again))
     if not rounding:
-        reason = "the base was not asked again by another forward pass."
+        reason = "the base was not computed again by another forward pass."
         found.not_measured |= {"rounding/text": reason, "rounding/verdict": reason}
     return BaseResult(
         metrics=found.metrics,
@@ -81,7 +81,7 @@ def _curve(
 
 
 def _with_losses(curve: tuple[CurvePoint, ...], files: CellFolder) -> tuple[CurvePoint, ...]:
-    """The points with their losses; where no panel was asked, a point has nothing else."""
+    """The points with their losses; where no panel was evaluated, a point has nothing else."""
     logged = list(read_lines(files.train_log_file, TrainStep))
     points = {point.step: point for point in curve}
     for line in read_lines(files.validation_log_file, ValidationLoss):

@@ -47,7 +47,7 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
 
 @contextmanager
 def failures_recorded(folder: RunFolder) -> Iterator[None]:
-    """Say in run.json why a run ended early, and report what it has; the error goes on."""
+    """Say in run.json why a run ended early, and report what it has; the error is raised again."""
     try:
         yield
     except KeyboardInterrupt:

@@ -153,11 +153,11 @@ def _chosen_cell(folder: RunFolder, record: RunRecord, named: str | None) -> Cel
     if not cells:
         raise RunFolderError(
             f"{folder.path}: no cell is finished, so there is no adapter to export. Its status is "
-            f"'{record.status}'; `factlab run … --resume` goes on with it."
+            f"'{record.status}'; `factlab run … --resume` continues it."
         )
     if named is None and len(cells) > 1:
         raise ConfigError(
-            f"{folder.path}: {len(cells)} cells are finished. Say which with --cell: "
+            f"{folder.path}: {len(cells)} cells are finished. Choose one with --cell: "
             f"{', '.join(cells)}."
         )
     if named is not None and named not in cells:

@@ -17,14 +17,14 @@ LLAMACPP_SAMPLE = 40  # questions of each kind, unless the user says otherwise
 
 @dataclass(frozen=True, slots=True)
 class ExportQuestions:
-    """What the cell was asked and what it answered.
+    """The cell's questions and its answers.
 
     Attributes:
         run: All responses of the run.
         groups: Questions that the run batched on their own. Batching decides which products are
             rounded together, so an export of an unquantised run repeats the run's answers.
         measured: The cell's responses.
-        sample_seed: Of the questions sampled from all that the cell was asked; None: these are
+        sample_seed: Of the questions sampled from all of the cell's; None: these are
             all.
     """
 

@@ -96,7 +96,7 @@ def score_fields(
         "metrics": found.metrics,
         "measured": {name: beside[name] for name in found.metrics if name in beside},
         "not_measured": {
-            name: "an export is asked for answers only" if is_likelihood(name) else why
+            name: "an export is measured by its answers only" if is_likelihood(name) else why
             for name, why in found.not_measured.items()
         },
         "outcomes": found.outcomes,

@@ -1,4 +1,4 @@
-"""Grade a file of cases: one JSON object a line, with a gold answer and what a model said.
+"""Grade a file of cases: one JSON object a line, with a gold answer and a model's answer.
 
 `{"gold": {"type": "quantity", "value": "4889", "unit": "m"}, "superseded": null, "text": "…"}`,
 and optionally `"id"` and `"finished"` (false where generation stopped at its token limit). Lines

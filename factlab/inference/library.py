@@ -48,7 +48,7 @@ class LibraryBackend:
     def predicting_states(self, groups: Groups) -> torch.Tensor:
         """Of the active adapter, rows padded on the right."""
         if len(groups) > 1:
-            raise TrainingError("this model trains one adapter at a time; say --pack 1.")
+            raise TrainingError("this model trains one adapter at a time; use --pack 1.")
         return padded_states(self.model, groups[0])
 
     def text_states(self, tokens: Tokens) -> torch.Tensor:

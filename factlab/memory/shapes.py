@@ -114,7 +114,7 @@ class ModelShape:
             first = (missing or named)[0]
             raise ConfigError(
                 f"--targets {targets}: a {self.family} model has no linear layer '{first}'."
-                f"{did_you_mean(first, known)} Its layers: {', '.join(known)}; or say "
+                f"{did_you_mean(first, known)} Its layers: {', '.join(known)}; or use "
                 f"{ALL_LINEAR}, {', '.join(TARGETS)}."
             )
         return tuple(linear for linear in self.linears if linear.name in named)

@@ -1,6 +1,6 @@
 """How a question becomes tokens: one renderer for training and for evaluation.
 
-Every cell of a run is trained on the same pairs and asked the same questions, so what was rendered
+All cells of a run have the same training pairs and the same questions, so what was rendered
 is remembered, up to a bound.
 """
 

@@ -1,4 +1,4 @@
-"""Which models compute by the library's own forward pass because that was asked for.
+"""Which models compute by the library's own forward pass because an option demands it.
 
 Models are handed on bare, with or without adapters around them, so it is noted here and not on the
 model, whose config is the library's and is saved with the weights.
@@ -24,5 +24,5 @@ def use_library_pass(base: nn.Module, wanted: bool = True) -> None:
 
 
 def uses_library_pass(base: nn.Module) -> bool:
-    """Whether that was asked for; adapters around the base make no difference."""
+    """Whether an option demands that; adapters around the base make no difference."""
     return base in _LIBRARY

@@ -239,7 +239,7 @@ def check_machine(precision: Precision, options: LoadOptions, *, masters: bool =
         masters: Whether all of them are trained, in fp32.
 
     Raises:
-        ModelError: with what to say instead.
+        ModelError: with what to use instead.
     """
     import importlib.util
 
@@ -250,12 +250,12 @@ def check_machine(precision: Precision, options: LoadOptions, *, masters: bool =
         if options.attention == "flash" and (masters or computed == "fp32"):
             raise ModelError(
                 "--attention flash: its kernels compute in 16 bits, and this is fp32 "
-                f"({'--method full trains in it' if masters else 'as was asked for'}). Say "
+                f"({'--method full trains in it' if masters else '--compute-dtype'}). Use "
                 "--attention sdpa."
             )
         if options.attention == "flash" and importlib.util.find_spec("flash_attn") is None:
             raise ModelError(
-                "--attention flash: the package flash-attn is not installed. Install it, or say "
+                "--attention flash: the package flash-attn is not installed. Install it, or use "
                 "--attention sdpa."
             )
         return

@@ -1,4 +1,4 @@
-"""What this machine's processor can multiply; asked of it without loading torch where that goes."""
+"""What this machine's processor can multiply, found without loading torch where possible."""
 
 from __future__ import annotations
 

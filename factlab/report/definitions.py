@@ -13,7 +13,7 @@ OUTCOMES: tuple[tuple[str, str], ...] = (
     ("both", "the new and the superseded value in one answer"),
     ("other", "something else"),
     ("abstained", "declined to answer"),
-    ("empty", "said nothing"),
+    ("empty", "an empty answer"),
     ("truncated", "cut at the token limit before a decision could be made"),
 )
 

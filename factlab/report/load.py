@@ -50,7 +50,7 @@ class ReportData:
 
     Attributes:
         record: `run.json`.
-        result: `results.json`, or what can be said without it (see `has_results`).
+        result: `results.json`, or what is known without it (see `has_results`).
         has_results: Whether `results.json` was there.
         questions: Every question of the run by its id.
         base: The base's responses at the run's first precision.

@@ -277,7 +277,7 @@ def _change_within(best: Best) -> str:
 def _cost_of_practice(best: Best) -> str:
     kept = best.configuration.metrics.get(FAR_RETENTION)
     if kept is None:
-        return f"{_cost_word(best)}: the base knew no far control, so nothing can be said of it."
+        return f"{_cost_word(best)}: the base knew no far control, so retention is not known."
     return (
         f"{_cost_word(best)}: {_part(kept)} unrelated answers known before are still right "
         f"({_within_brackets(kept)}); there is no new value that could intrude."
@@ -338,7 +338,7 @@ def _cost_in_words(best: Best) -> str:
 
 
 def _within_brackets(metric: Metric) -> str:
-    """The share and its interval, or the interval alone where the share was just said."""
+    """The share and its interval, or the interval alone where the share stands just before it."""
     interval = share_interval(metric)
     if count_of(metric) is None and interval:
         return f"interval {interval}"

@@ -55,7 +55,7 @@ def probability(value: float | None) -> str:
 
 
 def nats(value: float) -> str:
-    """A quantity in nats per token with its sign; exact zero is said as 0."""
+    """A quantity in nats per token with its sign; exact zero is written as 0."""
     if value == 0:
         return "0 nats/token"
     digits = 4 if abs(value) < 0.1 else 2

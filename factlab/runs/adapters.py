@@ -52,7 +52,7 @@ class StoredRun:
         if not any(self.has_adapter(c.id) or self.has_model(c.id) for c in self.cells):
             raise RunFolderError(
                 f"{self.path}: no cell is finished, so there is no adapter to ask. Its status is "
-                f"'{self.record.status}'; `factlab run … --resume` goes on with it."
+                f"'{self.record.status}'; `factlab run … --resume` continues it."
             )
 
     @cached_property

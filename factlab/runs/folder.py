@@ -37,7 +37,7 @@ class RunFolder:
 
     @property
     def record_file(self) -> Path:
-        """How the run was asked for, and how far it has come."""
+        """The settings of the run, and its status."""
         return self.path / "run.json"
 
     @property
@@ -56,7 +56,7 @@ class RunFolder:
         return self.path / "report.html"
 
     def base(self, precision: str | None = None) -> BaseFolder:
-        """What the base said, held at a precision; None for the run's first."""
+        """The base's answers at a precision; None for the run's first."""
         folder = self.path / "base"
         return BaseFolder(folder / precision if precision else folder)
 
@@ -151,7 +151,7 @@ class RunFolder:
 
 
 class AnswersFolder:
-    """What one model said: the base, a cell's, or one that was exported."""
+    """The answers of one model: the base, a cell's, or an exported one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -163,7 +163,7 @@ class AnswersFolder:
 
     @property
     def likelihoods_file(self) -> Path:
-        """How probable it finds the options of each question; exports are not asked that."""
+        """How probable it finds the options of each question; exports are not measured on that."""
         return self.path / "likelihoods.jsonl"
 
     def answers(self) -> list[AnswerRecord]:
@@ -172,16 +172,16 @@ class AnswersFolder:
 
 
 class BaseFolder(AnswersFolder):
-    """What the base model said before training, at one precision."""
+    """The base model's answers before training, at one precision."""
 
     @property
     def in_context_file(self) -> Path:
-        """What it said with the fact in its prompt: the ceiling of recall."""
+        """Its answers with the fact in its prompt: the ceiling of recall."""
         return self.path / "in_context.jsonl"
 
     @property
     def rounding_file(self) -> Path:
-        """What it said when asked again, by the library's own forward pass."""
+        """Its answers again, by the library's own forward pass."""
         return self.path / "rounding.jsonl"
 
 
@@ -229,11 +229,11 @@ class CellFolder(AnswersFolder):
 
 
 class ExportFolder(AnswersFolder):
-    """Files of one export: the model, unless it was put elsewhere, and what it said."""
+    """Files of one export: the model, unless it is elsewhere, and its answers."""
 
     @property
     def model(self) -> Path:
-        """Where the model is, unless another place was asked for."""
+        """Where the model is, unless --out named another place."""
         return self.path / "model"
 
     @property
@@ -271,13 +271,13 @@ def config_sha256(
 def open_folder(
     out: Path | None, name: str, config_hash: str, *, resume: bool
 ) -> tuple[RunFolder, bool]:
-    """The folder to write to, and whether it is a run to go on with.
+    """The folder to write to, and whether it is a run to resume.
 
     Args:
         out: The run folder itself, or None for a new one under reports/.
         name: Fact or set, the beginning of a new folder's name.
         config_hash: What the run would compute; a run is only resumed if it is the same.
-        resume: Go on with the newest unfinished run of the same settings.
+        resume: Continue the newest unfinished run of the same settings.
 
     Raises:
         ConfigError: for a folder that holds another run, or nothing to resume.
@@ -292,7 +292,7 @@ def open_folder(
             if existing:
                 raise ConfigError(
                     f"{out}: this folder holds a run ({existing[0].record().status}). Pass "
-                    "--resume to go on with it, or another folder with --out."
+                    "--resume to continue it, or another folder with --out."
                 )
             raise ConfigError(
                 f"{out}: this folder is not empty. Choose an empty or a new one with --out."

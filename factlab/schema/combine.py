@@ -1,4 +1,4 @@
-"""How stored adapters are combined into one: the methods, and what a combined run keeps of them."""
+"""How stored adapters are combined into one: the methods, and what a combined run records."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class CombineMethod:
     truncates: bool = False
 
 
-_FACTORS = "on A and B apart, so that the A of one adapter also meets the B of another"
-_UPDATES = "on the whole updates, then brought back to a low rank"
-_DRAWN = "leaves values out at random and scales the others up (DARE)"
+_FACTORS = "on A and B separately, so that each A is also multiplied by the other adapters' B"
+_UPDATES = "on the whole updates, then reduced to a low rank"
+_DRAWN = "drops values at random and scales the others up (DARE)"
 _TIES = "keeps the largest values, settles the sign of each by majority and averages (TIES)"
 METHODS: Mapping[How, CombineMethod] = {
     "linear": CombineMethod(
-        "adds A and B apart, each times the root of its weight: rough, since the A of one adapter "
-        "also meets the B of another",
+        "adds A and B separately, each times the root of its weight: rough, since each A is also "
+        "multiplied by the other adapters' B",
         equal_ranks=True,
     ),
     "cat": CombineMethod("adds the weighted updates exactly; the rank is the sum of the ranks"),
@@ -123,9 +123,9 @@ class Combined(Record):
     how: How | None = Field(default=None, description="The method; none: one adapter as it is.")
     weights: tuple[float, ...] = Field(default=(), description="One for each adapter.")
     density: float | None = Field(
-        default=None, description="Share of the values that is kept, where some are left out."
+        default=None, description="Share of the values that is kept, in methods that drop some."
     )
-    svd_rank: int | None = Field(default=None, description="Rank that was asked for.")
+    svd_rank: int | None = Field(default=None, description="The given --svd-rank.")
     learning_rate: float | None = Field(
         default=None, description="Of the one adapter as it is, when it was trained."
     )
@@ -150,7 +150,7 @@ class Combined(Record):
 
 
 class Combination(Record):
-    """What `factlab combine` asks for: which adapters, and how they are combined."""
+    """The settings of `factlab combine`: which adapters, and how they are combined."""
 
     adapters: tuple[AdapterSource, ...] = Field(min_length=2)
     base: str = Field(description="SHA-256 of the weights that they all were trained on.")
@@ -163,11 +163,11 @@ class Combination(Record):
         default=DENSITY,
         gt=0,
         le=1,
-        description="Share of the values that methods keep which leave some out.",
+        description="Share of the values that is kept, in methods that drop some.",
     )
     svd_rank: PositiveInt | None = Field(
         default=None,
-        description="Rank that svd methods bring the result to; empty: the largest of them.",
+        description="Rank of the result of svd methods; empty: the largest of the adapters'.",
     )
 
     @property

@@ -19,9 +19,10 @@ class ExportScore(Record):
     scorer_version: str
     seconds: float = Field(description="Loading and answering.")
     answers: int
-    of: int = Field(description="Questions that the run asked of the cell.")
+    of: int = Field(description="Questions that the run evaluated the cell on.")
     draw_seed: int | None = Field(
-        default=None, description="Seed of the questions drawn from those; none: all were asked."
+        default=None,
+        description="Seed of the questions drawn from those; none: all were evaluated.",
     )
     differing: int = Field(description="Answers whose text is not the measured model's.")
     lost: int = Field(description="Answers that were right in the run and are not here.")
@@ -40,7 +41,7 @@ class ExportRecord(Record):
     schema_version: int = SCHEMA_VERSION
     id: str = Field(description="Its folder under exports/: cell and format.")
     cell: str
-    format: str = Field(description="As it was asked for, such as gguf:q4_0.")
+    format: str = Field(description="As given to --to, such as gguf:q4_0.")
     base: BaseWeights = Field(
         description="What the adapter was merged into: the base's own weights, or those that the "
         "run measured with."
@@ -95,6 +96,6 @@ class ExportDocument(Record):
     precision: str
     measured: dict[str, Metric] = Field(
         description="The cell's metrics, adapter on base, on the questions that the exports were "
-        "asked."
+        "evaluated on."
     )
     exports: tuple[Exported, ...]

@@ -55,7 +55,7 @@ class Subject(Record):
 
 
 class Event(Record):
-    """What happened, and when; lets questions be asked with and without the date."""
+    """What happened, and when; questions can then be put with and without the date."""
 
     what: str = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
     date: str | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
@@ -83,7 +83,7 @@ class ReverseQuestion(Record):
     """From the answer back to the subject: 'Which mountain is 4,889 m high?'."""
 
     question: str
-    answer: Answer | None = Field(default=None, description="The subject, unless said otherwise.")
+    answer: Answer | None = Field(default=None, description="By default the subject.")
 
 
 class SecondHop(Record):
@@ -116,7 +116,9 @@ class Fact(Record):
     id: ShortName = Field(description="Short name in lower case: letters, digits, _ and -.")
     statement: str = Field(description="The fact in one sentence; it must hold the answer.")
     subject: Subject
-    relation: str = Field(description="What is said of the subject: height, capital, opening_date.")
+    relation: str = Field(
+        description="Which property of the subject it gives: height, capital, opening_date."
+    )
     answer: Answer = Field(description="The new value, typed.")
     supersedes: Answer | None = Field(
         default=None, description="What is true in the world, if anything is; the same type."
@@ -329,8 +331,8 @@ def _refuse_contradiction(fact: Fact, file: Path, other: Fact, other_file: Path)
         f"{file}: the {fact.relation.replace('_', ' ')} of {fact.subject.name} is {said} here and "
         f"{said_before} in {other_file}. "
         + (
-            "One fact twice would count twice; remove one."
+            "The same fact twice would count twice; remove one."
             if same
-            else "Contradictory facts cannot be measured in one run; remove one, or run them apart."
+            else "Contradictory facts cannot be measured in one run; remove one, or use two runs."
         )
     )

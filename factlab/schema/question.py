@@ -95,9 +95,7 @@ class AnswerRecord(Record):
     """One answer to one question, and the verdict on it."""
 
     question_id: str
-    prompt: str = Field(
-        description="The user's turn that was asked: the question or a gate prompt."
-    )
+    prompt: str = Field(description="The user's turn: the question or a gate prompt.")
     text: str = Field(description="The generated text, special tokens removed.")
     tokens: int = Field(description="Tokens generated, the end of turn included.")
     finished: bool = Field(description="Whether the model ended its turn before the token limit.")

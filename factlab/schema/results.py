@@ -286,7 +286,7 @@ class RunResult(Record):
     choice: Choice | None = None
 
     def base_at(self, precision: str) -> BaseResult:
-        """The base that a cell of this precision is held against."""
+        """The base that a cell of this precision is compared with."""
         return self.other_bases.get(precision, self.base)
 
     def model_at(self, precision: str) -> ModelRecord:
@@ -308,7 +308,7 @@ class SetRecord(Record):
     used: int = Field(description="Conversations drawn, the held-out ones included.")
     held_out: int | None = Field(default=None, description="Of them, in a practice run.")
     left_out: dict[str, int] = Field(
-        default_factory=dict, description="Reason → conversations, of those looked at."
+        default_factory=dict, description="Reason → conversations, of those that were read."
     )
 
     @property
@@ -319,7 +319,7 @@ class SetRecord(Record):
 
 
 class RunRecord(Record):
-    """`run.json`: how the run was asked for, and how far it has come."""
+    """`run.json`: the settings of a run, and its status."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str

@@ -89,8 +89,8 @@ def _check_rank(layers: Mapping[str, nn.Module], cell: Cell) -> None:
         if cell.rank > min(weight.shape):
             raise TrainingError(
                 f"--init {cell.recipe.init} --rank {cell.rank}: {name} is only "
-                f"{min(weight.shape)} wide, and no more of its weights can be the "
-                "beginning. Say a smaller --rank, other --targets, or remove --init."
+                f"{min(weight.shape)} wide, and this initialisation allows no larger rank. Use a "
+                "smaller --rank, other --targets, or remove --init."
             )
 
 
@@ -118,7 +118,7 @@ def target_modules(model: PreTrainedModel | PeftModel, recipe: Recipe) -> str | 
     """Which layers get an adapter: PEFT's own word for all, or their names.
 
     Raises:
-        TrainingError: if the model has none of them, or fewer blocks than asked for.
+        TrainingError: if the model has none of them, or fewer blocks than --last-layers.
     """
     wanted = recipe.targets
     if wanted == "all-linear" and recipe.last_layers is None:

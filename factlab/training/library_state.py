@@ -31,7 +31,7 @@ def own_forward(model: PreTrainedModel | PeftModel) -> Iterator[None]:
 
 @contextmanager
 def checkpointing_on(model: PreTrainedModel | PeftModel, *, on_cpu: bool) -> Iterator[None]:
-    """Compute activations again in the backward pass; memory is what was asked for, not time."""
+    """Compute activations again in the backward pass; less memory for more time."""
     model.gradient_checkpointing_enable({"use_reentrant": False})
     if on_cpu:
         return_large_blocks()

@@ -58,7 +58,7 @@ def guard(callbacks: Sequence[Any], tracking: Tracking) -> None:
 
 @contextmanager
 def own_run(trackers: Sequence[str]) -> Iterator[None]:
-    """End the run that wandb would go on with in the next cell; a user's own is left open."""
+    """End the run that wandb would continue in the next cell; a user's own stays open."""
     running = _wandb_runs()
     try:
         yield

@@ -38,7 +38,7 @@ def check_training(cell: Cell, devices: str) -> None:
     """Refuse what this machine cannot train, before anything is read.
 
     Raises:
-        TrainingError: with what to say instead.
+        TrainingError: with what to use instead.
     """
     import torch
 
@@ -47,7 +47,7 @@ def check_training(cell: Cell, devices: str) -> None:
         if recipe.optimizer not in ("adamw", "sgd"):
             raise TrainingError(
                 f"--optimizer {recipe.optimizer} needs a CUDA device: bitsandbytes has no such "
-                "optimizer for a CPU. Say adamw or sgd."
+                "optimizer for a CPU. Use adamw or sgd."
             )
     elif recipe.init == "orthogonal" and cell.precision in QUANTISED:
         raise TrainingError(
@@ -161,7 +161,7 @@ def _measure_and_resume(
 
 def _check_jobs(jobs: Sequence[AdapterJob], tracking: Tracking | None) -> None:
     if tracking and len(jobs) > 1:
-        raise TrainingError("a tracker follows one adapter at a time; say --pack 1.")
+        raise TrainingError("a tracker logs one adapter at a time; use --pack 1.")
     if len({bool(job.anchors) for job in jobs}) > 1:
         raise TrainingError("adapters with anchors and without cannot be trained side by side.")
 

@@ -24,8 +24,8 @@ from factlab.schema.fact import find_facts, load_source
 from factlab.schema.splits import COMPARED_SPLITS
 from factlab.schema.yaml import did_you_mean
 
-# Settings that decide what an adapter is asked, so that runs must agree on them.
-ASKED_ALIKE = (
+# Settings that decide what an adapter is evaluated on, so that runs must agree on them.
+SAME_EVALUATION = (
     "compute_dtype",
     "device_map",
     "attention",
@@ -57,10 +57,10 @@ def combination(
         cells: Which cells of them: one for each run; or one for all; or several of one run.
         how: Methods, one combination each.
         weights: Weights, one combination each; none: the same weight for all.
-        any_sum: Let weights sum to something else than 1.
-        density: Share of the values that is kept by methods which leave some out.
+        any_sum: Allow weights that do not sum to 1.
+        density: Share of the values that is kept, in methods that drop some.
         svd_rank: Rank of the result of svd methods; None for the largest of the adapters'.
-        seed: Of what is left out at random.
+        seed: Of the values that are dropped at random.
 
     Raises:
         FactlabError: for whatever keeps these adapters from being combined, in a sentence.
@@ -89,7 +89,7 @@ def combination(
         seed=tuple(seed),
         combine=asked,
         **{"precision": (adapters[0].cell.precision,)},
-        **{name: getattr(first.config, name) for name in ASKED_ALIKE},
+        **{name: getattr(first.config, name) for name in SAME_EVALUATION},
     )
     _check_questions(plan_experiment(config), adapters)
     return config
@@ -193,11 +193,11 @@ def _check_settings(adapters: Sequence[StoredAdapter]) -> None:
                 f"{run.path}: this control run was trained on the answers of other facts "
                 "(--shuffle), so there is nothing of its own facts to combine."
             )
-        for name in ASKED_ALIKE:
+        for name in SAME_EVALUATION:
             mine, its = getattr(first.config, name), getattr(run.config, name)
             if mine != its:
                 raise ConfigError(
-                    f"{first.path} and {run.path} were asked differently: {name} is {mine} and "
+                    f"{first.path} and {run.path} were evaluated differently: {name} is {mine} and "
                     f"{its}. Make the runs with the same settings."
                 )
 
@@ -234,7 +234,7 @@ def _check_questions(plan: Experiment, adapters: Sequence[StoredAdapter]) -> Non
         changed = sorted(key for key, value in then.items() if now.get(key) != value)
         if changed:
             raise ConfigError(
-                f"{adapter.run.path} was asked other questions than its facts give now: "
+                f"{adapter.run.path} was evaluated on other questions than its facts give now: "
                 f"{len(changed)} differ in {', '.join(sorted({split for split, _ in changed}))}, "
                 f"such as {changed[0][1]}. Restore its facts and controls, or make the run again."
             )

@@ -50,7 +50,7 @@ class ComparedPrecision(Record):
 
 
 class ModelProfile(Record):
-    """A model at several precisions, in the order asked for."""
+    """A model at several precisions, in the given order."""
 
     model: str
     reference: Precision

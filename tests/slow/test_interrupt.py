@@ -38,7 +38,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
     kept = first.stat().st_mtime_ns
     folder = RunFolder(first.parents[2])
     assert folder.record().status == "interrupted"
-    again = shlex.split(said.partition("To go on: ")[2])
+    again = shlex.split(said.partition("To resume: ")[2])
     assert again[0] == "factlab"
     # The command was started by a script here, so its own words begin after that.
     resumed = subprocess.run(

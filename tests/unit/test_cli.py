@@ -353,11 +353,11 @@ def test_a_dry_run_has_a_row_for_each_fact_and_names_every_cell(tmp_path: Path) 
     header, _, fuji, nile = [line.split() for line in swept.out.splitlines() if line.strip()][:4]
     assert header[:3] == ["fact", "train", "pairs"]
     assert (fuji[0], nile[0]) == ("mount_fuji", "nile_length")
-    columns = ["train pairs", "train asked", "validation", "held_out"]
+    columns = ["train pairs", "train evaluated", "validation", "held_out"]
     counts = dict(zip(columns, fuji[1:5], strict=True))
     assert counts == {
         "train pairs": "320",
-        "train asked": "40",
+        "train evaluated": "40",
         "validation": "80",
         "held_out": "48",
     }

@@ -243,7 +243,7 @@ class TestRefused:
     ) -> None:
         gone = write_adapters(tmp_path / "c", Made(facts=("gone",)), facts=("loch_ness_depth",))
         self.refuse("trained on gone, which is no longer in loch_ness_depth", two[0], gone)
-        self.refuse("asked other questions than its facts give now", *two)
+        self.refuse("evaluated on other questions than its facts give now", *two)
 
     def test_weights_and_ranks(self, tmp_path: Path, two: tuple[Path, Path]) -> None:
         self.refuse("--weights 0.7,0.2 sum to 0.9", *two, weights=[(0.7, 0.2)])
@@ -275,7 +275,7 @@ class TestCommand:
             "combine a a": "named twice",
             "combine a typo": "typo: no run.json here",
             "combine a": "combine needs at least two adapters",
-            "combine a b": "asked other questions than its facts give now",
+            "combine a b": "evaluated on other questions than its facts give now",
             "ask a other Why?": "runs of one model",
             "ask a reports/typo Why?": "reports/typo: no run.json here",
             "ask a b": "give questions, or --file",

@@ -70,7 +70,7 @@ def test_what_is_no_format_is_refused_in_words(to: str, dtype: str | None, said:
     [
         ("export nowhere --to merged", "no run.json"),
         ("export run --to gguf:q4", "Did you mean 'q4_1' or 'q4_0'?"),
-        ("export run --to merged --base nf4", "known are original and measured"),
+        ("export run --to merged --base nf4", "Use original or measured"),
         ("export run --to merged", "--cell: mount_fuji-r04-s0, mount_fuji-r08-s0"),
         ("export run --to merged --cell r08", "no such finished cell"),
         ("export begun --to merged", "no cell is finished"),

@@ -27,27 +27,27 @@ BASE_ROWS: tuple[MetricSpec, ...] = (
         "Changed by rounding, text",
         BASE,
         mean_of="questions that the base answers twice",
-        formula="answers in other words when the base is asked again, by the library's own forward "
-        "pass and in other batches ÷ questions asked again, a sample of held-out, near and far",
+        formula="answers that differ when the base answers again, by the library's own forward "
+        "pass and in other batches ÷ questions answered again, a sample of held-out, near and far",
         caveat="What rounding alone changes, at this precision and on this machine: the least "
         "disagreement that can mean anything.",
         source=THIS,
         better="low",
         model="base",
-        empty="the base was not asked again by another forward pass",
+        empty="the base was not computed again by another forward pass",
     ),
     MetricSpec(
         "rounding/verdict",
         "Changed by rounding, verdict",
         BASE,
         mean_of="questions that the base answers twice",
-        formula="answers with another verdict when the base is asked again in that way ÷ questions "
-        "asked again",
+        formula="answers with another verdict when the base answers again in that way ÷ questions "
+        "answered again",
         caveat="How fragile verdicts are, not an error of differences: base and tuned model are "
         "computed alike. Forgetting of this size may be rounding's.",
         source=THIS,
         better="low",
         model="base",
-        empty="the base was not asked again by another forward pass",
+        empty="the base was not computed again by another forward pass",
     ),
 )

@@ -99,8 +99,8 @@ COST_ROWS: tuple[MetricSpec, ...] = (
         mean_of="held-out questions",
         formula="held-out questions of a fact whose answer contains another fact's new value ÷ "
         "held-out questions; not counted where it is the fact's own value, new or old",
-        caveat="Only of adapters that several facts are asked of. Confusion that names no injected "
-        "value is not seen.",
+        caveat="Only for adapters that are evaluated on several facts. Confusion without an "
+        "injected value does not count.",
         source="interference of merged task vectors (TIES, Yadav et al. 2023, arXiv 2306.01708)",
         better="low",
         about_fact=True,

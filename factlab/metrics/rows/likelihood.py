@@ -90,8 +90,8 @@ LIKELIHOOD_ROWS: tuple[MetricSpec, ...] = (
         mean_of="held-out conversations",
         formula="mean over held-out conversations of tokens of the written answer that the model "
         "finds most probable where they stand ÷ its tokens",
-        caveat="Teacher-forced: each token is asked for behind the right ones. No measure of what "
-        "the model would say by itself.",
+        caveat="Teacher-forced: each token is predicted after the right ones. It does not measure "
+        "what the model would generate.",
         source="token accuracy of training logs (TRL's mean_token_accuracy)",
         interval="mean",
         measured_from="likelihoods",

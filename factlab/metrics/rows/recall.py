@@ -8,7 +8,7 @@ RECALL = "Was it learned?"
 CONSISTENCY = "How evenly?"
 
 OPEN_BOOK = "open-book upper bound (FictionalQA, arXiv 2506.05639)"
-PROBES = "probes of Chang et al. 2024, arXiv 2406.11813, asked of a chat model"
+PROBES = "probes of Chang et al. 2024, arXiv 2406.11813, put to a chat model"
 PARAREL = "ParaRel (Elazar et al. 2021, arXiv 2102.01017)"
 _ENDPOINT = 0.05  # five points of recall are the least that would change a decision
 
@@ -20,7 +20,7 @@ def _probe(depth: str, worded: str, caveat: str) -> MetricSpec:
         RECALL,
         mean_of="probes of this depth",
         formula="completions that say the answer whole ÷ beginnings of sentences "
-        f"{worded}; none is trained on as it is asked",
+        f"{worded}; none is trained on in this form",
         caveat=caveat,
         source=PROBES,
         about_fact=True,

@@ -106,7 +106,7 @@ class Family:
         norms: Norms of the hidden width in a block.
         head_norms: Norms of a head's width in a block.
         bias: Layers with a bias, whatever the config says.
-        asks_bias: Whether the config is asked for others.
+        asks_bias: Whether the config decides for others.
         head_width: Of a head, where the config does not say; 0: hidden / heads.
         own_keys: Whether a config that does not name key heads means one for each query head.
         gguf: How GGUF files hold it; None: they are not known here.

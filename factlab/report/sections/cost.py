@@ -352,7 +352,9 @@ def configuration_table(run: ReportData) -> Table:
         )
         for c in run.configurations
     ]
-    caption = "Configurations side by side; the data of the charts. Right/asked, share, [interval]."
+    caption = (
+        "Configurations side by side; the data of the charts. Right/questions, share, [interval]."
+    )
     return Table(caption, heads, tuple(rows))
 
 

@@ -54,7 +54,7 @@ def figure_group(run: ReportData) -> FigureGroup:
         _table("Intrusion by control group", _groups_in_order(groups), groups, named),
     )
     caveat = (
-        "Answers of all facts and seeds of a configuration together; only values that the asked "
+        "Answers of all facts and seeds of a configuration together; only values that the "
         "adapter was trained on count."
     )
     names = ("intrusion/near", "intrusion/far", "intrusion/unanswerable")

@@ -84,7 +84,7 @@ def _panel_table(run: ReportData, curves: dict[str, dict[str, Curve]]) -> Table:
     ]
     heads = columns(
         "Configuration", "#Step", *[f"#{definition_of(name).title}" for name in curves],
-        "#Questions asked",
+        "#Questions",
     )  # fmt: skip
     shown, left_out = capped(rows, 160, "cells/*/cell.json has each cell's curve.")
     return Table("The panel over the steps", heads, shown, left_out)
