@@ -16,13 +16,13 @@ QUICK_PARTS = ("training", "scoring")
 
 
 def main() -> None:
-    """Measure the parts that were asked for, one after the other."""
+    """Measure the named parts, one after the other."""
     parser = _parser()
     given = parser.parse_args()
     if given.tutorial_gate and (given.quick or not given.gate_steps):
         parser.error("--tutorial-gate: there is no gate with --quick or --gate-steps 0")
     if given.keep is not None and given.keep.exists():
-        parser.error(f"--keep {given.keep}: it is there already; name a folder that is not")
+        parser.error(f"--keep {given.keep}: this folder exists; name a new one")
     set_threads()  # before anything imports torch
     from factlab.cli.quiet import quiet_libraries
     from factlab.schema.config import EMBEDDED_MODEL
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; all if none is named")
     add("--quick", action="store_true", help="training and scoring ratios in under 5 minutes")
-    add("--json", type=Path, metavar="FILE", help="write everything that was found")
+    add("--json", type=Path, metavar="FILE", help="write all results to a file")
     add("--model", help="embedded model name, local folder, or hub id; not of memory")
     add("--repeats", type=int, help="interleaved repetitions (3; quick: 2)")
     add(
@@ -70,10 +70,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--gate-steps", type=int, default=40, help="steps before quality is compared; 0: no gate")
     add("--tutorial-gate", action="store_true", help="the batch-1 tutorial passes the gate too")
     add("--questions", type=int, help="questions of each scoring measurement (96; quick: 16)")
-    add("--cells", type=int, help="cells of the sweep (15), or most of them side by side (16)")
+    add("--cells", type=int, help="cells of the sweep (15); the largest number side by side (16)")
     add("--peer-cells", type=int, default=1, help="cells of the sweep that the peer is measured on")
     add("--peer-questions", type=int, help="questions of the peer's sweep, scaled to all (all)")
-    add("--keep", type=Path, metavar="FOLDER", help="where factlab's run of the sweep is left")
+    add(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="a new folder to store factlab's run of the sweep in",
+    )
     add("--largest", type=int, help="the largest point of each growth curve")
     add("--shape", help="large: size of its random model (llama-3-8b; smollm2-360m on a CPU)")
     return parser

@@ -23,7 +23,7 @@ BATCH = 256  # as `factlab run` and `ask` have it
 
 
 def measure(settings: Settings, reading: Reading) -> None:
-    """Measure loading, switching and asking, and add them to the reading."""
+    """Measure loading, switching and answering, and add them to the reading."""
     from factlab.experiment.plan import plan_experiment
     from factlab.models.adapters import load_adapters
     from factlab.models.load import load_model
@@ -38,7 +38,7 @@ def measure(settings: Settings, reading: Reading) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folders = _kept(loaded, plan.cells[0], Path(scratch))
         seconds = timed(lambda: _one_by_one(loaded, folders))
-        found["put an adapter on the base and take it off"] = seconds / ADAPTERS
+        found["attach an adapter to the base and remove it"] = seconds / ADAPTERS
         held: list[Any] = []
         seconds = timed(lambda: held.append(load_adapters(loaded, folders)))
         found[f"load each of {ADAPTERS} adapters together"] = seconds / ADAPTERS
@@ -141,4 +141,4 @@ def _asking(
     pairs = list(zip(said["side by side"], said["in turn"], strict=True))
     differing = sum(one != other for one, other in pairs) / len(pairs)
     reading.factlab["adapters"].setdefault("differing_answers", {})[number] = differing
-    print(f"answers in other words: {differing:.0%} of {len(pairs)}", flush=True)
+    print(f"answers that differ: {differing:.0%} of {len(pairs)}", flush=True)

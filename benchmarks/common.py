@@ -30,7 +30,7 @@ Measurement = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line asked for.
+    """The settings from the command line.
 
     Attributes:
         quick: A reading in under five minutes: fewer contenders, no gate.

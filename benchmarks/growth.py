@@ -190,7 +190,7 @@ def measure(settings: Settings, reading: Reading) -> None:
     """Measure every curve and state its slope."""
     for name, curve in CURVES.items():
         numbers = [n for n in curve.points if settings.largest is None or n <= settings.largest]
-        if not numbers:  # all are beyond the largest that was asked for
+        if not numbers:  # all are beyond --largest
             continue
         found: dict[int, Point] = {}
         for number in numbers:

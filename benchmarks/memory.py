@@ -200,7 +200,7 @@ def save_random(sizes: Mapping[str, Any], folder: Path) -> None:
 
 
 def run(case: Case, where: str) -> dict[str, Any]:
-    """Load, do the case's work, and say what it took.
+    """Load, do the case's work, and report what it took.
 
     The same is done to a model of two small layers before, so that libraries, their code and the
     tokenizer are in memory when one begins to look.

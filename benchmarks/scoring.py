@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GENERATION_BATCHES = (32, 96)
 HARNESS_BATCHES = (8, 32, 96)
 NATS_PER_TOKEN = 0.1  # mean difference that bf16 explains; lm_eval rounds its log-probs to bf16
-EXACT_QUESTIONS = 12  # asked in fp32, where answers must be the same
+EXACT_QUESTIONS = 12  # answered in fp32, where answers must be the same
 
 
 def measure(settings: Settings, reading: Reading) -> None:
@@ -164,7 +164,7 @@ def _likelihoods_agree(
         ]
     mean = sum(differences) / len(differences)
     return mean <= NATS_PER_TOKEN, (
-        f"the same option is the likeliest in {same} of {len(records)} questions; NLL per token "
+        f"the same option is the most probable in {same} of {len(records)} questions; NLL per token "
         f"differs by {mean:.4f} nats on average, {max(differences):.4f} at most"
     )
 
@@ -212,7 +212,7 @@ def generation(settings: Settings, reading: Reading, plan: Experiment, loaded: L
         + f"; `generate` batched and one at a time {alone:.0%}."
     )
     for name, share in agreements.items():
-        # In bf16 answers depend on the batch: the library's own two ways are the yardstick, give
+        # In bf16 answers depend on the batch: the library's own two ways are the reference, give
         # or take two standard errors of such a share (at most 0.5 / √n each).
         quality = "yes" if share >= alone - len(asked) ** -0.5 else "no"
         if settings.quick:  # too few answers to tell

@@ -1,7 +1,7 @@
 """The sweep: ranks 2, 4, 8, 16, 32 × 3 seeds, trained and scored, end to end.
 
 Factlab runs all cells by its pipeline, base measurement, statistics and report included, and reads
-no reply that an earlier run kept. Its recipe is `plain`, the settings of the script. The peer is a
+no answer that an earlier run stored. Its recipe is `plain`, the settings of the script. The peer is a
 script that loops over the cells with the tuned SFTTrainer and scores each with lm_eval; it is
 measured on the base and a cell or two, and multiplied for all.
 """
@@ -76,9 +76,9 @@ def measure(settings: Settings, reading: Reading) -> None:
     asked = "all" if settings.peer_questions is None else str(settings.peer_questions)
     reading.note(
         f"the sweep of TRL and lm_eval was measured on the base and {peer_cells} of {cells} cells, "
-        f"at rank {peers.RANK} and with {asked} questions each, and multiplied. Factlab's own was "
-        "measured whole, at all ranks. It also measures drift and how likely the new value is at "
-        "controls, asks the base again in other ways, and writes statistics and a report."
+        f"at rank {peers.RANK} and with {asked} questions each, and scaled up. Factlab's own was "
+        "measured completely, at all ranks. It also measures drift and the new value's likelihood "
+        "on controls, computes the base in other ways, and writes statistics and a report."
     )
     equal = "yes" if recall >= their_recall - RECALL_SLACK else "no"
     if math.isnan(their_recall):
@@ -127,7 +127,7 @@ def _recall(result: RunResult) -> float:
 
 
 def _peer_base(files: ModelFiles, plan: Experiment, limit: int | None) -> float:
-    """Seconds for the base: loaded once, asked what is not trained on."""
+    """Seconds for the base: loaded once, with the questions that are not trained on."""
     from factlab.models.load import load_model
     from factlab.schema.splits import TRAINED_SPLITS
 
@@ -174,7 +174,7 @@ def _scoring(
 ) -> tuple[float, float]:
     """Seconds to generate the answers and to score the options of the controls and questions.
 
-    Only a sample of them is asked, if there is a limit; the time is that of all.
+    Only a sample of them is answered, if there is a limit; the time is that of all.
 
     Returns:
         The seconds, and the share of held-out questions that was answered right.

@@ -1,7 +1,7 @@
 """Training examples per second: factlab, TRL as tutorials call it, TRL tuned, a plain PEFT loop.
 
 All train the same pairs with the same adapter, learning rate and number of examples. Before a
-ratio counts, each trains a longer run and is asked the held-out questions (the gate).
+ratio counts, each trains a longer run and answers the held-out questions (the gate).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Contender:
         precision: How its base is held.
         fit: Trains an adapter on the model and leaves it there.
         batch: Pairs per step.
-        ratio: Whether factlab in bf16 is held against it.
+        ratio: Whether factlab in bf16 is compared with it.
     """
 
     name: str
@@ -347,8 +347,8 @@ def _gate(
     for contender, loaded in fields:
         if contender.batch == 1 and not settings.tutorial_gate:
             reading.note(
-                f"{contender.name} did not pass through the gate: at batch 1 it would need "
-                f"{settings.gate_steps * BATCH} steps (--tutorial-gate has it do so)."
+                f"{contender.name} was not measured by the gate: at batch 1 it would need "
+                f"{settings.gate_steps * BATCH} steps (add --tutorial-gate)."
             )
             continue
         steps = settings.gate_steps * BATCH // contender.batch
@@ -364,7 +364,7 @@ def _gate(
         }
         side.setdefault("gate", {})[name.removeprefix("factlab_")] = figures
     rows = [(n, one.loss, one.recall, one.far, _verdict(found, n)) for n, one in found.items()]
-    columns = ["", "validation NLL", "held-out recall", "far controls right", "ours as good"]
+    columns = ["", "validation NLL", "held-out recall", "far controls right", "factlab as good"]
     show("Gate", columns, rows)
     return {name: _verdict(found, name) for name in names}
 
