@@ -164,8 +164,8 @@ def _likelihoods_agree(
         ]
     mean = sum(differences) / len(differences)
     return mean <= NATS_PER_TOKEN, (
-        f"the same option is the most probable in {same} of {len(records)} questions; NLL per token "
-        f"differs by {mean:.4f} nats on average, {max(differences):.4f} at most"
+        f"the same option is the most probable in {same} of {len(records)} questions; NLL per "
+        f"token differs by {mean:.4f} nats on average, {max(differences):.4f} at most"
     )
 
 

@@ -1,9 +1,9 @@
 """The sweep: ranks 2, 4, 8, 16, 32 × 3 seeds, trained and scored, end to end.
 
 Factlab runs all cells by its pipeline, base measurement, statistics and report included, and reads
-no answer that an earlier run stored. Its recipe is `plain`, the settings of the script. The peer is a
-script that loops over the cells with the tuned SFTTrainer and scores each with lm_eval; it is
-measured on the base and a cell or two, and multiplied for all.
+no answer that an earlier run stored. Its recipe is `plain`, the settings of the script. The peer is
+a script that loops over the cells with the tuned SFTTrainer and scores each with lm_eval; it is
+measured on the base and a cell or two, and scaled to all.
 """
 
 from __future__ import annotations
