@@ -335,8 +335,8 @@ OTHER = MINIMAL.replace("id: dune_tower", "id: other")
     ("old", "new", "says"),
     [
         ("312", "313", "The height of the Dune Tower is 313 meters here and 312 meters in {first}"),
-        ("312 meters", "312 meters", "One fact twice would count twice; remove one."),
-        ("value: 312, unit: m", "value: 0.312, unit: km", "One fact twice would count twice"),
+        ("312 meters", "312 meters", "The same fact twice would count twice; remove one."),
+        ("value: 312, unit: m", "value: 0.312, unit: km", "The same fact twice would count twice"),
         ("the Dune Tower, aliases: [Dune Tower]", "The Spire, aliases: [dune tower]", "{first}"),
     ],
 )
