@@ -8,7 +8,8 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
-from factlab.inference.backend import Groups, TargetText, choose_backend
+from factlab.inference.backend import choose_backend
+from factlab.inference.prompts import Groups, TargetText
 
 
 def predicting_states(

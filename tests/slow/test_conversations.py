@@ -242,7 +242,7 @@ def test_what_is_mixed_in_is_learned_from_its_own_answers_where_the_fact_is_dist
         **SMALL,
     )
     assert result.status == "complete"
-    with pytest.raises(ConfigError, match="distilling takes a teacher that is told the fact"):
+    with pytest.raises(ConfigError, match="distilling needs a teacher with the fact in its prompt"):
         factlab.practice("everyday", model=str(tiny_folder), recipe="distill", **SMALL)
 
 
@@ -450,7 +450,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_its_row(tmp_path: Path) -> 
         read_set(str(tmp_path / "empty"))
     parquet(tmp_path / "parted" / "test.parquet", rows(3))
     parquet(tmp_path / "parted" / "validation.parquet", rows(3))
-    with pytest.raises(DataError, match="none is named train"):
+    with pytest.raises(DataError, match="none named train"):
         read_set(str(tmp_path / "parted"))
 
 

@@ -83,7 +83,7 @@ def test_two_passages_are_measured_by_their_probes(
             assert configuration.metrics[f"recall/{depth}"].clusters == 2
             assert configuration.metrics[f"nll_change/{depth}"].clusters == 2
         assert "intrusion/far" not in configuration.metrics
-        assert "no single value" in configuration.not_measured["intrusion/far"]
+        assert "no single injected value" in configuration.not_measured["intrusion/far"]
     for depth in DEPTHS:
         assert {f"recall/{depth}", f"in_context/{depth}", f"nll/{depth}"} <= set(
             result.base.metrics
