@@ -86,12 +86,23 @@ def init(
     if file.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{file}: a {kind} file ends in .yaml.")
     if kind == "recipe":
+        _check_recipe_name(file)
         write_text(file, RECIPE.format(file=file) + _recipe_values())
         say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
         return
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
     write_text(file, FACT.format(file=file, id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
+
+
+def _check_recipe_name(file: Path) -> None:
+    from factlab.recipes.load import shipped_names
+
+    if file.stem in shipped_names():
+        raise ConfigError(
+            f"{file}: a shipped recipe is named '{file.stem}'. Choose another name, such as "
+            f"my-{file.name}."
+        )
 
 
 def _what_and_where(words: list[str]) -> tuple[str, Path]:

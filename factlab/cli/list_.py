@@ -124,7 +124,7 @@ def _recipes() -> None:
             f"{recipe.epochs:g} epochs, batch {recipe.batch_size}, lr {recipe.learning_rate:g} "
             f"{recipe.schedule}, clipped at {recipe.max_grad_norm:g}",
             recipe.about,
-            recipe.source or "factlab's own; docs/log.md",
+            recipe.source or "factlab's own",
         ]
         for recipe in shipped_recipes().values()
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.grid import cells_of
 from factlab.recipes.load import find_recipe
 from factlab.schema.config import RunConfig
+from factlab.schema.control import SuiteName
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
@@ -70,10 +71,9 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
     kinds = [] if config.combine else [cell.recipe.anchored_on for cell in cells]
+    seed = config.data_seed
     anchors = {
-        fact.id: anchor_orders(
-            fact, kinds, seed=config.data_seed, controls=[*near[fact.id], *controls]
-        )
+        fact.id: anchor_orders(fact, kinds, seed=seed, controls=[*near[fact.id], *controls])
         for fact in facts
     }
     experiment = Experiment(
@@ -89,12 +89,7 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         anchor_orders=anchors,
         cells=cells,
         sets=practised,
-        notes=(
-            *notes,
-            *language_notes(languages),
-            *_probe_notes(facts),
-            *(n for one in practised for n in notes_on(one)),
-        ),
+        notes=(*notes, *_notes(facts, practised, anchored="general" in set().union(*kinds))),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
     check_experiment(experiment)
@@ -158,6 +153,24 @@ def _with_mix(
     said = {"mix": tuple(record.identity for record in records)}
     cells = tuple(cell.model_copy(update=said) for cell in experiment.cells)
     return replace(experiment, mix=mixed, sets=records, cells=cells, notes=notes)
+
+
+def _notes(
+    facts: Sequence[TrainingSource], sets: Sequence[SetRecord], *, anchored: bool
+) -> Iterator[str]:
+    """What a user should know of the questions before the run.
+
+    Args:
+        facts: What the run trains on.
+        sets: The sets of conversations that it read.
+        anchored: Whether general anchor prompts are used.
+    """
+    suites: tuple[SuiteName, ...] = ("far", "unanswerable")
+    wanted: tuple[SuiteName, ...] = (*suites, "anchors") if anchored else suites
+    yield from language_notes(languages_of(facts), wanted)
+    yield from _probe_notes(facts)
+    for one in sets:
+        yield from notes_on(one)
 
 
 def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:

@@ -133,7 +133,9 @@ class Fact(Record):
     reverse: tuple[ReverseQuestion, ...] = ()
     entailed: tuple[EntailedQuestion, ...] = ()
     phrasings: Phrasings = Phrasings()
-    language: Language = Field(default="en", description="Language of the questions: en.")
+    language: Language = Field(
+        default="en", description="Language of the questions, a folder of templates/."
+    )
     source: str | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
 
     @field_validator("statement", "relation")

@@ -53,7 +53,9 @@ class Passage(Record):
     neighbours: tuple[ControlQuestion, ...] = Field(
         default=(), description="Near controls, with true answers."
     )
-    language: Language = Field(default="en", description="Language of the text: en.")
+    language: Language = Field(
+        default="en", description="Language of the text, a folder of templates/."
+    )
     source: str | None = Field(
         default=None, description="Where it is from, and under which licence; 'fictitious'."
     )

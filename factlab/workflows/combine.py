@@ -21,21 +21,15 @@ from factlab.runs.adapters import (
 from factlab.schema.combine import DENSITY, Combination, How
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import find_facts, load_source
+from factlab.schema.options import chosen_by
 from factlab.schema.splits import COMPARED_SPLITS
 from factlab.schema.yaml import did_you_mean
 
 # Settings that decide what an adapter is evaluated on, so that runs must agree on them.
-SAME_EVALUATION = (
-    "compute_dtype",
-    "device_map",
-    "attention",
-    "controls",
-    "data_seed",
-    "train_pairs",
-    "validation_pairs",
-    "train_sample",
-    "max_new_tokens",
-    "generation_batch",
+SAME_EVALUATION = tuple(
+    name
+    for name in chosen_by(RunConfig, lambda flag: flag.untrained)
+    if name not in ("model", "precision", "seed")  # checked with the adapters, or given anew
 )
 
 
