@@ -1,5 +1,5 @@
 # make run    sets everything up in .venv and runs the Mount Fuji experiment to its report
-# make test   sets everything up and passes the tests (10 to 15 minutes on two cores)
+# make test   sets everything up and passes the tests (under 20 minutes on two cores)
 # make check  formatting, lint, types, direction of imports
 #
 # Before a release, after make test:
