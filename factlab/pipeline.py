@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.experiment.baseline import load_evaluator, measure_baseline
-from factlab.experiment.prepare import Prepared, prepare
+from factlab.experiment.prepare import prepare
 from factlab.experiment.run_record import (
     RunSoFar,
     begin_run,
@@ -17,7 +17,7 @@ from factlab.experiment.trials import run_trials, side_by_side
 from factlab.models.chat import forget_rendered
 from factlab.models.process_memory import imports_frozen
 from factlab.progress import Progress, Silent
-from factlab.runs.folder import RunFolder, open_folder
+from factlab.runs.folder import open_folder
 from factlab.schema.config import Precision, RunConfig
 from factlab.schema.results import RunResult
 
@@ -71,9 +71,8 @@ def measure_at(precision: Precision, so_far: RunSoFar, progress: Progress, *, fr
 
     The base is in memory no longer than this takes: the next precision loads its own.
     """
-    folder: RunFolder = so_far.folder
-    prepared: Prepared = so_far.prepared
-    evaluator = load_evaluator(prepared, precision, progress, fresh=fresh)
+    folder = so_far.folder
+    evaluator = load_evaluator(so_far.prepared, precision, progress, fresh=fresh)
     so_far.loaded(precision, evaluator.loaded.record)
 
     # Grouped before the baseline: it counts memory, and refuses what cannot be trained here.

@@ -95,10 +95,8 @@ class Anchors:
         self.made: dict[tuple[tuple[str, ...], tuple[AnchorKind, ...]], list[Text]] = {}
 
     def of(self, cell: Cell) -> list[Text]:
-        """The anchors that a cell's adapter is trained with; one that was combined has none."""
-        if cell.combined is not None:
-            return []
-        wanted = cell.facts, cell.recipe.anchored_on
+        """The anchors that a cell's adapter is trained with."""
+        wanted = cell.facts, cell.anchored_on
         questions = self.evaluator.experiment.anchor_prompts(*wanted)
         if not questions:
             return []

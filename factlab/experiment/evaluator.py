@@ -209,7 +209,7 @@ class Evaluator:
             longest = max(pairs, key=characters)
             pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
             sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
-        anchors = self.experiment.anchor_prompts(cell.facts, recipe.anchored_on)
+        anchors = self.experiment.anchor_prompts(cell.facts, cell.anchored_on)
         if anchors:
             longest = max(anchors, key=characters)
             sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))

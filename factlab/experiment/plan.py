@@ -70,7 +70,7 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     controls = [*far, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
-    kinds = [] if config.combine else [cell.recipe.anchored_on for cell in cells]
+    kinds = [cell.anchored_on for cell in cells]
     seed = config.data_seed
     anchors = {
         fact.id: anchor_orders(fact, kinds, seed=seed, controls=[*near[fact.id], *controls])

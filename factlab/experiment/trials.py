@@ -44,7 +44,7 @@ def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[C
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
         pairs = len(experiment.training_pairs(cell.facts))
-        anchored = bool(experiment.anchor_prompts(cell.facts, recipe.anchored_on))
+        anchored = bool(experiment.anchor_prompts(cell.facts, cell.anchored_on))
         return recipe, pairs, experiment.steps(cell), anchored
 
     for _, group in groupby(cells, key=alike):

@@ -19,7 +19,7 @@ from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
-from factlab.schema.recipe import OVERRIDES, Recipe
+from factlab.schema.recipe import OVERRIDES, AnchorKind, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 
@@ -239,6 +239,11 @@ class Cell(Record):
     combined: Combined | None = Field(
         default=None, description="What it is made of, if it is not trained."
     )
+
+    @property
+    def anchored_on(self) -> tuple[AnchorKind, ...]:
+        """The kinds of anchors that its adapter is trained with; one that is combined has none."""
+        return () if self.combined is not None else self.recipe.anchored_on
 
 
 def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:

@@ -105,7 +105,7 @@ def _inference_peak(
 
 def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
     recipe, backend = cell.recipe, _backend(plan, cell, device)
-    anchors = recipe.anchors_per_step if plan.anchor_prompts(cell.facts, recipe.anchored_on) else 0
+    anchors = recipe.anchors_per_step if plan.anchor_prompts(cell.facts, cell.anchored_on) else 0
     pairs = plan.training_pairs(cell.facts)
     length = _pair_tokens(pairs)
     if backend:  # the library's forward pass makes all texts of a step as long as the longest
@@ -187,7 +187,7 @@ def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)
-    anchors = ANCHOR * recipe.anchors_per_step if recipe.anchored_on else 0
+    anchors = ANCHOR * recipe.anchors_per_step if cell.anchored_on else 0
     return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
 
 
