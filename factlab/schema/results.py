@@ -36,6 +36,11 @@ class Metric(Record):
         description="BCa bootstrap over clusters, from 20 on: for comparison, since it covers less "
         "near 0 and 1 than the interval above.",
     )
+    seeds: int | None = Field(
+        default=None,
+        description="Seeds that the value is averaged over. From 3 on their spread is in the "
+        "interval; below, the interval is about these seeds only.",
+    )
     covers: str = Field(description="What the interval generalises over, in words.")
     chance: float | None = Field(default=None, description="What guessing scores, if known.")
     scorer: str = Field(description="What made the verdicts, with its version, such as 'match 2'.")
@@ -246,7 +251,15 @@ class Comparison(Record):
     not_worse: bool | None = Field(
         default=None, description="Whether the interval excludes that b is worse by the margin."
     )
+    seeds: int | None = Field(
+        default=None,
+        description="Seeds that both have. Below 3 nothing is known of what another seed would "
+        "give: the comparison is descriptive, and its interval is about these seeds only.",
+    )
     descriptive: bool = Field(description="The design allows no inference; read the figure only.")
+    lacks: str | None = Field(
+        default=None, description="If descriptive: what the design lacks, in words."
+    )
     covers: str
 
 
