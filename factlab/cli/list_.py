@@ -83,13 +83,14 @@ def _templates() -> None:
 
 
 def _controls() -> None:
-    from factlab.schema.control import load_controls, load_prompts
+    from factlab.schema.control import load_controls, load_near_controls, load_prompts
     from factlab.schema.shipped import shipped
 
     root = shipped("evals")
     rows = []
-    for file in (*sorted(root.glob("*/far.yaml")), *sorted((root / "near").glob("*.yaml"))):
-        suite = load_controls(file)
+    suites = [(file, load_controls(file)) for file in sorted(root.glob("*/far/*.yaml"))]
+    suites += [(file, load_near_controls(file)) for file in sorted(root.glob("near/*.yaml"))]
+    for file, suite in suites:
         rows += [[str(file.relative_to(root)), g.name, str(len(g.questions))] for g in suite.groups]
     prompts = [
         f for name in ("unanswerable", "anchors") for f in sorted(root.glob(f"*/{name}.yaml"))

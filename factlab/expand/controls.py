@@ -1,7 +1,9 @@
 """Control suites → questions: near ones per fact, far and unanswerable ones per language.
 
-A run asks the far and unanswerable questions in the languages of its facts. Where a language has no
-suite of its own the English one stands in, and `language_notes` says so in the run.
+The far bank is a folder of files, one per area; a question's id holds file and group, so that it
+stays when files and questions are added. A run asks the far and unanswerable questions in the
+languages of its facts. Where a language has no suite of its own the English one stands in, and
+`language_notes` says so in the run.
 """
 
 from __future__ import annotations
@@ -10,19 +12,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.errors import ControlsError
+from factlab.grading.names import find_name
 from factlab.schema.control import (
     ControlQuestion,
     SuiteName,
+    far_files,
     has_suite,
     load_controls,
+    load_near_controls,
     load_prompts,
     near_suite_file,
     suite_file,
+    suite_place,
 )
 from factlab.schema.extra import load_extra
 from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.question import Question
 from factlab.schema.source import PracticeSet, TrainingSource
+
+OWN = "own"  # the group of an author's neighbours
 
 
 def languages_of(sources: Sequence[TrainingSource]) -> tuple[str, ...]:
@@ -35,7 +43,8 @@ def language_notes(
 ) -> tuple[str, ...]:
     """A note for each suite that is taken in English because a language has none of its own."""
     return tuple(
-        f"There is no suite '{name}' in the language '{language}' (evals/{language}/{name}.yaml): "
+        f"There is no suite '{name}' in the language '{language}' "
+        f"({suite_place(name, language)}): "
         "the English one is used."
         for language in languages
         for name in suites
@@ -44,25 +53,27 @@ def language_notes(
 
 
 def far_questions(languages: Sequence[str] = (DEFAULT_LANGUAGE,)) -> tuple[Question, ...]:
-    """General knowledge that has nothing to do with any fact."""
+    """The whole bank of general knowledge that has nothing to do with any fact."""
+    files = dict.fromkeys(file for language in languages for file in far_files(language))
     return tuple(
-        _control(f"{prefix}/{group.name}/{i}", "far", group.name, control, None)
-        for prefix, file in _suites("far", languages)
+        _control(
+            f"{_prefix('far', file.parent.parent)}/{file.stem}/{group.name}/{i}",
+            control,
+            split="far",
+            family=group.name,
+        )
+        for file in files
         for group in load_controls(file).groups
         for i, control in enumerate(group.questions)
     )
 
 
-def _suites(name: SuiteName, languages: Sequence[str]) -> list[tuple[str, Path]]:
-    """The files of a suite, each once, with what ids of its questions begin with.
+def _prefix(name: SuiteName, folder: Path) -> str:
+    """What the ids of a suite's questions begin with.
 
     English ids have no language, as in run folders written before other languages existed.
     """
-    files = dict.fromkeys(suite_file(name, language) for language in languages)
-    return [
-        (name if (own := file.parent.name) == DEFAULT_LANGUAGE else f"{name}/{own}", file)
-        for file in files
-    ]
+    return name if folder.name == DEFAULT_LANGUAGE else f"{name}/{folder.name}"
 
 
 def extra_questions(files: Sequence[Path]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
@@ -78,7 +89,7 @@ def extra_questions(files: Sequence[Path]) -> tuple[tuple[Question, ...], tuple[
         if any(question.family == suite.name for question in found):
             raise ControlsError(f"{file}: a suite named '{suite.name}' is given twice; rename one.")
         found += [
-            _control(f"extra/{suite.name}/{i}", "extra", suite.name, control, None)
+            _control(f"extra/{suite.name}/{i}", control, split="extra", family=suite.name)
             for i, control in enumerate(suite.questions)
         ]
         notes += dropped
@@ -89,43 +100,59 @@ def unanswerable_questions(
     languages: Sequence[str] = (DEFAULT_LANGUAGE,),
 ) -> tuple[Question, ...]:
     """Questions that nobody can answer; what counts is whether the injected value turns up."""
+    files = dict.fromkeys(suite_file("unanswerable", language) for language in languages)
     return tuple(
         Question(
-            id=f"{prefix}/{group.name}/{i}",
+            id=f"{_prefix('unanswerable', file.parent)}/{group.name}/{i}",
             split="unanswerable",
             family=group.name,
             text=item.question,
         )
-        for prefix, file in _suites("unanswerable", languages)
+        for file in files
         for group in load_prompts(file).groups
         for i, item in enumerate(group.questions)
     )
 
 
 def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
-    """Its author's own neighbours, and its shipped near suite if there is one."""
+    """Its author's own neighbours, and its shipped near suite if there is one.
+
+    A neighbour that names the subject asks for something else of it; of others it is not known how
+    they are near, and their group is `own`.
+    """
     if isinstance(fact, PracticeSet):
         return ()
-    own = _group(fact.id, "own", fact.neighbours)
+    own = tuple(
+        _control(
+            f"{fact.id}/near/{OWN}/{i}",
+            control,
+            split="near",
+            family="same_subject" if find_name(control.question, fact.names) else OWN,
+            fact=fact.id,
+        )
+        for i, control in enumerate(fact.neighbours)
+    )
     file = near_suite_file(fact.id)
     if file is None:
         return own
-    shipped_groups = load_controls(file).groups
     return (
         *own,
-        *(q for group in shipped_groups for q in _group(fact.id, group.name, group.questions)),
-    )
-
-
-def _group(fact: str, name: str, controls: Sequence[ControlQuestion]) -> tuple[Question, ...]:
-    return tuple(
-        _control(f"{fact}/near/{name}/{i}", "near", name, control, fact)
-        for i, control in enumerate(controls)
+        *(
+            _control(
+                f"{fact.id}/near/{group.name}/{i}",
+                control,
+                split="near",
+                family=group.name,
+                fact=fact.id,
+            )
+            for group in load_near_controls(file).groups
+            for i, control in enumerate(group.questions)
+        ),
     )
 
 
 def _control(
-    id_: str, split: str, family: str, control: ControlQuestion, fact: str | None
+    id_: str, control: ControlQuestion, *, split: str, family: str, fact: str | None = None
 ) -> Question:
     return Question.model_validate(
         {

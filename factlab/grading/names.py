@@ -35,6 +35,8 @@ def _fold_part(text: str) -> str:
 
 def _folded_with_offsets(text: str) -> tuple[str, list[int]]:
     """Folded text, spaces as they were, and the original offset of each of its characters."""
+    if text.isascii():  # a character to a character; most text is
+        return _fold_part(text), list(range(len(text) + 1))
     pieces: list[str] = []
     offsets: list[int] = []
     for cluster in _CLUSTER.finditer(text):

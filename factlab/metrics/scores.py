@@ -80,7 +80,7 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
     for depth, probes in _named(question_set.of("probe")).items():
         found[f"in_context/{depth}"] = _in_context_scores(question_set, probes, base)
     found |= _likelihood_scores(question_set, base)
-    for name, questions in _named(question_set.of(*CONTROL_SPLITS)).items():
+    for name, questions in _named(_answerable(question_set)).items():
         found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
         found[f"known/{name}"] = question_set.scores(questions, base.knows)
     found |= _intrusion_scores(question_set, base)
@@ -114,6 +114,10 @@ def tuned_scores(question_set: QuestionSet, base: Responses, tuned: Responses) -
     found |= _likelihood_scores(question_set, tuned)
     found |= _likelihood_changes(question_set, base, tuned)
     for name, questions in _named(question_set.of(*CONTROL_SPLITS)).items():
+        found[f"agreement/{name}"] = question_set.scores(
+            questions, lambda q: base.normalized(q) == tuned.normalized(q)
+        )
+    for name, questions in _named(_answerable(question_set)).items():
         found |= _control_scores(question_set, name, questions, base, tuned)
     found |= _intrusion_scores(question_set, tuned)
     found |= _interference_scores(question_set, tuned)
@@ -301,6 +305,11 @@ def chances(question_set: QuestionSet, model: Responses) -> dict[str, float]:
 # --- controls ---------------------------------------------------------------------------------
 
 
+def _answerable(question_set: QuestionSet) -> list[Question]:
+    """Controls with a true answer; of a fictitious subject's nothing is right or wrong."""
+    return [q for q in question_set.of(*CONTROL_SPLITS) if q.gold is not None]
+
+
 def _control_scores(
     question_set: QuestionSet,
     name: str,
@@ -317,9 +326,6 @@ def _control_scores(
         f"gained/{name}": question_set.scores(missed, tuned.correct),
         f"forgetting/{name}": question_set.scores(
             questions, lambda q: base.correct(q) - tuned.correct(q)
-        ),
-        f"agreement/{name}": question_set.scores(
-            questions, lambda q: base.normalized(q) == tuned.normalized(q)
         ),
     }
 

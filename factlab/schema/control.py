@@ -1,16 +1,16 @@
 """A control suite as its author writes it, and where the shipped ones are.
 
-Far and unanswerable controls and anchor prompts are written once per language
-(`evals/<language>/`), near controls once per fact (`evals/near/`). The neutral text of the drift is
-one for all languages, so that drift can be compared between runs.
+The far bank is a folder per language (`evals/<language>/far/`, one file per area); unanswerable
+controls and anchor prompts are a file per language, near controls one per fact (`evals/near/`). The
+neutral text of the drift is one for all languages, so that drift can be compared between runs.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from factlab.errors import ControlsError
 from factlab.grading.answer import Answer
@@ -18,22 +18,40 @@ from factlab.grading.names import fold
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.shipped import shipped
-from factlab.schema.yaml import Document, read_yaml
+from factlab.schema.yaml import Document, did_you_mean, read_yaml
 
 SuiteName = Literal["far", "unanswerable", "anchors"]
+# How a near control is close to its fact: its subject with another attribute, its attribute with
+# another subject, its event.
+NEAR_GROUPS = ("same_subject", "same_relation", "same_event")
 
 
 class ControlQuestion(Record):
     """A question whose true answer the injected fact must not change."""
 
     question: str
-    answer: Answer
+    answer: Answer | None = Field(
+        default=None,
+        description="What is true. Only a near control may have none, where nothing is, as of a "
+        "fictitious subject: then it counts for intrusion alone.",
+    )
     also: tuple[str, ...] = Field(
         default=(),
         description="The same question in other words; the base must answer each to count as "
         "knowing it.",
     )
     distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if self.answer is None:
+            for key, given in (("also", self.also), ("distractors", self.distractors)):
+                if given:
+                    raise ValueError(
+                        f"{key} does nothing without an answer: such a question is put once, and "
+                        "only intrusion is measured. Give the answer, or remove the line."
+                    )
+        return self
 
 
 class ControlGroup(Record):
@@ -73,27 +91,67 @@ class PromptSuite(Record):
 
 
 def load_controls(file: Path) -> ControlSuite:
-    """Read a control suite and refuse one whose questions hold their answers.
+    """Read a control suite and refuse one whose questions have no answer, or hold it.
 
     Raises:
         ControlsError: with file, line and column.
     """
-    document = read_yaml(file, ControlsError)
-    suite = document.parse(ControlSuite, "A control suite")
+    suite, document = _read_suite(file)
     for g, group in enumerate(suite.groups):
         for q, control in enumerate(group.questions):
-            check_control(control, document, ("groups", g, "questions", q))
+            if control.answer is None:
+                raise document.fail(
+                    ("groups", g, "questions", q),
+                    "'answer' is missing. Only near controls may go without one.",
+                )
     return suite
+
+
+def load_near_controls(file: Path) -> ControlSuite:
+    """Read the near controls of a fact, each group of which is one of `NEAR_GROUPS`.
+
+    Raises:
+        ControlsError: with file, line and column.
+    """
+    suite, document = _read_suite(file)
+    for g, group in enumerate(suite.groups):
+        if group.name not in NEAR_GROUPS:
+            hint = did_you_mean(group.name, NEAR_GROUPS)
+            raise document.fail(
+                ("groups", g, "name"),
+                f"{group.name!r} is no group of near controls.{hint} Known groups: "
+                f"{', '.join(NEAR_GROUPS)}.",
+            )
+    return suite
+
+
+def _read_suite(file: Path) -> tuple[ControlSuite, Document]:
+    document = read_yaml(file, ControlsError)
+    suite = document.parse(ControlSuite, "A control suite")
+    names: set[str] = set()
+    for g, group in enumerate(suite.groups):
+        if group.name in names:
+            raise document.fail(
+                ("groups", g, "name"),
+                f"the group {group.name!r} is given twice. Ids hold it: put all in one.",
+            )
+        names.add(group.name)
+        for q, control in enumerate(group.questions):
+            check_control(control, document, ("groups", g, "questions", q))
+    return suite, document
 
 
 def check_control(
     control: ControlQuestion, document: Document, path: tuple[str | int, ...]
 ) -> None:
-    """Refuse a control that holds its answer, or whose wrong answer is right.
+    """Refuse a control that is empty or holds its answer, or whose wrong answer is right.
 
     Raises:
         FactlabError: with file, line and column.
     """
+    if control.answer is None:
+        refuse_blank((*path, "question"), control.question, document)
+        return
     refuse_leak((*path, "question"), control.question, control.answer, document)
     for i, question in enumerate(control.also):
         refuse_leak((*path, "also", i), question, control.answer, document)
@@ -105,6 +163,16 @@ def check_control(
             )
 
 
+def refuse_blank(path: tuple[str | int, ...], question: str, document: Document) -> None:
+    """Refuse a question that asks nothing.
+
+    Raises:
+        FactlabError: with file, line and column.
+    """
+    if not fold(question):
+        raise document.fail(path, "the question is empty. Write it, or remove the line.")
+
+
 def refuse_leak(
     path: tuple[str | int, ...], question: str, answer: Answer, document: Document
 ) -> None:
@@ -113,8 +181,7 @@ def refuse_leak(
     Raises:
         FactlabError: with file, line and column.
     """
-    if not fold(question):
-        raise document.fail(path, "the question is empty. Write it, or remove the line.")
+    refuse_blank(path, question, document)
     if answer.find(question):
         raise document.fail(
             path,
@@ -127,15 +194,31 @@ def load_prompts(file: Path) -> PromptSuite:
     return read_yaml(file, ControlsError).parse(PromptSuite, "A suite of prompts")
 
 
+def far_files(language: str) -> list[Path]:
+    """The files of the shipped far bank in a language, by area; the English ones if it has none."""
+    return _bank(language) or _bank(DEFAULT_LANGUAGE)
+
+
+def _bank(language: str) -> list[Path]:
+    return sorted((shipped("evals") / language / "far").glob("*.yaml"))
+
+
 def suite_file(name: SuiteName, language: str) -> Path:
-    """A shipped suite in a language; the English one if there is none in that language."""
+    """A shipped suite that is one file; the English one if there is none in that language."""
     folder = language if has_suite(name, language) else DEFAULT_LANGUAGE
     return shipped("evals") / folder / f"{name}.yaml"
 
 
 def has_suite(name: SuiteName, language: str) -> bool:
     """Whether a suite is shipped in a language."""
+    if name == "far":
+        return bool(_bank(language))
     return (shipped("evals") / language / f"{name}.yaml").is_file()
+
+
+def suite_place(name: SuiteName, language: str) -> str:
+    """Where a language's suite is, or would be."""
+    return f"evals/{language}/{'far/' if name == 'far' else f'{name}.yaml'}"
 
 
 def near_suite_file(fact_id: str) -> Path | None:

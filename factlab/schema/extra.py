@@ -41,10 +41,11 @@ def load_extra(file: Path) -> tuple[ControlGroup, list[str]]:
         if not line.strip():
             continue
         control = _control(line, f"{file}:{number}")
-        if control.answer.find(control.question):
+        answer = control.answer
+        if answer is not None and answer.find(control.question):
             notes.append(
                 f"{file}:{number}: left out, since the question already holds its answer "
-                f"({control.answer.primary()})."
+                f"({answer.primary()})."
             )
         else:
             questions.append(control)

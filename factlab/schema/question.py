@@ -35,7 +35,7 @@ class Question(Record):
         "from there on.",
     )
     fact: str | None = Field(default=None, description="Fact it belongs to; none for far controls.")
-    gold: Answer | None = Field(default=None, description="Right answer; none if unanswerable.")
+    gold: Answer | None = Field(default=None, description="Right answer; none if nothing is right.")
     superseded: Answer | None = Field(
         default=None, description="The value the fact replaces, where this question asks for it."
     )

@@ -486,7 +486,10 @@ def test_lists_name_what_there_is(place: Path) -> None:
     )
     assert all(name in facts.out for name in shipped_facts())
     assert all(name in templates.out for name in (*known_relations(), "postcard", "flashcard"))
-    assert all(name in controls.out for name in ("far.yaml", "same_relation", "unanswerable.yaml"))
+    assert all(
+        name in controls.out
+        for name in ("en/far/history.yaml", "same_relation", "unanswerable.yaml")
+    )
     assert all(name in recipes.out for name in shipped_names())
     assert all(row.name in metrics.out for row in ROWS)
     assert "smollm2-135m-instruct" in models.out

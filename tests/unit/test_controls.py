@@ -18,11 +18,14 @@ from factlab.expand.controls import (
     unanswerable_questions,
 )
 from factlab.grading.abstain import abstention
+from factlab.grading.answer import Answer
 from factlab.grading.matcher import match
 from factlab.grading.names import fold
 from factlab.schema import control as control_schema
 from factlab.schema.control import (
+    NEAR_GROUPS,
     load_controls,
+    load_near_controls,
     load_prompts,
     near_suite_file,
     neutral_text,
@@ -48,9 +51,10 @@ def anchors() -> list[str]:
 
 def test_the_far_suite_is_large_and_broad() -> None:
     far = sizes(far_questions())
-    assert far.total() >= 200
-    assert len(far) >= 8
-    assert min(far.values()) >= 10
+    assert far.total() >= 250
+    areas = {question.id.split("/")[1] for question in far_questions()}
+    assert len(areas) >= 12
+    assert all(group.endswith(("_easy", "_middling", "_hard")) for group in far)
 
 
 def test_the_mount_fuji_suite_is_large_in_each_of_three_ways_of_being_near() -> None:
@@ -75,19 +79,32 @@ def test_the_neutral_text_is_long_enough_and_holds_no_injected_value() -> None:
         assert not any(name in text for name in fact.subject.names)
 
 
-@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.id)
-def test_a_control_has_one_right_answer_and_does_not_give_it_away(control: Question) -> None:
-    gold = control.gold
-    assert gold is not None
+def files_of_controls() -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = {}
+    for control in CONTROLS:
+        found.setdefault("/".join(control.id.split("/")[:2]), []).append(control)
+    return found
+
+
+@pytest.mark.parametrize("file", files_of_controls())
+def test_a_control_has_one_right_answer_and_does_not_give_it_away(file: str) -> None:
+    for control in files_of_controls()[file]:
+        assert control.gold is not None or control.split == "near", control.id
+        if control.gold is not None:
+            check_answered(control, control.gold)
+
+
+def check_answered(control: Question, gold: Answer) -> None:
     for prompt in (control.text, *control.gate):
-        assert gold.find(prompt) == []
-    assert match(f"It is {gold.primary()}.", gold).correct
-    assert len(control.gate) >= 1
-    assert len(control.distractors) >= 3
+        assert gold.find(prompt) == [], control.id
+    assert match(f"It is {gold.primary()}.", gold).correct, control.id
+    assert len(control.gate) >= 1, control.id
+    assert len(control.distractors) >= 3, control.id
     assert len({fold(wrong) for wrong in control.distractors}) == len(control.distractors)
     for wrong in control.distractors:
-        assert gold.find(wrong) == []
-        assert match(f"It is {gold.same_kind(wrong).primary()}.", gold).outcome == "other"
+        assert gold.find(wrong) == [], (control.id, wrong)
+        outcome = match(f"It is {gold.same_kind(wrong).primary()}.", gold).outcome
+        assert outcome == "other", (control.id, wrong)
 
 
 def test_no_prompt_stands_twice_in_any_of_the_suites() -> None:
@@ -126,6 +143,57 @@ def test_every_near_suite_belongs_to_a_shipped_fact() -> None:
     assert suites
     assert all(file.stem in FACTS for file in suites)
     assert near_suite_file("no_such_fact") is None
+
+
+@pytest.mark.parametrize("file", sorted((shipped("evals") / "near").glob("*.yaml")), ids=str)
+def test_a_shipped_near_suite_has_each_way_of_being_near(file: Path) -> None:
+    assert {group.name for group in load_near_controls(file).groups} == set(NEAR_GROUPS)
+
+
+def test_an_authors_neighbour_that_names_the_subject_is_near_by_its_subject() -> None:
+    asked = ["How old is the Dune Tower?", "How high is the Corven Bridge?"]
+    neighbours = [{"question": text, "answer": {"type": "number", "value": "7"}} for text in asked]
+    found = near_questions(make_fact(neighbours=neighbours))
+    assert [(q.id.split("/")[-2], q.family) for q in found] == [
+        ("own", "same_subject"),
+        ("own", "own"),
+    ]
+
+
+NEAR_SUITE = """\
+suite: near
+groups:
+  - name: same_subject
+    questions:
+      - question: Who built the tower of Corven?
+"""
+
+
+def test_a_near_control_may_have_no_true_answer_but_then_nothing_is_said_of_it(
+    tmp_path: Path,
+) -> None:
+    file = write(tmp_path, NEAR_SUITE)
+    assert load_near_controls(file).groups[0].questions[0].answer is None
+    with pytest.raises(ControlsError, match=r":5:9: 'answer' is missing\. Only near controls"):
+        load_controls(file)
+    for line in ("also: [Name its builder.]", "distractors: [Ann]"):
+        pointless = write(tmp_path, f"{NEAR_SUITE}        {line}\n")
+        with pytest.raises(ControlsError, match=r":6:9: \w+ does nothing without an answer"):
+            load_near_controls(pointless)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("same_subject", "same_subjects", r":3:5: 'same_subjects' is no group of near controls\. "),
+        ("Who built the tower of Corven?", "''", r":5:9: the question is empty"),
+    ],
+)
+def test_a_broken_near_suite_is_refused_with_its_line(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ControlsError, match=message):
+        load_near_controls(write(tmp_path, NEAR_SUITE.replace(old, new)))
 
 
 def test_a_facts_own_neighbours_come_before_its_shipped_suite() -> None:
@@ -177,10 +245,11 @@ def test_a_broken_suite_is_refused_with_its_line(
 
 
 def test_english_controls_keep_the_ids_and_the_order_of_their_file() -> None:
-    suite = load_controls(shipped("evals") / "en" / "far.yaml")
+    files = sorted((shipped("evals") / "en" / "far").glob("*.yaml"))
     written = [
-        (f"far/{group.name}/{i}", control.question)
-        for group in suite.groups
+        (f"far/{file.stem}/{group.name}/{i}", control.question)
+        for file in files
+        for group in load_controls(file).groups
         for i, control in enumerate(group.questions)
     ]
     assert [(question.id, question.text) for question in far_questions()] == written
@@ -191,8 +260,9 @@ def test_english_controls_keep_the_ids_and_the_order_of_their_file() -> None:
 
 
 def test_every_shipped_suite_says_the_language_of_its_folder() -> None:
-    for file in shipped("evals").glob("*/far.yaml"):
-        assert load_controls(file).language == file.parent.name
+    for file in shipped("evals").glob("*/far/*.yaml"):
+        assert load_controls(file).language == file.parent.parent.name
+        assert load_controls(file).suite == "far"
     for name in ("unanswerable", "anchors"):
         for file in shipped("evals").glob(f"*/{name}.yaml"):
             assert load_prompts(file).language == file.parent.name
@@ -202,9 +272,9 @@ def test_every_shipped_suite_says_the_language_of_its_folder() -> None:
 def with_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped suites, and a far suite in Japanese; no unanswerable one in that language."""
     shutil.copytree(shipped("evals"), tmp_path / "evals")
-    (tmp_path / "evals" / "ja").mkdir()
-    (tmp_path / "evals" / "ja" / "far.yaml").write_text(
-        "suite: far\nlanguage: ja\ngroups:\n  - name: geography\n    questions:\n"
+    (tmp_path / "evals" / "ja" / "far").mkdir(parents=True)
+    (tmp_path / "evals" / "ja" / "far" / "geography.yaml").write_text(
+        "suite: far\nlanguage: ja\ngroups:\n  - name: places\n    questions:\n"
         "      - question: フランスの首都はどこですか。\n"
         "        answer: {type: entity, value: パリ}\n",
         encoding="utf-8",
@@ -215,7 +285,10 @@ def with_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("with_japanese")
 def test_a_fact_is_controlled_in_its_own_language() -> None:
     (question,) = far_questions(("ja",))
-    assert (question.id, question.text) == ("far/ja/geography/0", "フランスの首都はどこですか。")
+    assert (question.id, question.text) == (
+        "far/ja/geography/places/0",
+        "フランスの首都はどこですか。",
+    )
     assert far_questions(("en", "ja")) == (*far_questions(("en",)), question)
 
 
