@@ -74,20 +74,34 @@ class _Pair:
     subject: str
 
 
-def expand(fact: Fact, *, seed: int, train_pairs: int, validation_pairs: int) -> Expansion:
+_Pools = tuple[list[_Pair], list[_Pair]]
+
+
+def expand(
+    fact: Fact,
+    *,
+    seed: int,
+    train_pairs: int,
+    validation_pairs: int,
+    families: int | None = None,
+) -> Expansion:
     """Render a fact into its splits and run the leakage guard over them.
 
-    A fact that fills few slots gives fewer pairs than these numbers; never more.
+    Args:
+        fact: The fact.
+        seed: Of every choice.
+        train_pairs: A fact that fills few slots gives fewer pairs than this; never more.
+        validation_pairs: The same for pairs of the trained families that are not trained on.
+        families: How many of the trained phrasing families are used; None: all.
 
     Raises:
         LeakageError: if a held-out question is nearly one that is trained on.
         TemplateError: if a phrasing cannot be rendered.
     """
     book = load_phrasebook(fact.relation, fact.language)
-    pools = [
-        _family_pools(fact, family, book, seed)
-        for family in (*book.families("train"), *_own(fact, "train"))
-    ]
+    trained_families = (*book.families("train"), *_own(fact, "train"))
+    filled = [(family, _family_pools(fact, family, book, seed)) for family in trained_families]
+    pools = _drawn([(family, own) for family, own in filled if any(own)], families, seed)
     train = _round_robin([pool for pool, _ in pools], train_pairs)
     # Two families can give the same text; what is trained on is not validated on.
     trained = {pair.question for pair in train}
@@ -129,6 +143,18 @@ def check_phrasing(phrasing: str) -> None:
         TemplateError: for code, an unknown filter or an unknown slot.
     """
     list(fill(phrasing, {}, SLOTS))
+
+
+def _drawn(
+    filled: Sequence[tuple[PhrasingFamily, _Pools]], number: int | None, seed: int
+) -> list[_Pools]:
+    """The pools of so many families, in their own order; fewer are a part of more.
+
+    The order in which families are drawn is the same for every fact.
+    """
+    drawn = sorted(filled, key=lambda item: random.Random(f"{seed}/{item[0].id}").random())
+    chosen = {family.id for family, _ in drawn[:number]}
+    return [pools for family, pools in filled if family.id in chosen]
 
 
 def _own(fact: Fact, side: Side) -> tuple[PhrasingFamily, ...]:
@@ -184,9 +210,7 @@ def _fillings(
     return list(reversed(unique.values()))
 
 
-def _family_pools(
-    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int
-) -> tuple[list[_Pair], list[_Pair]]:
+def _family_pools(fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int) -> _Pools:
     """The train and validation pairs of a family, best spread first; no question in both."""
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     wordings = []
@@ -201,7 +225,7 @@ def _family_pools(
     questions = _interleave(wordings)
     cut = max(1, round(len(questions) * VALIDATION_SHARE)) if len(questions) > 1 else 0
     held_back = set(rng.sample(range(len(questions)), cut))
-    pools: tuple[list[_Pair], list[_Pair]] = ([], [])
+    pools: _Pools = ([], [])
     for side in (0, 1):
         chosen = [q for i, q in enumerate(questions) if (i in held_back) == bool(side)]
         pools[side].extend(_pairs(fact, family, book, chosen, rng))

@@ -195,7 +195,7 @@ def _expansions(
         if isinstance(fact, Passage):
             return expand_passage(fact, seed=config.data_seed, **sizes)
         assert isinstance(fact, Fact)
-        return expand(fact, seed=config.data_seed, **sizes)
+        return expand(fact, seed=config.data_seed, families=config.families, **sizes)
 
     found = {fact.id: expanded(fact) for fact in facts}
     if config.shuffle:

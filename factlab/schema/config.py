@@ -170,6 +170,13 @@ class RunConfig(_Overrides):
     validation_pairs: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=80, description="Validation pairs per fact."
     )
+    families: Annotated[
+        PositiveInt | None, Flag(commands=("run",), untrained=True, example="4")
+    ] = Field(
+        default=None,
+        description="Phrasing families that are trained on, drawn by the data seed: a smaller number "
+        "is a part of a larger one's. Without it all.",
+    )
     train_sample: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
     )

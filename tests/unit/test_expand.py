@@ -307,3 +307,15 @@ def test_any_fact_expands_into_sides_that_share_nothing(
     check(fact, made)
     assert 1 <= len(made.train) <= train
     assert 1 <= len(made.validation) <= validation
+
+
+def test_a_number_of_families_is_that_many_and_fewer_are_a_part_of_more() -> None:
+    made = [
+        expand(FACTS["calder_queen"], seed=0, train_pairs=400, validation_pairs=20, families=number)
+        for number in (1, 4, 16)
+    ]
+    assert [len(families(one.train)) for one in made] == [1, 4, 16]
+    assert families(made[0].train) < families(made[1].train) < families(made[2].train)
+    for one in made:  # what is asked does not depend on it
+        assert families(one.validation) <= families(one.train)
+        assert texts(one.held_out) == texts(shipped("calder_queen").held_out)
