@@ -174,8 +174,8 @@ class RunConfig(_Overrides):
         PositiveInt | None, Flag(commands=("run",), untrained=True, example="4")
     ] = Field(
         default=None,
-        description="Phrasing families that are trained on, drawn by the data seed: a smaller number "
-        "is a part of a larger one's. Without it all.",
+        description="Phrasing families that are trained on, drawn by the data seed: those of a "
+        "smaller number are among those of a larger one. Without it all.",
     )
     train_sample: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
