@@ -24,10 +24,11 @@ LEGEND = (
     "low is good. front: no other is better in recall or cost and as good in the other."
 )
 PAIRS_LEGEND = (
-    "Differences in points, second minus first, on the same questions and seeds, with 95 % "
-    "intervals. least p: the smallest that such data can give, where that is above 0.05. Holm: p "
-    "adjusted for the pairs of a metric. finds: the smallest true difference that this sample "
-    "finds with power 0.8. not 5 worse: the interval excludes that the second is worse by so much."
+    "Differences in points (of margins in nats), second minus first, on the same questions and "
+    "seeds, with 95 % intervals. least p: the smallest that such data can give, where that is "
+    "above 0.05. Holm: p adjusted for the pairs of a metric. finds: the smallest true difference "
+    "that this sample finds with power 0.8. not 5 worse: the interval excludes that the second is "
+    "worse by so much."
 )
 
 
@@ -185,16 +186,20 @@ def _show_pairs(found: RunComparison, letters: dict[str, str]) -> None:
 
 def _pair_row(comparison: Comparison, letters: dict[str, str]) -> list[str]:
     from factlab.comparison.wording import points, signed, signed_interval
+    from factlab.metrics.catalogue import spec_of
 
+    unit = spec_of(comparison.metric).unit
+    nats = unit not in ("share", "points")
+    finds = comparison.detectable
     least = comparison.smallest_p or 0.0
     return [
         _pair(_short(comparison.a, letters), _short(comparison.b, letters)),
-        f"{signed(comparison.difference)} ({signed_interval(comparison)})",
+        f"{signed(comparison.difference, unit)} ({signed_interval(comparison, unit)})",
         _p(comparison.p),
         _p(least) if least > 0.05 else "",
         _p(comparison.p_adjusted),
-        "–" if comparison.detectable is None else points(comparison.detectable).split()[0],
-        _remark(comparison),
+        "–" if finds is None else f"{finds:.2f}" if nats else points(finds).split()[0],
+        _remark(comparison, 1 if nats else 100),
     ]
 
 
@@ -206,9 +211,9 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}" if value >= 0.0001 else "<0.0001"
 
 
-def _remark(comparison: Comparison) -> str:
+def _remark(comparison: Comparison, scale: float) -> str:
     if comparison.descriptive:
         return "descriptive only"
     if comparison.not_worse and comparison.margin is not None:
-        return f"not {100 * comparison.margin:g} worse"
+        return f"not {scale * comparison.margin:g} worse"
     return ""

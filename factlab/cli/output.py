@@ -58,7 +58,7 @@ def measured(name: str, metric: Metric | None) -> str:
     if metric is None:
         return "-"
     if definition_of(name).unit != "share":
-        within = "" if metric.ci_low is None else f" ({metric.ci_low:.3f}–{metric.ci_high:.3f})"
+        within = "" if metric.ci_low is None else f" ({metric.ci_low:.3f} to {metric.ci_high:.3f})"
         return f"{metric.value:.3f}{within}"
     text = f"{metric.value:.0%} of {metric.n}"
     if metric.ci_low is not None and metric.ci_high is not None:

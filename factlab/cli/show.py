@@ -21,6 +21,7 @@ COLUMNS = (
     "retention/near",
     "intrusion/far",
     "intrusion/near",
+    "margin_change/far",
 )
 PRACTICE = ("nll/practice", "token_accuracy/practice", "retention/far", "drift/kl")
 # Of each fact of a combined run.

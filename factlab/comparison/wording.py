@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from factlab.schema.results import Comparison, Metric
 
+_SHARES = ("share", "points")  # units whose differences are points
+
 
 def percent(share: float) -> str:
     """`96 %`; a share that rounds to a bound without being there keeps a decimal."""
@@ -29,17 +31,17 @@ def points(difference: float) -> str:
     return f"{shown} point{'' if shown == '1' else 's'}"
 
 
-def signed(difference: float) -> str:
-    """A difference of shares in points with its sign: `+3.1`, `−1.0`, `0`."""
-    shown = _minus(f"{100 * difference:+.1f}")
-    return "0" if shown in ("+0.0", "−0.0") else shown
+def signed(difference: float, unit: str = "share") -> str:
+    """A difference with its sign, of shares in points: `+3.1`, `−1.0`, `0`; in nats `−0.25`."""
+    shown = f"{100 * difference:+.1f}" if unit in _SHARES else f"{difference:+.2f}"
+    return "0" if shown.strip("+-0.") == "" else _minus(shown)
 
 
-def signed_interval(comparison: Comparison) -> str:
+def signed_interval(comparison: Comparison, unit: str = "share") -> str:
     """`−4.0 to +2.1`, or that there is none."""
     if comparison.ci_low is None or comparison.ci_high is None:
         return "no interval"
-    return f"{signed(comparison.ci_low)} to {signed(comparison.ci_high)}"
+    return f"{signed(comparison.ci_low, unit)} to {signed(comparison.ci_high, unit)}"
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from factlab.metrics.rows.likelihood import LIKELIHOOD_ROWS
 from factlab.metrics.rows.recall import CONSISTENCY_ROWS, RECALL_ROWS
 from factlab.metrics.spec import MetricSpec, Use, place_of_split
 from factlab.schema.passage import DEPTHS
+from factlab.schema.splits import NEAR_GROUPS
 
 OTHER = "Other"
 
@@ -116,7 +117,8 @@ def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> 
         practised: Whether the run practises on a set of conversations, without any fact.
     """
     spec, split = spec_of(name), name.partition("/")[2]
-    if practised and (about_fact(name) or spec.kind == "intrusion" or split == "near"):
+    near = ("near", *NEAR_GROUPS)
+    if practised and (about_fact(name) or spec.kind == "intrusion" or split in near):
         return "the run practised on conversations and trained no fact"
     if passages and spec.kind == "intrusion":
         return "a passage has no single injected value to look for"

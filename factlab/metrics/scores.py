@@ -6,11 +6,18 @@ same questions. Pure; `catalogue.py` has the names.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from factlab.metrics.preferences import (
+    brier,
+    margin,
+    prefers_right,
+    right_nll,
+    top_share,
+    truth_ratio,
+)
 from factlab.metrics.responses import Responses
 from factlab.schema.question import Question
 from factlab.schema.splits import CONTROL_SPLITS, INTRUSION_SPLITS, SPLIT, Split
@@ -80,7 +87,7 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
     for depth, probes in _named(question_set.of("probe")).items():
         found[f"in_context/{depth}"] = _in_context_scores(question_set, probes, base)
     found |= _likelihood_scores(question_set, base)
-    for name, questions in _named(_answerable(question_set)).items():
+    for name, questions in _grouped(_answerable(question_set)).items():
         found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
         found[f"known/{name}"] = question_set.scores(questions, base.knows)
     found |= _intrusion_scores(question_set, base)
@@ -113,12 +120,18 @@ def tuned_scores(question_set: QuestionSet, base: Responses, tuned: Responses) -
     found = _recall_scores(question_set, base, tuned)
     found |= _likelihood_scores(question_set, tuned)
     found |= _likelihood_changes(question_set, base, tuned)
+    found |= _preference_changes(question_set, base, tuned)
     for name, questions in _named(question_set.of(*CONTROL_SPLITS)).items():
         found[f"agreement/{name}"] = question_set.scores(
             questions, lambda q: base.normalized(q) == tuned.normalized(q)
         )
     for name, questions in _named(_answerable(question_set)).items():
         found |= _control_scores(question_set, name, questions, base, tuned)
+    for name, questions in _grouped(_answerable(question_set)).items():
+        found[f"accuracy/{name}"] = question_set.scores(questions, tuned.correct)
+        found[f"retention/{name}"] = question_set.scores(
+            [q for q in questions if base.knows(q)], tuned.correct
+        )
     found |= _intrusion_scores(question_set, tuned)
     found |= _interference_scores(question_set, tuned)
     unanswerable = question_set.of("unanswerable")
@@ -140,6 +153,15 @@ def _named(questions: Iterable[Question]) -> dict[str, list[Question]]:
     found: dict[str, list[Question]] = {}
     for question in questions:
         found.setdefault(question.metric_split, []).append(question)
+    return found
+
+
+def _grouped(questions: Iterable[Question]) -> dict[str, list[Question]]:
+    """The same, and near controls once more by how they are near."""
+    found: dict[str, list[Question]] = {}
+    for question in questions:
+        for name in question.metric_splits:
+            found.setdefault(name, []).append(question)
     return found
 
 
@@ -193,17 +215,19 @@ def _likelihood_scores(question_set: QuestionSet, model: Responses) -> Scores:
     found: Scores = {}
     for name, questions in _scored(question_set, model).items():
         if not _are_controls(questions):
-            found[f"nll/{name}"] = question_set.scores(questions, lambda q: _right(model, q)[1])
-            found[f"nll_sum/{name}"] = question_set.scores(questions, lambda q: _right(model, q)[0])
+            found[f"nll/{name}"] = question_set.scores(questions, lambda q: right_nll(model, q)[1])
+            found[f"nll_sum/{name}"] = question_set.scores(
+                questions, lambda q: right_nll(model, q)[0]
+            )
         if name == "practice":
             found["token_accuracy/practice"] = question_set.scores(
-                questions, lambda q: _top_share(model, q)
+                questions, lambda q: top_share(model, q)
             )
         chosen = [q for q in questions if model.options(q, "wrong")]
         found[_forced_choice(name)] = question_set.scores(chosen, lambda q: prefers_right(model, q))
-        found[f"brier/{name}"] = question_set.scores(chosen, lambda q: _brier(model, q))
+        found[f"brier/{name}"] = question_set.scores(chosen, lambda q: brier(model, q))
         if name == "held_out":
-            found["truth_ratio"] = question_set.scores(chosen, lambda q: _truth_ratio(model, q))
+            found["truth_ratio"] = question_set.scores(chosen, lambda q: truth_ratio(model, q))
     return found
 
 
@@ -213,14 +237,30 @@ def _likelihood_changes(question_set: QuestionSet, base: Responses, tuned: Respo
         if not _are_controls(questions):
             both = [q for q in questions if base.options(q, "right")]
             found[f"nll_change/{name}"] = question_set.scores(
-                both, lambda q: _right(tuned, q)[1] - _right(base, q)[1]
+                both, lambda q: right_nll(tuned, q)[1] - right_nll(base, q)[1]
             )
-    for split in ("near", "far"):
-        found[f"injected_logprob/{split}"] = [
+    for name, questions in _grouped(question_set.of("near", "far")).items():
+        found[f"injected_logprob/{name}"] = [
             question_set.score(q, value)
-            for q in question_set.of(split)
+            for q in questions
             if (value := _injected_change(question_set, q, base, tuned)) is not None
         ]
+    return found
+
+
+def _preference_changes(question_set: QuestionSet, base: Responses, tuned: Responses) -> Scores:
+    """Of controls with options: the change of the margin, and the right preferences kept."""
+    found: Scores = {}
+    both = [
+        q for q in _answerable(question_set) if all(m.options(q, "wrong") for m in (base, tuned))
+    ]
+    for name, questions in _grouped(both).items():
+        found[f"margin_change/{name}"] = question_set.scores(
+            questions, lambda q: margin(tuned, q) - margin(base, q)
+        )
+        found[f"forced_choice_retention/{name}"] = question_set.scores(
+            [q for q in questions if prefers_right(base, q)], lambda q: prefers_right(tuned, q)
+        )
     return found
 
 
@@ -237,40 +277,6 @@ def _are_controls(questions: Sequence[Question]) -> bool:
 def _forced_choice(name: str) -> str:
     """The metric of the forced choice over the questions of a name."""
     return "recall/forced_choice" if name == "held_out" else f"forced_choice/{name}"
-
-
-def _right(model: Responses, question: Question) -> tuple[float, float]:
-    """NLL of the right answer in nats: summed, and per token."""
-    option = model.options(question, "right")[0]
-    return option.nll_nats, option.nll_nats / option.tokens
-
-
-def _top_share(model: Responses, question: Question) -> float:
-    """Share of the answer's tokens that are the most probable where they stand."""
-    option = model.options(question, "right")[0]
-    return (option.top or 0) / option.tokens
-
-
-def prefers_right(model: Responses, question: Question) -> bool:
-    """Whether the right answer has a lower summed NLL than every wrong option."""
-    right = model.options(question, "right")[0].nll_nats
-    return all(right < wrong.nll_nats for wrong in model.options(question, "wrong"))
-
-
-def _brier(model: Responses, question: Question) -> float:
-    """Squared distance of the options' probabilities from 1 for the right one and 0 for others."""
-    right = model.options(question, "right")[0].nll_nats
-    # Relative to the likeliest option, so that no power underflows to nothing.
-    options = [right, *(option.nll_nats for option in model.options(question, "wrong"))]
-    powers = [math.exp(min(options) - nll) for nll in options]
-    first, *others = (power / sum(powers) for power in powers)
-    return (1 - first) ** 2 + sum(other**2 for other in others)
-
-
-def _truth_ratio(model: Responses, question: Question) -> float:
-    right = math.exp(-_right(model, question)[1])
-    wrong = [math.exp(-o.nll_nats / o.tokens) for o in model.options(question, "wrong")]
-    return right / (right + sum(wrong) / len(wrong))
 
 
 def _injected_change(
@@ -320,8 +326,6 @@ def _control_scores(
     known = [q for q in questions if base.knows(q)]
     missed = [q for q in questions if not base.correct(q)]
     return {
-        f"accuracy/{name}": question_set.scores(questions, tuned.correct),
-        f"retention/{name}": question_set.scores(known, tuned.correct),
         f"lost/{name}": question_set.scores(known, lambda q: not tuned.correct(q)),
         f"gained/{name}": question_set.scores(missed, tuned.correct),
         f"forgetting/{name}": question_set.scores(
@@ -335,7 +339,7 @@ def _intrusion_scores(question_set: QuestionSet, model: Responses) -> Scores:
     valued = question_set.with_value
     if not valued:
         return found
-    for name, questions in _named(question_set.of(*INTRUSION_SPLITS)).items():
+    for name, questions in _grouped(question_set.of(*INTRUSION_SPLITS)).items():
         found[f"intrusion/{name}"] = question_set.scores(
             questions, lambda q: not valued.isdisjoint(model.main[q.id].intrusions)
         )

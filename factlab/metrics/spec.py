@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from factlab.schema.splits import SPLIT
+from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
 Better = Literal["high", "low", "neither"]
 Unit = Literal["share", "points", "nats", "nats_total", "plain"]
@@ -144,7 +144,7 @@ def over(spec: MetricSpec, uses: Mapping[str, Use]) -> tuple[MetricSpec, ...]:
         replace(
             spec,
             name=f"{spec.name}/{split}",
-            title=f"{spec.title}, {split}",
+            title=f"{spec.title}, {split.replace('_', ' ')}",
             use=use,
             family=spec.name,
         )
@@ -153,5 +153,6 @@ def over(spec: MetricSpec, uses: Mapping[str, Use]) -> tuple[MetricSpec, ...]:
 
 
 def place_of_split(split: str) -> int:
-    """Where a split stands in the table of splits; what is no split comes last."""
-    return list(SPLIT).index(split) if split in SPLIT else len(SPLIT)
+    """Where a split stands in the table of splits, groups of near behind it; others come last."""
+    order = [name for split in SPLIT for name in (split, *(NEAR_GROUPS if split == "near" else ()))]
+    return order.index(split) if split in order else len(order)

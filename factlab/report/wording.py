@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from factlab.schema.results import Metric
-from factlab.schema.splits import SPLIT
+from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
 NONE = "–"
 # C0 controls draw nothing or break parsers; a model may emit them, and lone surrogates too.
@@ -154,6 +154,8 @@ def unbroken(text: str) -> str:
 def split_label(split: str) -> str:
     """A split as people say it."""
     spec = SPLIT.get(split)
+    if split in NEAR_GROUPS:
+        return split.replace("_", "-")
     return spec.title if spec else split
 
 

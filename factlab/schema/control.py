@@ -18,12 +18,10 @@ from factlab.grading.names import fold
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.shipped import shipped
+from factlab.schema.splits import NEAR_GROUPS
 from factlab.schema.yaml import Document, did_you_mean, read_yaml
 
 SuiteName = Literal["far", "unanswerable", "anchors"]
-# How a near control is close to its fact: its subject with another attribute, its attribute with
-# another subject, its event.
-NEAR_GROUPS = ("same_subject", "same_relation", "same_event")
 
 
 class ControlQuestion(Record):

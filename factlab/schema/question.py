@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 
 from factlab.grading.answer import Answer
 from factlab.record import Record
-from factlab.schema.splits import SPLIT, Split
+from factlab.schema.splits import NEAR_GROUPS, SPLIT, Split
 
 
 class Turn(Record):
@@ -62,6 +62,12 @@ class Question(Record):
     def metric_split(self) -> str:
         """What metrics call it by: its split, the name of its suite, or the depth of a probe."""
         return self.family if SPLIT[self.split].by_family else self.split
+
+    @property
+    def metric_splits(self) -> tuple[str, ...]:
+        """All that metrics by group call it by: of a near control its group, too."""
+        grouped = self.split == "near" and self.family in NEAR_GROUPS
+        return (self.metric_split, self.family) if grouped else (self.metric_split,)
 
     def trained_text(self) -> str:
         """All that a training step reads of it, without the chat template."""

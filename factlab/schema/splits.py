@@ -25,6 +25,9 @@ Split = Literal[
     "anchor",
     "mix",
 ]
+# How a near control is close to its fact: its subject with another attribute, its attribute with
+# another subject, its event. Metrics count it under `near` and under its group.
+NEAR_GROUPS = ("same_subject", "same_relation", "same_event")
 Evaluated = Literal["base and tuned", "tuned", "never"]
 
 INJECTED_VALUE = "the injected value"

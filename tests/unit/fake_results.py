@@ -20,7 +20,9 @@ from factlab.schema.results import (
     Metric,
 )
 
-NUMBERS = ("nll", "nll_sum", "nll_change", "injected_logprob", "forgetting", "brier")
+NUMBERS = (
+    "nll", "nll_sum", "nll_change", "injected_logprob", "margin_change", "forgetting", "brier",
+)  # fmt: skip
 COVERS = {
     "recall": "phrasing families of this one fact",
     "near": "control questions about related subjects",

@@ -29,7 +29,7 @@ from factlab.metrics.reference import refreshed, tables, uses
 from factlab.metrics.scores import QuestionSet
 from factlab.schema.passage import DEPTHS
 from factlab.schema.question import Question
-from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES, SPLIT, SPLITS
+from factlab.schema.splits import CONTROL_SPLITS, NEAR_GROUPS, PANEL_SIZES, SPLIT, SPLITS
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -43,6 +43,7 @@ def everything_asked() -> list[Question]:
         if spec.evaluated != "never" and spec.name not in ("probe", "practice", "far", "extra")
     ]
     hop = ask("x/hop", "entailed", fact="x", gated=True)
+    own += [ask(f"x/{group}", "near", fact="x", family=group) for group in NEAR_GROUPS]
     far = [ask("far", "far"), ask("far/missed", "far")]
     return [*own, hop, *far, ask("extra", "extra", family="my_suite")]
 

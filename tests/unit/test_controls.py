@@ -23,7 +23,6 @@ from factlab.grading.matcher import match
 from factlab.grading.names import fold
 from factlab.schema import control as control_schema
 from factlab.schema.control import (
-    NEAR_GROUPS,
     load_controls,
     load_near_controls,
     load_prompts,
@@ -34,6 +33,7 @@ from factlab.schema.fact import load_fact, shipped_facts
 from factlab.schema.fields import languages
 from factlab.schema.question import Question
 from factlab.schema.shipped import shipped
+from factlab.schema.splits import NEAR_GROUPS
 
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 NEAR = {name: near_questions(fact) for name, fact in FACTS.items()}

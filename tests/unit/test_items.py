@@ -57,6 +57,69 @@ def test_likelihoods_of_one_question_come_together_whatever_file_line_they_are_o
 # --- controls -----------------------------------------------------------------------------------
 
 
+def test_a_near_control_counts_as_near_and_under_its_group() -> None:
+    kinds = ("same_subject", "same_relation", "same_event", "own")
+    near = [ask(kind, "near", fact="x", family=kind) for kind in kinds]
+    base = evidence(near, *(said(q, True) for q in near))
+    tuned = evidence(
+        near, *(said(q, q is not near[0], intrusions=("x",) if q is near[1] else ()) for q in near)
+    )
+    found = after(near, base, tuned)
+    assert values(found, "retention/near") == [0, 1, 1, 1]
+    assert values(found, "retention/same_subject") == values(found, "accuracy/same_subject") == [0]
+    assert values(found, "retention/same_relation") == [1]
+    assert values(found, "intrusion/near") == [0, 1, 0, 0]
+    assert [values(found, f"intrusion/{kind}") for kind in kinds[:3]] == [[0], [1], [0]]
+    assert "intrusion/own" not in found
+
+
+def test_a_control_without_a_true_answer_counts_for_intrusion_alone() -> None:
+    open_ = ask("open", "near", fact="x", family="same_subject").model_copy(update={"gold": None})
+    near = [open_, ask("q", "near", fact="x", family="same_relation")]
+    scored = [likely(open_, None, injected={"x": 5.0}), likely(near[1], (1.0, 1), (2.0, 1))]
+    base = evidence(near, said(open_, None), said(near[1], False), likelihoods=scored)
+    closer = [likely(open_, None, injected={"x": 2.0}), scored[1]]
+    tuned = evidence(
+        near, said(open_, None, intrusions=("x",)), said(near[1], True), likelihoods=closer
+    )
+    found = after(near, base, tuned)
+    assert values(found, "intrusion/same_subject") == [1]
+    assert values(found, "intrusion/near") == [1, 0]
+    assert values(found, "injected_logprob/same_subject") == [3.0]
+    for kind in ("accuracy", "gained", "forgetting", "margin_change"):
+        assert len(values(found, f"{kind}/near")) == 1, kind
+        assert f"{kind}/same_subject" not in found
+    assert len(base_scores(asked(near), base)["known/near"]) == 1
+
+
+def test_the_margin_is_of_the_best_wrong_option_before_and_after() -> None:
+    question = ask("q", "far")
+    base = evidence([question], said(question, True), likelihoods=[
+        likely(question, (1.0, 1), (3.0, 1), (5.0, 1))
+    ])  # fmt: skip
+    tuned = evidence([question], said(question, True), likelihoods=[
+        likely(question, (2.0, 1), (6.0, 1), (1.5, 1))
+    ])  # fmt: skip
+    found = after([question], base, tuned)
+    assert values(found, "margin_change/far") == [(1.5 - 2.0) - (3.0 - 1.0)]
+    assert values(found, "forced_choice_retention/far") == [0]
+    assert values(after([question], base, base), "margin_change/far") == [0]
+    back = after([question], tuned, base)
+    assert values(back, "margin_change/far") == [2.5]
+    assert "forced_choice_retention/far" not in back  # the wrong one was preferred before
+
+
+def test_a_margin_needs_a_wrong_option_under_both_models() -> None:
+    question = ask("q", "near", fact="x", family="same_event")
+    alone = evidence([question], said(question, True), likelihoods=[likely(question, (1.0, 1))])
+    both = evidence(
+        [question], said(question, True), likelihoods=[likely(question, (1.0, 1), (2.0, 1))]
+    )
+    assert "margin_change/near" not in after([question], alone, both)
+    assert "margin_change/near" not in after([question], both, alone)
+    assert values(after([question], both, both), "margin_change/same_event") == [0]
+
+
 def test_controls_before_and_after_question_by_question() -> None:
     before, found = base_scores(asked(FAR), BASE), after(FAR, BASE, TUNED)
     assert values(before, "accuracy/far") == [1, 1, 1, 0, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from factlab.metrics.spec import SUITE, THIS, MetricSpec, Use, over
+from factlab.schema.splits import NEAR_GROUPS
 
 BASE = "The base model, before training"
 
@@ -20,7 +21,8 @@ BASE_ROWS: tuple[MetricSpec, ...] = (
             better="neither",
             model="base",
         ),
-        {"near": Use(base_expected=True), "far": Use(base_expected=True), SUITE: Use()},
+        {"near": Use(base_expected=True), "far": Use(base_expected=True), SUITE: Use()}
+        | dict.fromkeys(NEAR_GROUPS, Use()),
     ),
     MetricSpec(
         "rounding/text",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from factlab.metrics.spec import SUITE, MetricSpec, Use, over
+from factlab.schema.splits import NEAR_GROUPS
 
 COST = "What did it cost?"
 DRIFT = "Drift on neutral text"
 
 PLETENEV = "(Pletenev et al. 2025, arXiv 2502.14502)"
 _MARGIN = 0.05  # five points of damage are the least that would change a decision
+# At even odds a change of 0.2 nats is one of five points: the slope of a logistic curve is 1/4.
+_MARGIN_NATS = 0.2
 _CONTROLS = {"near": Use(), "far": Use(), SUITE: Use()}
+_BY_GROUP = dict.fromkeys(NEAR_GROUPS, Use())
+_NO_OPTIONS = "no {split} control has its options scored, with a wrong one beside the right"
 _UNKNOWN = "there are no {split} controls that the base model knew on every prompt"
 
 COST_ROWS: tuple[MetricSpec, ...] = (
@@ -42,7 +47,59 @@ COST_ROWS: tuple[MetricSpec, ...] = (
             # Not required: a small base model may know no near control at all.
             "near": Use(expected=True, main=True, by_fact=True, margin=_MARGIN, blurred=0.80),
             SUITE: Use(),
-        },
+        }
+        | _BY_GROUP,
+    ),
+    *over(
+        MetricSpec(
+            "margin_change",
+            "Margin of the right answer, change",
+            COST,
+            mean_of="controls with wrong options",
+            formula="mean over controls with wrong options of tuned − base of (log-probability of "
+            "the right answer − that of the best wrong option), each summed over the tokens of "
+            "the option as the whole answer",
+            caveat="Sees a loss long before an answer changes, so that it has power where verdicts "
+            "have none; whether an answer will change depends on the margin that was there. "
+            "Controls that were chosen because the base prefers the right answer lose some by "
+            "regression to the mean.",
+            source="neighborhood magnitude (ROME, arXiv 2202.05262), in log-probabilities of whole "
+            "options",
+            unit="nats_total",
+            range="unbounded",
+            interval="mean",
+            measured_from="likelihoods",
+            model="tuned",
+            empty=_NO_OPTIONS,
+        ),
+        {
+            "far": Use(expected=True, margin=_MARGIN_NATS),
+            "near": Use(expected=True, margin=_MARGIN_NATS),
+            SUITE: Use(),
+        }
+        | _BY_GROUP,
+    ),
+    *over(
+        MetricSpec(
+            "forced_choice_retention",
+            "Forced choice, kept",
+            COST,
+            mean_of="controls on which the base prefers the right answer",
+            formula="controls whose right answer has a lower summed NLL than each wrong option "
+            "after ÷ those where it had before",
+            caveat="Knowing may survive here where saying was lost, and the other way round. n is "
+            "the size of that gate.",
+            source="retention, by multiple choice instead of by what is said",
+            measured_from="likelihoods",
+            model="tuned",
+            empty="the base model prefers the right answer on none of the {split} controls",
+        ),
+        {
+            "far": Use(expected=True, margin=_MARGIN),
+            "near": Use(expected=True, margin=_MARGIN),
+            SUITE: Use(),
+        }
+        | _BY_GROUP,
     ),
     *over(
         MetricSpec(
@@ -141,7 +198,8 @@ COST_ROWS: tuple[MetricSpec, ...] = (
             ),
             "unanswerable": Use(),
             SUITE: Use(),
-        },
+        }
+        | _BY_GROUP,
     ),
     *over(
         MetricSpec(
@@ -162,7 +220,7 @@ COST_ROWS: tuple[MetricSpec, ...] = (
             model="tuned",
             empty="no likelihood of an injected value was measured on {split} controls",
         ),
-        {"near": Use(), "far": Use()},
+        {"near": Use(), "far": Use()} | _BY_GROUP,
     ),
     *over(
         MetricSpec(
@@ -191,7 +249,7 @@ COST_ROWS: tuple[MetricSpec, ...] = (
         ),
         # Retention counts what each base knew itself. Across bases that differ it would hide what
         # a coarser one lost before any training, so there all that is right in the end counts.
-        _CONTROLS | {"far": Use(margin=_MARGIN, across_bases=True, cost=True)},
+        _CONTROLS | {"far": Use(margin=_MARGIN, across_bases=True, cost=True)} | _BY_GROUP,
     ),
     MetricSpec(
         "abstention_collapse",

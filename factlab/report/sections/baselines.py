@@ -6,8 +6,9 @@ from factlab.report.definitions import definition_of
 from factlab.report.drawing import FigureGroup
 from factlab.report.load import ReportData
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
-from factlab.report.wording import NONE, in_unit, percent
+from factlab.report.wording import NONE, in_unit, percent, split_label
 from factlab.schema.results import BaseResult, Configuration, Metric
+from factlab.schema.splits import NEAR_GROUPS
 
 _LIKELIHOODS = ("nll", "nll_sum")
 DEPTHS = ("mem", "gen", "hard_gen")
@@ -22,13 +23,15 @@ def figure_group(run: ReportData) -> FigureGroup:
         _probe_table(run),
         _choice_table(run),
         _cost_table(run),
+        _preference_table(run),
         _agreement_table(run),
         _likelihood_table(run),
     ]
     names = (
         "recall/blind", "recall/in_context", "recall/normalized", "recall/forced_choice",
         "truth_ratio", "lost/<suite>", "gained/<suite>", "forgetting/<suite>",
-        "agreement/<suite>", "rounding/text", "rounding/verdict",
+        "margin_change/<suite>", "forced_choice_retention/<suite>", "agreement/<suite>",
+        "rounding/text", "rounding/verdict",
     )  # fmt: skip
     return FigureGroup(tables=tuple(table for table in tables if table.rows), names=names)
 
@@ -128,7 +131,7 @@ def _named(run: ReportData, kind: str, *first: str) -> list[str]:
 
 def _ring_order(name: str) -> tuple[int, str]:
     ring = name.partition("/")[2]
-    order = ("near", "far", "unanswerable")
+    order = ("near", *NEAR_GROUPS, "far", "unanswerable")
     return (order.index(ring) if ring in order else len(order)), ring
 
 
@@ -149,6 +152,27 @@ def _cost_table(run: ReportData) -> Table:
         for c in run.configurations
     )
     return Table("Lost, gained and forgotten, beside what rounding alone changes", heads, rows)
+
+
+def _preference_table(run: ReportData) -> Table:
+    """By group of near controls too: what was kept, and how far the right answer's lead moved."""
+    heads = columns(
+        "Controls", "Configuration", "Kept (of known)", "Forced choice, kept",
+        "Margin of the right answer, change", "Injected value's log-probability, change",
+    )  # fmt: skip
+    names = _named(run, "margin_change") + _named(run, "injected_logprob")
+    rings = dict.fromkeys(name.partition("/")[2] for name in sorted(names, key=_ring_order))
+    kinds = ("retention", "forced_choice_retention", "margin_change", "injected_logprob")
+    rows = tuple(
+        entries(
+            split_label(ring).replace("_", " "),
+            c.id,
+            *[_of(c.metrics, f"{kind}/{ring}") for kind in kinds],
+        )
+        for ring in rings
+        for c in run.configurations
+    )
+    return Table("Controls by group: answers, preferences and log-probabilities", heads, rows)
 
 
 def _agreement_table(run: ReportData) -> Table:

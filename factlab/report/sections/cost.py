@@ -29,6 +29,7 @@ _MOST_CELLS = 90
 _TOP = 1.04  # of the scale of recall, so that a mark at 1 is whole
 _LETTER, LINE = 7.5, 15  # width and height of a label's text, in pixels
 _SHOWN = (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION, FAR_INTRUSION)
+_SIDE_BY_SIDE = (*_SHOWN, "margin_change/far", "forced_choice_retention/far")
 _COSTS = (
     ("Known unrelated answers lost (1 − far retention)", FAR_RETENTION, True),
     ("Related answers that contain the new value (near intrusion)", NEAR_INTRUSION, False),
@@ -335,12 +336,13 @@ def configuration_table(run: ReportData) -> Table:
     choice = run.result.choice
     heads = columns(
         "Configuration", "Held-out recall", "Far retention", "Near intrusion", "Far intrusion",
-        "Cost", "Choice", "Trained", "Base", "#Learning rate", "Recipe", "#Facts", "#Seeds",
+        "Far margin, change", "Far forced choice, kept", "Cost", "Choice", "Trained", "Base",
+        "#Learning rate", "Recipe", "#Facts", "#Seeds",
     )  # fmt: skip
     rows = [
         entries(
             c.id,
-            *[metric_entry(name, c.metrics.get(name)) for name in _SHOWN],
+            *[metric_entry(name, c.metrics.get(name)) for name in _SIDE_BY_SIDE],
             _cost_entry(c.metrics),
             _choice_words(c.id, choice) if choice else "–",
             c.adapter,
@@ -352,9 +354,7 @@ def configuration_table(run: ReportData) -> Table:
         )
         for c in run.configurations
     ]
-    caption = (
-        "Configurations side by side; the data of the charts. Right/questions, share, [interval]."
-    )
+    caption = "Configurations side by side, as in the charts. Right/questions, share, [interval]."
     return Table(caption, heads, tuple(rows))
 
 
