@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from factlab.comparison.explain import NOTHING_MATCHED, choice_sentence, matched_sentence
+from factlab.comparison.explain import Explanation
 from factlab.comparison.pairs import Pairs
 from factlab.comparison.pool import Pooled
-from factlab.comparison.rule import LEAST_RECALL, RECALL, candidates_of, pareto_front, rank
-from factlab.comparison.wording import joined, rate
+from factlab.comparison.rule import RECALL, candidates_of, decide, pareto_front
+from factlab.comparison.wording import joined
 from factlab.schema.results import Choice, Comparison, Configuration
 
 
@@ -21,41 +21,36 @@ def choose(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> Choic
     if not candidates:
         finished = any(p.configuration.cells for p in pooled)
         why = "no held-out question was answered" if finished else "none was measured to its end"
-        return _none(
-            f"No configuration can be chosen, since {why}{'' if finished else not_considered}.", ()
+        return Choice(
+            chosen=None,
+            sentence=f"No configuration can be chosen, since {why}."
+            + ("" if finished else not_considered),
+            pareto=(),
+            matched=(),
+            matched_sentence="",
         )
-    ranked = rank(candidates)
-    front = pareto_front({c.id: (c.metrics[RECALL].value, ranked.costs[c.id]) for c in candidates})
     pairs = Pairs(comparisons)
-    if ranked.best.metrics[RECALL].value < LEAST_RECALL:
-        return _none(
-            f"Take none of them: even {ranked.best.id}, the highest, recalls only "
-            f"{rate(ranked.best.metrics[RECALL])} of held-out phrasings{not_considered}.",
-            front,
-        )
+    decision = decide(candidates, pairs)
+    explained = Explanation(decision, pooled, pairs)
+    places = {c.id: (c.metrics[RECALL].value, decision.damage[c.id]) for c in candidates}
     return Choice(
-        chosen=ranked.matched[0].id,
-        sentence=f"{choice_sentence(ranked, candidates, pairs)}{not_considered}.",
-        pareto=front,
-        matched=tuple(c.id for c in ranked.matched),
-        matched_sentence=matched_sentence(ranked, pairs),
-    )
-
-
-def _none(sentence: str, front: tuple[str, ...]) -> Choice:
-    return Choice(
-        chosen=None, sentence=sentence, pareto=front, matched=(), matched_sentence=NOTHING_MATCHED
+        chosen=decision.chosen.id if decision.chosen is not None else None,
+        sentence=f"{explained.sentences()}{not_considered}",
+        pareto=pareto_front(places),
+        matched=tuple(c.id for c in decision.kept),
+        matched_sentence=explained.matched(),
+        excluded=explained.excluded(),
     )
 
 
 def _not_considered(pooled: Sequence[Pooled], candidates: Sequence[Configuration]) -> str:
-    """Which configurations are no candidates, in brackets."""
+    """Which configurations are no candidates, as a sentence with a space before it."""
     ids = {candidate.id for candidate in candidates}
     out = [p.configuration.id for p in pooled if p.configuration.id not in ids]
     if not out:
         return ""
     plural = len(out) > 1
     return (
-        f" ({joined(out)} {'are' if plural else 'is'} not considered, since not all of "
-        f"{'their' if plural else 'its'} cells were measured to their end)"
+        f" {joined(out)} {'are' if plural else 'is'} not considered, since not all of "
+        f"{'their' if plural else 'its'} cells were measured to their end."
     )

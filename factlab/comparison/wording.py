@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from factlab.comparison.damage import Word, beyond
+from factlab.metrics.catalogue import spec_of
 from factlab.schema.results import Comparison, Metric
 
 _SHARES = ("share", "points")  # units whose differences are points
@@ -42,6 +44,30 @@ def signed_interval(comparison: Comparison, unit: str = "share") -> str:
     if comparison.ci_low is None or comparison.ci_high is None:
         return "no interval"
     return f"{signed(comparison.ci_low, unit)} to {signed(comparison.ci_high, unit)}"
+
+
+def phrase(name: str) -> str:
+    """A metric in running text: `near intrusion` for `intrusion/near`."""
+    spec = spec_of(name)
+    return spec.phrase or f"{spec.split} {spec.kind}".replace("_", " ").strip()
+
+
+def amount(name: str, value: float) -> str:
+    """A value of a metric in its unit: `12 %`, `+3.1 nats`."""
+    if spec_of(name).unit in ("nats", "nats_total"):
+        return _minus(f"{value:+.1f} nats")
+    return percent(value)
+
+
+def limit_broken(metrics: Mapping[str, Metric], word: Word) -> str:
+    """The limits that earn a word, with the values: `near intrusion 99 %, limit 50 %; …`."""
+    if word == "not measured":
+        return "its cost was not fully measured"
+    return "; ".join(
+        f"{phrase(limit.metric)} {amount(limit.metric, metrics[limit.metric].value)}, "
+        f"limit {amount(limit.metric, limit.of(word))}"
+        for limit in beyond(metrics, word)
+    )
 
 
 def joined(parts: Sequence[str]) -> str:

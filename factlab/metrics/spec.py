@@ -72,6 +72,7 @@ class MetricSpec:
         splits: The names that stand for `<split>`.
         empty: Why it is not measured where there is nothing to average.
         use: What it decides.
+        phrase: What running text calls it, where split and kind do not say it.
         family: Rows that were written as one; see `over`.
     """
 
@@ -93,6 +94,7 @@ class MetricSpec:
     splits: tuple[str, ...] = ()
     empty: str = ""
     use: Use = Use()
+    phrase: str = ""
     family: str = ""
 
     @property

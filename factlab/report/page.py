@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from factlab.comparison.damage import LEARNED_AT, LIMITS, PARTLY_LEARNED_AT
 from factlab.report import design_limits, overfitting, provenance
 from factlab.report.changes import CHANGE_TONES, CHANGES
 from factlab.report.definitions import DEFINITIONS, OUTCOMES
@@ -36,9 +37,6 @@ from factlab.report.sections import (
 )
 from factlab.report.table import definitions_of
 from factlab.report.verdict import (
-    LEARNED_AT,
-    LIMITS,
-    PARTLY_LEARNED_AT,
     Best,
     best_of,
     sentences,

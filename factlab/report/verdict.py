@@ -1,7 +1,7 @@
 """The two sentences on top of a report: was the fact learned, and what did it cost.
 
-The words come from thresholds that are declared here and printed on the page. They describe the
-measured values; `Damage.could_be` says when the intervals do not exclude a worse word.
+The words come from limits that the catalogue declares (`comparison/damage.py`); the page prints
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from factlab.metrics.catalogue import PRACTICE_LOSS, ROWS, names_of
+from factlab.comparison.damage import (
+    FAR_INTRUSION,
+    FAR_RETENTION,
+    HELD_OUT,
+    LEARNED_AT,
+    NEAR_INTRUSION,
+    PARTLY_LEARNED_AT,
+    SEVERITY,
+    Damage,
+    damage_of,
+)
+from factlab.metrics.catalogue import PRACTICE_LOSS
 from factlab.report.load import configurations_of
 from factlab.report.wording import count_of, joined, percent, plural, share_in_words, share_interval
 from factlab.schema.results import Configuration, Metric, RunResult
@@ -18,13 +29,8 @@ from factlab.schema.results import Configuration, Metric, RunResult
 Learned = Literal[
     "learned", "partly learned", "not learned", "not measured", "loss fell", "loss did not fall"
 ]
-Word = Literal["clean", "blurred", "destructive", "not measured"]
 Tone = Literal["good", "warn", "bad"]
 
-LEARNED_AT = 0.90
-PARTLY_LEARNED_AT = 0.50
-HELD_OUT, FAR_RETENTION = "recall/held_out", "retention/far"
-NEAR_INTRUSION, FAR_INTRUSION = "intrusion/near", "intrusion/far"
 # Of passages, the most telling first.
 _PROBES = {
     "recall/gen": "sentences of the passage in other words",
@@ -33,38 +39,6 @@ _PROBES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How far a metric may go before the cost is called blurred, and destructive (none: never)."""
-
-    metric: str
-    blurred: float
-    destructive: float | None
-    low_is_bad: bool = False
-
-    def word(self, value: float) -> Word:
-        """The word that this one value earns."""
-        if self.destructive is not None and self._beyond(value, self.destructive):
-            return "destructive"
-        return "blurred" if self._beyond(value, self.blurred) else "clean"
-
-    def _beyond(self, value: float, limit: float) -> bool:
-        return value < limit if self.low_is_bad else value > limit
-
-    def worst_end(self, metric: Metric) -> float:
-        """The pessimistic end of the interval, or the value where there is none."""
-        end = metric.ci_low if self.low_is_bad else metric.ci_high
-        return metric.value if end is None else end
-
-
-LIMITS: tuple[Limit, ...] = tuple(
-    Limit(row.name, row.use.blurred, row.use.destructive, low_is_bad=row.better == "high")
-    for row in ROWS
-    if row.use.blurred is not None
-)
-# Without these the cost cannot be called clean.
-_REQUIRED = names_of(lambda use: use.required)
-_SEVERITY: dict[Word, int] = {"clean": 0, "not measured": 1, "blurred": 2, "destructive": 3}
 _TONES: dict[str, Tone] = {
     "learned": "good",
     "partly learned": "warn",
@@ -76,14 +50,6 @@ _TONES: dict[str, Tone] = {
     "destructive": "bad",
     "not measured": "warn",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """What an adapter cost, in a word, and the worse word that the intervals do not exclude."""
-
-    word: Word
-    could_be: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +97,6 @@ def learned_word(metrics: dict[str, Metric]) -> Learned:
     return "partly learned" if recall.value >= PARTLY_LEARNED_AT else "not learned"
 
 
-def damage_of(metrics: dict[str, Metric]) -> Damage:
-    """What the adapter cost, by the declared limits."""
-    measured = [(limit, metrics[limit.metric]) for limit in LIMITS if limit.metric in metrics]
-    word = _worst_word(limit.word(metric.value) for limit, metric in measured)
-    required = (FAR_RETENTION,) if PRACTICE_LOSS in metrics else _REQUIRED  # no value can intrude
-    if word == "clean" and any(name not in metrics for name in required):
-        return Damage("not measured")
-    could_be = _worst_word(limit.word(limit.worst_end(metric)) for limit, metric in measured)
-    return Damage(word, could_be if _SEVERITY[could_be] > _SEVERITY[word] else None)
-
-
-def _worst_word(words: Iterable[Word]) -> Word:
-    return max(words, key=_SEVERITY.__getitem__, default="clean")
-
-
 def damage_score(metrics: dict[str, Metric]) -> float:
     """Orders configurations with the same word: share forgotten plus the two of intrusion."""
 
@@ -187,7 +138,7 @@ def best_of(result: RunResult) -> Best | None:
 
 def _by_damage(configuration: Configuration) -> tuple[int, float, int]:
     word = damage_of(configuration.metrics).word
-    return _SEVERITY[word], damage_score(configuration.metrics), configuration.rank
+    return SEVERITY[word], damage_score(configuration.metrics), configuration.rank
 
 
 def _by_recall(configuration: Configuration) -> tuple[float, float, int]:

@@ -267,14 +267,18 @@ class Choice(Record):
     """Which configuration to take, and why."""
 
     chosen: str | None
-    sentence: str = Field(description="One sentence with its uncertainty.")
+    sentence: str = Field(description="What to take and why, with what the design lacks.")
     pareto: tuple[str, ...] = Field(
-        description="Configurations that no other beats in both recall and cost."
+        description="Configurations that no other beats in both recall and damage."
     )
     matched: tuple[str, ...] = Field(
-        description="Configurations whose recall is within the margin of the best."
+        description="Configurations within the limits whose recall is not worse, the least damage "
+        "first."
     )
-    matched_sentence: str = Field(description="The comparison of cost at matched recall.")
+    matched_sentence: str = Field(description="The damage of those.")
+    excluded: dict[str, str] = Field(
+        default_factory=dict, description="Configuration → why it was not among those."
+    )
 
 
 class RunResult(Record):

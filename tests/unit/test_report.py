@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 from fake_run import GOOD, WEAK, WRECK, Behaviour, grid, share, write_fake_run
 
+from factlab.comparison.damage import Damage, damage_of
 from factlab.errors import RunFolderError
 from factlab.grading.answer import QuantityAnswer
 from factlab.report import page as page_module
@@ -19,7 +20,7 @@ from factlab.report import render_report, verdict, write_report
 from factlab.report.changes import differing_words, marked
 from factlab.report.definitions import definition_of
 from factlab.report.load import SPLITS, load_report_data
-from factlab.report.verdict import Damage, best_of, damage_of, learned_word, sentences
+from factlab.report.verdict import best_of, learned_word, sentences
 from factlab.report.wording import (
     count_of,
     interval_in_unit,

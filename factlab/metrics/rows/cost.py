@@ -185,6 +185,8 @@ COST_ROWS: tuple[MetricSpec, ...] = (
                 margin=_MARGIN,
                 cost=True,
                 blurred=0.05,
+                # Half of what is near is answered with the value: little of it is left.
+                destructive=0.50,
                 required=True,
             ),
             "far": Use(

@@ -7,11 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from factlab.report.definitions import definition_of
-from factlab.report.drawing import HEIGHT, INK, WIDTH, Figure, FigureGroup, data, figure, wrapped
-from factlab.report.load import ReportData, labels
-from factlab.report.table import Entry, Table, capped, columns, entries, metric_entry
-from factlab.report.verdict import (
+from factlab.comparison.damage import (
     FAR_INTRUSION,
     FAR_RETENTION,
     HELD_OUT,
@@ -20,8 +16,12 @@ from factlab.report.verdict import (
     NEAR_INTRUSION,
     Word,
     damage_of,
-    tone,
 )
+from factlab.report.definitions import definition_of
+from factlab.report.drawing import HEIGHT, INK, WIDTH, Figure, FigureGroup, data, figure, wrapped
+from factlab.report.load import ReportData, labels
+from factlab.report.table import Entry, Table, capped, columns, entries, metric_entry
+from factlab.report.verdict import tone
 from factlab.report.wording import NONE, percent
 from factlab.schema.results import CellResult, Configuration, Metric
 

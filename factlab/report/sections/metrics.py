@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from factlab.report.definitions import Better, definition_of, in_page_order
-from factlab.report.table import valued
-from factlab.report.verdict import (
+from factlab.comparison.damage import (
     FAR_INTRUSION,
     FAR_RETENTION,
     HELD_OUT,
     LIMITS,
     NEAR_INTRUSION,
-    Tone,
-    learned_word,
-    tone,
 )
+from factlab.report.definitions import Better, definition_of, in_page_order
+from factlab.report.table import valued
+from factlab.report.verdict import Tone, learned_word, tone
 from factlab.report.wording import NONE, count_of, integer, interval_in_unit, percent
 from factlab.schema.results import BaseResult, Configuration, Metric
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from factlab.comparison.damage import FAR_RETENTION, LIMITS
 from factlab.metrics.catalogue import PRACTICE_LOSS
 from factlab.report.definitions import definition_of
 from factlab.report.load import ReportData
 from factlab.report.sections.metrics import KeyFigure
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
-from factlab.report.verdict import FAR_RETENTION, LIMITS, Tone, learned_word, tone
+from factlab.report.verdict import Tone, learned_word, tone
 from factlab.report.wording import NONE, clean, in_unit, integer, interval_in_unit
 from factlab.schema.results import BaseResult, Configuration, Metric
 
