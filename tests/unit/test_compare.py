@@ -29,7 +29,7 @@ from factlab.comparison.wording import percent, points, signed
 from factlab.errors import ConfigError, RunFolderError
 from factlab.metrics.scores import QuestionScore
 from factlab.runs.folder import RunFolder
-from factlab.schema.results import Comparison, Configuration, Metric, RunResult
+from factlab.schema.results import Comparison, Configuration, RunResult
 
 RECALL = "recall/held_out"
 

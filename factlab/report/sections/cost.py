@@ -369,7 +369,7 @@ def _choice_words(id_: str, choice: Any) -> str:
         for word, applies in (
             ("chosen", choice.chosen == id_),
             ("on the front", id_ in choice.pareto),
-            ("matched recall", id_ in choice.matched),
+            ("recall not worse", id_ in choice.matched),
         )
         if applies
     ]
