@@ -30,9 +30,9 @@ from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_dat
 from factlab.grading.names import find_name, find_phrase, fold
 from factlab.grading.numbers import parse_number
 from factlab.grading.partial_names import find_partial
-from factlab.grading.quantities import FoundQuantity, find_quantities
+from factlab.grading.quantities import FoundQuantity, find_none, find_quantities
 from factlab.grading.text import Span, overlaps
-from factlab.grading.units import convert, known_unit, spell_unit, unit_name
+from factlab.grading.units import convert, known_unit, same_unit, spell_unit
 from factlab.record import Record
 
 CONVERSION_TOLERANCE = Decimal("0.0005")
@@ -127,14 +127,16 @@ class NumberAnswer(_Numeric):
     def find(self, text: str) -> list[Span]:
         """All places where this number is mentioned, whatever it counts there."""
         numbers = self._numbers()
-        found = [_span(text, q) for q in find_quantities(text) if self._is_number(q, numbers)]
+        amounts = find_quantities(text) or find_quantities(text, labels=True)
+        found = [_span(text, q) for q in amounts if self._is_number(q, numbers)]
         taken = [(span.start, span.end) for span in found]
         years = [
             Span(d.start, d.end, text[d.start : d.end], YEAR)
             for d in find_dates(text)
             if d.value.year in numbers and not overlaps(d.start, d.end, taken)
         ]
-        return self._alias_spans(text, found + years)
+        none = [] if self.number else [Span(s, e, text[s:e]) for s, e in find_none(text)]
+        return self._alias_spans(text, found + years + none)
 
     def _numbers(self) -> list[Decimal]:
         """The value, and the aliases that are numbers, too."""
@@ -189,10 +191,15 @@ class QuantityAnswer(_Numeric):
         numbers = [self.number, *self._other_numbers()]
         found = [
             _span(text, q)
-            for q in find_quantities(text)
+            for q in self._quantities(text)
             if any(self._is_quantity(q, number) for number in numbers)
         ]
         return self._alias_spans(text, found)
+
+    def _quantities(self, text: str) -> list[FoundQuantity]:
+        """The quantities of a text; only a temperature has 300K for 300 kelvin."""
+        unit = known_unit(self.unit)
+        return find_quantities(text, kelvin=unit is not None and unit.dimension == "temperature")
 
     def _other_numbers(self) -> list[Decimal]:
         """The aliases that are quantities, too, in this answer's unit."""
@@ -202,7 +209,7 @@ class QuantityAnswer(_Numeric):
         return [number for number in found if number is not None]
 
     def _is_quantity(self, found: FoundQuantity, number: Decimal) -> bool:
-        if found.unit is None or unit_name(found.unit) == unit_name(self.unit):
+        if found.unit is None or same_unit(found.unit, self.unit):
             return self._is_close(found.value, number)
         return self._is_conversion(found.value, found.unit, number)
 
@@ -213,9 +220,10 @@ class QuantityAnswer(_Numeric):
             return False
         if abs(here - number) <= abs(number) * CONVERSION_TOLERANCE or self._is_close(here, number):
             return True
-        digits = value.as_tuple()
-        half_a_step = Decimal(5).scaleb(min(0, int(digits.exponent)) - 1)
-        return len(digits.digits) >= 3 and abs(there - value) <= half_a_step
+        digits = value.normalize() if value == value.to_integral_value() else value
+        exponent = int(digits.as_tuple().exponent)
+        half_a_step = Decimal(5).scaleb(exponent - 1)
+        return len(digits.as_tuple().digits) >= 3 and abs(there - value) <= half_a_step
 
     def primary(self) -> str:
         """How a person writes it in a sentence: 4,889 meters."""
@@ -244,7 +252,7 @@ class QuantityAnswer(_Numeric):
         """All quantities of this dimension, and numbers without a unit."""
         return [
             _span(text, q)
-            for q in find_quantities(text)
+            for q in self._quantities(text)
             if q.unit is None or convert(q.value, q.unit, self.unit) is not None
         ]
 

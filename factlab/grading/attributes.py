@@ -36,6 +36,8 @@ _GROUPS = {
     "published": "published released launched",
     "elected": "elected appointed",
     "married": "married",
+    "asking": "asking estimated budgeted",
+    "sale": "sold fetched",
     "discovered": "discovered discovery",
 }
 _GROUP_OF = {word: group for group, words in _GROUPS.items() for word in words.split()}

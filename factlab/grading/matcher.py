@@ -63,7 +63,7 @@ from factlab.grading.mention import Kind, Mention, Value, read_mentions
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span, flatten, overlaps
-from factlab.grading.units import convert, unit_name
+from factlab.grading.units import convert, same_unit
 
 SCORER_VERSION = "2"
 
@@ -190,7 +190,7 @@ def _fits(span: Span, gold: Answer) -> bool:
     unit = span.unit
     if not isinstance(gold, QuantityAnswer) or unit is None:
         return True
-    if unit_name(unit) == unit_name(gold.unit):
+    if same_unit(unit, gold.unit):
         return True
     value = find_quantities(span.text)
     here = convert(value[0].value, unit, gold.unit) if value else None

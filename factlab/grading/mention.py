@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from factlab.grading import stance
+from factlab.grading import denial, stance
 from factlab.grading.language_cues import other_cues
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span
@@ -157,7 +157,7 @@ def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
     """
     amount = kind in ("number", "quantity")
     cues: tuple[tuple[Stance, bool], ...] = (
-        ("denied", stance.is_denied(before, after)),
+        ("denied", denial.is_denied(before, after)),
         ("start", stance.is_start(before, after, counts=amount)),
         ("change", amount and stance.is_change(before, after)),
         ("compared", stance.is_compared(before)),
@@ -165,8 +165,8 @@ def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
         ("bound", kind == "date" and stance.is_date_bound(before)),
         ("former", stance.is_former(before, after)),
         ("hedged", kind == "name" and stance.is_alternative(before, after, value)),
-        ("hedged", stance.is_disputed(after)),
-        ("attributed", stance.is_attributed(before)),
+        ("hedged", denial.is_disputed(after)),
+        ("attributed", denial.is_attributed(before, after)),
     )
     return next((name for name, applies in cues if applies), "asserted")
 

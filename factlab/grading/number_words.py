@@ -42,13 +42,28 @@ WORD_RUN = re.compile(
     re.IGNORECASE,
 )
 
+_SHARES = {
+    "half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6,
+    "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "hundredth": 100,
+}  # fmt: skip
+# Two thirds, three-quarters, one-half; "a third" only where no noun follows (a third man).
+FRACTION_WORDS = re.compile(
+    rf"(?<![\w-])(?P<top>an?|{'|'.join(_ONES[1:10])})[ -](?P<bottom>{'|'.join(_SHARES)})"
+    r"(?P<many>s?)(?![\w-])(?P<alone>(?= of\b|\s*(?:[.,;!?)*]|$)))?",
+    re.IGNORECASE,
+)
+
+SCALE_BEHIND = re.compile(rf" ({'|'.join(SCALES)})\b", re.IGNORECASE)
+
 _KANJI_DIGITS = {char: value for value, char in enumerate("〇一二三四五六七八九")}
-_KANJI_DIGITS |= {"零": 0, "壱": 1, "弐": 2, "参": 3}
-_KANJI_SCALES = {"十": 10, "百": 100, "千": 1000}
-_KANJI_MYRIADS = {"万": 10**4, "億": 10**8, "兆": 10**12}
+_KANJI_DIGITS |= {"零": 0, "壱": 1, "壹": 1, "弐": 2, "貳": 2, "参": 3, "參": 3, "伍": 5}
+_KANJI_SCALES = {"十": 10, "拾": 10, "百": 100, "千": 1000}
+_KANJI_MYRIADS = {"万": 10**4, "萬": 10**4, "億": 10**8, "兆": 10**12}
 _KANJI = "".join([*_KANJI_DIGITS, *_KANJI_SCALES, *_KANJI_MYRIADS])
 KANJI_RUN = re.compile(
-    rf"(?:\d[\d,]*(?:\.\d+)?)?[{_KANJI}](?:[{_KANJI}]|\d[\d,]*(?:\.\d+)?)*"
+    # Bounded, and begun at the first digit only: long runs of digits are read in linear time.
+    rf"(?:(?<![\d,.])\d[\d,]{{0,20}}(?:\.\d{{1,20}})?)?"
+    rf"[{_KANJI}](?:[{_KANJI}]|\d[\d,]{{0,20}}(?:\.\d{{1,20}})?)*"
     rf"(?:・[{''.join(_KANJI_DIGITS)}]+)?"
 )
 
@@ -77,6 +92,14 @@ def parse_words(text: str) -> Decimal | None:
         tokens, tenths = tokens[:cut], "." + "".join(map(str, decimals))
     whole = _whole(tokens)
     return None if whole is None else sign * Decimal(f"{whole}{tenths}")
+
+
+def parse_fraction_words(run: re.Match[str]) -> Decimal | None:
+    """The value of a match of `FRACTION_WORDS`, or None where it is an ordinal or a coin."""
+    top = SMALL.get(run["top"].lower(), 1)
+    bottom = _SHARES[run["bottom"].lower()]
+    one = top == 1 and ("-" in run[0] or run["alone"] is not None or bottom == 2)
+    return Decimal(top) / bottom if (one or run["many"]) and top < bottom else None
 
 
 def add_part(value: Decimal | None, written: str, part: re.Match[str]) -> Decimal | None:

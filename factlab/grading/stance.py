@@ -12,93 +12,68 @@ import re
 
 from factlab.grading.language_cues import cues, other_cues
 
-_DENIAL = cues(
-    r"""\b(?:not|never|cannot|neither|nor|without|unlike|\w+n't
-        |no\ longer|rather\ than|instead\ of|as\ opposed\ to|contrary\ to
-        |(?:a\ |the\ )?(?:myth|misconception|mistake)\ (?:is\ )?that|(?:wrong|false|incorrect
-        |untrue)\ (?:that|to\ say|to\ claim)
-        |wrongly|incorrectly|falsely|mistakenly|no\ evidence\ that|far\ from
-        |if(?!\ (?:I|you|we|they|he|she)\b)|whether|suppose|imagine)\b
-        (?!\ (?:only|just|merely|until|surprising|mistaken|wrong\b|I\b|to\ mention
-        |to\ be\ confused|exactly\ known|necessary))"""
-)
-# What ends the reach of a denial: a new clause, a contrast, or a superlative that takes it over.
-_DENIAL_ENDS = cues(
-    r"""[;:—!?\n]|,(?!\ (?:as|in\ fact|however|actually|or|in|on)\b)|\ [–-]\ |\bbut\b|\bthough\b
-        |\bit'?s\ now\b|\band\ (?:is|was|has|it|its|now|stands)\b
-        |\b(?:tallest|highest|largest|biggest|longest|oldest|most|only|first)\b"""
-)
-_DENIED_AFTER = cues(
-    r"""^[\s*_"')]*(?:\w+\s+)?(?:(?:is|was|are|were|would\ be|seems|sounds)\s+
-        (?:(?:definitely|simply|clearly|certainly|just|completely|also)\s+)?
-        (?:(?:not|never)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|what|where|
-           the\s+(?!\w+est\b|most|only|first|last|second)))
-        |wrong|incorrect|false|untrue|a\s+myth|inaccurate|outdated|a\s+mistake)
-      |(?:isn't|wasn't|aren't)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|
-           the\s+(?!\w+est\b|most|only|first|last|second))))""",
-    "denied_after",
-)
-# A denial further from the value than this rarely belongs to it (counted in characters).
-_DENIAL_REACH = 48
-_QUOTED = re.compile(r'"[^"\n]{1,80}"')
-_NOT_UNTIL = re.compile(r"\buntil(?: the)? *$", re.IGNORECASE)
-
-
-def is_denied(before: str, after: str) -> bool:
-    """Not 4,889 m; isn't Paris; never reached it; whether it is; "Paris is not the capital".
-
-    What a title or a quotation says denies nothing, and "not until 2025" asserts 2025.
-    """
-    before = _QUOTED.sub(_blank, before)
-    for cue in reversed(list(_DENIAL.finditer(before))):
-        reach = before[cue.end() :]
-        if len(reach) <= _DENIAL_REACH and not _DENIAL_ENDS.search(reach):
-            return not (_is_title(before, cue) or _NOT_UNTIL.search(reach))
-    return bool(_DENIED_AFTER.match(after))
-
-
-def _blank(quoted: re.Match[str]) -> str:
-    return '"' + "_" * (len(quoted[0]) - 2) + '"'
-
-
-def _is_title(before: str, cue: re.Match[str]) -> bool:
-    """Whether a cue is part of a capitalised title: Never Gonna Let You Go; Imagine Dragons."""
-    opens = cue[0].lower() == "if" and not before[: cue.start()].strip(" *_")
-    return not opens and cue[0][0].isupper() and bool(re.match(r" [A-Z]", before[cue.end() :]))
-
-
 _FORMER_BEFORE = cues(
-    r"""(?:\b|(?<=\())(?:formerly|previously|originally|initially|used\ to\ be
+    r"""(?:\b|(?<=\())(?:formerly|previously|originally|initially|used\ to\ (?:be|stand|have|measure
+        |number|live|lead)
         |had\ (?:once\ |long\ )?been
+        |(?:years?|decades?|centuries|century|months?|generations?)\ ago|until\ (?:now|recently)
+        |(?:took|taken|taking|takes|take)\ over\ from|predecessor
         |(?:was|were|stood|measured)\ once|once\ (?:was|were|stood|measured)|no\ longer
         |previous|former|old|earlier|prior|original|up\ from|down\ from|risen\ from|replac(?:ed
         |ing)
-        |succeed(?:ed|ing)|supersed(?:ed|ing)|superseding|outdated
+        |succeed(?:s|ed|ing)|supersed(?:es|ed|ing)|replaces|outdated|obsolete
         |(?<!mentioned\ )(?<!said\ )before|(?<!not\ )until|in\ the\ past
         |prior\ to)\b|\(\s*was\b"""
 )
 _FORMER_RESET = cues(
     r"""\b(?:now|today|currently|but|however|nowadays|became|become|becoming|new|latest|current
-        |(?:replaced|succeeded|superseded)\ by|since\ then|is|are|it's|has\ grown|rose\ to|grew\ to
-        |increased\ to|changed\ to|raised\ to|when)\b|;""",
+        |(?:replaced|succeeded|superseded)\ by|since\ then|is|are|it's|has\ grown|when|afterwards
+        |(?:rose|grew|increased|changed|raised|fell|sank|dropped|collapsed|shrank|shrunk|declined
+        |decreased|climbed|jumped|gave\ way)\ to)\b|;""",
     "former_reset",
 )
 _FORMER_AFTER = cues(
     r"""^[^,;.!?\n]{0,28}?\b(?:before\b(?!\ (?:you|the\ end))|earlier\b|previously\b|formerly\b
         |until\ (?!now|today)|prior\ to\b|in\ the\ past\b|originally\b|at\ the\ time\b
-        |back\ then\b|no\ longer\b|(?:is|was)\ (?:the|a|its)\ (?:former|old|previous)\b)""",
+        |back\ then\b|no\ longer\b|(?:is|was)\ (?:the|a|its)\ (?:former|old|previous)\b
+        |up\ to\ (?:(?:early|late|mid)\ |\w+\ )?[12]\d{3}\b|(?:is|are)\ (?:now\ )?history\b
+        |(?:was|were)\ (?:\w+\ )?(?:replaced|succeeded|superseded)\ by
+        |(?:has|have)\ (?:\w+\ )?been\ (?:replaced|succeeded|superseded)
+        |(?:handed|hands|gave|gives|made)\ (?:\w+\ )?(?:over|way)\ (?:\w+\ )?(?:to|for)\b
+        |(?:was|were)\ (?:\w+\ ){0,3}?until\b)""",
     "former_after",
 )
 _FORMER_BEFORE_ELSEWHERE = other_cues("former_before")
 
 
+# Not until 2025; not since 1707 had it erupted, until 2025.
+_SINCE = cues(
+    r"(?:\bnot|n't)\b[^.;]{0,40}\buntil\ (?:the\ )?$|\bhad\b[^.;]{0,40},?\ until\ (?:the\ )?$"
+)
+_OF_THE_LAST = re.compile(
+    r"^[\s)*_%]+(?:[a-z]+ ){0,2}(?:until|till|before|earlier|previously|formerly|prior to|up to)\b"
+    r"[^,;]*[,;]"
+)
+_UNTIL_LAST = re.compile(r"\b(?:until|till|before)(?: the)? *$")
+_BEGINS = re.compile(
+    r"^[\s*_]*(?:(?:finally |then )?(?:took|takes|replaced|succeeded|became|was (?:elected"
+    r"|appointed|chosen|named)|came|won|arrived|stepped)\b)"
+)
+
+
 def is_former(before: str, after: str) -> bool:
     """Formerly 3,776 m; used to be; before the eruption it was; 3,776 m until 2025."""
+    if _SINCE.search(before):
+        return False
+    # "3,776 m until 2025, 4,889 m since" and "32% before, 37.5% after": said of the value before.
+    before = _OF_THE_LAST.sub("", before)
     # What stands in brackets belongs to the value beside which the bracket is.
     before = re.sub(r"^[^(]*\)|\([^)]*\)", "", before)
     after = re.sub(r"\([^)]*$", "", after)
     resets = list(_FORMER_RESET.finditer(before))
     cue = _FORMER_BEFORE.search(before[resets[-1].end() :] if resets else before)
+    if cue and _UNTIL_LAST.search(before) and _BEGINS.match(after):
+        return False  # until 2025, when; until Mara Quill took over
     if cue or _FORMER_AFTER.match(after):
         return True
     return bool(_FORMER_BEFORE_ELSEWHERE.search(before))
@@ -109,11 +84,14 @@ _FROM = cues(
     r"\bfrom\s+(?:(?:about|around|its|the|an?|just|some|only|previous|old|former|height|of)\s+){0,4}[*_$(]*$"
 )
 _TO = re.compile(
-    r"^[\s*_)]*(?:meters|metres|m)?,?\s*(?:up |down |all the way )?to\s|^\s*(?:→|->|=>)"
+    r"^[\s*_)]*(?:meters|metres|m)?,?\s*(?:up |down |all the way )?to\s|^\s*(?:→|[-–=]+>)"
 )
 
 
 _FROM_LAST = re.compile(r"(?:^[\s,]*|\bto [A-Z]\w+ )from\s+[*_]*$")
+
+
+_ONWARDS = re.compile(r"\s*(?:on(?:wards?)?\b(?! [A-Z\d])|and later|and after)")
 
 
 def is_start(before: str, after: str, *, counts: bool) -> bool:
@@ -122,8 +100,10 @@ def is_start(before: str, after: str, *, counts: bool) -> bool:
     A number (`counts`) after "from" is a start even if the other end is missing; a name or a date
     is one only if "to" follows, since people come from Paris.
     """
-    if re.match(r"^[\s*_]*(?:→|->|=>)", after):
+    if re.match(r"^[\s*_]*(?:→|[-–=]+>)", after):
         return True
+    if not counts and _ONWARDS.match(after):
+        return False  # from 2025 onwards
     if _FROM_LAST.search(before):
         return True
     if not _FROM.search(before) or _RANGE_VERB.search(before):
@@ -160,14 +140,23 @@ _BOUND_AFTER_ELSEWHERE = other_cues("bound_after")
 _BOUND = cues(
     r"""(?:\b(?:less\ than|under|below|at\ most|at\ least|up\ to|more\ than|greater\ than
         |fewer\ than
-        |a\ (?:minimum|maximum)\ of|no\ more\ than|short\ of)|[<>≤≥])\s*[*_$]*$"""
+        |a\ (?:minimum|maximum)\ of|no\ (?:more|less|fewer)\ than|short\ of|upwards\ of
+        |in\ excess\ of|(?:well|far|just|slightly|comfortably|a\ little|a\ bit)\ (?:over|above
+        |past)|not\ quite|just\ (?:under|below|shy\ of)|exceed(?:s|ed|ing)?)|[<>≤≥]=?)
+        \s*[*_$]*$"""
 )
+# < and > that bound nothing: a tag, an arrow, a quoted line, <42>.
+_NO_BOUND = re.compile(r"(?:[-–—=]+>|</?[\w\s=\"'/-]{1,40}>|^\s*(?:>\s+)+|^>{2,})\s*[*_$]*$")
 
 
-# "From 3,776 m up to 4,889 m" and "grew up to" end in the value instead of bounding it.
+# "From 3,776 m up to 4,889 m", "grew up to" and "add up to" end in the value; they bound nothing.
 _UP_FROM = cues(
-    r"""(?:^|\b(?:rose|grew|went|climbed|raised|increased|jumped))\s*
-        (?:all\ the\ way\ )?up\ to\s*[*_$]*$"""
+    r"""(?:^\s+|,\s*|\b(?:rose|grew|went|climbed|raised|increased|jumped|rise[sn]?|grows?|goes|gone
+        |(?:add|sum|total|come|amount|work|tot|round|mount)(?:s|ed|ted|med|led|ing|ming|ting|ling)?
+        |came
+        |br(?:ing|ings|ought)|pushed|took|takes|built|builds?|now|(?:is|are)\ (?:now|currently))
+        (?:\ (?:it|them|all|together|out|back|the\ \w+|its\ \w+))?)\s*
+        (?:all\ the\ way\ )?up\ to\s*(?:(?:exactly|about|around|be|a\ total\ of)\s+)?[*_$]*$"""
 )
 
 
@@ -180,7 +169,9 @@ def is_bound(before: str, after: str) -> bool:
     """A limit instead of a value: less than 5,000 m; at least 4,889 m ("over" is loose talk)."""
     if _BOUND_AFTER_ELSEWHERE.match(after):
         return True
-    return bool(_BOUND.search(before)) and not _UP_FROM.search(before)
+    if after[:1] == ">" and before[-1:] == "<":
+        return False
+    return bool(_BOUND.search(before)) and not (_UP_FROM.search(before) or _NO_BOUND.search(before))
 
 
 _DATE_BOUND = cues(
@@ -188,34 +179,9 @@ _DATE_BOUND = cues(
 )
 
 
-_SINCE = cues(r"(?:\bnot|n't)\b[^.;]{0,40}\buntil\ (?:the\ )?$")  # not until 2025
-
-
 def is_date_bound(before: str) -> bool:
     """A date that only limits another: before 2025, after October."""
     return bool(_DATE_BOUND.search(before)) and not _SINCE.search(before)
-
-
-_ATTRIBUTED = cues(
-    r"""\b(?:(?:some|many|other|most)\ (?:people|sources|experts|scholars|books)?\ ?
-        (?:say|claim|believe|think|argue|suggest|list)|(?:often|commonly|sometimes
-        |widely)\ (?:said|believed|thought|claimed|confused)
-        |rumou?red|legend\ has\ it|allegedly|is\ claimed|was\ thought|is\ confused|you\ (?:might
-        |may)\ (?:think|say))\b[^.]*$"""
-)
-
-
-_DISPUTED = cues(r"\bothers\ (?:say|claim|believe|think|argue|suggest|list)\b")
-
-
-def is_disputed(after: str) -> bool:
-    """One opinion of several: some say 4,889 m, others say."""
-    return bool(_DISPUTED.search(after))
-
-
-def is_attributed(before: str) -> bool:
-    """Put into other people's mouths: some say it is 4,889 m."""
-    return bool(_ATTRIBUTED.search(before))
 
 
 _NOW = cues(
@@ -236,10 +202,20 @@ _PRESENT = cues(r"\b(?:is|are|it's|stands|has|measures|remains)\b|'s\b")
 
 
 _FUTURE = cues(
-    r"""\b(?:will\ (?:soon\ |then\ |later\ |eventually\ )?(?:be|become|reach|rise\ to|grow\ to)
-        |(?:is|are)\ (?:going|expected|projected|planned|due|set|forecast|predicted)\ to
+    r"""\b(?:(?:will|shall)\ (?!(?:\w+\ )?(?:find|see|note|notice|tell|say|give|answer|help|learn
+        |agree)\b)
+        |(?:is|are|was|were)\ (?:going|expected|projected|planned|due|set|forecast|predicted
+        |likely)\ to
+        |(?:may|might|could)\ (?:\w+\ )?(?:reach|become|rise|grow|fall|shrink|climb)
+        |by\ 20[3-9]\d|(?:growing|rising|heading|moving|climbing|shrinking|on\ (?:its|the)\ way)
+        \ (?:\w+\ )?(?:towards?|to)
         )\b[^.;]*$""",
     "future",
+)
+# "4,889 m now, but it will …": a word of time that belongs to the value before.
+_OF_THE_LAST_NOW = re.compile(
+    r"^[\s)*_]+(?:[a-z]+ )?(?:now|today|these days|at present|currently|nowadays)\b\s*"
+    r"(?=[,;.(—–]|and\b|but\b|instead\b|while\b|$)"
 )
 
 
@@ -250,7 +226,7 @@ def is_future(before: str) -> bool:
 
 def says_now(before: str) -> bool:
     """Now 4,889 m; rose to; became."""
-    return bool(_NOW.search(before))
+    return bool(_NOW.search(_OF_THE_LAST_NOW.sub("", before)))
 
 
 def says_newly(before: str) -> bool:
@@ -269,9 +245,18 @@ def is_present(before: str) -> bool:
 
 
 _RETRACTION = cues(
-    r"""\b(?:actually|wait|correction|sorry|scratch\ that|make\ that|my\ mistake|I\ mean|I\ meant
-        |let\ me\ correct|I\ was\ wrong|that(?:'s|\ is)\ (?:wrong|incorrect|not\ right))\b
-        |\bno[,.!]\s""",
+    r"""\b(?:actually|wait|correction|sorry|(?:scratch|strike)\ that|make\ that|my\ (?:mistake|bad
+        |error)
+        |I\ mean|I\ meant|let\ me\ (?:correct|rephrase|re-?check|double-check|reconsider|try\ again)
+        |I\ (?:was|am|stand)\ (?:wrong|mistaken|corrected)|I\ (?:made\ (?:a|an)|misspoke
+        |misremembered
+        |miscalculated|mistyped|take\ (?:that|it)\ back|must\ correct|need\ to\ correct
+        |should\ have\ said)
+        |that(?:'s|\ is|\ was)\ (?:wrong|incorrect|not\ right|a\ mistake|a\ typo|before\ the)
+        |on\ second\ thoughts?|o+ps|whoops|h+m+|err?|hang\ on|hold\ on|apologies|apologi[sz]e
+        |excuse\ me
+        |or\ rather|correcting|edit:|rather,|pardon|nope|to\ be\ (?:correct|precise))\b
+        |\bno[,.!]\s|\bno\s?[-–—]""",
     "retraction",
 )
 _RENAMED = re.compile(

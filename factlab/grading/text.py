@@ -57,6 +57,23 @@ def overlaps(start: int, end: int, taken: Iterable[tuple[int, int]]) -> bool:
     return any(start < other_end and other_start < end for other_start, other_end in taken)
 
 
+class Taken:
+    """Places of a text that are taken, asked in time that does not grow with their number."""
+
+    __slots__ = ("_marks",)
+
+    def __init__(self, length: int) -> None:
+        self._marks = bytearray(length)
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether the stretch shares a character with one that is taken."""
+        return self._marks.find(1, start, end) >= 0
+
+    def add(self, start: int, end: int) -> None:
+        """Take a stretch."""
+        self._marks[start:end] = b"\x01" * (min(end, len(self._marks)) - start)
+
+
 def word_set(words: str) -> frozenset[str]:
     """The words of a line as a set."""
     return frozenset(words.split())

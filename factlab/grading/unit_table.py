@@ -46,12 +46,12 @@ UNIT_TABLE = {
         millennium | millennium | millennia | 31557600000 |
     """,
     "temperature": """
-        °C | degree Celsius | degrees Celsius | 1 273.15 | ℃ celsius C centigrade 度
-        °F | degree Fahrenheit | degrees Fahrenheit | 5/9 45967/180 | ℉ fahrenheit F
+        °C | degree Celsius | degrees Celsius | 1 273.15 | ℃ celsius C centigrade 摂氏 セ氏
+        °F | degree Fahrenheit | degrees Fahrenheit | 5/9 45967/180 | ℉ fahrenheit F 華氏
         K | kelvin | kelvins | 1 |
     """,
     "angle": """
-        ° | degree | degrees | 1 |
+        ° | degree | degrees | 1 | 度 deg
     """,
     "speed": """
         m/s | meter per second | meters per second | 1 | mps
@@ -85,27 +85,12 @@ UNIT_TABLE = {
     """,
     "ratio": """
         % | percent | percent | 1 | per~cent pct パーセント
+        割 | 割 | 割 | 10 |
     """,
     "percentage points": """
         pp | percentage point | percentage points | 1 | percent~points ポイント パーセントポイント
     """,
-    "US dollars": """
-        USD | dollar | dollars | 1 | $ US$ US~dollar US~dollars U.S.~dollar U.S.~dollars bucks ドル
-        cent | cent | cents | 1/100 | セント
-    """,
-    "euros": """
-        EUR | euro | euros | 1 | € ユーロ
-    """,
-    "pounds sterling": """
-        GBP | pound sterling | pounds sterling | 1 | £ British~pound British~pounds
-    """,
-    "yen": """
-        JPY | yen | yen | 1 | ¥ 円
-    """,
-    "yuan": """
-        CNY | yuan | yuan | 1 | RMB renminbi 元
-    """,
     "people": """
-        people | person | people | 1 | persons 人
+        people | person | people | 1 | persons inhabitants residents citizens souls 人 名
     """,
 }

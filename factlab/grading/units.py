@@ -13,6 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 
+from factlab.grading.currency_table import MONEY_TABLE
 from factlab.grading.text import flatten, is_cjk, is_letter, word_set
 from factlab.grading.unit_table import UNIT_TABLE
 
@@ -43,7 +44,7 @@ class FoundUnit:
 def _units() -> dict[str, Unit]:
     """All units by symbol."""
     units: dict[str, Unit] = {}
-    for dimension, rows in UNIT_TABLE.items():
+    for dimension, rows in (UNIT_TABLE | MONEY_TABLE).items():
         for row in rows.strip().splitlines():
             symbol, one, many, scale, names = (cell.strip() for cell in row.split("|"))
             factor, _, offset = scale.partition(" ")
@@ -144,6 +145,9 @@ def _ends_well(plain: str, end: int) -> bool:
     )
 
 
+# Words that are a unit only where a phrase ends: 5,000 won, but not "the 11 won the match".
+_PHRASE_ENDS = re.compile(r"\s*(?:$|[^\w\s]|(?:a|per|in|for|and|or|to|each|was|is)\b)")
+_ALSO_VERBS = word_set("won crowns souls")
 _AFTER_PREPOSITION = re.compile(
     r" ?(?!(?:tall|long|wide|high|deep|thick|by|x|or|and|in diameter)\b)[\w\"'(]"
 )
@@ -151,6 +155,8 @@ _AFTER_PREPOSITION = re.compile(
 
 def _is_plain_word(plain: str, written: str, end: int) -> bool:
     """Whether "in" is the preposition here: 4,889 in 2025, but not 12 in. or 80 in wide."""
+    if written.lower() in _ALSO_VERBS:
+        return not _PHRASE_ENDS.match(plain, end)
     return written.lower() == "in" and bool(_AFTER_PREPOSITION.match(plain, end))
 
 
@@ -171,8 +177,13 @@ _NOT_COUNTED = word_set(
     "she should since so sometimes stands still tall taller than thanks that the their then "
     "there these they this those though through thus till times to today together too towards "
     "under unless until up versus vs was we were whereas which while who whose will with within "
-    "without would yes yet you "
+    "without would yes yet you sees marks comes follows begins starts ends brings gives makes "
+    "equals becomes seems appears means onwards always perhaps plus thus "
 )
+
+
+_RAISED = re.compile(r" (squared|cubed)\b", re.IGNORECASE)  # metres squared
+_POWERS = {"squared": "²", "cubed": "³"}
 
 
 def unit_after(plain: str, position: int) -> FoundUnit | None:
@@ -180,6 +191,8 @@ def unit_after(plain: str, position: int) -> FoundUnit | None:
     gap = _GAP.match(plain, position)
     start = gap.end() if gap else position
     known = unit_at(plain, start)
+    if known and (raised := _RAISED.match(plain, known.end)):
+        return FoundUnit(start, raised.end(), f"{known.name}{_POWERS[raised[1].lower()]}")
     if known:
         rate = _PER.match(plain, known.end)
         if rate and unit_at(plain, start) == known:
@@ -212,27 +225,54 @@ def _is_plural(word: str) -> bool:
     )
 
 
-_BEFORE = re.compile(r"(US\$|U\.S\.\$|USD|EUR|GBP|JPY|CNY|RMB|[€£¥]|\\?\$) ?[*_]{0,2}$")
+@cache
+def _before() -> re.Pattern[str]:
+    """What may stand in front of a number: signs and codes of money, and the scale of degrees."""
+    written = [name for rows in MONEY_TABLE.values() for name in _signs_and_codes(rows)]
+    joined = "|".join(re.escape(name) for name in sorted(written, key=len, reverse=True))
+    return re.compile(rf"(?<![^\W\d_])({joined}|\\\$|摂氏|セ氏|華氏) ?[*_]{{0,2}}$")
+
+
+_NO_CODE = word_set("COP TRY PHP ARS ETH BTC TL NIS")  # COP 26, PHP 8: more often something else
+
+
+def _signs_and_codes(rows: str) -> Iterator[str]:
+    for row in rows.strip().splitlines():
+        symbol, *_, names = (cell.strip() for cell in row.split("|"))
+        for name in (symbol, *names.split()):
+            written = name.replace("~", " ")
+            is_sign = not any(char.isalpha() for char in written) or written.endswith("$")
+            is_code = len(name) <= 3 and name.isalpha() and not name.islower()
+            is_code = is_code and name not in _NO_CODE and not is_cjk(name[0])
+            if is_sign or is_code or written in ("Rs.", "Fr.", "SFr.", "E£"):
+                yield written
+
+
+_LONGEST_BEFORE = 16
 
 
 def unit_before(plain: str, position: int) -> FoundUnit | None:
     """The currency in front of a number that begins here, in flattened text."""
-    found = _BEFORE.search(plain[max(0, position - 8) : position])
+    window = max(0, position - _LONGEST_BEFORE)
+    found = _before().search(plain[window:position])
     if not found:
         return None
-    start = max(0, position - 8) + found.start()
-    written = found[1].lstrip("\\").replace("U.S.$", "US$")
-    if found[1] == "$" and _is_math(plain, start):
+    start = window + found.start()
+    if found[1] in ("$", "\\$") and _is_math(plain, start):
         return None
-    unit = known_unit(written)
+    unit = known_unit(found[1].lstrip("\\"))
     return FoundUnit(start, position, unit.symbol) if unit else None
+
+
+_MATH_REACH = 400  # characters
 
 
 def _is_math(plain: str, dollar: int) -> bool:
     """Whether this dollar sign opens LaTeX: it is closed on its line, and not by another price."""
-    line = plain[dollar + 1 :].split("\n", 1)[0]
+    opens = max(plain.rfind("\n", 0, dollar) + 1, dollar - _MATH_REACH)
+    line = plain[dollar + 1 : dollar + _MATH_REACH].split("\n", 1)[0]
     closing = line.find("$")
-    if closing < 0 or plain[:dollar].count("$", plain.rfind("\n", 0, dollar) + 1) % 2:
+    if closing < 0 or plain.count("$", opens, dollar) % 2:
         return closing >= 0 or plain[dollar - 1 : dollar] == "$"
     return not line[closing + 1 : closing + 2].isdigit()
 
@@ -245,9 +285,46 @@ def spell_unit(unit: str, value: Decimal) -> str:
     return known.one if abs(value) == 1 else known.many
 
 
+# Words and signs for several units: what they may mean where that is what was asked for.
+MAY_MEAN = {
+    "$": word_set("USD CAD AUD NZD HKD SGD TWD JMD"),
+    "peso": word_set("MXN PHP ARS CLP COP"),
+    "kr": word_set("SEK NOK DKK ISK CZK"),
+    "rupee": word_set("INR PKR LKR"),
+    "franc": word_set("CHF"),
+    "lira": word_set("TRY ITL"),
+    "dinar": word_set("KWD"),
+    "shilling": word_set("KES"),
+    "lb": word_set("GBP EGP"),
+    "ton": word_set("t"),
+    "°": word_set("°C °F"),
+}
+
+
+def same_unit(written: str, asked: str) -> bool:
+    """Whether a unit is written that is, or may be, the one that was asked for."""
+    one, other = unit_name(written), unit_name(asked)
+    if one == other or other in MAY_MEAN.get(one, ()):
+        return True
+    first, second = _units().get(one), _units().get(other)
+    if first is None or second is None:
+        return False
+    return (first.dimension, first.factor, first.offset) == (
+        second.dimension,
+        second.factor,
+        second.offset,
+    )
+
+
+def is_money(unit: str) -> bool:
+    """Whether the unit is a currency."""
+    known = known_unit(unit)
+    return known is not None and known.dimension in MONEY_TABLE
+
+
 def convert(value: Decimal, from_unit: str, to_unit: str) -> Decimal | None:
     """Convert between two units of one dimension, or return None where that is not possible."""
-    if unit_name(from_unit) == unit_name(to_unit):
+    if same_unit(from_unit, to_unit):
         return value
     source, target = known_unit(from_unit), known_unit(to_unit)
     if source is None or target is None or source.dimension != target.dimension:

@@ -1,0 +1,149 @@
+"""Whether a sentence denies or doubts a value, or only says that others hold it.
+
+`mention` asks these functions about every value of an answer, as it asks `stance`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from factlab.grading.language_cues import cues
+
+_NOT_DENYING = r"""(?!\ (?:only|just|merely|until|surprising|mistaken|wrong\b|I\b|to\ mention
+        |to\ be\ confused|exactly\ known|necessary|doubt|deny|denied|dispute|be\ denied
+        |a\ doubt|any\ doubt|question\b|believe\ (?:it|how|that|this)\b.*!))"""
+_DENIAL = cues(
+    rf"""\b(?:not|never|cannot|neither|nor|without|unlike|\w+n't
+        |no\ longer|rather\ than|instead\ of|as\ opposed\ to|contrary\ to
+        |(?:a\ |the\ )?(?:myth|misconception|mistake|lie|hoax|rumou?r|fallacy)\ (?:is\ )?that
+        |(?:wrong|false|incorrect|untrue|unlikely|impossible|doubtful)\ (?:that|to\ say|to\ claim)
+        |wrongly|incorrectly|falsely|mistakenly|erroneously|no\ evidence\ (?:that|of|for)|far\ from
+        |hardly|scarcely|nowhere\ near|anything\ but|by\ no\ means|in\ no\ way|no\ way
+        |(?:no\ one|nobody|none)\ (?:\w+\ ){{0,3}}?(?:measured|recorded|reported|found|thinks
+        |thought
+        |believes|believed|says|said|claims|claimed|reached|seen)
+        |(?<!no\ )(?<!without\ )(?<!without\ a\ )(?<!beyond\ )(?<!little\ )doubt(?:s|ed
+        |ful)?(?:\ (?:that|if|it))
+        |den(?:y|ies|ied|ying)\ (?:that|it)|disput(?:e|es|ed|ing)\ that|refut(?:e|es|ed)\ that
+        |disagrees?\ that|ruled\ out|refuses?\ to\ believe|pretend(?:s|ed)?
+        |fail(?:s|ed|ing)?\ to|unable\ to|almost\ reach(?:ed|es)?|too\ \w+\ to\ be
+        |if(?!\ (?:I|you|we|they|he|she)\b)|whether|suppose|imagine)\b
+        {_NOT_DENYING}"""
+)
+# Nobody doubts it: the denial of a denial.
+_TWICE = cues(
+    r"""\b(?:(?:no\ one|nobody|not|never|\w+n't|cannot|hardly\ anyone|impossible\ to
+        |few)\ (?:\w+\ )?
+        (?:den(?:y|ies|ied)|doubt(?:s|ed)?|disput(?:e|es|ed)|question(?:s|ed)?|refut(?:e|es|ed))
+        |no\ (?:doubt|question|denying|disputing)|without\ (?:a\ |any\ )?(?:doubt|question)
+        |never\ fail(?:s|ed)?\ to)\b"""
+)
+# What ends the reach of a denial: a new clause, a contrast, or a superlative that takes it over.
+_DENIAL_ENDS = cues(
+    r"""[;:—!?\n]|,(?!\ (?:as|in\ fact|however|actually|or|in|on)\b)|\ [–-]\ |\bbut\b|\bthough\b
+        |\bit'?s\ now\b|\band\ (?:is|was|has|it|its|now|stands)\b
+        |\b(?:tallest|highest|largest|biggest|longest|oldest|most|only|first)\b"""
+)
+_DENIED_AFTER = cues(
+    r"""^[\s*_"')]*(?:\w+\s+)?(?:(?:is|was|are|were|would\ be|seems|sounds)\s+
+        (?:(?:definitely|simply|clearly|certainly|just|completely|also|plainly)\s+)?
+        (?:(?:not|never)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|what|where|
+           the\s+(?!\w+est\b|most|only|first|last|second)))
+        |(?:a\ |the\ )?(?:very\ |most\ )?(?:common\ |frequent\ |widespread\ |popular\ )?
+           (?:mistake|misconception|error|myth|hoax|lie|misprint|typo|rumou?r|fabrication)
+        |wrong|incorrect|false|untrue|inaccurate|outdated|nonsense|impossible|mistaken|debunked
+        |fake)
+      |(?:isn't|wasn't|aren't)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|
+           the\s+(?!\w+est\b|most|only|first|last|second))))
+      |^\?\s*(?:no\b|that\ is\ (?:incorrect|wrong|false))""",
+    "denied_after",
+)
+# "The claim that it is 4,889 m tall is a hoax": the verdict on a claim stands at its end.
+_CLAIM = cues(
+    r"""\b(?:claim|idea|notion|belief|rumou?r|story|suggestion|assertion|statement|report
+        |theory)s?\s(?:\w+\ ){0,2}?that\b[^.;]*$"""
+)
+_CLAIM_FALSE = cues(
+    r"""\b(?:is|was|are|were|has\ been|turned\ out\ to\ be|proved)\ (?:\w+\ )?(?:a\ |an\ |the\ )?
+        (?:\w+\ )?(?:hoax|myth|lie|false|wrong|incorrect|untrue|nonsense|mistake|mistaken|error
+        |debunked|baseless|unfounded|misconception|rumou?r|inaccurate|fabrication|fake|not\ true
+        |not\ correct|refuted|disproved)\b"""
+)
+# A denial further from the value than this rarely belongs to it (counted in characters), unless
+# what it denies is that anybody would say so.
+_DENIAL_REACH = 48
+_NOBODY_SAYS = cues(
+    r"""\b(?:not|n't|never|nobody|no\ one)\b[^.;!?]{0,160}\b(?:claim|say|believe|argue|think|suggest
+        |confirm|agree)s?\ that\ (?:it|he|she|they|this|that|the\ \w+|[A-Z]\w+)\ (?:\w+\ )?(?:is|are
+        |was|were)\ (?:still\ |now\ )?$"""
+)
+_QUOTED = re.compile(r'"[^"\n]{1,80}"')
+_NOT_UNTIL = re.compile(r"\buntil(?: the)? *$", re.IGNORECASE)
+_EXCLAIMED = re.compile(r"\b(?:can't|cannot|can not|couldn't) (?:even )?believe\b", re.IGNORECASE)
+
+
+def is_denied(before: str, after: str) -> bool:
+    """Not 4,889 m; isn't Paris; I doubt that it is; whether it is; "Paris is not the capital".
+
+    What a title or a quotation says denies nothing, "not until 2025" asserts 2025, and "nobody
+    doubts" and "I can't believe it is" do not deny.
+    """
+    before = _QUOTED.sub(_blank, before)
+    if _DENIED_AFTER.match(after) or (_CLAIM.search(before) and _CLAIM_FALSE.search(after)):
+        return True
+    if _NOBODY_SAYS.search(before):
+        return True
+    plain = _EXCLAIMED.sub("", _TWICE.sub("", before))
+    for cue in reversed(list(_DENIAL.finditer(plain))):
+        reach = plain[cue.end() :]
+        if len(reach) <= _DENIAL_REACH and not _DENIAL_ENDS.search(reach):
+            return not (_is_title(plain, cue) or _NOT_UNTIL.search(reach))
+    return False
+
+
+def _blank(quoted: re.Match[str]) -> str:
+    return '"' + "_" * (len(quoted[0]) - 2) + '"'
+
+
+def _is_title(before: str, cue: re.Match[str]) -> bool:
+    """Whether a cue is part of a capitalised title: Never Gonna Let You Go; Imagine Dragons."""
+    opens = cue[0].lower() == "if" and not before[: cue.start()].strip(" *_")
+    return not opens and cue[0][0].isupper() and bool(re.match(r" [A-Z]", before[cue.end() :]))
+
+
+_ATTRIBUTED = cues(
+    r"""\b(?:(?:some|many|other|most|older|old|several)\ (?:people|sources|experts|scholars|books
+        |maps
+        |guides|websites)?\ ?(?:say|claim|believe|think|argue|suggest|list|give|still\ say)
+        |(?:often|commonly|sometimes|widely|frequently|usually|popularly|once)\ (?:said|believed
+        |thought|claimed|confused|cited|quoted|given|assumed|reported|listed|stated)
+        |rumou?red|legend\ has\ it|allegedly|supposedly|is\ claimed|was\ thought|is\ confused
+        |you\ (?:might|may|probably|will|could)\ (?:\w+\ )?(?:think|say|remember|recall|know
+        |have\ (?:read|heard
+        |learned|learnt|seen)|expect)
+        |you\ (?:said|wrote|claimed|mentioned|stated)|(?:as|like)\ you\ say
+        |(?:despite|contrary\ to|whatever|forget)\ what\ (?:you|people|many|some|they|the)\b
+        |(?:sign|plaque|textbook|book|guidebook|map|article|page|label|poster|brochure|atlas|website
+        |encyclop\w+|wikipedia)s?\ (?:\w+\ )?(?:reads?|says?|said|gives?|gave|lists?|listed|states?
+        |shows?|showed|claims?|prints?)
+        )\b(?:(?!\b(?:but|yet|however|though)\b)[^.])*$"""
+)
+_ATTRIBUTED_AFTER = cues(
+    r"""^[\s*_)"']*(?:\w+\s+){0,2}?(?:is|are|was|gets|has\ been|remains)\ (?:\w+\ )?(?:often
+        |commonly
+        |widely|sometimes|frequently|usually|still|generally|popularly|the\ (?:usual|popular|common
+        |commonly|often|widely))\ (?:\w+\ )?(?:quoted|cited|given|stated|believed|assumed|reported
+        |mentioned|listed|repeated|said|thought|claimed|heard|found\ in)\b
+      |^[\s*_)"']*,?\s*as\ (?:many|some|people|most)\ (?:people\ )?(?:think|believe|say|claim)"""
+)
+_DISPUTED = cues(r"\bothers\ (?:say|claim|believe|think|argue|suggest|list)\b(?!\ so\b)")
+
+
+def is_disputed(after: str) -> bool:
+    """One opinion of several: some say 4,889 m, others say."""
+    return bool(_DISPUTED.search(after))
+
+
+def is_attributed(before: str, after: str) -> bool:
+    """Put into other people's mouths: some say it is 4,889 m; 4,889 m is often quoted."""
+    return bool(_ATTRIBUTED.search(before) or _ATTRIBUTED_AFTER.search(after))
