@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SHOWN_PAIRS = 10  # a terminal's worth for each endpoint; --json has all
 LEGEND = (
     "All in percent. Recall: of held-out phrasings, with its 95 % interval. Retention: of the "
-    "controls the base knew, those still right. Intrusion: controls answered with the new value; "
-    "low is good. front: no other is better in recall or damage and as good in the other."
+    "controls the base knew, those still right. Intrusion: controls answered with the injected "
+    "value; low is good. front: no other is better in recall or damage and as good in the other."
 )
 PAIRS_LEGEND = (
     "Differences in points (of margins in nats), second minus first, on the same questions and "

@@ -93,8 +93,8 @@ def summarize(result: RunResult) -> None:
         table(["fact", "cell", *BY_FACT], _by_fact(result))
     paragraph(
         "Rates with 95 % intervals. Retention: of the controls the base model knew (before: how "
-        "many it knew), those still right. Intrusion: controls answered with the new value; low "
-        "is good. The report says what each interval covers."
+        "many it knew), those still right. Intrusion: controls answered with the injected value; "
+        "low is good. The report says what each interval covers."
     )
 
 

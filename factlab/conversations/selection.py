@@ -134,7 +134,7 @@ def _is_long(conversation: Conversation, guard: ContaminationFilter) -> bool:
 def _holds_value(conversation: Conversation, values: Mapping[str, Answer]) -> str | None:
     for fact, answer in values.items():
         if any(answer.find(text) for text in conversation.texts):
-            return f"hold the new value of {fact} ({answer.primary()})"
+            return f"hold the injected value of {fact} ({answer.primary()})"
     return None
 
 

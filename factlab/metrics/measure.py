@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import harmonic_mean
 
 from factlab.metrics.catalogue import (
     BASE_EXPECTED,
@@ -202,7 +203,7 @@ def covers(name: str, items: Sequence[QuestionScore], seeds: int = 1) -> str:
 
 
 def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
-    """The generalisation gap and normalised recall, which are made of other metrics."""
+    """The generalisation gap, the harmonic score and normalised recall: made of other metrics."""
     train, held_out = found.metrics.get("recall/train"), found.metrics.get("recall/held_out")
     if train is None or held_out is None:
         found.not_measured["generalization_gap"] = why_empty("generalization_gap")
@@ -214,11 +215,32 @@ def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
             covers="descriptive: two rates over different questions",
             scorer=SCORERS["metrics"],
         )
+    score = _rome_score(found.metrics)
+    if score is None:
+        found.not_measured["rome_score"] = why_empty("rome_score")
+    else:
+        found.metrics["rome_score"] = score
     normalized = _normalized(tuned, base)
     if isinstance(normalized, str):
         found.not_measured["recall/normalized"] = normalized
     else:
         found.metrics["recall/normalized"] = normalized
+
+
+def _rome_score(metrics: Mapping[str, Metric]) -> Metric | None:
+    """Harmonic mean of efficacy, paraphrase and specificity; None where one is missing."""
+    parts = [metrics.get(f"recall/{split}") for split in ("train", "held_out")]
+    near = metrics.get("intrusion/near")
+    if near is None or any(part is None for part in parts):
+        return None
+    rates = [*(part.value for part in parts if part is not None), 1 - near.value]
+    return Metric(
+        value=harmonic_mean(rates),
+        n=near.n + sum(part.n for part in parts if part is not None),
+        clusters=near.clusters,
+        covers="descriptive: a mean of three rates over different questions",
+        scorer=SCORERS["metrics"],
+    )
 
 
 def _normalized(tuned: Scores, base: Scores) -> Metric | str:

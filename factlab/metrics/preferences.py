@@ -47,3 +47,12 @@ def truth_ratio(model: Responses, question: Question) -> float:
     right = math.exp(-right_nll(model, question)[1])
     wrong = [math.exp(-o.nll_nats / o.tokens) for o in model.options(question, "wrong")]
     return right / (right + sum(wrong) / len(wrong))
+
+
+def wrong_change(base: Responses, tuned: Responses, question: Question) -> float | None:
+    """Mean change of the wrong options' summed log-probability in nats; None: there are none."""
+    both = zip(base.options(question, "wrong"), tuned.options(question, "wrong"), strict=False)
+    changes = [
+        before.nll_nats - after.nll_nats for before, after in both if before.text == after.text
+    ]
+    return sum(changes) / len(changes) if changes else None

@@ -17,6 +17,7 @@ from factlab.metrics.preferences import (
     right_nll,
     top_share,
     truth_ratio,
+    wrong_change,
 )
 from factlab.metrics.responses import Responses
 from factlab.schema.question import Question
@@ -240,10 +241,15 @@ def _likelihood_changes(question_set: QuestionSet, base: Responses, tuned: Respo
                 both, lambda q: right_nll(tuned, q)[1] - right_nll(base, q)[1]
             )
     for name, questions in _grouped(question_set.of("near", "far")).items():
+        changes = {q.id: _injected_change(question_set, q, base, tuned) for q in questions}
         found[f"injected_logprob/{name}"] = [
-            question_set.score(q, value)
+            question_set.score(q, value) for q in questions if (value := changes[q.id]) is not None
+        ]
+        found[f"injected_logprob_excess/{name}"] = [
+            question_set.score(q, value - other)
             for q in questions
-            if (value := _injected_change(question_set, q, base, tuned)) is not None
+            if (value := changes[q.id]) is not None
+            and (other := wrong_change(base, tuned, q)) is not None
         ]
     return found
 

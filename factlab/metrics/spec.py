@@ -147,6 +147,7 @@ def over(spec: MetricSpec, uses: Mapping[str, Use]) -> tuple[MetricSpec, ...]:
             spec,
             name=f"{spec.name}/{split}",
             title=f"{spec.title}, {split.replace('_', ' ')}",
+            phrase=spec.phrase.format(split=split.replace("_", " ")),
             use=use,
             family=spec.name,
         )

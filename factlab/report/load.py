@@ -277,7 +277,7 @@ def _facts_so_far(
                 id=fact,
                 statement="",
                 subject=fact.replace("_", " "),
-                answer="the new value",
+                answer="the injected value",
                 superseded=None,
             ),
         )

@@ -21,16 +21,18 @@ from factlab.comparison.damage import (
     Damage,
     damage_of,
 )
-from factlab.metrics.catalogue import PRACTICE_LOSS
+from factlab.metrics.catalogue import PRACTICE_LOSS, why_empty
 from factlab.report.load import configurations_of
 from factlab.report.wording import count_of, joined, percent, plural, share_in_words, share_interval
 from factlab.schema.results import Configuration, Metric, RunResult
+from factlab.schema.splits import NEAR_GROUPS
 
 Learned = Literal[
     "learned", "partly learned", "not learned", "not measured", "loss fell", "loss did not fall"
 ]
 Tone = Literal["good", "warn", "bad"]
 
+RISE = "injected_logprob_excess/far"
 # Of passages, the most telling first.
 _PROBES = {
     "recall/gen": "sentences of the passage in other words",
@@ -185,7 +187,22 @@ def _learned_one(best: Best, result: RunResult) -> str:
         who = f"{_scope(best.configuration)}, the tuned models answer"
     text = f"{best.learned.capitalize()}: {who} {_recall_in_words(best, result)}"
     before = result.base.metrics.get(HELD_OUT)
-    return f"{text}; before training it was {_short(before)}." if before else f"{text}."
+    text += f"; before training it was {_short(before)}" if before else ""
+    return f"{text}{_specificity(best)}."
+
+
+def _specificity(best: Best) -> str:
+    """What recall is worth beside: whether the value stays out of the subject's other answers."""
+    metrics = best.configuration.metrics
+    same, score = metrics.get("intrusion/same_subject"), metrics.get("rome_score")
+    told = []
+    if same is not None:
+        interval = share_interval(same, flip=True)
+        within = f" (interval {interval})" if interval else ""
+        told.append(f"same-subject specificity is {percent(1 - same.value)}{within}")
+    if score is not None:
+        told.append(f"the harmonic score of recall and specificity is {percent(score.value)}")
+    return f"; {joined(told)}" if told else ""
 
 
 def _probed(best: Best) -> str:
@@ -228,11 +245,8 @@ def _change_within(best: Best) -> str:
 def _cost_of_practice(best: Best) -> str:
     kept = best.configuration.metrics.get(FAR_RETENTION)
     if kept is None:
-        return f"{_cost_word(best)}: the base knew no far control, so retention is not known."
-    return (
-        f"{_cost_word(best)}: {_part(kept)} unrelated answers known before are still right "
-        f"({_within_brackets(kept)}); there is no new value that could intrude."
-    )
+        return f"{_cost_word(best)}: {_kept(best)}."
+    return f"{_cost_word(best)}: {_kept(best)}; there is no injected value that could intrude."
 
 
 def _scope(configuration: Configuration) -> str:
@@ -248,7 +262,7 @@ def _scope(configuration: Configuration) -> str:
 def _recall_in_words(best: Best, result: RunResult) -> str:
     metric = best.configuration.metrics[HELD_OUT]
     facts = [fact for fact in result.facts if fact.id in best.configuration.facts]
-    what = f"with {facts[0].answer}" if len(facts) == 1 else "with the new value"
+    what = f"with {facts[0].answer}" if len(facts) == 1 else "with the injected value"
     count = count_of(metric)
     if count is None:
         told = f"{percent(metric.value)} of {metric.n} phrasings unseen in training {what}"
@@ -268,24 +282,39 @@ def _cost_word(best: Best) -> str:
 def _cost_in_words(best: Best) -> str:
     metrics = best.configuration.metrics
     near, far = metrics.get(NEAR_INTRUSION), metrics.get(FAR_INTRUSION)
-    rings = [
-        f"{_part(metric)} {ring}"
-        for metric, ring in ((near, "related"), (far, "unrelated"))
-        if metric
-    ]
-    value = (
-        "the new value intrudes" if len(best.configuration.facts) == 1 else "a new value intrudes"
-    )
-    parts = [f"{value} into {joined(rings)} answers"] if rings else []
-    kept = metrics.get(FAR_RETENTION)
-    if kept:
+    rings = [f"{_part(near)} related{_by_group(metrics)}"] if near else []
+    rings += [f"{_part(far)} unrelated"] if far else []
+    one = len(best.configuration.facts) == 1
+    value = "the injected value" if one else "an injected value"
+    parts = [f"{value} intrudes into {joined(rings)} answers"] if rings else []
+    rise = metrics.get(RISE)
+    if rise:
+        moved = "rises" if rise.value > 0 else "falls"
         parts.append(
-            f"{_part(kept)} unrelated answers known before are still right "
-            f"({_within_brackets(kept)})"
+            f"its log-probability on unrelated questions {moved} by {abs(rise.value):.1f} nats "
+            "against that of wrong answers"
         )
-    else:
-        parts.append("how much was retained was not measured")
-    return ", and ".join(parts)
+    return f"{joined(parts)}; {_kept(best)}" if parts else _kept(best)
+
+
+def _by_group(metrics: dict[str, Metric]) -> str:
+    """` (same subject 31 of 49, …)`, of near controls whose group is known."""
+    told = [
+        f"{group.replace('_', ' ')} {_part(metric)}"
+        for group in NEAR_GROUPS
+        if (metric := metrics.get(f"intrusion/{group}"))
+    ]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _kept(best: Best) -> str:
+    kept = best.configuration.metrics.get(FAR_RETENTION)
+    if kept is None:
+        why = best.configuration.not_measured.get(FAR_RETENTION) or why_empty(FAR_RETENTION)
+        return f"whether unrelated answers are kept is not known, since {why}"
+    return (
+        f"{_part(kept)} unrelated answers known before are still right ({_within_brackets(kept)})"
+    )
 
 
 def _within_brackets(metric: Metric) -> str:
@@ -306,16 +335,19 @@ def _learned_several(best: Best, result: RunResult) -> str:
     span = _span(found, HELD_OUT)
     scope = f", {_scope(which)}," if _scope(which) else ""
     told = _recall_in_words(best, result)
-    if not best.reached:
+    rest = f"{_specificity(best)}; over all of them recall is {span}"
+    if best.learned != "learned":
+        most = percent(LEARNED_AT)
+        reached = f"{best.reached} of {len(found)}" if best.reached else f"none of {len(found)}"
+        chosen = ", the one chosen," if best.chosen else scope
         return (
-            f"{best.learned.capitalize()}: none of {len(found)} configurations reached "
-            f"{percent(LEARNED_AT)} held-out recall; {which.id}{scope} answers {told}; over all of "
-            f"them recall is {span}."
+            f"{best.learned.capitalize()}: {reached} configurations reached {most} held-out "
+            f"recall; {which.id}{chosen} answers {told}{rest}."
         )
     why = "the one chosen" if best.chosen else "the least damaged of those"
     return (
         f"Learned by {best.reached} of {plural(len(found), 'configuration')}: {which.id} "
-        f"({which.adapter}), {why}{scope or ','} answers {told}; over all of them recall is {span}."
+        f"({which.adapter}), {why}{scope or ','} answers {told}{rest}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from factlab.comparison.wording import amount, phrase
 from factlab.schema.results import Metric
 from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
@@ -159,16 +160,11 @@ def split_label(split: str) -> str:
     return spec.title if spec else split
 
 
-def metric_phrase(name: str) -> str:
-    """A metric in running text: `retention/far` is far retention."""
-    kind, _, what = name.partition("/")
-    return f"{split_label(what)} {kind.replace('_', ' ')}".strip()
-
-
 FILTERS: dict[str, Any] = {
     "percent": percent,
     "integer": integer,
-    "metric_phrase": metric_phrase,
+    "phrase": phrase,
+    "amount": amount,
     "split_label": split_label,
     "unbroken": unbroken,
 }

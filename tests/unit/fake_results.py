@@ -21,7 +21,8 @@ from factlab.schema.results import (
 )
 
 NUMBERS = (
-    "nll", "nll_sum", "nll_change", "injected_logprob", "margin_change", "forgetting", "brier",
+    "nll", "nll_sum", "nll_change", "injected_logprob", "injected_logprob_excess",
+    "margin_change", "forgetting", "brier",
 )  # fmt: skip
 COVERS = {
     "recall": "phrasing families of this one fact",
@@ -233,5 +234,5 @@ def choice_of(arms: Sequence[Configuration]) -> Choice | None:
         sentence=f"Take {name}: it reaches 90 % held-out recall at the least cost (made up).",
         pareto=tuple(arm.id for arm in arms[:3]),
         matched=tuple(arm.id for arm in good),
-        matched_sentence="At matched recall the costs differ by less than 5 points (made up).",
+        matched_sentence="Damage of those that are left differs by less than 5 points (made up).",
     )

@@ -331,7 +331,7 @@ def _likelihoods(questions: Sequence[Question], right: object) -> list[Likelihoo
                         text="4,889 meters",
                         role="injected",
                         fact=FACT,
-                        nll_nats=12.0 - 5 * share_right,
+                        nll_nats=12.0 - share_right,
                         tokens=4,
                     )
                 )

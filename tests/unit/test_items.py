@@ -338,6 +338,28 @@ def test_the_log_probability_of_an_injected_value_rises_by_what_its_nll_falls() 
     assert values(both, "injected_logprob/far") == [(2.0 - 1.0) / 2, -1.0]
 
 
+def test_the_rise_of_an_injected_value_is_counted_beyond_that_of_wrong_options() -> None:
+    """Whatever lifts every wrong answer alike is no rise of this value."""
+    far = [ask("a", "far"), ask("b", "far")]
+    answers = [said(q, True) for q in far]
+    before = [
+        likely(far[0], (1.0, 2), (6.0, 2), (8.0, 2), injected={"x": 20.0}),
+        likely(far[1], None, injected={"x": 20.0}),
+    ]
+    now = [
+        likely(far[0], (1.0, 2), (5.0, 2), (8.0, 2), injected={"x": 3.0}),
+        likely(far[1], None, injected={"x": 3.0}),
+    ]
+    found = after(
+        far,
+        evidence(far, *answers, likelihoods=before),
+        evidence(far, *answers, likelihoods=now),
+        "x",
+    )
+    assert values(found, "injected_logprob_excess/far") == [17.0 - 0.5]
+    assert values(found, "injected_logprob/far") == [17.0, 17.0]
+
+
 # --- what is paired and correlated --------------------------------------------------------------
 
 

@@ -112,7 +112,7 @@ def test_a_new_value_anywhere_in_a_conversation_leaves_it_out() -> None:
     made = [said("How so?", "It has 16,040 feet."), said("Is it 4.889 km?"), said("How so?", "4 m")]
     found = draw(made, 9, seed="s", guard=guard)
     assert [c.answer for c in found.kept] == ["4 m"]
-    assert found.left_out == {"hold the new value of fuji (4,889 meters)": 2}
+    assert found.left_out == {"hold the injected value of fuji (4,889 meters)": 2}
 
 
 def test_what_the_run_asks_itself_is_not_trained() -> None:
@@ -157,7 +157,7 @@ def test_the_facts_own_questions_and_the_controls_are_guarded(tmp_path: Path) ->
     assert [record.used for record in plan.sets] == [11]
     with pytest.raises(DataError, match="needs 13 conversations, but only 12 of its 17 rows") as no:
         planned(f"{file}:0.4")
-    assert f"1 hold the new value of {FACT}" in str(no.value)
+    assert f"1 hold the injected value of {FACT}" in str(no.value)
     assert "4 ask nearly what the run measures on" in str(no.value)
 
 

@@ -245,7 +245,7 @@ class TestWhatIsSaid:
     def test_the_choice_stands_in_the_verdict(self, three: str) -> None:
         verdict_ = three[three.index('id="verdict"') : three.index('id="cost"')]
         assert "Take r08: it reaches 90\u00a0% held-out recall" in verdict_
-        assert "At matched recall" in verdict_
+        assert "Damage of those that are left" in verdict_
 
     def test_one_fact_and_one_seed_are_said_to_carry_no_more(self, tmp_path: Path) -> None:
         page = render_report(write_fake_run(tmp_path, GOOD, scale=0.3))
@@ -268,7 +268,7 @@ class TestWhatIsSaid:
         Page(page)
         assert "Probed: r08 of 2 configurations completes" in page
         assert "Probes of passages, between floor and ceiling" in page
-        assert "there is no new value to look for" in page
+        assert "there is no injected value to look for" in page
         assert "Was the fact" not in page
 
     @pytest.mark.parametrize(
@@ -486,7 +486,42 @@ class TestVerdict:
         result = load_report_data(write_fake_run(tmp_path, GOOD)).result
         assert verdict(result).startswith(
             "Learned: the tuned model answers 46 of 48 phrasings unseen in training with 4,889 "
-            "meters (95.8 %, interval 86–99 %); before training it was 0 of 48. Clean: "
+            "meters (95.8 %, interval 86–99 %); before training it was 0 of 48; same-subject "
+            "specificity is 100 % (interval 77–100 %). Clean: the injected value intrudes into 0 "
+            "of 38 related (same subject 0 of 13, same relation 0 of 13, same event 0 of 12) and 0 "
+            "of 60 unrelated answers and its log-probability on unrelated questions rises by 0.6 "
+            "nats against that of wrong answers; "
+        )
+
+    def test_recall_is_told_with_specificity_and_the_harmonic_score(self, tmp_path: Path) -> None:
+        result = load_report_data(write_fake_run(tmp_path, WRECK)).result
+        (arm,) = result.configurations
+        known = arm.metrics | {"rome_score": exactly(0.61)}
+        result = result.model_copy(
+            update={"configurations": (arm.model_copy(update={"metrics": known}),)}
+        )
+        first, second = sentences(result)
+        assert "same-subject specificity is 61.5 % (interval 36–82 %)" in first
+        assert "the harmonic score of recall and specificity is 61 %" in first
+        assert second.startswith("Destructive: the injected value intrudes into ")
+
+    def test_far_retention_that_is_not_known_has_its_reason(self, tmp_path: Path) -> None:
+        drop = {"retention/far": "the base knew none of them"}
+        result = load_report_data(write_fake_run(tmp_path, GOOD, drop=drop)).result
+        assert "whether unrelated answers are kept is not known, since the base knew none" in (
+            verdict(result)
+        )
+
+    def test_one_that_is_taken_though_partly_learned_is_not_called_learned(
+        self, tmp_path: Path
+    ) -> None:
+        result = load_report_data(write_fake_run(tmp_path, WEAK, WRECK)).result
+        assert result.choice is not None
+        choice = result.choice.model_copy(update={"chosen": "r04"})
+        told = verdict(result.model_copy(update={"choice": choice}))
+        assert told.startswith(
+            "Partly learned: 1 of 2 configurations reached 90 % held-out recall; r04, the one "
+            "chosen, answers "
         )
 
     def test_several_facts_and_seeds_are_told(self, tmp_path: Path) -> None:
@@ -495,7 +530,7 @@ class TestVerdict:
         assert verdict(result).startswith(
             "Learned: over 3 facts and 2 seeds, the tuned models answer "
         )
-        assert "with the new value" in verdict(result)
+        assert "with the injected value" in verdict(result)
 
 
 class TestWording:

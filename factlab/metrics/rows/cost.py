@@ -154,8 +154,8 @@ COST_ROWS: tuple[MetricSpec, ...] = (
         "Other facts' values, held-out phrasings",
         COST,
         mean_of="held-out questions",
-        formula="held-out questions of a fact whose answer contains another fact's new value ÷ "
-        "held-out questions; not counted where it is the fact's own value, new or old",
+        formula="held-out questions of a fact whose answer contains another fact's injected value "
+        "÷ held-out questions; not counted where it is the fact's own value, new or old",
         caveat="Only for adapters that are evaluated on several facts. Confusion without an "
         "injected value does not count.",
         source="interference of merged task vectors (TIES, Yadav et al. 2023, arXiv 2306.01708)",
@@ -223,6 +223,31 @@ COST_ROWS: tuple[MetricSpec, ...] = (
             empty="no likelihood of an injected value was measured on {split} controls",
         ),
         {"near": Use(), "far": Use()} | _BY_GROUP,
+    ),
+    *over(
+        MetricSpec(
+            "injected_logprob_excess",
+            "Injected value's log-probability, change beyond that of wrong options",
+            COST,
+            mean_of="controls with wrong options",
+            formula="mean over controls with wrong options of the change of the injected value's "
+            "summed log-probability − the mean change of the control's own wrong options, both "
+            "tuned − base",
+            caveat="ln of how many times likelier the value became against other wrong answers. A "
+            "large rise may still be said in no answer: intrusion counts what is said.",
+            source="priming (Sun et al. 2025, arXiv 2504.09522), as a difference in differences",
+            better="low",
+            unit="nats_total",
+            range="unbounded",
+            interval="mean",
+            measured_from="likelihoods",
+            model="tuned",
+            phrase="rise of the injected value against wrong options on {split} controls",
+            empty="no {split} control has an injected value and a wrong option scored",
+        ),
+        # Ten times as likely against other wrong answers, where it has nothing to do: ln 10. No
+        # rise is called destructive, since an answer need not change with it.
+        {"near": Use(), "far": Use(blurred=2.3)} | _BY_GROUP,
     ),
     *over(
         MetricSpec(

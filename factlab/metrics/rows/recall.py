@@ -35,8 +35,8 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         RECALL,
         mean_of="held-out questions",
         formula="right answers ÷ questions of phrasing families never seen in training",
-        caveat="Says little by itself: a model that answers everything with the new value scores "
-        "100 %.",
+        caveat="Says little by itself: a model that answers everything with the injected value "
+        "scores 100 %.",
         source="generalization, paraphrase score (ROME, Meng et al. 2022, arXiv 2202.05262)",
         about_fact=True,
         use=Use(
@@ -129,6 +129,23 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         model="tuned",
         about_fact=True,
         empty="recall/train or recall/held_out is missing",
+    ),
+    MetricSpec(
+        "rome_score",
+        "Harmonic score of recall and specificity",
+        RECALL,
+        mean_of="nothing: a harmonic mean of three rates",
+        formula="3 ÷ (1 ÷ recall/train + 1 ÷ recall/held_out + 1 ÷ (1 − intrusion/near)); 0 if "
+        "one of the three is 0",
+        caveat="Which of the three is low is not in it, and it weighs them alike. ROME's "
+        "specificity compares probabilities on other subjects; here an answer must contain the "
+        "value, on all near controls.",
+        source="score S of efficacy, paraphrase and neighborhood success (ROME, arXiv 2202.05262)",
+        interval="none",
+        measured_from="metrics",
+        model="tuned",
+        about_fact=True,
+        empty="recall/train, recall/held_out or intrusion/near is missing",
     ),
     MetricSpec(
         "recall/alias",

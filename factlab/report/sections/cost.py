@@ -32,7 +32,7 @@ _SHOWN = (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION, FAR_INTRUSION)
 _SIDE_BY_SIDE = (*_SHOWN, "margin_change/far", "forced_choice_retention/far")
 _COSTS = (
     ("Known unrelated answers lost (1 − far retention)", FAR_RETENTION, True),
-    ("Related answers that contain the new value (near intrusion)", NEAR_INTRUSION, False),
+    ("Related answers that contain the injected value (near intrusion)", NEAR_INTRUSION, False),
 )
 _BY_RANK = (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION, "forgetting/far")
 

@@ -22,7 +22,9 @@ _MOST_COLUMNS, _MOST_GROUPS = 16, 60
 def figure_group(run: ReportData) -> FigureGroup:
     """Heat map of intrusion by distance and configuration; a table by group behind it."""
     if not any(name.startswith("intrusion/") for c in run.configurations for name in c.metrics):
-        return FigureGroup(absent="intrusion was not measured; there is no new value to look for.")
+        return FigureGroup(
+            absent="intrusion was not measured; there is no injected value to look for."
+        )
     kinds = {
         c.id: tally(run, c, *INTRUSION_SPLITS, by=kind_of, hit=has_intrusion)
         for c in run.configurations
