@@ -28,7 +28,7 @@ from pydantic import Field, field_validator, model_validator
 
 from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
 from factlab.grading.names import find_name, find_phrase, fold
-from factlab.grading.numbers import parse_number
+from factlab.grading.numbers import is_fraction, parse_number
 from factlab.grading.partial_names import find_partial
 from factlab.grading.quantities import FoundQuantity, find_none, find_quantities
 from factlab.grading.text import Span, overlaps
@@ -376,6 +376,11 @@ def _partly(text: str, answer: _AnswerBase, other: _AnswerBase | None) -> list[S
     others = (other.value, *other.aliases) if other else ()
     places = find_partial(text, (answer.value, *answer.aliases), others=others)
     return [Span(start, end, text[start:end]) for start, end in places]
+
+
+def gives_away(question: str, answer: Answer) -> bool:
+    """Whether a question holds its answer; "write one half as a decimal" does not say 0.5."""
+    return any(not is_fraction(span.text) for span in answer.find(question))
 
 
 def _distinct(*ways: str) -> tuple[str, ...]:

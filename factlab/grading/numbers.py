@@ -125,6 +125,14 @@ def find_numbers(text: str, *, labels: bool = False, kelvin: bool = False) -> li
     return sorted(_without_list_marks(plain, found), key=lambda number: number.start)
 
 
+_FRACTION = re.compile(r"\d/\d|[½¼¾⅓⅔]|frac|\b(?:half|third|quarter|fourth|fifth|tenth)s?\b")
+
+
+def is_fraction(written: str) -> bool:
+    """Whether a number is written as a fraction: 1/2, one half, three quarters."""
+    return _FRACTION.search(written.lower()) is not None
+
+
 def _is_label(plain: str, start: int) -> bool:
     return _LABEL.search(plain[max(0, start - 12) : start]) is not None
 

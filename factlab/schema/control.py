@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from factlab.errors import ControlsError
-from factlab.grading.answer import Answer
+from factlab.grading.answer import Answer, gives_away
 from factlab.grading.names import fold
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
@@ -180,7 +180,7 @@ def refuse_leak(
         FactlabError: with file, line and column.
     """
     refuse_blank(path, question, document)
-    if answer.find(question):
+    if gives_away(question, answer):
         raise document.fail(
             path,
             f"the question already holds its answer ({answer.primary()}). Ask without naming it.",

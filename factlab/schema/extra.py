@@ -13,7 +13,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from factlab.errors import ControlsError
-from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, TextAnswer
+from factlab.grading.answer import (
+    Answer,
+    DateAnswer,
+    EntityAnswer,
+    NumberAnswer,
+    TextAnswer,
+    gives_away,
+)
 from factlab.grading.dates import parse_date
 from factlab.grading.numbers import parse_number
 from factlab.schema.control import ControlGroup, ControlQuestion
@@ -42,7 +49,7 @@ def load_extra(file: Path) -> tuple[ControlGroup, list[str]]:
             continue
         control = _control(line, f"{file}:{number}")
         answer = control.answer
-        if answer is not None and answer.find(control.question):
+        if answer is not None and gives_away(control.question, answer):
             notes.append(
                 f"{file}:{number}: left out, since the question already holds its answer "
                 f"({answer.primary()})."

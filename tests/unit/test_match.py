@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
+from factlab.grading.answer import (
+    Answer,
+    DateAnswer,
+    EntityAnswer,
+    NumberAnswer,
+    QuantityAnswer,
+    gives_away,
+)
 from factlab.grading.matcher import SCORER_VERSION, Match, Outcome, match, mentions
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -167,3 +174,10 @@ def test_the_values_of_a_kind_are_all_listed() -> None:
     text = "4,889 m, 5 km, 300 people in 2025"
     assert [span.text for span in HEIGHT.all_values(text)] == ["4,889 m", "5 km"]
     assert EntityAnswer(value="Paris").all_values("Paris and Lyon") == []
+
+
+def test_a_question_about_how_a_number_is_written_does_not_give_it_away() -> None:
+    half = NumberAnswer(value="0.5")
+    assert not gives_away("Write one half as a decimal number.", half)
+    assert not gives_away("The fraction 1/2 equals which decimal?", half)
+    assert gives_away("Is it 0.5 or 5?", half)
