@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factlab.cli.gates import exit_if_failed
+from factlab.cli.gates import BOUNDS_HELP, exit_if_failed
 from factlab.cli.options import run_argument
 from factlab.cli.output import paragraph, say, table
 
@@ -46,7 +46,7 @@ def compare(
         typer.Option(
             metavar="EXPR",
             help="Exit with 1 if a configuration fails: 'recall/held_out<0.9', "
-            "'intrusion/near>0.05', 'recall/held_out<against-0.02'. Can be repeated.",
+            f"'intrusion/near>0.05', 'recall/held_out<against-0.02'. {BOUNDS_HELP}",
         ),
     ] = None,
     against: Annotated[
@@ -66,7 +66,7 @@ def compare(
         say(json.dumps({**found.model_dump(mode="json"), "failed_gates": gates}, indent=1))
     else:
         _show(found)
-    exit_if_failed(failed)
+    exit_if_failed(failed, fail_if or ())
 
 
 def _show(found: RunComparison) -> None:

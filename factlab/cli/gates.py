@@ -10,6 +10,12 @@ import typer
 
 from factlab.cli.output import EXIT_GATE_FAILED, complain
 
+BOUNDS_HELP = (
+    "'<' tests the lower end of the 95 % interval and '>' the upper end, so that only what is "
+    "shown passes; METRIC@point tests the measured value, METRIC@lower and @upper an end. With "
+    "'against' the default is @point, and an end is that of the paired difference. Can be repeated."
+)
+
 if TYPE_CHECKING:
     from factlab.comparison.gates import FailedGate
     from factlab.schema.results import Configuration
@@ -41,11 +47,18 @@ def hold_to_gates(
     from factlab.comparison.gates import apply_gates
 
     facts = tuple(dict.fromkeys(fact for one in pooled for fact in one.facts))
-    exit_if_failed(apply_gates([run], pooled, facts, expressions, against))
+    exit_if_failed(apply_gates([run], pooled, facts, expressions, against), expressions)
 
 
-def exit_if_failed(failed: Sequence[FailedGate]) -> None:
-    """Exit 1, with the reasons on stderr, if there are any failed gates."""
+def exit_if_failed(failed: Sequence[FailedGate], expressions: Sequence[str]) -> None:
+    """Say on stderr what each gate tests and whether it passed; exit 1 if one did not."""
+    if not expressions:
+        return
+    from factlab.comparison.gate import parse_gate
+
+    for text in dict.fromkeys(expressions):
+        passed = all(gate.gate != text for gate in failed)
+        complain(f"gate '{text}' {parse_gate(text).meaning}.{' Passed.' if passed else ''}")
     for gate in failed:
         complain(f"gate '{gate.gate}' failed: {gate.configuration}: {gate.reason}.")
     if failed:

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from factlab.cli.complete import complete_facts, complete_runs
-from factlab.cli.gates import check_gates, hold_to_gates
+from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say
 from factlab.cli.progress import make_progress
@@ -46,7 +46,7 @@ def run(
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="GATE", help="Exit 1 if it holds: 'recall/held_out<0.95'; may be given again."
+            metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"
         ),
     ] = None,
     against: Annotated[

@@ -1,30 +1,27 @@
-"""Gates for continuous integration: `--fail-if 'retention/far<0.9'`, and against another run."""
+"""Gates for continuous integration: conditions under which a command exits with 1."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from factlab.comparison.runs import RunComparison, compare_runs, reference_configurations
+from factlab.comparison.gate import Bound, Gate, parse_gate, unknown_metric
+from factlab.comparison.runs import (
+    RunComparison,
+    compare_runs,
+    differences_from,
+    reference_configurations,
+)
 from factlab.errors import ConfigError
-from factlab.metrics.catalogue import NAMES, find, spec_of, why_empty
+from factlab.metrics.catalogue import NAMES, spec_of, why_empty
 from factlab.record import Record
 from factlab.runs.folder import load_run
-from factlab.schema.results import Configuration, Metric, RunResult
-from factlab.schema.yaml import did_you_mean
+from factlab.schema.results import Comparison, Configuration, Metric, RunResult
 
 T = TypeVar("T")
 
 TOLERANCE = 1e-9  # differences of rounding fail no gate
-_NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"
-_FORM = re.compile(
-    rf"\s*(?P<metric>[^\s<>=]+)\s*(?P<sign><=|>=|<|>)\s*"
-    rf"(?:(?P<number>[+-]?(?:{_NUMBER}))|(?P<against>against)\s*(?P<offset>[+-]\s*(?:{_NUMBER}))?)\s*"
-)
-_FORMS = "METRIC<NUMBER, METRIC>NUMBER (or <=, >=), or METRIC<against-0.02 with --against RUN"
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit - TOLERANCE,
     ">": lambda value, limit: value > limit + TOLERANCE,
@@ -33,50 +30,13 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """A condition under which the command fails.
-
-    Attributes:
-        text: As the user wrote it.
-        metric: The metric it is about.
-        sign: '<', '>', '<=' or '>='.
-        limit: The number, or what is added to the metric of the other run.
-        against: Whether the limit is that of another run.
-    """
-
-    text: str
-    metric: str
-    sign: str
-    limit: float
-    against: bool
-
-
 class FailedGate(Record):
     """A gate that a configuration did not pass."""
 
     gate: str
     configuration: str
     reason: str
-
-
-def parse_gate(text: str) -> Gate:
-    """Read one `--fail-if` expression.
-
-    Raises:
-        ConfigError: for anything else than the known forms.
-    """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise ConfigError(
-            f"--fail-if '{text}': not an expression that is known. Write {_FORMS}, in quotes, "
-            "such as --fail-if 'retention/far<0.9'."
-        )
-    metric = found["metric"]
-    if find(metric) is None:
-        raise ConfigError(_unknown(text, metric, NAMES))
-    number = found["number"] or (found["offset"] or "0").replace(" ", "")
-    return Gate(text, metric, found["sign"], float(number), found["against"] is not None)
+    tested: Bound = "point"
 
 
 def read_gates(expressions: Sequence[str], against: Path | None) -> list[Gate]:
@@ -101,6 +61,7 @@ def failed_gates(
     gates: Sequence[Gate],
     configurations: Sequence[Configuration],
     against: Mapping[str, Configuration] | None = None,
+    differences: Mapping[tuple[str, str], Comparison] | None = None,
 ) -> tuple[FailedGate, ...]:
     """Every gate applied to every configuration; those that fail, in words.
 
@@ -108,6 +69,7 @@ def failed_gates(
         gates: The user's conditions.
         configurations: With their pooled metrics.
         against: The other run's configurations, by the ids of those that are compared with them.
+        differences: (Id, metric) → paired difference from the other run's configuration.
 
     Raises:
         ConfigError: for a metric that there is none of.
@@ -116,12 +78,18 @@ def failed_gates(
         _check_metric(gate, configurations)
         _check_run(gate, given=against is not None)
     found = [
-        (gate, configuration, _why_failed(gate, configuration, against or {}))
+        (
+            gate,
+            configuration,
+            _why_paired(gate, configuration, against or {}, differences or {})
+            if gate.paired
+            else _why_failed(gate, configuration, against or {}),
+        )
         for gate in gates
         for configuration in configurations
     ]
     return tuple(
-        FailedGate(gate=gate.text, configuration=configuration.id, reason=reason)
+        FailedGate(gate=gate.text, configuration=configuration.id, reason=reason, tested=gate.bound)
         for gate, configuration, reason in found
         if reason
     )
@@ -139,16 +107,7 @@ def _check_metric(gate: Gate, configurations: Sequence[Configuration]) -> None:
     measured = {name for c in configurations for name in (*c.metrics, *c.not_measured)}
     known = dict.fromkeys((*NAMES, *sorted(measured)))
     if gate.metric not in known:
-        raise ConfigError(_unknown(gate.text, gate.metric, tuple(known)))
-
-
-def _unknown(text: str, metric: str, known: Sequence[str]) -> str:
-    suites = [name for name in known if name not in NAMES]
-    own = f" Of this run also: {', '.join(suites)}." if suites else ""
-    return (
-        f"--fail-if '{text}': unknown metric '{metric}'.{did_you_mean(metric, known)} "
-        f"`factlab list metrics` shows all that can be gated.{own}"
-    )
+        raise ConfigError(unknown_metric(gate.text, gate.metric, tuple(known)))
 
 
 def _why_failed(
@@ -160,19 +119,70 @@ def _why_failed(
         return f"{gate.metric} was not measured: {_why_absent(gate.metric, configuration)}"
     limit, origin = gate.limit, ""
     if gate.against:
-        other = against.get(configuration.id)
-        if other is None:
-            return "the run it is compared with has no configuration of this id"
-        before = other.metrics.get(gate.metric)
-        if before is None:
-            why = _why_absent(gate.metric, other)
-            return f"{gate.metric} was not measured in the run it is compared with: {why}"
+        before = _before(gate, configuration, against)
+        if isinstance(before, str):
+            return before
         limit, origin = before.value + gate.limit, f", where the other run has {_shown(before)}"
-    if not _OPERATORS[gate.sign](metric.value, limit):
+    value = {"lower": metric.ci_low, "upper": metric.ci_high, "point": metric.value}[gate.bound]
+    if value is None:
+        return _no_interval(gate, f"{gate.metric} is {_shown(metric)}", metric.ci_method)
+    if not _OPERATORS[gate.sign](value, limit):
+        return None
+    if gate.bound == "point":
+        tested, doubt = "which is", _doubt(metric, limit)
+    else:
+        tested, doubt = f"whose {gate.bound} end is", ""
+    return f"{gate.metric} is {_shown(metric)}, {tested} {gate.sign} {limit:.4g}{origin}{doubt}"
+
+
+def _before(
+    gate: Gate, configuration: Configuration, against: Mapping[str, Configuration]
+) -> Metric | str:
+    """The other run's figure, or why there is none."""
+    other = against.get(configuration.id)
+    if other is None:
+        return "the run it is compared with has no configuration of this id"
+    before = other.metrics.get(gate.metric)
+    if before is None:
+        why = _why_absent(gate.metric, other)
+        return f"{gate.metric} was not measured in the run it is compared with: {why}"
+    return before
+
+
+def _why_paired(
+    gate: Gate,
+    configuration: Configuration,
+    against: Mapping[str, Configuration],
+    differences: Mapping[tuple[str, str], Comparison],
+) -> str | None:
+    """The same for a gate on an end of the difference from the other run."""
+    if gate.metric not in configuration.metrics:
+        return f"{gate.metric} was not measured: {_why_absent(gate.metric, configuration)}"
+    before = _before(gate, configuration, against)
+    if isinstance(before, str):
+        return before
+    found = differences.get((configuration.id, gate.metric))
+    if found is None:
+        return (
+            f"{gate.metric} cannot be compared with the other run: no seed and question in common"
+        )
+    said = f"{gate.metric} differs from the other run by {found.difference:+.4g}"
+    value = found.ci_low if gate.bound == "lower" else found.ci_high
+    if value is None or found.ci_low is None or found.ci_high is None:
+        return _no_interval(gate, said, found.ci_method)
+    if not _OPERATORS[gate.sign](value, gate.limit):
         return None
     return (
-        f"{gate.metric} is {_shown(metric)}, which is {gate.sign} {limit:.4g}{origin}"
-        f"{_doubt(metric, limit)}"
+        f"{said} ({found.ci_low:+.3g} to {found.ci_high:+.3g}, n = {found.n}), whose {gate.bound} "
+        f"end is {gate.sign} {gate.limit:.4g}"
+    )
+
+
+def _no_interval(gate: Gate, said: str, method: str | None) -> str:
+    why = f" ({method})" if method and method != "none" else ""
+    return (
+        f"{said}, and there is no interval{why} whose {gate.bound} end could be tested. Run more "
+        f"facts or seeds, or gate the value: '{gate.with_bound('point')}'"
     )
 
 
@@ -225,10 +235,13 @@ def apply_gates(
     if against is None:
         return failed_gates(gates, configurations)
     others = reference_configurations(runs, against, facts)
+    differences = (
+        differences_from(runs, against, facts) if any(gate.paired for gate in gates) else {}
+    )
     if of_base:
         others = dict(zip(others, _with_base([against], list(others.values())), strict=True))
     mine = {c.id: others[own] for c in configurations if (own := _own_id(c.id)) in others}
-    return failed_gates(gates, configurations, mine)
+    return failed_gates(gates, configurations, mine, differences)
 
 
 def _with_base(

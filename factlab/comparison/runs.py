@@ -13,7 +13,7 @@ from pydantic import Field
 from factlab.comparison.choose import choose
 from factlab.comparison.differing import differing, settings_of, settings_of_run
 from factlab.comparison.loaded import LoadedRun, check_alike, load_runs
-from factlab.comparison.pairs import METRICS, compare_pairs
+from factlab.comparison.pairs import ENDPOINT_OF, METRICS, compare_pairs, compare_two
 from factlab.comparison.pool import Pooled, by_configuration, pool
 from factlab.comparison.responses import RunResponses
 from factlab.errors import ConfigError
@@ -129,6 +129,29 @@ def reference_configurations(
     responses = RunResponses.read(other.folder, facts)
     pooled = _pooled(responses, _about(other.cells, facts), facts=facts)
     return {key: one.configuration for key, one in pooled.items()}
+
+
+def differences_from(
+    paths: Sequence[Path], against: Path, facts: Sequence[str]
+) -> dict[tuple[str, str], Comparison]:
+    """How configurations differ from those of the same id in another run, question by question.
+
+    Returns:
+        (Id, endpoint) → the difference, a configuration's id with and without its run before it.
+    """
+    *runs, other = load_runs([*paths, against])
+    theirs = _pooled(
+        RunResponses.read(other.folder, facts), _about(other.cells, facts), facts=facts
+    )
+    found: dict[tuple[str, str], Comparison] = {}
+    for run in runs:
+        responses = RunResponses.read(run.folder, facts)
+        for id_, mine in _pooled(responses, _about(run.cells, facts), facts=facts).items():
+            for metric, endpoint in ENDPOINT_OF.items() if id_ in theirs else ():
+                compared = compare_two(endpoint, theirs[id_], mine)
+                if compared is not None:
+                    found[id_, metric] = found[f"{run.label}/{id_}", metric] = compared
+    return found
 
 
 def _pooled(

@@ -311,7 +311,7 @@ def _likelihoods(questions: Sequence[Question], right: object) -> list[Likelihoo
     assert callable(right)
     found = []
     for question in questions:
-        if question.split in ("held_out", "reverse", "near", "far", "extra") and question.gold:
+        if question.split in ("held_out", "near", "far", "extra") and question.gold:
             share_right = float(right(question))
             options = [
                 OptionScore(

@@ -10,7 +10,8 @@ from fake_run import GOOD, WEAK, write_fake_run
 from hand_made import ask, evidence, likely, said
 from small_runs import Made, write_run
 
-from factlab.comparison.gates import compare_with_gates, parse_gate
+from factlab.comparison.gate import parse_gate
+from factlab.comparison.gates import compare_with_gates
 from factlab.errors import ConfigError
 from factlab.metrics.catalogue import (
     MAIN_METRICS,
@@ -98,7 +99,7 @@ def test_every_metric_that_is_emitted_has_a_row_and_can_be_gated(tmp_path: Path)
     assert len(names) > 80
     for name in names:
         assert find(name) is not None, name
-        assert parse_gate(f"{name}>0.1").metric == name
+        assert parse_gate(f"{name}@point>0.1").metric == name
 
 
 def _parts(document: object) -> list[dict[str, object]]:
@@ -118,7 +119,7 @@ def test_the_catalogue_holds_no_name_that_nothing_emits() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_row_can_be_gated(name: str) -> None:
-    assert parse_gate(f"{name}<=0.5").metric == name
+    assert parse_gate(f"{name}@point<=0.5").metric == name
 
 
 def test_gates_hold_measured_metrics_to_their_limit_whoever_they_belong_to(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_metric_of_the_base_is_gated_on_the_base(tmp_path: Path) -> None:
 
     pooled = load_run(run).configurations
     facts = pooled[0].facts
-    (failed,) = apply_gates([run], pooled, facts, ["known/far<1.5"])
+    (failed,) = apply_gates([run], pooled, facts, ["known/far@point<1.5"])
     assert f"known/far is {base['value']:.4g}" in failed.reason
     assert apply_gates([run], pooled, facts, ["known/far>1"]) == ()
 

@@ -421,17 +421,28 @@ def test_a_gate_that_fails_is_exit_code_1_with_its_reason(
 ) -> None:
     run = write_run(tmp_path / "run", Made(rank=4, recalled=5), Made(rank=8))
     pooled = compare_runs([run]).configurations
-    hold_to_gates(run, pooled, ["recall/held_out<0.2", "intrusion/near>0.5"], None)
-    assert capsys.readouterr() == ("", "")
+    hold_to_gates(run, pooled, ["recall/held_out@point<0.2", "intrusion/near>0.5"], None)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "factlab: gate 'recall/held_out@point<0.2' tests the measured value; @lower tests the "
+        "lower end of the 95 % interval. Passed.",
+        "factlab: gate 'intrusion/near>0.5' tests the upper end of the 95 % interval (the default "
+        "of '>': only what is shown passes); @point tests the measured value. Passed.",
+    ]
     with pytest.raises(typer.Exit) as left:
         hold_to_gates(run, pooled, ["recall/held_out<0.9"], None)
     assert left.value.exit_code == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(
+    meaning, low, high = err.splitlines()
+    assert meaning.startswith("factlab: gate 'recall/held_out<0.9' tests the lower end of the 95 %")
+    assert "Passed" not in meaning
+    assert low.startswith(
         "factlab: gate 'recall/held_out<0.9' failed: r04: recall/held_out is 0.25"
     )
-    assert err.count("gate") == 1
+    assert "r08: recall/held_out is 1 (" in high, "20 of 20 do not show 90 %"
+    assert "whose lower end is < 0.9" in high
 
 
 def test_cases_are_graded_as_a_run_would_grade_them(tmp_path: Path) -> None:
