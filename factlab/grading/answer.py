@@ -21,6 +21,7 @@ Where a text has neither the answer nor the value it replaced in full, the match
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Annotated, Literal, Self, Union
 
@@ -320,9 +321,11 @@ class EntityAnswer(_AnswerBase):
         names = (self.value, *self.aliases)
         return [Span(start, end, text[start:end]) for start, end in find_name(text, names)]
 
-    def find_partly(self, text: str, other: Answer | None = None) -> list[Span]:
+    def find_partly(
+        self, text: str, other: Answer | None = None, asked: Collection[str] = ()
+    ) -> list[Span]:
         """Places where enough of the name stands, and not as much of the other answer's."""
-        return _partly(text, self, other)
+        return _partly(text, self, other, asked)
 
     def primary(self) -> str:
         """The name as its author wrote it."""
@@ -351,9 +354,11 @@ class TextAnswer(_AnswerBase):
         phrases = (self.value, *self.aliases)
         return [Span(start, end, text[start:end]) for start, end in find_phrase(text, phrases)]
 
-    def find_partly(self, text: str, other: Answer | None = None) -> list[Span]:
+    def find_partly(
+        self, text: str, other: Answer | None = None, asked: Collection[str] = ()
+    ) -> list[Span]:
         """Places where enough of the phrase stands, and not as much of the other answer's."""
-        return _partly(text, self, other)
+        return _partly(text, self, other, asked)
 
     def primary(self) -> str:
         """The phrase as its author wrote it."""
@@ -372,9 +377,11 @@ class TextAnswer(_AnswerBase):
         return []
 
 
-def _partly(text: str, answer: _AnswerBase, other: _AnswerBase | None) -> list[Span]:
+def _partly(
+    text: str, answer: _AnswerBase, other: _AnswerBase | None, asked: Collection[str]
+) -> list[Span]:
     others = (other.value, *other.aliases) if other else ()
-    places = find_partial(text, (answer.value, *answer.aliases), others=others)
+    places = find_partial(text, (answer.value, *answer.aliases), others=others, asked=asked)
     return [Span(start, end, text[start:end]) for start, end in places]
 
 

@@ -1,9 +1,9 @@
 """Grade a file of cases: one JSON object a line, with a gold answer and a model's answer.
 
 `{"gold": {"type": "quantity", "value": "4889", "unit": "m"}, "superseded": null, "text": "…"}`,
-and optionally `"id"` and `"finished"` (false where generation stopped at its token limit). Lines
-of `tests/golden/` can be given, too: their `"outcome"` and `"why"` are ignored, and so are
-aliases that repeat the value or each other, as lists taken from a data set do.
+and optionally `"question"`, `"id"` and `"finished"` (false where generation stopped at its token
+limit). Lines of `tests/golden/` can be given, too: their `"outcome"` and `"why"` are ignored, and
+so are aliases that repeat the value or each other, as lists taken from a data set do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from factlab.grading.matcher import SCORER_VERSION, match
 from factlab.grading.names import fold
 from factlab.record import Record
 
-KEYS = "gold, superseded, text, id and finished"
+KEYS = "gold, superseded, text, question, id and finished"
 
 
 class CasesError(FactlabError):
@@ -34,6 +34,7 @@ class Case(Record):
     gold: Answer
     text: str
     superseded: Answer | None = None
+    question: str | None = None
     id: str | int | None = None
     finished: bool = True
     outcome: str | None = None
@@ -113,7 +114,13 @@ def _complaint(error: ValidationError) -> str:
 
 
 def _graded(line: int, case: Case) -> dict[str, Any]:
-    verdict = match(case.text, case.gold, superseded=case.superseded, finished=case.finished)
+    verdict = match(
+        case.text,
+        case.gold,
+        superseded=case.superseded,
+        finished=case.finished,
+        question=case.question,
+    )
     named = {} if case.id is None else {"id": case.id}
     return named | {
         "line": line,

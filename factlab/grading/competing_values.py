@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from factlab.grading import stance
 from factlab.grading.abstain import abstention, is_about_limits, is_guess
+from factlab.grading.asked import Asked
 from factlab.grading.attributes import attribute, names_in
+from factlab.grading.counts import counts_instead, is_part, rivals_of
 from factlab.grading.mention import Kind, Mention
 from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
@@ -27,6 +29,7 @@ def remaining(plain: str, mentions: list[Mention]) -> list[Mention]:
     """
     asserted = [m for m in mentions if m.stance in ("asserted", "hedged")]
     asserted = asserted or [m for m in mentions if m.stance == "attributed"]
+    asserted = [m for m in asserted if m.role != "old" or not is_part(m.before, m.after)]
     asserted = _without_restatements(mentions, asserted)
     asserted = _only_marked(plain, asserted)
     asserted = _without_withdrawn(plain, asserted)
@@ -66,11 +69,22 @@ _MARKER = re.compile(
 )
 
 
+# A sum that is told with its parts: for 37 in all; a total of 46.
+_IN_ALL = re.compile(
+    r"[\s*_]*(?:[^\W\d_]+ )?(?:in all|in total|altogether|all told)\b", re.IGNORECASE
+)
+_TOTAL = re.compile(
+    r"\b(?:for|making|giving|to|brings?|bringing) (?:a|the|it to a|them to a) (?:grand )?total"
+    r" (?:of|to)? ?[*_]*$",
+    re.IGNORECASE,
+)
+
+
 def _only_marked(plain: str, asserted: list[Mention]) -> list[Mention]:
     """Rule 1: only the values behind an answer marker, unless those disagree or are withdrawn."""
     marked = [
         m for m in asserted if _MARKER.search(plain[max(0, m.span.start - 60) : m.span.start])
-    ]
+    ] or [m for m in asserted if _IN_ALL.match(m.after) or _TOTAL.search(m.before)]
     if not marked or len({_value_key(m) for m in marked}) > 1:
         return asserted
     later = [m for m in asserted if m.span.start > marked[-1].span.start]
@@ -137,15 +151,25 @@ _ABOUT_IT = re.compile(
 
 
 def contradiction(
-    plain: str, mentions: list[Mention], asserted: list[Mention], held: list[Mention], kind: Kind
+    plain: str,
+    mentions: list[Mention],
+    asserted: list[Mention],
+    held: list[Mention],
+    kind: Kind,
+    asked: Asked,
 ) -> Mention | None:
     """Rule 5: the first value that contradicts the held one, so that it is not the answer."""
     hedged = next((m for m in held if m.stance == "hedged"), None)
     if hedged:
         return hedged
     rivals = [m for m in asserted if m.role == "rival" and m.fits]
+    if kind in ("number", "quantity"):
+        rivals = [m for m in rivals if not is_part(m.before, m.after)]
     if kind == "number":  # 3 rings are no rival of 5 moons
-        rivals = [m for m in rivals if m.span.unit in (None, held[0].span.unit)]
+        instead = counts_instead(plain, rivals, held[0], asked)
+        if instead:
+            return instead
+        rivals = rivals_of(held[0], rivals, asked)
     for rival in rivals:
         if _is_joined(mentions, rival, held) or _precedes_or_repeats(plain, rival, held[0], kind):
             return rival

@@ -40,7 +40,7 @@ new question ("Question: …" on a line of its own) is graded up to there:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from factlab.grading.abstain import abstention, guesses_name
@@ -52,6 +52,7 @@ from factlab.grading.answer import (
     QuantityAnswer,
     TextAnswer,
 )
+from factlab.grading.asked import Asked, read_question
 from factlab.grading.competing_values import (
     belongs_to_abstention,
     contradiction,
@@ -60,12 +61,13 @@ from factlab.grading.competing_values import (
 )
 from factlab.grading.dates import parse_date
 from factlab.grading.mention import Kind, Mention, Value, read_mentions
+from factlab.grading.operands import without_calculations
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span, flatten, overlaps
 from factlab.grading.units import convert, same_unit
 
-SCORER_VERSION = "2"
+SCORER_VERSION = "3"
 
 Outcome = Literal["new", "superseded", "both", "other", "abstained", "empty", "truncated"]
 
@@ -89,6 +91,7 @@ def match(
     superseded: Answer | None = None,
     finished: bool = True,
     whole: bool = False,
+    question: str | None = None,
 ) -> Match:
     """Grade an answer by the rules in this module's docstring.
 
@@ -98,20 +101,31 @@ def match(
         superseded: The value that the gold one replaced, if there is one.
         finished: False where generation stopped at the token limit.
         whole: Take no name or phrase that is given in part.
+        question: What was asked, if it is known: its own values are no answer beside the right one,
+            and a count of something else than it asks for is none.
     """
     if not text.strip():
         return _verdict("empty", None, "nothing but whitespace")
     plain = flatten(text)
     if own_question := _OWN_QUESTION.search(plain):
-        return match(text[: own_question.start()], gold, superseded=superseded, whole=whole)
+        first = text[: own_question.start()]
+        return match(first, gold, superseded=superseded, whole=whole, question=question)
+    asked = read_question(question)
+    if question and gold.find(question):  # it offers the gold value, perhaps among others
+        asked = replace(asked, numbers=frozenset(), dates=frozenset())
     edge = _trusted_end(plain, finished=finished)
-    values = [v for v in _values(text, gold, superseded, whole=whole) if v.span.end <= edge]
+    values = _values(text, gold, superseded, asked, whole=whole)
+    values = [v for v in values if v.span.end <= edge]
     if not finished:
         values = [v for v in values if not _is_half_read(plain, v.span, gold)]
     kind = _kind(gold)
-    named = read_mentions(plain, values, kind=kind, changed=superseded is not None)
+    operands: set[int] = set()
+    if kind in ("number", "quantity"):
+        values, operands = without_calculations(text, values, asked)
+    changed = superseded is not None
+    named = read_mentions(plain, values, kind=kind, changed=changed, operands=operands)
     cut = not finished or edge < len(plain)
-    return _decided(plain, named, kind) or _undecided(plain, named, kind, cut=cut)
+    return _decided(plain, named, kind, asked) or _undecided(plain, named, kind, cut=cut)
 
 
 def mentions(text: str, answer: Answer) -> bool:
@@ -136,25 +150,41 @@ def _kind(gold: Answer) -> Kind:
     return "name" if isinstance(gold, EntityAnswer | TextAnswer) else gold.type
 
 
-def _values(text: str, gold: Answer, superseded: Answer | None, *, whole: bool) -> list[Value]:
+def _values(
+    text: str, gold: Answer, superseded: Answer | None, asked: Asked, *, whole: bool
+) -> list[Value]:
     """All mentions of the gold value, the superseded one, and rivals, each place only once."""
     values = [Value("gold", span) for span in gold.find(text)]
     olds = [Value("old", span) for span in (superseded.find(text) if superseded else [])]
     if not (values or olds or whole):
-        values = [Value("gold", span) for span in _partly(text, gold, superseded)]
-        olds = [Value("old", span) for span in _partly(text, superseded, gold)]
+        values = [Value("gold", span) for span in _partly(text, gold, superseded, asked)]
+        olds = [Value("old", span) for span in _partly(text, superseded, gold, asked)]
     values += _elsewhere(olds, values)
     rivals = [
         Value("rival", span, fits=_fits(span, gold))
         for span in gold.all_values(text)
-        if _may_rival(text, span, gold)
+        if _may_rival(text, span, gold) and not _is_in_question(text, span, gold, asked)
     ]
     return values + _elsewhere(rivals, values)
 
 
-def _partly(text: str, answer: Answer | None, other: Answer | None) -> list[Span]:
+def _is_in_question(text: str, span: Span, gold: Answer, asked: Asked) -> bool:
+    """Whether a value only repeats the question: not if it is offered as a choice, or alone."""
+    if isinstance(gold, DateAnswer):
+        date = parse_date(text[span.start : span.end])
+        known = date in asked.dates
+    else:
+        found = find_quantities(span.text)
+        known = bool(found) and found[0].value in asked.numbers
+    around = text[max(0, span.start - 4) : span.start] + "|" + text[span.end : span.end + 4]
+    return known and not re.search(r"\bor\b", around) and text.strip(" .*") != span.text
+
+
+def _partly(text: str, answer: Answer | None, other: Answer | None, asked: Asked) -> list[Span]:
     """Where part of a name or phrase stands, for a text that gives no name in full."""
-    return answer.find_partly(text, other) if isinstance(answer, EntityAnswer | TextAnswer) else []
+    if not isinstance(answer, EntityAnswer | TextAnswer):
+        return []
+    return answer.find_partly(text, other, asked.words)
 
 
 def _elsewhere(values: list[Value], others: list[Value]) -> list[Value]:
@@ -215,7 +245,7 @@ def _is_half_read(plain: str, span: Span, gold: Answer) -> bool:
     return amount and re.fullmatch(r" ?-?\w*", plain[span.end :]) is not None
 
 
-def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
+def _decided(plain: str, named: list[Mention], kind: Kind, asked: Asked) -> Match | None:
     """The outcome of a text that asserts some value, None for one that asserts none."""
     asserted = remaining(plain, named)
     golds = [m for m in asserted if m.role == "gold"]
@@ -223,7 +253,7 @@ def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
     if golds and olds:
         return _verdict("both", golds[0], "the new and the superseded value are both asserted")
     if held := golds or olds:
-        return _held(plain, named, asserted, held, kind)
+        return _held(plain, named, asserted, held, kind, asked)
     rivals = [m for m in asserted if m.fits]
     if rivals and not belongs_to_abstention(plain, rivals[0]):
         return _verdict("other", rivals[0], "another value is asserted")
@@ -231,10 +261,15 @@ def _decided(plain: str, named: list[Mention], kind: Kind) -> Match | None:
 
 
 def _held(
-    plain: str, named: list[Mention], asserted: list[Mention], held: list[Mention], kind: Kind
+    plain: str,
+    named: list[Mention],
+    asserted: list[Mention],
+    held: list[Mention],
+    kind: Kind,
+    asked: Asked,
 ) -> Match:
     """The outcome of a text that asserts the new value or the superseded one, perhaps with more."""
-    rival = contradiction(plain, named, asserted, held, kind)
+    rival = contradiction(plain, named, asserted, held, kind, asked)
     if rival:
         return _verdict("other", rival, "another value is asserted beside or before it")
     if kind == "name" and gives_other_name(plain, held[0], named):

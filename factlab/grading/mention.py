@@ -7,7 +7,7 @@ The matcher's second step: `answer` has found the values, this module reads the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +20,7 @@ Role = Literal["gold", "old", "rival"]
 Kind = Literal["number", "quantity", "date", "name"]
 Stance = Literal[
     "asserted", "attributed", "denied", "former", "start", "change", "compared", "bound", "asked",
-    "hedged",
+    "hedged", "operand", "part",
 ]  # fmt: skip
 
 
@@ -77,7 +77,12 @@ class Value:
 
 
 def read_mentions(
-    plain: str, values: Iterable[Value], *, kind: Kind, changed: bool = True
+    plain: str,
+    values: Iterable[Value],
+    *,
+    kind: Kind,
+    changed: bool = True,
+    operands: Collection[int] = (),
 ) -> list[Mention]:
     """Place each value in its sentence of the flattened text and grade its stance.
 
@@ -87,6 +92,7 @@ def read_mentions(
         kind: What the gold answer is.
         changed: Whether the gold value replaced another one; only then can a value be former,
             and a plain number an amount of change ("by 13 years" can be what was asked for).
+        operands: Where numbers begin that a calculation starts from.
     """
     ordered = sorted(values, key=lambda value: value.span.start)
     sentences = sentence_spans(plain)
@@ -100,6 +106,8 @@ def read_mentions(
         unchanged = ("former", "change") if kind == "number" else ("former",)
         if not changed and mention.stance in unchanged:
             mention = replace(mention, stance="asserted")
+        if mention.stance not in ("denied", "asked") and value.span.start in operands:
+            mention = replace(mention, stance="operand")
         read.append(mention)
     return read
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from factlab.grading.text import flatten, is_cjk, is_letter, is_word, strip_marks
 
@@ -54,17 +55,40 @@ def find_name(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     listed = list(names)
     if not listed:
         return []
-    found = _find(text, listed, r"\s+")
-    return [place for place in found if not in_longer_place(text, place[0])]
+    parts = {word for name in listed if " " in name for word in fold(name).split()}
+    return [
+        (start, end)
+        for start, end in _find(text, listed, r"\s+")
+        if not (in_longer_place(text, start) or _goes_on(text, start, end, parts))
+    ]
 
 
 # New York is not York; a capital tells the name's own word from the direction ("south Paris").
-_LONGER_PLACE = re.compile(r"\b(?:New|North|South|East|West) $")
+_LONGER_PLACE = re.compile(
+    r"\b(?:New|North|South|East|West|(?:Horn|Gulf|Bay|Sea|Strait|Cape|Bank|Battle|Siege|Treaty"
+    r"|Straits|Port|Isthmus|Duke|Duchess|Earl) of(?: the)?) $"
+)
+_PLACE_WORDS = (
+    "Forest|Falls|Bridge|Park|Street|Road|Square|Bay|Hall|House|Castle|Records|Prize|Award|Stadium"
+    "|Airport|Museum|Hospital|Church|Memorial|Foundation|Institute|Cup|Trophy|Beach|Hills?|Valley"
+    "|Creek|Avenue|Lane|Tower|Medal|Library|College|School|University|Society|Press"
+)
+_NUMERAL_AFTER = re.compile(r" (?:I{2,3}|IV|VI{0,3}|IX|XI{0,3}|XI?V|XVI{0,3})\b(?!\.\w)")
+_PLACE_AFTER = re.compile(rf" (?:{_PLACE_WORDS})\b")
 
 
 def in_longer_place(text: str, start: int) -> bool:
-    """Whether what begins here is only the second word of a place, as in New York."""
-    return bool(_LONGER_PLACE.search(text[max(0, start - 8) : start]))
+    """Whether what begins here is only the last word of another name: New York, Horn of Africa."""
+    return bool(_LONGER_PLACE.search(text[max(0, start - 16) : start]))
+
+
+def _goes_on(text: str, start: int, end: int, parts: set[str]) -> bool:
+    """Whether the name goes on as another one: Napoleon III, Ashdown Forest for a person's name."""
+    if not text[start : start + 1].isupper():
+        return False
+    if _NUMERAL_AFTER.match(text, end) and not re.search(r"\b[IVX]+$", text[start:end]):
+        return True
+    return fold(text[start:end]) in parts and bool(_PLACE_AFTER.match(text, end))
 
 
 def find_phrase(text: str, phrases: Iterable[str]) -> list[tuple[int, int]]:
@@ -86,12 +110,23 @@ def _find(text: str, names: Iterable[str], between: str) -> list[tuple[int, int]
     folded, offsets = _folded_with_offsets(text)
     found: list[tuple[int, int]] = []
     for name in sorted({fold(name) for name in names} - {""}, key=lambda name: (-len(name), name)):
-        for hit in re.finditer(between.join(map(re.escape, name.split())), folded):
+        for hit in re.finditer(_pattern(name, between), folded):
             start, end = offsets[hit.start()], _end_offset(text, offsets, hit.end())
             clash = any(start < other_end and other < end for other, other_end in found)
             if not clash and _stands_alone(folded, hit.start(), hit.end()):
                 found.append((start, end))
     return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _pattern(name: str, between: str) -> str:
+    """How a folded name is looked for; in kana and kanji, spaces and the last long vowel are free."""
+    if not is_cjk(name[0]) or not all(is_cjk(char) or char in " ・" for char in name):
+        return between.join(map(re.escape, name.split()))
+    bare = re.sub(r"[ ・]", "", name)
+    long = len(bare) > 3 and "\u30a0" <= bare[-1] <= "\u30ff"
+    ending = "ー?" if long else ""
+    return r"[\s・]*".join(map(re.escape, bare.rstrip("ー") if long else bare)) + ending
 
 
 def _end_offset(text: str, offsets: list[int], position: int) -> int:
@@ -105,9 +140,29 @@ def _end_offset(text: str, offsets: list[int], position: int) -> int:
 _FOOTNOTE = re.compile(r"\d{1,3}(?=[.,;])")
 
 
+_OPPOSITE = re.compile(r"\b(?:non|anti)-$")
+_KANJI = re.compile(r"[\u3400-\u9fff]")
+_KANJI_BEFORE = re.compile(r"(?<![\u3400-\u9fff])[\u3400-\u9fff]$")
+# What may stand in front of a name as a word of its own: the former, the new; a year, a town.
+_OWN_WORD = "旧新元前現故後約年月日市区町村県府州国駅氏君様者答"
+_LONGER_JA = re.compile(r"大学|駅|空港|銀行|新聞|語|タワー|ホテル")
+
+
+def _in_longer_word(folded: str, start: int, end: int) -> bool:
+    """Whether kanji beside it make it another name: 東京都 is not 京都, 京都大学 not the town."""
+    ahead = _KANJI_BEFORE.search(folded[max(0, start - 2) : start])
+    if ahead and ahead[0] not in _OWN_WORD:
+        return True
+    return _LONGER_JA.match(folded, end) is not None
+
+
 def _stands_alone(folded: str, start: int, end: int) -> bool:
     """Whether no word runs on over either edge; scripts without spaces have no edges."""
     before, after = folded[start - 1 : start], folded[end : end + 1]
+    if _OPPOSITE.search(folded[max(0, start - 5) : start]):
+        return False
+    if _KANJI.match(folded, start) and _in_longer_word(folded, start, end):
+        return False
     first, last = folded[start], folded[end - 1]
     if before and is_word(before) and is_word(first) and not is_cjk(first):
         return False

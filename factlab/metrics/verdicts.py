@@ -63,6 +63,7 @@ def grade_text(
             superseded=superseded,
             finished=record.finished,
             whole=question.split == "probe",
+            question=record.prompt if is_gate else question.text,
         )
     return record.model_copy(
         update={

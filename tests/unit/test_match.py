@@ -57,6 +57,7 @@ def _grade(case: dict[str, Any]) -> Match:
         ANSWERS.validate_python(case["gold"]),
         superseded=None if old is None else ANSWERS.validate_python(old),
         finished=case.get("finished", True),
+        question=case.get("question"),
     )
 
 
@@ -94,7 +95,7 @@ def test_a_model_that_stutters_is_graded_like_any_other(piece: str) -> None:
 
 
 def test_the_scorer_names_its_version() -> None:
-    assert SCORER_VERSION == "2"
+    assert SCORER_VERSION == "3"
 
 
 def test_the_subject_may_be_former_while_the_value_is_not() -> None:

@@ -1,0 +1,110 @@
+"""What a question tells the matcher: its own values and words, and what it asks for.
+
+Used by `competing_values`, `counts` and `partial_names`. A value that stands in the question is not
+what was asked for ("Half of 20 is 10."), a name of the question is no other answer, and a number
+of legs does not answer how many wings there are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from factlab.grading.dates import PartialDate, find_dates
+from factlab.grading.names import fold
+from factlab.grading.quantities import find_quantities
+from factlab.grading.text import flatten, word_set
+from factlab.grading.units import singular
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of the question; all empty where none was given.
+
+    Attributes:
+        numbers: The numbers in it, whatever they count.
+        dates: The dates in it.
+        words: Its words, folded and in the singular.
+        counted: What it asks the number of, in the singular: "side" for "How many sides …".
+        described: The words that describe what is counted: "permanent" for "permanent members".
+        limit: Whether it asks for a bound: the minimum number, how many can sit.
+        rank: Whether it asks for a place in an order: in which season, which number.
+    """
+
+    numbers: frozenset[Decimal] = frozenset()
+    dates: frozenset[PartialDate] = frozenset()
+    words: frozenset[str] = frozenset()
+    counted: str | None = None
+    described: frozenset[str] = frozenset()
+    limit: bool = False
+    rank: bool = False
+
+
+NOTHING = Asked()
+
+_COUNT_OF = re.compile(
+    r"\b(?:how many|(?:what|which)(?: is| was| are| were|'s)?(?: the)?(?: total| exact)? number of"
+    r"|the number of)\s+(?:of\s+)?(?:the\s+|its\s+|their\s+|different\s+)*",
+    re.IGNORECASE,
+)
+# Words that end what is counted: How many legs | does an insect have?
+_COUNT_ENDS = word_set(
+    "do does did is are was were be been has have had can could will would may might must should "
+    "of in on at to for from by with per within there make makes made fit fits form forms it he "
+    "she they you we that which who and or as out into under over between during won played"
+)
+_LIMIT = re.compile(
+    r"\b(?:minimum|maximum|min\.?|max\.?|at least|at most|limit|limits|can|could|allowed|capacity"
+    r"|up to|fewest|most|least|hold|holds|seat|seats|range)\b",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"\b(?:(?:what|which)(?: \w+)? (?:number|season|episode|place|position|rank|chapter|version"
+    r"|round|page|week|grade|level|seed|century|step|volume|phase|floor)|seeded|ranked|rank"
+    r"|finish(?:ed)?|in what order)\b",
+    re.IGNORECASE,
+)
+
+
+def read_question(question: str | None) -> Asked:
+    """What the question tells, or `NOTHING` without one."""
+    return _read(question) if question and question.strip() else NOTHING
+
+
+@lru_cache(maxsize=1024)
+def _read(question: str) -> Asked:
+    plain = flatten(question)
+    counted, described = _counted(plain)
+    return Asked(
+        numbers=frozenset(found.value for found in find_quantities(plain)),
+        dates=frozenset(found.value for found in find_dates(plain)),
+        words=words_of(plain),
+        counted=counted,
+        described=described,
+        limit=bool(_LIMIT.search(plain)),
+        rank=bool(_RANK.search(plain)),
+    )
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text, folded and in the singular."""
+    return frozenset(singular(word) for word in re.findall(r"[^\W\d_]+|\d+", fold(text)))
+
+
+def _counted(plain: str) -> tuple[str | None, frozenset[str]]:
+    """What the question asks the number of, and the words that describe it."""
+    found = _COUNT_OF.search(plain)
+    if not found:
+        return None, frozenset()
+    words: list[str] = []
+    for word in re.findall(r"[^\W\d_]+(?:[-'][^\W\d_]+)*|[^\w\s]", plain[found.end() :])[:5]:
+        if not word[0].isalpha() or word.lower() in _COUNT_ENDS:
+            break
+        words.append(word.lower())
+    plurals = [place for place, word in enumerate(words) if singular(word) != word]
+    last = plurals[-1] if plurals else len(words) - 1
+    if last < 0:
+        return None, frozenset()
+    return singular(words[last]), frozenset(map(singular, words[:last]))
