@@ -80,7 +80,7 @@ def _read(question: str) -> Asked:
     return Asked(
         numbers=frozenset(found.value for found in find_quantities(plain)),
         dates=frozenset(found.value for found in find_dates(plain)),
-        words=words_of(plain),
+        words=words_in(plain),
         counted=counted,
         described=described,
         limit=bool(_LIMIT.search(plain)),
@@ -88,7 +88,7 @@ def _read(question: str) -> Asked:
     )
 
 
-def words_of(text: str) -> frozenset[str]:
+def words_in(text: str) -> frozenset[str]:
     """The words of a text, folded and in the singular."""
     return frozenset(singular(word) for word in re.findall(r"[^\W\d_]+|\d+", fold(text)))
 

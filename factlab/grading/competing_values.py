@@ -1,7 +1,7 @@
 """Which of several asserted values is the answer: rules 1 to 5 of `factlab.grading.matcher`.
 
 The matcher's third step, for a text that asserts a value. `remaining` applies rules 1 to 4,
-`contradiction` and `gives_other_name` rule 5.
+`contradiction` rule 5.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _IN_ALL = re.compile(
 )
 _TOTAL = re.compile(
     r"\b(?:for|making|giving|to|brings?|bringing) (?:a|the|it to a|them to a) (?:grand )?total"
-    r" (?:of|to)? ?[*_]*$",
+    r" (?:of|to)? ?[*_]*$|\bin (?:total|all),? ?[*_]*$",
     re.IGNORECASE,
 )
 
@@ -207,28 +207,6 @@ def _answers_again(plain: str, rival: Mention, first: Mention, kind: Kind) -> bo
         return True
     about_it = _ABOUT_IT.search(plain[max(0, rival.span.start - 120) : rival.span.start])
     return bool(about_it) and kind != "date"
-
-
-_BARE_NAME = re.compile(r"(?=.*\w{3})[*_\"'\s]*(?:[A-Z][\w'-]*[ ]?){1,4}[*_\"'.!\s]*")
-_NAMED_LAST = re.compile(
-    r"\b(?:is|was)\s+(?:the\s+)?[*_\"']*(?:[A-Z][\w'-]+ ?){1,3}[*_\"']*[.!]?\s*$"
-)
-_NOT_A_NAME = re.compile(
-    r"\W*(?:yes|no|sure|certainly|answer|hello|hi|okay|ok|well|of course)\b", re.I
-)
-
-
-def gives_other_name(plain: str, held: Mention, mentions: list[Mention]) -> bool:
-    """Whether some other name is given before the held one, or put in its place after it."""
-    if stance.retracts_to_name(plain[held.span.end :]):
-        return not any(m.span.start > held.span.end and m.role == held.role for m in mentions)
-    start, end = sentence_spans(plain)[0]
-    opening = plain[start:end]
-    if mentions[0].span.start < end or not held.span.text[:1].isupper():
-        return False
-    if _NOT_A_NAME.match(opening):
-        return False
-    return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))
 
 
 def belongs_to_abstention(plain: str, rival: Mention) -> bool:

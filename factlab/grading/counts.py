@@ -40,12 +40,12 @@ _MAIN = re.compile(
     r"|contains?|consists? of|includes?|features?|uses?|number)\b[^,;:]{0,30}$",
     re.IGNORECASE,
 )
-# Where a number only explains or adds: because of the four …, each with 6 …, one for each of the 50.
+# Where a number only explains or adds: because of the four sides, each with 6 legs.
 _ASIDE = re.compile(
     r"\b(?:because|due to|since|each (?:with|of|having|has)|formed (?:by|from|of)|made (?:up )?of"
     r"|consist\w* of|compos\w* of|divided into|including|such as|for example|e\.g\.|for each of"
-    r"|one for each|represent\w*|symboli[sz]\w*|stand(?:s|ing)? for|connected by|bounded by|along"
-    r" with|as well as|in addition to|named after)\b[^.;]*$",
+    r"|one for each|represent\w*|symboli[sz]\w*|stand(?:s|ing)? for|connected by|bounded by"
+    r"|along with|as well as|in addition to|named after)\b[^.;]*$",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
@@ -59,7 +59,7 @@ _SO = re.compile(
 
 
 def is_part(before: str, after: str) -> bool:
-    """A part of what was counted before: two of which are …; of whom 45,000 are …"""
+    """A part of what was counted before: two of which are small; of whom 45,000 are women."""
     return bool(_OF_THESE.match(after) or _OF_THESE_AHEAD.search(before))
 
 
@@ -104,7 +104,7 @@ def _is_same(rival: Mention, held: Mention, asked: Asked) -> bool:
 
 
 def _add_up(held: Mention, rivals: list[Mention]) -> bool:
-    """Whether the numbers behind the held one are its parts: 11 players, 10 … and 1 …"""
+    """Whether the numbers behind the held one are its parts: 11 cups, 10 red and 1 blue."""
     value = _value(held)
     behind = [r for r in rivals if r.span.start > held.span.start and r.sentence == held.sentence]
     parts = [_value(r) for r in behind]
@@ -121,11 +121,12 @@ def counts_instead(
 ) -> Mention | None:
     """The number that is the answer instead, where the held one counts something else."""
     others = [m for m in asserted if m.role != held.role and m.fits]
-    mine, described = counted(held)
+    mine, _ = counted(held)
     if asked.counted is not None:
         if mine in (None, asked.counted):
             return None
-        return next((m for m in others if counted(m)[0] == asked.counted), None)
+        meant = (m for m in others if counted(m)[0] == asked.counted)
+        return next((m for m in meant if not _is_added(plain, held, m)), None)
     for other in others:
         theirs, _ = counted(other)
         before = other.span.start < held.span.start
@@ -134,6 +135,15 @@ def counts_instead(
         if not before and _is_opening(plain, held, other, same=theirs == mine):
             return other
     return None
+
+
+def _is_added(plain: str, held: Mention, other: Mention) -> bool:
+    """Whether a number behind the held one belongs to it: 100 members, two senators per state."""
+    between = plain[held.span.end : other.span.start]
+    if other.span.start < held.span.start:
+        return False
+    each = re.match(r"[\s*_]*(?:from|for|in|of|per)? ?(?:each|every|per)\b", other.after)
+    return bool(each or re.search(r"\bwith\b", between) or _ASIDE.search(between))
 
 
 def _is_aside(other: Mention, held: Mention) -> bool:

@@ -56,12 +56,12 @@ from factlab.grading.asked import Asked, read_question
 from factlab.grading.competing_values import (
     belongs_to_abstention,
     contradiction,
-    gives_other_name,
     remaining,
 )
 from factlab.grading.dates import parse_date
 from factlab.grading.mention import Kind, Mention, Value, read_mentions
 from factlab.grading.operands import without_calculations
+from factlab.grading.other_names import gives_other_name, set_aside
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span, flatten, overlaps
@@ -124,6 +124,8 @@ def match(
         values, operands = without_calculations(text, values, asked)
     changed = superseded is not None
     named = read_mentions(plain, values, kind=kind, changed=changed, operands=operands)
+    if kind == "name":
+        named = set_aside(named, asked)
     cut = not finished or edge < len(plain)
     return _decided(plain, named, kind, asked) or _undecided(plain, named, kind, cut=cut)
 
@@ -272,7 +274,7 @@ def _held(
     rival = contradiction(plain, named, asserted, held, kind, asked)
     if rival:
         return _verdict("other", rival, "another value is asserted beside or before it")
-    if kind == "name" and gives_other_name(plain, held[0], named):
+    if kind == "name" and gives_other_name(plain, held[0], named, asked):
         return _verdict("other", held[0], "some other name is given as the answer")
     if held[0].role == "gold":
         return _verdict("new", held[0], "the new value is asserted")

@@ -20,7 +20,7 @@ Role = Literal["gold", "old", "rival"]
 Kind = Literal["number", "quantity", "date", "name"]
 Stance = Literal[
     "asserted", "attributed", "denied", "former", "start", "change", "compared", "bound", "asked",
-    "hedged", "operand", "part",
+    "hedged", "operand", "aside",
 ]  # fmt: skip
 
 

@@ -65,8 +65,8 @@ def find_name(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
 
 # New York is not York; a capital tells the name's own word from the direction ("south Paris").
 _LONGER_PLACE = re.compile(
-    r"\b(?:New|North|South|East|West|(?:Horn|Gulf|Bay|Sea|Strait|Cape|Bank|Battle|Siege|Treaty"
-    r"|Straits|Port|Isthmus|Duke|Duchess|Earl) of(?: the)?) $"
+    r"\b(?:New|North|South|East|West|(?:Horn|Gulf|Bay|Sea|Straits?|Cape|Bank|Port"
+    r"|Isthmus) of(?: the)?) $"
 )
 _PLACE_WORDS = (
     "Forest|Falls|Bridge|Park|Street|Road|Square|Bay|Hall|House|Castle|Records|Prize|Award|Stadium"
@@ -120,7 +120,7 @@ def _find(text: str, names: Iterable[str], between: str) -> list[tuple[int, int]
 
 @lru_cache(maxsize=4096)
 def _pattern(name: str, between: str) -> str:
-    """How a folded name is looked for; in kana and kanji, spaces and the last long vowel are free."""
+    """How a folded name is looked for; in kana and kanji, spaces do not count."""
     if not is_cjk(name[0]) or not all(is_cjk(char) or char in " ・" for char in name):
         return between.join(map(re.escape, name.split()))
     bare = re.sub(r"[ ・]", "", name)

@@ -129,7 +129,7 @@ def operand_places(plain: str, spans: list[Span]) -> set[int]:
 
 
 def _proofs(plain: str, spans: list[Span], value: set[int]) -> set[int]:
-    """Where the results of calculations begin that start from the value itself: 9 x 9 = 81 for 9."""
+    """Where results of calculations with the value itself begin: 9 x 9 = 81 for 9."""
     text = _masked(plain, spans)[:_REACH]
     return {
         hit.start(1)

@@ -1,0 +1,170 @@
+"""Another name beside the right one: rules for answers that are names.
+
+Used by the matcher. `set_aside` takes back mentions that only place, compare or decline the name
+("a village near Varo"), `gives_other_name` says whether another name is the answer although the
+right one stands in the text ("1. Florence Ashdown\n2. Marcus Tennant").
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from factlab.grading import stance
+from factlab.grading.asked import Asked, words_in
+from factlab.grading.mention import Mention
+from factlab.grading.names import fold
+from factlab.grading.sentences import sentence_spans
+
+_NEAR = re.compile(
+    r"\b(?:near|close to|not far from|outside|on the outskirts of|away from|(?:north|south|east|west"
+    r"|north-?east|north-?west|south-?east|south-?west|miles?|kilomet(?:er|re)s?|km) (?:of|from)"
+    r"|(?:bordered|bounded) by|a suburb of|halfway to)"
+    r"\s+(?:the\s+)?(?:\w+\s+of\s+)?[*_\"']*$",
+    re.IGNORECASE,
+)
+_BEATEN = re.compile(
+    r"\b(?:defeat(?:ed|s|ing)|beat(?:s|ing|en)?|over(?:came|threw|comes)|out(?:polled|voted|ran|bid)"
+    r"|edged out|ousted|eliminated|unseated|succeeded to|ahead of|instead of|opposed|opposing|against"
+    r"|rejected|turned down|passed over|fired|criticized|criticised)"
+    r"\s+(?:the\s+)?[*_\"']*$",
+    re.IGNORECASE,
+)
+_DECLINED = re.compile(
+    r"\s*[*_\"']*,?\s*(?:who\s+)?(?:(?:had|has|later|also|narrowly|eventually)\s+)*"
+    r"(?:declined|refused|withdrew|lost(?!\s+(?:his|her|their|its|\w+ing))|came\s+(?:second|third|last)"
+    r"|finished\s+(?:second|third|last)|was\s+(?:\w+ly\s+)?(?:defeated|beaten|rejected|passed\s+over"
+    r"|the\s+runner-?up|runner-?up|turned\s+down|eliminated)|turned\s+(?:it|that|this)\s+down)\b",
+    re.IGNORECASE,
+)
+_SERVES = re.compile(
+    r"\b(?:represented|assisted|advised|deputi[sz]ed|accompanied|supported|followed|joined) by\s+"
+    r"(?:the\s+)?(?:[\w-]+\s+){0,3}$",
+    re.IGNORECASE,
+)
+_OR_IN_BRACKETS = re.compile(
+    r"[\s*_\"']*[(\[]\s*(?:or|or maybe|maybe|perhaps|possibly)\s+(?:the\s+)?[A-Z]"
+)
+
+
+def set_aside(mentions: list[Mention], asked: Asked) -> list[Mention]:
+    """The mentions, with the stance of those that do not give the name as the answer."""
+    changed = any(m.role == "old" and m.stance == "asserted" for m in mentions)
+    return [_judged(mention, asked, changed=changed) for mention in mentions]
+
+
+def _judged(mention: Mention, asked: Asked, *, changed: bool) -> Mention:
+    if mention.stance not in ("asserted", "attributed"):
+        return mention
+    if _OR_IN_BRACKETS.match(mention.after) and mention.span.text[:1].isupper():
+        return replace(mention, stance="hedged")
+    ahead = _BEATEN.search(mention.before) or _NEAR.search(mention.before)
+    behind = _DECLINED.match(mention.after)
+    for cue in filter(None, (ahead, behind)):
+        if not _is_asked_about(cue[0], asked):
+            return replace(mention, stance="aside")
+    if changed and mention.role == "gold" and _SERVES.search(mention.before):
+        return replace(mention, stance="aside")
+    return mention
+
+
+def _is_asked_about(cue: str, asked: Asked) -> bool:
+    """Whether the question has the word, too: whom did Norland beat; which city is it near."""
+    stems = {word[:4] for word in re.findall(r"[a-z]+", cue.lower()) if len(word) > 3}
+    return any(word[:4] in stems for word in asked.words if len(word) > 3)
+
+
+_BARE_NAME = re.compile(r"(?=.*\w{3})[*_\"'\s]*(?:[A-Z][\w'-]*[ ]?){1,4}[*_\"'.!\s]*")
+_NAMED_LAST = re.compile(
+    r"\b(?:is|was)\s+(?:the\s+)?[*_\"']*(?:[A-Z][\w'-]+ ?){1,3}[*_\"']*[.!]?\s*$"
+)
+_NOT_A_NAME = re.compile(
+    r"\W*(?:yes|no|sure|certainly|answer|hello|hi|okay|ok|well|of course)\b", re.I
+)
+
+
+def gives_other_name(plain: str, held: Mention, mentions: list[Mention], asked: Asked) -> bool:
+    """Whether another name is the answer: given before the held one, beside it, or in its place."""
+    if stance.retracts_to_name(plain[held.span.end :]):
+        return not any(m.span.start > held.span.end and m.role == held.role for m in mentions)
+    if held.stance == "attributed" and _IT_IS_NAME.search(plain[held.span.end :]):
+        return True
+    if not held.span.text[:1].isupper():
+        return False
+    if _is_one_of_a_list(plain, held, mentions) or _is_of_other(plain, held, asked):
+        return True
+    start, end = sentence_spans(plain)[0]
+    opening = plain[start:end]
+    if mentions[0].span.start < end or _NOT_A_NAME.match(opening):
+        return False
+    if _words(opening) <= asked.words:
+        return False  # a title that repeats the question
+    return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))
+
+
+_IT_IS_NAME = re.compile(
+    r"\b(?:[Ii]t is|[Ii]t's|[Bb]ut it is|[Ii]n (?:fact|reality),? it is|[Tt]he answer is)\s+(?:the\s+)?"
+    r"[A-Z]\w+"
+)
+_ITEM = re.compile(r"^[ \t]*(?:\(?(?:\d{1,2}|[A-Za-z])[.)]|[-*•])[ \t]+(.+?)[ \t.]*$", re.MULTILINE)
+_OPTION = re.compile(r"(?:^|\s)\(?([A-E])[.)]\s+((?:[A-Z][\w'-]*\s?){1,4})(?=\s*\(?[B-F][.)]|\s*$)")
+
+
+def _is_one_of_a_list(plain: str, held: Mention, mentions: list[Mention]) -> bool:
+    """Whether the name is one item of a list of bare names, which is nothing but that."""
+    for pattern, group in ((_ITEM, 1), (_OPTION, 2)):
+        items = list(pattern.finditer(plain))
+        if len(items) < 2 or plain[: items[0].start()].strip(" \n:"):
+            continue
+        bare = [item for item in items if _BARE_NAME.fullmatch(item[group])]
+        inside = [_holds(item, mentions, held.role) for item in bare]
+        if len(bare) == len(items) and any(inside) and not all(inside):
+            return True
+    return False
+
+
+def _holds(item: re.Match[str], mentions: list[Mention], role: str) -> bool:
+    return any(item.start() <= m.span.start < item.end() for m in mentions if m.role == role)
+
+
+_NAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}"
+_IS_THE = re.compile(rf"\b({_NAME})[*_]* (?:is|was) (?:the|its|a|an) ([a-z][^,.;:]{{2,60}})")
+_THE_IS = re.compile(rf"\b[Tt]he ([a-z][^,.;:]{{2,60}}?) (?:is|was) (?:the )?[*_]*({_NAME})")
+_SUPERLATIVE = re.compile(
+    r"\b(?:largest|biggest|smallest|oldest|tallest|highest|longest|richest|second|most|former|other"
+    r"|next|nearest|main port)\b"
+)
+
+
+def _is_of_other(plain: str, held: Mention, asked: Asked) -> bool:
+    """Whether the text says something else of the name, and of another one what was asked for.
+
+    Lund is the capital, and Varo is the largest city.
+    """
+    said = [(hit.start(1), hit[1], hit[2]) for hit in _IS_THE.finditer(plain)]
+    said += [(hit.start(2), hit[2], hit[1]) for hit in _THE_IS.finditer(plain)]
+    near = (held.span.start - 4, held.span.end)
+    own = [what for place, _, what in said if near[0] <= place < near[1]]
+    others = [
+        (place, what)
+        for place, name, what in said
+        if not near[0] <= place < near[1]
+        and not _words(name) <= asked.words
+        and fold(held.span.text) not in fold(name)
+    ]
+    if not own or not others:
+        return False
+    if asked.words:
+        meant = _meant(own[0], asked)
+        return any(_meant(what, asked) > meant for _, what in others)
+    aside = bool(_SUPERLATIVE.search(own[0]))
+    return aside and any(not _SUPERLATIVE.search(what) for _, what in others)
+
+
+def _meant(what: str, asked: Asked) -> int:
+    """How many words of a description stand in the question."""
+    return len({word for word in _words(what) if len(word) > 2} & (asked.words - {"the"}))
+
+
+def _words(text: str) -> set[str]:
+    return set(words_in(text))
