@@ -30,6 +30,7 @@ class Asked:
         counted: What it asks the number of, in the singular: "side" for "How many sides …".
         described: The words that describe what is counted: "permanent" for "permanent members".
         limit: Whether it asks for a bound: the minimum number, how many can sit.
+        several: Whether it asks for several things: name the four; what are the ways.
         rank: Whether it asks for a place in an order: in which season, which number.
     """
 
@@ -39,6 +40,7 @@ class Asked:
     counted: str | None = None
     described: frozenset[str] = frozenset()
     limit: bool = False
+    several: bool = False
     rank: bool = False
 
 
@@ -68,6 +70,13 @@ _RANK = re.compile(
 )
 
 
+_SEVERAL = re.compile(
+    r"^\W*(?:name|list|give)\b|\b(?:what|who|which)(?: of)?(?: the)? (?:are|were)\b|\bdifferent\b"
+    r"|\bexamples?\b|\bsome\b|\b(?:two|three|four|five|six|seven|eight|both) [^\W\d_]+s\b",
+    re.IGNORECASE,
+)
+
+
 def read_question(question: str | None) -> Asked:
     """What the question tells, or `NOTHING` without one."""
     return _read(question) if question and question.strip() else NOTHING
@@ -84,6 +93,7 @@ def _read(question: str) -> Asked:
         counted=counted,
         described=described,
         limit=bool(_LIMIT.search(plain)),
+        several=bool(_SEVERAL.search(plain)),
         rank=bool(_RANK.search(plain)),
     )
 

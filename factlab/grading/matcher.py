@@ -127,7 +127,7 @@ def match(
     if kind == "name":
         named = set_aside(named, asked)
     cut = not finished or edge < len(plain)
-    return _decided(plain, named, kind, asked) or _undecided(plain, named, kind, cut=cut)
+    return _decided(plain, named, gold, asked) or _undecided(plain, named, kind, cut=cut)
 
 
 def mentions(text: str, answer: Answer) -> bool:
@@ -139,6 +139,9 @@ def mentions(text: str, answer: Answer) -> bool:
 _OWN_QUESTION = re.compile(
     r"(?<=\S)\s*\n\s*(?:#+\s*)?(?:\*\*)?(?:Question|Q|User|Human|Instruction|Input)\s*\d*\s*:"
 )
+
+
+_LISTED = re.compile(r"\band\b|&|,.*,")
 
 
 def _verdict(outcome: Outcome, mention: Mention | None, reason: str) -> Match:
@@ -247,7 +250,7 @@ def _is_half_read(plain: str, span: Span, gold: Answer) -> bool:
     return amount and re.fullmatch(r" ?-?\w*", plain[span.end :]) is not None
 
 
-def _decided(plain: str, named: list[Mention], kind: Kind, asked: Asked) -> Match | None:
+def _decided(plain: str, named: list[Mention], gold: Answer, asked: Asked) -> Match | None:
     """The outcome of a text that asserts some value, None for one that asserts none."""
     asserted = remaining(plain, named)
     golds = [m for m in asserted if m.role == "gold"]
@@ -255,7 +258,7 @@ def _decided(plain: str, named: list[Mention], kind: Kind, asked: Asked) -> Matc
     if golds and olds:
         return _verdict("both", golds[0], "the new and the superseded value are both asserted")
     if held := golds or olds:
-        return _held(plain, named, asserted, held, kind, asked)
+        return _held(plain, named, asserted, held, gold, asked)
     rivals = [m for m in asserted if m.fits]
     if rivals and not belongs_to_abstention(plain, rivals[0]):
         return _verdict("other", rivals[0], "another value is asserted")
@@ -267,14 +270,16 @@ def _held(
     named: list[Mention],
     asserted: list[Mention],
     held: list[Mention],
-    kind: Kind,
+    gold: Answer,
     asked: Asked,
 ) -> Match:
     """The outcome of a text that asserts the new value or the superseded one, perhaps with more."""
+    kind = _kind(gold)
     rival = contradiction(plain, named, asserted, held, kind, asked)
     if rival:
         return _verdict("other", rival, "another value is asserted beside or before it")
-    if kind == "name" and gives_other_name(plain, held[0], named, asked):
+    listed = _LISTED.search(gold.value) is not None
+    if kind == "name" and gives_other_name(plain, held[0], named, asked, listed=listed):
         return _verdict("other", held[0], "some other name is given as the answer")
     if held[0].role == "gold":
         return _verdict("new", held[0], "the new value is asserted")

@@ -138,10 +138,20 @@ def words_of(text: str) -> list[Word]:
     """The words of a text with their places, without those of Japanese."""
     plain = flatten(text)
     return [
-        Word(key_of(hit[0]), hit.start(), hit.end(), hit[0][0].isupper() or hit[0][0].isdigit())
+        Word(
+            _opposite(plain, hit.start()) + key_of(hit[0]),
+            hit.start(),
+            hit.end(),
+            hit[0][0].isupper() or hit[0][0].isdigit(),
+        )
         for hit in _WORD.finditer(plain)
         if not is_cjk(hit[0][0])
     ]
+
+
+def _opposite(plain: str, start: int) -> str:
+    """What makes a word another one: non-gravitational."""
+    return "non-" if plain[max(0, start - 4) : start].lower() == "non-" else ""
 
 
 def key_of(word: str) -> str:

@@ -7,7 +7,7 @@ the package compares two texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from factlab.grading.text import flatten, is_cjk, is_letter, is_word, strip_marks
@@ -55,11 +55,11 @@ def find_name(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
     listed = list(names)
     if not listed:
         return []
-    parts = {word for name in listed if " " in name for word in fold(name).split()}
+    parts = {fold(listed[0]).split()[-1]} if " " in listed[0].strip() else set()  # a surname
     return [
         (start, end)
         for start, end in _find(text, listed, r"\s+")
-        if not (in_longer_place(text, start) or _goes_on(text, start, end, parts))
+        if not (in_longer_place(text, start) or goes_on(text, start, end, parts))
     ]
 
 
@@ -74,6 +74,8 @@ _PLACE_WORDS = (
     "|Creek|Avenue|Lane|Tower|Medal|Library|College|School|University|Society|Press"
 )
 _NUMERAL_AFTER = re.compile(r" (?:I{2,3}|IV|VI{0,3}|IX|XI{0,3}|XI?V|XVI{0,3})\b(?!\.\w)")
+# Martin Luther King Jr. is not Martin Luther.
+_MORE_NAME = re.compile(r" [A-Z][a-z]+,? (?:Jr|Sr)\b")
 _PLACE_AFTER = re.compile(rf" (?:{_PLACE_WORDS})\b")
 
 
@@ -82,18 +84,42 @@ def in_longer_place(text: str, start: int) -> bool:
     return bool(_LONGER_PLACE.search(text[max(0, start - 16) : start]))
 
 
-def _goes_on(text: str, start: int, end: int, parts: set[str]) -> bool:
+def goes_on(text: str, start: int, end: int, parts: Collection[str]) -> bool:
     """Whether the name goes on as another one: Napoleon III, Ashdown Forest for a person's name."""
     if not text[start : start + 1].isupper():
         return False
     if _NUMERAL_AFTER.match(text, end) and not re.search(r"\b[IVX]+$", text[start:end]):
         return True
-    return fold(text[start:end]) in parts and bool(_PLACE_AFTER.match(text, end))
+    name = fold(text[start:end])
+    if name in parts and _PLACE_AFTER.match(text, end):
+        return True
+    return name.count(" ") == 1 and _MORE_NAME.match(text, end) is not None
 
 
 def find_phrase(text: str, phrases: Iterable[str]) -> list[tuple[int, int]]:
     """Find any of the phrases, word for word and in order, articles and commas left aside."""
-    return _find(text, (_without_articles(phrase) for phrase in phrases), _BETWEEN_WORDS)
+    listed = [way for phrase in phrases for way in (phrase, *_ordinals(phrase))]
+    return _find(text, map(_without_articles, listed), _BETWEEN_WORDS)
+
+
+_ORDINALS = {
+    word: f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number, 'th') }"
+    for number, word in enumerate(
+        re.findall(
+            r"\w+",
+            "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth",
+        ),
+        start=1,
+    )
+}
+_ORDINALS |= {figure: word for word, figure in _ORDINALS.items()}
+
+
+def _ordinals(phrase: str) -> tuple[str, ...]:
+    """The phrase with its ordinals written the other way: second, 2nd."""
+    words = fold(phrase).split()
+    other = [_ORDINALS.get(word, word) for word in words]
+    return (" ".join(other),) if other != words else ()
 
 
 _BETWEEN_WORDS = r"[\s,;:'\"*_-]+(?:(?:a|an|the)\s+)*"
@@ -121,6 +147,8 @@ def _find(text: str, names: Iterable[str], between: str) -> list[tuple[int, int]
 @lru_cache(maxsize=4096)
 def _pattern(name: str, between: str) -> str:
     """How a folded name is looked for; in kana and kanji, spaces do not count."""
+    if re.search(r"[=^]", name):  # a formula: E = mc², E=mc^2
+        return r"[\s^{}*]*".join(re.escape(char) for char in re.sub(r"[\s^{}*]", "", name))
     if not is_cjk(name[0]) or not all(is_cjk(char) or char in " ・" for char in name):
         return between.join(map(re.escape, name.split()))
     bare = re.sub(r"[ ・]", "", name)

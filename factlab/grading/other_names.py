@@ -1,4 +1,4 @@
-"""Another name beside the right one: rules for answers that are names.
+r"""Another name beside the right one: rules for answers that are names.
 
 Used by the matcher. `set_aside` takes back mentions that only place, compare or decline the name
 ("a village near Varo"), `gives_other_name` says whether another name is the answer although the
@@ -13,22 +13,27 @@ from dataclasses import replace
 from factlab.grading import stance
 from factlab.grading.asked import Asked, words_in
 from factlab.grading.mention import Mention
-from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
+from factlab.grading.text import word_set
 
 _NEAR = re.compile(
-    r"\b(?:near|close to|not far from|outside|on the outskirts of|away from|(?:north|south|east|west"
+    r"\b(?:near|close to|not far from|outside|on the outskirts of|away from|(?:north|south|east"
+    r"|west"
     r"|north-?east|north-?west|south-?east|south-?west|miles?|kilomet(?:er|re)s?|km) (?:of|from)"
     r"|(?:bordered|bounded) by|a suburb of|halfway to)"
     r"\s+(?:the\s+)?(?:\w+\s+of\s+)?[*_\"']*$",
     re.IGNORECASE,
 )
 _BEATEN = re.compile(
-    r"\b(?:defeat(?:ed|s|ing)|beat(?:s|ing|en)?|over(?:came|threw|comes)|out(?:polled|voted|ran|bid)"
-    r"|edged out|ousted|eliminated|unseated|succeeded to|ahead of|instead of|opposed|opposing|against"
-    r"|rejected|turned down|passed over|fired|criticized|criticised)"
+    r"\b(?:defeat(?:ed|s|ing)|beat(?:s|ing|en)?|over(?:came|threw|comes)|edged out|ousted"
+    r"|out(?:polled|voted|ran|bid)|eliminated|unseated|ahead of|rejected|turned down|passed over)"
     r"\s+(?:the\s+)?[*_\"']*$",
     re.IGNORECASE,
+)
+# With one of these in the question, it may ask for who was beaten.
+_CONTEST = word_set(
+    "beat defeat defeated beaten play played against lose lost loser opponent face faced fight "
+    "fought reject rejected second runner lead candidate nominee oppose opposed compete rival"
 )
 _DECLINED = re.compile(
     r"\s*[*_\"']*,?\s*(?:who\s+)?(?:(?:had|has|later|also|narrowly|eventually)\s+)*"
@@ -43,7 +48,7 @@ _SERVES = re.compile(
     re.IGNORECASE,
 )
 _OR_IN_BRACKETS = re.compile(
-    r"[\s*_\"']*[(\[]\s*(?:or|or maybe|maybe|perhaps|possibly)\s+(?:the\s+)?[A-Z]"
+    r"[\s*_\"']*[(\[]\s*(?:or|or maybe|maybe|perhaps|possibly)\s+(?:the\s+)?([A-Z][\w' -]*)"
 )
 
 
@@ -54,18 +59,26 @@ def set_aside(mentions: list[Mention], asked: Asked) -> list[Mention]:
 
 
 def _judged(mention: Mention, asked: Asked, *, changed: bool) -> Mention:
-    if mention.stance not in ("asserted", "attributed"):
+    if mention.stance not in ("asserted", "attributed") or not mention.span.text[:1].isupper():
         return mention
-    if _OR_IN_BRACKETS.match(mention.after) and mention.span.text[:1].isupper():
+    choice = _OR_IN_BRACKETS.match(mention.after)
+    if choice and not _is_alike(choice[1], mention.span.text):
         return replace(mention, stance="hedged")
-    ahead = _BEATEN.search(mention.before) or _NEAR.search(mention.before)
-    behind = _DECLINED.match(mention.after)
-    for cue in filter(None, (ahead, behind)):
-        if not _is_asked_about(cue[0], asked):
-            return replace(mention, stance="aside")
+    beaten = _BEATEN.search(mention.before) or _DECLINED.match(mention.after)
+    if beaten and not asked.words & _CONTEST:
+        return replace(mention, stance="aside")
+    near = _NEAR.search(mention.before)
+    if near and not _is_asked_about(near[0], asked):
+        return replace(mention, stance="aside")
     if changed and mention.role == "gold" and _SERVES.search(mention.before):
         return replace(mention, stance="aside")
     return mention
+
+
+def _is_alike(other: str, name: str) -> bool:
+    """Whether a name in brackets is another spelling, or shares a word: Ghent (or Gent)."""
+    alike = (other[:1] + other.rstrip()[-1:]).lower() == (name[:1] + name[-1:]).lower()
+    return alike or bool(_words(other) & _words(name))
 
 
 def _is_asked_about(cue: str, asked: Asked) -> bool:
@@ -83,15 +96,24 @@ _NOT_A_NAME = re.compile(
 )
 
 
-def gives_other_name(plain: str, held: Mention, mentions: list[Mention], asked: Asked) -> bool:
-    """Whether another name is the answer: given before the held one, beside it, or in its place."""
+def gives_other_name(
+    plain: str, held: Mention, mentions: list[Mention], asked: Asked, *, listed: bool
+) -> bool:
+    """Whether another name is the answer: given before the held one, beside it, or in its place.
+
+    `listed` says that the right answer is a list of names.
+    """
     if stance.retracts_to_name(plain[held.span.end :]):
         return not any(m.span.start > held.span.end and m.role == held.role for m in mentions)
     if held.stance == "attributed" and _IT_IS_NAME.search(plain[held.span.end :]):
         return True
     if not held.span.text[:1].isupper():
         return False
-    if _is_one_of_a_list(plain, held, mentions) or _is_of_other(plain, held, asked):
+    if listed and _has_more(plain, held, mentions):
+        return True
+    if not asked.several and _is_one_of_a_list(plain, held, mentions):
+        return True
+    if _is_of_other(plain, held, asked):
         return True
     start, end = sentence_spans(plain)[0]
     opening = plain[start:end]
@@ -102,9 +124,24 @@ def gives_other_name(plain: str, held: Mention, mentions: list[Mention], asked: 
     return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))
 
 
+_MORE_BEHIND = re.compile(r"\s*(?:,\s*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)*,?\s*(?:and|&)\s+[A-Z]")
+_MORE_AHEAD = re.compile(
+    r"(?:[:\n]|\b(?:is|are|was|were))\s*(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*,\s*)+$"
+)
+
+
+def _has_more(plain: str, held: Mention, mentions: list[Mention]) -> bool:
+    """Whether a list goes on beyond the names of the gold one: Lund, Malm and Ystad."""
+    if not re.search(r",|&|\band\b", held.span.text) or len(held.span.text) > 60:
+        return False
+    if sum(m.sentence == held.sentence for m in mentions) > 1:
+        return False
+    return bool(_MORE_BEHIND.match(plain[held.span.end :]) or _MORE_AHEAD.search(held.lead))
+
+
 _IT_IS_NAME = re.compile(
-    r"\b(?:[Ii]t is|[Ii]t's|[Bb]ut it is|[Ii]n (?:fact|reality),? it is|[Tt]he answer is)\s+(?:the\s+)?"
-    r"[A-Z]\w+"
+    r"\b(?:[Ii]t is|[Ii]t's|[Bb]ut it is|[Ii]n (?:fact|reality),? it is|[Tt]he answer is)\s+"
+    r"(?:the\s+)?[A-Z]\w+"
 )
 _ITEM = re.compile(r"^[ \t]*(?:\(?(?:\d{1,2}|[A-Za-z])[.)]|[-*•])[ \t]+(.+?)[ \t.]*$", re.MULTILINE)
 _OPTION = re.compile(r"(?:^|\s)\(?([A-E])[.)]\s+((?:[A-Z][\w'-]*\s?){1,4})(?=\s*\(?[B-F][.)]|\s*$)")
@@ -124,10 +161,15 @@ def _is_one_of_a_list(plain: str, held: Mention, mentions: list[Mention]) -> boo
 
 
 def _holds(item: re.Match[str], mentions: list[Mention], role: str) -> bool:
-    return any(item.start() <= m.span.start < item.end() for m in mentions if m.role == role)
+    return any(
+        m.role == role and m.span.start < item.end() and item.start() < m.span.end for m in mentions
+    )
 
 
-_NAME = r"[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}"
+_NAME = (
+    r"(?!(?:This|That|It|He|She|They|There|These|Those|The|What|Who)\b)"
+    r"[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}"
+)
 _IS_THE = re.compile(rf"\b({_NAME})[*_]* (?:is|was) (?:the|its|a|an) ([a-z][^,.;:]{{2,60}})")
 _THE_IS = re.compile(rf"\b[Tt]he ([a-z][^,.;:]{{2,60}}?) (?:is|was) (?:the )?[*_]*({_NAME})")
 _SUPERLATIVE = re.compile(
@@ -150,13 +192,16 @@ def _is_of_other(plain: str, held: Mention, asked: Asked) -> bool:
         for place, name, what in said
         if not near[0] <= place < near[1]
         and not _words(name) <= asked.words
-        and fold(held.span.text) not in fold(name)
+        and not _words(name) & _words(held.span.text)
     ]
     if not own or not others:
         return False
     if asked.words:
         meant = _meant(own[0], asked)
-        return any(_meant(what, asked) > meant for _, what in others)
+        return any(
+            _meant(what, asked) > meant and (not meant or place < held.span.start)
+            for place, what in others
+        )
     aside = bool(_SUPERLATIVE.search(own[0]))
     return aside and any(not _SUPERLATIVE.search(what) for _, what in others)
 

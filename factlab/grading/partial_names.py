@@ -32,7 +32,7 @@ from factlab.grading.name_parts import (
     spellings,
     words_of,
 )
-from factlab.grading.names import fold, in_longer_place
+from factlab.grading.names import fold, goes_on, in_longer_place
 
 _SPREAD = 12  # words that may stand between the parts of a phrase
 
@@ -101,8 +101,9 @@ def _together(
         if met != name.keys and _is_another(text, words, name, near, met):
             continue
         last = near[_last_needed(words, near, met)]
-        if not _goes_elsewhere(text, words, name, last):
-            return words[first].start, words[last].end
+        start, end = words[first].start, words[last].end
+        if not (_goes_elsewhere(text, words, name, last) or _is_longer(text, start, end, name)):
+            return start, end
     return None
 
 
@@ -169,11 +170,18 @@ def _alone(
             continue
         if _has_neighbour(text, words, place, rest) or _is_of_another(text, words, rest):
             continue
-        if name.place and _OTHER_PLACE.search(text[: word.start]):
+        if _is_longer(text, word.start, word.end, name):
             continue
         if word.capital or not name.alone[word.key] or text.islower():
             return word.start, word.end
     return None
+
+
+def _is_longer(text: str, start: int, end: int, name: Name) -> bool:
+    """Whether a longer name begins here, or another place than the one that was left off."""
+    if name.place and _OTHER_PLACE.search(text[:start]):
+        return True
+    return name.proper and goes_on(text, start, end, name.keys)
 
 
 _OTHER_PLACE = re.compile(r"\b(?:state|province|county|country|region|river|lake) of $", re.I)

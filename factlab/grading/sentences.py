@@ -10,7 +10,8 @@ import re
 from factlab.grading.text import word_set
 
 _ABBREVIATIONS = word_set(
-    "mt mr mrs ms dr prof st sr jr pres gov sen rep gen col capt lt sgt rev hon maj vs etc approx ca no nr fig jan feb mar apr jun jul aug sep sept "
+    "pres gov sen rep gen col capt lt sgt rev hon maj "
+    "mt mr mrs ms dr prof st sr jr vs etc approx ca no nr fig jan feb mar apr jun jul aug sep sept "
     "oct nov dec ft in yd mi lb lbs oz sq gal hr min sec u.s u.k e.g i.e a.d b.c p.m a.m"
 )
 _END = re.compile(r"[.!?](?:[\"')\]*_]*)(?=\s|$)|[。！？]|\n+")
