@@ -134,7 +134,8 @@ _ATTRIBUTED_AFTER = cues(
         |widely|sometimes|frequently|usually|still|generally|popularly|the\ (?:usual|popular|common
         |commonly|often|widely))\ (?:\w+\ )?(?:quoted|cited|given|stated|believed|assumed|reported
         |mentioned|listed|repeated|said|thought|claimed|heard|found\ in)\b
-      |^[\s*_)"']*,?\s*as\ (?:many|some|people|most)\ (?:people\ )?(?:think|believe|say|claim)"""
+      |^[\s*_)"']*,?\s*as\ (?:many|some|people|most)\ (?:people\ )?(?:think|believe|say|claim)""",
+    "attributed_after",
 )
 _DISPUTED = cues(r"\bothers\ (?:say|claim|believe|think|argue|suggest|list)\b(?!\ so\b)")
 

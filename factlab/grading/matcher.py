@@ -65,6 +65,7 @@ from factlab.grading.other_names import gives_other_name, set_aside
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span, flatten, overlaps
+from factlab.grading.turns import first_turn
 from factlab.grading.units import convert, same_unit
 
 SCORER_VERSION = "3"
@@ -106,10 +107,9 @@ def match(
     """
     if not text.strip():
         return _verdict("empty", None, "nothing but whitespace")
+    first = first_turn(text)
+    text, finished = first, finished or len(first) < len(text)
     plain = flatten(text)
-    if own_question := _OWN_QUESTION.search(plain):
-        first = text[: own_question.start()]
-        return match(first, gold, superseded=superseded, whole=whole, question=question)
     asked = read_question(question)
     if question and gold.find(question):  # it offers the gold value, perhaps among others
         asked = replace(asked, numbers=frozenset(), dates=frozenset())
@@ -133,12 +133,6 @@ def match(
 def mentions(text: str, answer: Answer) -> bool:
     """Whether the text contains the value at all, asserted or not."""
     return bool(answer.find(text))
-
-
-# A model that does not stop goes on to ask itself the next question.
-_OWN_QUESTION = re.compile(
-    r"(?<=\S)\s*\n\s*(?:#+\s*)?(?:\*\*)?(?:Question|Q|User|Human|Instruction|Input)\s*\d*\s*:"
-)
 
 
 _LISTED = re.compile(r"\band\b|&|,.*,")

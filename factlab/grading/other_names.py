@@ -55,7 +55,19 @@ _OR_IN_BRACKETS = re.compile(
 def set_aside(mentions: list[Mention], asked: Asked) -> list[Mention]:
     """The mentions, with the stance of those that do not give the name as the answer."""
     changed = any(m.role == "old" and m.stance == "asserted" for m in mentions)
-    return [_judged(mention, asked, changed=changed) for mention in mentions]
+    judged = [_judged(mention, asked, changed=changed) for mention in mentions]
+    given = {m.role for m in judged if m.stance == "asserted" and _GIVEN_JA.match(m.after)}
+    return [
+        replace(m, stance="aside")
+        if m.stance == "asserted" and given - {m.role} and _TOPIC_JA.match(m.after)
+        else m
+        for m in judged
+    ]
+
+
+# 京都は古都です。首都は東京です。 What is given comes last; the topic of another sentence is not.
+_TOPIC_JA = re.compile(r"は[^。]*です")
+_GIVEN_JA = re.compile(r"(?:です|だ(?!と)|である|になりました|になった)")
 
 
 def _judged(mention: Mention, asked: Asked, *, changed: bool) -> Mention:

@@ -291,11 +291,17 @@ _NO_CHOICE = re.compile(
 )
 
 
+_CHOICE_AFTER_ELSEWHERE = other_cues("choice_after")
+_CHOICE_BEFORE_ELSEWHERE = other_cues("choice_before")
+
+
 def is_alternative(before: str, after: str, name: str) -> bool:
     """Whether a proper name is offered beside another one: "Paris or Lyon", "either Paris".
 
     Between common nouns "or" more often joins two words for one thing: "dawn or sunrise".
     """
+    if _CHOICE_AFTER_ELSEWHERE.match(after) or _CHOICE_BEFORE_ELSEWHERE.search(before):
+        return True
     if not name[:1].isupper():
         return False
     word = "[A-Z]"
