@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,23 @@ import typer
 
 from factlab.cli.gates import BOUNDS_HELP, exit_if_failed
 from factlab.cli.options import run_argument
-from factlab.cli.output import paragraph, say, table
+from factlab.cli.output import measured, paragraph, say, table
 
 if TYPE_CHECKING:
     from factlab.comparison import RunComparison
     from factlab.schema.results import Comparison, Configuration, Metric
 
 SHOWN_PAIRS = 10  # a terminal's worth for each endpoint; --json has all
+PRACTICE = {
+    "loss\nnats/token": "nll/practice",
+    "token\naccuracy": "token_accuracy/practice",
+    "retention\nfar": "retention/far",
+    "drift\nKL": "drift/kl",
+}
+PRACTICE_LEGEND = (
+    "Loss and token accuracy: of held-out conversations. Retention, in percent: of the controls "
+    "the base knew, those still right. With 95 % intervals where there are any."
+)
 LEGEND = (
     "All in percent. Recall: of held-out phrasings, with its 95 % interval. Retention: of the "
     "controls the base knew, those still right. Intrusion: controls answered with the injected "
@@ -81,7 +92,8 @@ def _show(found: RunComparison) -> None:
     for run, letter in letters.items():
         paragraph(f"{letter} is {run}.")
     _show_configurations(found, letters)
-    paragraph(LEGEND)
+    practised = any("nll/practice" in c.metrics for c in found.configurations)
+    paragraph(PRACTICE_LEGEND if practised else LEGEND)
     for line in (*_differing(found), *found.notes):
         paragraph(_short(line, letters))
     if found.comparisons:
@@ -105,33 +117,50 @@ def _short(text: str, letters: dict[str, str]) -> str:
 
 def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
     front = found.choice.pareto if found.choice is not None else ()
-    header = (
-        "",
-        "rank\n(scale)",
-        "learning\nrate",
-        "facts ×\nseeds",
-        "recall",
-        "retention\nfar / near",
-        "intrusion\nnear / far",
-        "front",
-    )
+    columns = _columns(found.configurations)
+    header = ("", "rank\n(scale)", "learning\nrate", "facts ×\nseeds", *columns, "front")
     rows = [
-        [_short(c.id, letters), *_row(c), "*" if c.id in front else ""]
+        [_short(c.id, letters), *_row(c), *_figures(c, columns), "*" if c.id in front else ""]
         for c in found.configurations
     ]
     table(header, rows)
 
 
+def _columns(configurations: Sequence[Configuration]) -> dict[str, tuple[str, ...]]:
+    """Heading → metrics: of facts, of the probes of passages, or of practice."""
+    from factlab.metrics.catalogue import PROBE_METRICS
+
+    names = {name for c in configurations for name in c.metrics}
+    if "nll/practice" in names:
+        return {heading: (name,) for heading, name in PRACTICE.items()}
+    probes = {
+        f"probes\n{name.partition('/')[2]}": (name,) for name in PROBE_METRICS if name in names
+    }
+    recall = {} if probes else {"recall": ("recall/held_out",)}
+    retention = {"retention\nfar / near": ("retention/far", "retention/near")}
+    intrusion = {"intrusion\nnear / far": ("intrusion/near", "intrusion/far")}
+    return probes | recall | retention | ({} if probes else intrusion)
+
+
 def _row(configuration: Configuration) -> list[str]:
-    metrics = configuration.metrics
     return [
         f"{configuration.rank} ({configuration.scaling:g})" if configuration.rank else "all",
         "-" if configuration.learning_rate is None else f"{configuration.learning_rate:g}",
         f"{len(configuration.facts)} × {len(configuration.seeds)}",
-        _rate(metrics.get("recall/held_out")),
-        _two(metrics, "retention/far", "retention/near"),
-        _two(metrics, "intrusion/near", "intrusion/far"),
     ]
+
+
+def _figures(configuration: Configuration, columns: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    from factlab.metrics.catalogue import spec_of
+
+    for names in columns.values():
+        found = [configuration.metrics.get(name) for name in names]
+        if len(found) > 1:
+            yield " / ".join(map(_percent, found))
+        elif spec_of(names[0]).unit == "share":
+            yield _rate(found[0])
+        else:
+            yield measured(names[0], found[0])
 
 
 def _rate(metric: Metric | None) -> str:
@@ -140,10 +169,6 @@ def _rate(metric: Metric | None) -> str:
     if metric.ci_low is None or metric.ci_high is None:
         return f"{_percent(metric)} (no interval)"
     return f"{_percent(metric)} ({100 * metric.ci_low:.0f}–{100 * metric.ci_high:.0f})"
-
-
-def _two(metrics: dict[str, Metric], first: str, second: str) -> str:
-    return f"{_percent(metrics.get(first))} / {_percent(metrics.get(second))}"
 
 
 def _percent(metric: Metric | None) -> str:

@@ -9,6 +9,7 @@ from factlab.comparison.pairs import Pairs
 from factlab.comparison.pool import Pooled
 from factlab.comparison.rule import RECALL, candidates_of, decide, pareto_front
 from factlab.comparison.wording import joined
+from factlab.metrics.catalogue import PRACTICE_LOSS, PROBE_METRICS
 from factlab.schema.results import Choice, Comparison, Configuration
 
 
@@ -20,7 +21,7 @@ def choose(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> Choic
     not_considered = _not_considered(pooled, candidates)
     if not candidates:
         finished = any(p.configuration.cells for p in pooled)
-        why = "no held-out question was answered" if finished else "none was measured to its end"
+        why = _why_without_recall(pooled) if finished else "none was measured to its end"
         return Choice(
             chosen=None,
             sentence=f"No configuration can be chosen, since {why}."
@@ -41,6 +42,16 @@ def choose(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> Choic
         matched_sentence=explained.matched(),
         excluded=explained.excluded(),
     )
+
+
+def _why_without_recall(pooled: Sequence[Pooled]) -> str:
+    """Why the rule, which needs recall in phrasings that were not trained, cannot be applied."""
+    names = {name for one in pooled for name in one.configuration.metrics}
+    if PRACTICE_LOSS in names:
+        return "a run that practises trains no fact, and the rule needs recall; compare the loss"
+    if names & set(PROBE_METRICS):
+        return "a passage has no held-out phrasings, and the rule needs them; compare the probes"
+    return "no held-out question was answered"
 
 
 def _not_considered(pooled: Sequence[Pooled], candidates: Sequence[Configuration]) -> str:

@@ -29,7 +29,7 @@ from factlab.comparison.wording import percent, points, signed
 from factlab.errors import ConfigError, RunFolderError
 from factlab.metrics.scores import QuestionScore
 from factlab.runs.folder import RunFolder
-from factlab.schema.results import Comparison, Configuration, RunResult
+from factlab.schema.results import Comparison, Configuration, Metric, RunResult
 
 RECALL = "recall/held_out"
 
@@ -469,6 +469,38 @@ def test_the_command_prints_the_choice_the_tables_and_loads_no_torch(tmp_path: P
     assert "r32: intrusion/near is 1" in gate.err
     assert "r08: recall/hop was not measured" in gate.err
     assert "Take r08" in gate.out
+
+
+def test_practice_runs_are_compared_by_their_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    """None trains a fact, so columns of recall and intrusion would be dashes."""
+    from factlab.cli.compare import _show
+    from factlab.comparison.choose import choose
+
+    made = []
+    for id_, loss in (("r08", 3.08), ("r16", 2.91)):
+        arm = pooled_of(id_, {0: []}).configuration
+        found = {
+            name: Metric(value=value, n=19, clusters=19, covers="", scorer="s")
+            for name, value in (("nll/practice", loss), ("token_accuracy/practice", 0.39))
+        }
+        made.append(Pooled(arm.model_copy(update={"metrics": found})))
+    _show(
+        RunComparison(
+            runs=(),
+            facts=(),
+            differs={},
+            notes=(),
+            configurations=tuple(one.configuration for one in made),
+            comparisons=(),
+            choice=choose(made, ()),
+        )
+    )
+    out = " ".join(capsys.readouterr().out.split())
+    assert "a run that practises trains no fact, and the rule needs recall" in out
+    assert "3.080" in out
+    assert "2.910" in out
+    assert "39 (no interval)" in out
+    assert "intrusion" not in out
 
 
 def test_long_ids_of_runs_stay_readable_at_100_columns(tmp_path: Path) -> None:
