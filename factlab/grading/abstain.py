@@ -10,92 +10,76 @@ import re
 from factlab.grading.language_cues import cues
 from factlab.grading.text import flatten
 
+_NOT = r"(?:do\ not|don't|did\ not|didn't)"
+_CANNOT = r"(?:cannot|can't|can\ not|could\ not|couldn't|am\ not\ able\ to|haven't\ been\ able\ to)"
+_REALLY = r"(?:(?:really|just|honestly|simply|actually|truly|absolutely|currently|personally)\ )?"
+_KNOWLEDGE = r"""(?:information|info|data|access|knowledge|details|answers?|records?|memory|idea
+        |clue
+    |figures?|sources?|notion|inkling|evidence|recollection|(?:way|means)\ (?:of|to|for))"""
+_TOLD = r"""(?:known|available|specified|given|stated|provided|mentioned|disclosed|clear|certain
+    |recorded|documented|listed|determined|public|indicated|included|answerable|confirmed|published
+    |announced|established|released|revealed|measured|possible\ to\ (?:say|know|tell|determine))"""
+_FOUND = r"""(?:determined|known|answered|established|said|found|verified|ascertained|inferred|given
+    |confirmed|calculated|deduced)"""
+_TELL = (
+    r"(?:say|tell|know|determine|answer|provide|confirm|find|locate|verify|be\ (?:sure|certain))"
+)
+_UNTOLD = r"""(?:unknown|unclear|uncertain|unspecified|undetermined|undisclosed|unavailable
+    |unanswerable)"""
 _ABSTENTION = cues(
-    r"""\b(?:I|we)\ (?:(?:really|just|honestly|simply|actually|truly)\ )?(?:do\ not|don't|did\ not
-        |didn't)\ (?:\w+\ )?
-          (?:know|recall|remember|have\ (?:\w+\ ){0,4}(?:information|data|access|knowledge|details
-        |answers?
-        |records?|memory|idea|clue|figure|source|(?:way|means)\ (?:of|to))|possess
-        |understand\ the\ question|think\ I\ can
-        |feel\ (?:comfortable|able))
+    # I don't know; we do not have that information
+    rf"""\b(?:I|we)\ {_REALLY}{_NOT}\ (?:\w+\ )?(?:know|recall|remember|have\ (?:\w+\ ){{0,4}}
+        {_KNOWLEDGE}|possess|think\ I\ can|feel\ (?:comfortable|able|confident|qualified))
+        |\b(?:I|we)\ (?:haven't|have\ not)\ (?:got\ )?(?:\w+\ ){{0,2}}?{_KNOWLEDGE}
+    # I'm not sure; I am unable
         |\bI(?:'m|\ am)\ (?:\w+\ )?(?:not\ (?:\w+\ )?(?:sure|certain|aware|familiar|able|allowed
         |permitted|comfortable|in\ a\ position|programmed|equipped|qualified|at\ liberty
-        |going\ to\ (?:say
-        |answer|guess))|unsure|unable|uncertain|afraid\ (?:that\ )?I\ (?:don't|do\ not|can't|cannot
-        |have
-        \ no)|unaware|unfamiliar|at\ a\ loss|drawing\ a\ blank|stumped|clueless|in\ no\ position)
-        |\b(?:I\ have|I've|I'd|we\ have|we've|there\ is|there's)\ (?:absolutely\ |really\ |honestly
-        \ )?
-          (?:no|not\ the\ (?:faintest|slightest|foggiest)|not\ a)\ (?:\w+\ )?
-          (?:idea|clue|information|info|knowledge|records?|data|answer|notion|memory|inkling
-        |(?:way|means)\ (?:of|to))
-        |^\W*(?:(?:sorry|apologies|hmm?|well|uh|um
-        |honestly)\W+)?(?:(?:I'm\ )?not\ (?:\w+\ )?(?:sure|certain)
-        |no\ (?:\w+\ )?(?:idea|clue|comment|answer|data|information)|unknown|unsure|unclear
-        |unanswerable
-        |uncertain|undetermined|unspecified|undisclosed|n/a|not\ (?:available|known|specified
-        |applicable
-        |given|stated|provided|mentioned|disclosed|answerable)|none\ given|beats\ me|dunno|pass|idk
-        |no\ clue|who\ knows|search\ me|your\ guess\ is|cannot\ (?:say|answer|tell|be\ determined)
-        |can't\ (?:say|tell|answer)|don't\ know|couldn't\ (?:say|tell\ you)|hard\ to\ say)\b
-        |\bI\ dunno\b
-        |\bI\ (?:cannot|can't|can\ not|could\ not|couldn't|am\ not\ able\ to)\b
-          (?!\ (?:\w+\ )?(?:stress|emphasi|help\ but|believe|imagine|wait|overstate|deny|let
-        |complain|say
-          \ enough|agree\ more))
+        |going\ to\ (?:say|answer|guess))|unsure|unable|uncertain|unaware|unfamiliar|at\ a\ loss
+        |drawing\ a\ blank|stumped|clueless|in\ no\ position)
+    # I have no idea; there is no information
+        |\b(?:I\ have|I've|I'd|we\ have|we've|there\ is|there's)\ {_REALLY}
+        (?:no|not\ the\ (?:faintest|slightest|foggiest)|not\ a)\ (?:\w+\ )?{_KNOWLEDGE}
+        |\b(?:no|insufficient|(?:not|isn't)\ (?:\w+\ )?(?:enough|sufficient)|lack\ of)\ (?:\w+\ )?
+        (?:information|info|data|records?|context|details|answer)\b
+        |\binformation\ (?:\w+\ ){{0,3}}(?:is|was)\ (?:insufficient|lacking|missing)
+    # what opens an answer: Unknown; Not given; No clue
+        |^\W*(?:(?:sorry|apologies|h+m+|well|uh|um|honestly|answer|height|the\ answer\ is)\W+)*
+        (?:not\ (?:\w+\ )?(?:sure|certain|applicable|{_TOLD})|no\ (?:\w+\ )?(?:idea|clue|comment
+        |answer|data|information)|{_UNTOLD}|unsure|n/a|none\ given|beats\ me|dunno|pass|idk
+        |who\ knows|search\ me|don't\ know|hard\ to\ say|{_CANNOT}\ {_TELL})\b
+        |:\s*(?:{_UNTOLD}|n/a)\s*\.?$
+    # I cannot say, but not: I can't wait
+        |\bI\ {_CANNOT}\b(?!\ (?:\w+\ )?(?:stress|emphasi|help\ but|believe|imagine|wait|overstate
+        |deny|let|complain|say\ enough|agree\ more|recommend))
         |\bI\ (?:\w+\ )?(?:won't|will\ not|wouldn't|would\ not)\ (?:be\ able\ to|be\ answering
-        |answer|say|guess
-        |speculate|know|disclose|provide|comment)
-        |\bI(?:'d|\ would)\ (?:rather|prefer)\ (?:to\ )?not\b|\bI\ prefer\ not\ to\b
-        |\bI(?:'d|\ would)\ (?:have\ to|need\ to)\ (?:check|look|guess|research)
+        |answer|say|guess|speculate|know|disclose|provide|comment)
+        |\bI(?:'d|\ would)\ (?:(?:rather|prefer)\ (?:to\ )?not|(?:have|need)\ to\ (?:check|look
+        |guess
+        |research))\b|\bI\ (?:prefer|choose)\ not\ to\b
         |\bI\ (?:must\ |have\ to\ |respectfully\ )?(?:decline|refuse|abstain)\b
-        |\bI\ choose\ not\ to\b
-        |\bI(?:'ve|\ have)\ (?:never\ heard\ of|forgotten|no\ recollection)|\bI\ (?:forget|forgot)\b
-        |\bI\ lack\b|\bit\ (?:escapes|eludes)\ me\b|\bI\ cannot\ recall\b
-        |\bno\ comment\b|\bbeyond\ (?:my|the\ scope\ of\ my)\ (?:\w+\ )?(?:knowledge|training
-        |ability
-        |capabilities|abilities|expertise)|\boutside\ (?:of\ )?(?:my
-        |the\ scope\ of\ my)\ (?:\w+\ )?(?:knowledge
-        |training|expertise|capabilities)
-        |\bhas\ not\ been\ (?:\w+\ )?(?:determined|announced|disclosed|published|specified|confirmed
-        |established|released|revealed|measured|recorded)
-        |\b(?:no|insufficient|(?:not|isn't|is\ not)\ (?:\w+\ )?(?:enough|sufficient)
-        |lack\ of)\ (?:\w+\ )?
-          (?:information|info|data|records?|context|details|evidence|answer)\b
-        |\b(?:is|are|was|were|remains)\ (?:currently\ |still\ |as\ yet\ |yet\ )?(?:unknown
-        |not\ (?:\w+\ )?(?:known
-        |available|specified|given|stated|provided|mentioned|disclosed|clear|certain|recorded
-        |documented
-        |listed|determined|public|indicated|included|answerable|possible\ to\ (?:say|know|tell
-        |determine))
-        |unclear|uncertain|unspecified|undetermined|undisclosed|unavailable|unanswerable|a\ mystery
-        |anyone's\ guess|hard\ to\ (?:say|tell|know)|(?:difficult|impossible)\ to\ (?:say|tell|know
-        |determine
-        |answer|be\ sure)|yet\ to\ be\ (?:determined|announced|disclosed|confirmed|established)
-        |disputed)\b
-        |\b(?:isn't|aren't|wasn't)\ (?:\w+\ )?(?:known|available|specified|given|stated|provided
-        |mentioned
-        |disclosed|clear|certain|recorded)\b
-        |\b(?:cannot|can't|can\ not|could\ not|couldn't)\ (?:\w+\ )?be\ (?:\w+\ )?(?:determined
-        |known|answered
-        |established|said|found|verified|ascertained|inferred|given|confirmed|calculated|deduced)
-        |\bnot\ possible\ to\ (?:say|know|tell|determine|answer|give)
-        |\b(?:unable|not\ able|impossible|difficult|hard)\ to\ (?:answer|provide|determine|say
-        |confirm|find
-        |know|tell|locate|verify|recall|be\ (?:sure|certain))
+        |\bI(?:'ve|\ have)\ (?:never\ heard\ of|forgotten)|\bI\ (?:forget|forgot|lack|dunno)\b
+        |\bI\ wish\ I\ (?:knew|could)|\b(?:escapes|eludes)\ me\b|\bno\ comment\b
+        |\b(?:beyond|outside)\ (?:of\ )?(?:the\ scope\ of\ )?my\ (?:\w+\ )?(?:knowledge|training
+        |ability|capabilities|abilities|expertise)
+        |\b(?:language\ model|AI(?:\ assistant)?)\b[^.]{{0,40}}\b(?:no\ way|no\ access|{_CANNOT}
+        |unable)
+    # it is not known; it cannot be determined; the text does not say
+        |\b(?:is|are|was|were|remains|it's|that's)\ (?:currently\ |still\ |as\ yet\ |yet\ )?
+        (?:{_UNTOLD}|not\ (?:\w+\ )?{_TOLD}|a\ mystery|anyone's\ guess|disputed
+        |(?:hard|difficult|impossible)\ to\ {_TELL}
+        |yet\ to\ be\ (?:determined|announced|disclosed|confirmed|established))\b
+        |\b(?:isn't|aren't|wasn't|hasn't\ been|has\ not\ been|have\ not\ been)\ (?:\w+\ )?{_TOLD}\b
+        |\b{_CANNOT}\ (?:\w+\ )?be\ (?:\w+\ )?{_FOUND}
+        |\b(?:unable|not\ able|impossible|not\ possible|difficult|hard)\ to\ {_TELL}\b
         |\b(?:text|passage|article|question|document|context|source|statement|prompt|paragraph
-        |story|it)
-          \ (?:does\ not|doesn't|did\ not|didn't)\ (?:\w+\ )?(?:say|mention|specify|state|tell|give
-        |provide
-        |indicate|contain|include|reveal|disclose|make\ clear)
+        |story|it)\ (?:does\ not|doesn't|did\ not|didn't)\ (?:\w+\ )?(?:say|mention|specify|state
+        |tell|give|provide|indicate|contain|include|reveal|disclose|make\ clear)
         |\bdo(?:es)?\ not\ (?:appear\ to\ )?exist\b
         |\b(?:nobody|no\ one)\ (?:\w+\ )?(?:knows|can\ (?:say|tell|know)|is\ (?:sure|certain))\b
+    # ask somebody else
         |\b(?:you|one)\ (?:would\ have\ to|should|may\ want\ to|might\ want\ to|could)\ (?:check
-        |consult|ask\ (?:an?|the)
-        |look\ (?:it\ )?up)|^\W*please\ (?:consult|check|refer|ask|provide\ more|clarify)
-        |\b(?:language\ model|AI(?:\ assistant)?)\b[^.]{0,40}\b(?:no\ way|no\ access|cannot|can't
-        |unable
-        |don't\ have|do\ not\ have)""",
+        |consult|ask\ (?:an?|the)|look\ (?:it\ )?up)
+        |^\W*please\ (?:consult|check|refer|ask|provide\ more|clarify)""",
     "abstention",
 )
 # What somebody else says in quotation marks is no abstention.

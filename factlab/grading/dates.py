@@ -94,7 +94,10 @@ _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _BELOW_100 = rf"(?:{_TEENS}|(?:{_TENS})(?:[- ](?:{_ONES}))?)"
 # Nineteen eighty-four, twenty nineteen, nineteen oh five; two thousand and one only behind "in".
 _SPOKEN = rf"(?:{_TEENS}|twenty)[- ](?:{_BELOW_100}|oh[- ](?:{_ONES}))\b"
-_SPOKEN_LONG = rf"(?:two thousand(?: (?:and )?(?:{_BELOW_100}|{_ONES}))?|(?:{_TEENS}) hundred)\b"
+_SPOKEN_LONG = (
+    rf"(?:two thousand(?: (?:and )?(?:{_BELOW_100}|{_ONES}))?"
+    rf"|(?:{_TEENS}) hundred(?: and (?:{_BELOW_100}|{_ONES}))?)\b"
+)
 _YEAR = rf"(?P<year>\d{{4}}|{_SPOKEN}|{_SPOKEN_LONG})"
 _NOTED_YEAR = rf"{_YEAR}(?:(?<=[12]\d{{3}})\d{{1,2}}(?!\d))?"  # with the number of a footnote
 _SHORT_YEAR = r"(?P<short>\d{2})"
@@ -121,10 +124,12 @@ _NO_PLURAL = (
     r"|represents|precedes|succeeds|equals|sounds|works|onwards|towards|afterwards|always|perhaps"
     r"|unless|thus|plus|versus|besides|less|looks|feels|saw)\b"
 )
-_NOT_COUNTING = rf"(?!,\d|{_MEASURE}| people\b| (?!{_NO_PLURAL})(?-i:[a-z]+s)\b)"
+# A word in -s that goes on to an object is a verb: 1984 introduces the Macintosh.
+_OBJECT = r"(?: (?:the|an?|its|his|her|their)\b| (?-i:[A-Z]))"
+_NOT_COUNTING = rf"(?!,\d|{_MEASURE}| people\b| (?!{_NO_PLURAL})(?-i:[a-z]+s)\b(?!{_OBJECT}))"
 _IN = (
-    r"\b(?:in|since|during|until|till|circa|spring|summer|autumn|fall|winter|mid|early|late|the)"
-    r"(?: of| the year)?[ -]"
+    r"\b(?:in|since|during|until|till|circa|ca?\.|spring|summer|autumn|fall|winter|mid|early|late|the)"
+    r"(?: of| the year)?(?:[ -]|(?<=\.))"
 )
 _NOT_PLACES = r"(?! (?:cases|places|cities|countries|languages|parts|pieces|ways|stores|schools)\b)"
 _YEAR_IS = r"[^\d\n]{0,40}?\byear(?:,| was| is|:)? (?:of )?"

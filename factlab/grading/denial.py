@@ -16,8 +16,10 @@ _DENIAL = cues(
     rf"""\b(?:not|never|cannot|neither|nor|without|unlike|\w+n't
         |no\ longer|rather\ than|instead\ of|as\ opposed\ to|contrary\ to
         |(?:a\ |the\ )?(?:myth|misconception|mistake|lie|hoax|rumou?r|fallacy)\ (?:is\ )?that
-        |(?:wrong|false|incorrect|untrue|unlikely|impossible|doubtful)\ (?:that|to\ say|to\ claim)
-        |wrongly|incorrectly|falsely|mistakenly|erroneously|no\ evidence\ (?:that|of|for)|far\ from
+        |(?:wrong|false|incorrect|untrue|unlikely|impossible|doubtful)\ (?:that|to\ (?:say|claim|be
+        |reach))
+        |wrongly|incorrectly|falsely|mistakenly|erroneously|no\ (?:\w+\ )?evidence(?:\ (?:that|of
+        |for|suggests|shows))?|far\ from
         |hardly|scarcely|nowhere\ near|anything\ but|by\ no\ means|in\ no\ way|no\ way
         |(?:no\ one|nobody|none)\ (?:\w+\ ){{0,3}}?(?:measured|recorded|reported|found|thinks
         |thought
@@ -53,6 +55,7 @@ _DENIED_AFTER = cues(
            (?:mistake|misconception|error|myth|hoax|lie|misprint|typo|rumou?r|fabrication)
         |wrong|incorrect|false|untrue|inaccurate|outdated|nonsense|impossible|mistaken|debunked
         |fake)
+      |(?:cannot|can't|couldn't|could\ not|can\ not)\ be\ (?:right|true|correct|accurate|so|it)\b
       |(?:isn't|wasn't|aren't)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|
            the\s+(?!\w+est\b|most|only|first|last|second))))
       |^\?\s*(?:no\b|that\ is\ (?:incorrect|wrong|false))""",
@@ -79,7 +82,11 @@ _NOBODY_SAYS = cues(
 )
 _QUOTED = re.compile(r'"[^"\n]{1,80}"')
 _NOT_UNTIL = re.compile(r"\buntil(?: the)? *$", re.IGNORECASE)
-_EXCLAIMED = re.compile(r"\b(?:can't|cannot|can not|couldn't) (?:even )?believe\b", re.IGNORECASE)
+_EXCLAIMED = re.compile(
+    r"\b(?:can't|cannot|can not|couldn't) (?:even |quite |just )?(?:believe|stress|wait|overstate"
+    r"|emphasi[sz]e|help)\b",
+    re.IGNORECASE,
+)
 
 
 def is_denied(before: str, after: str) -> bool:
@@ -147,4 +154,5 @@ def is_disputed(after: str) -> bool:
 
 def is_attributed(before: str, after: str) -> bool:
     """Put into other people's mouths: some say it is 4,889 m; 4,889 m is often quoted."""
+    before = _ATTRIBUTED_AFTER.sub("", before)  # said of the value before
     return bool(_ATTRIBUTED.search(before) or _ATTRIBUTED_AFTER.search(after))

@@ -74,9 +74,11 @@ def digit_numbers(raw: str, plain: str, *, kelvin: bool = False) -> Iterator[Hit
     """
     position = 0
     while token := _TOKEN.search(plain, position):
-        end = _token_end(plain, token)
-        start, sign = signed_start(plain, token.start())
-        hit = _value(raw, plain, token.start(), end, kelvin=kelvin)
+        end, begin = _token_end(plain, token), token.start()
+        if plain[begin] == "." and unit_before(plain, begin + 1):
+            begin += 1  # Rs.500
+        start, sign = signed_start(plain, begin)
+        hit = _value(raw, plain, begin, end, kelvin=kelvin)
         position = max(end, hit[0])
         yield start, position, None if hit[1] is None else sign * hit[1]
 
@@ -275,7 +277,9 @@ def _with_part(plain: str, digits_end: int, end: int, value: Decimal) -> tuple[i
     """Add what is written behind digits: 1½, 1 and a half, 2 and a half million."""
     sign = _SIGN.match(plain, digits_end)
     if sign:
-        return sign.end(), value + _sign_value(sign[1])
+        value, scale = value + _sign_value(sign[1]), _SCALE_AFTER.match(plain, sign.end())
+        factor = SCALES[scale[1].lower()] if scale else 1
+        return scale.end() if scale else sign.end(), value * factor
     part = AND_PART.match(plain, end)
     added = add_part(value, plain[max(0, end - 20) : end], part) if part else None
     return (part.end(), added) if part and added is not None else (end, value)

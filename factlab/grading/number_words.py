@@ -29,14 +29,15 @@ SCALES = {
 _ANY = "|".join(sorted([*SMALL, *SCALES], key=len, reverse=True))
 
 PARTS = {"half": Decimal("0.5"), "quarter": Decimal("0.25"), "three quarters": Decimal("0.75")}
-_PART = r"(?:an? )?(half|quarter)|(three[ -]quarters)"
+_PART = r"(?:(?:an? |one[- ]))?(half|quarter)|(three[ -]quarters)"
 # Behind a number: 1 and a half, one and three quarters; and what it may be multiplied by.
 AND_PART = re.compile(rf" and (?:{_PART})(?: ({'|'.join(SCALES)}))?\b", re.IGNORECASE)
 
 # A run of number words; "a" and "and" belong to it only where they touch a number word.
 WORD_RUN = re.compile(
     rf"(?<![\w-])(?:(?:minus|negative) )?(?:half (?=an? ))?(?:an? (?={'|'.join(SCALES)}))?"
-    rf"(?:{_ANY})(?:(?!,? and three[ -]quarters)(?:(?:, ?| ?- ?| )(?:and )?|,? and )(?:{_ANY})"
+    rf"(?:{_ANY})(?:(?!,? and (?:three[ -]quarters|one[- ](?:half|quarter)))"
+    rf"(?:(?:, ?| ?- ?| )(?:and )?|,? and )(?:{_ANY})"
     rf"| point(?: (?:{'|'.join(_ONES[:10])}))+)*"
     rf"(?:{AND_PART.pattern})?(?![\w])",
     re.IGNORECASE,

@@ -102,7 +102,7 @@ def _found(text: str, labels: bool, kelvin: bool) -> tuple[FoundQuantity, ...]:
 
 # Feet and inches, hours and minutes, in figures that stand close: 5'11", 1h30, 1:30 hours.
 _TWO_UNITS = re.compile(
-    r"""(?<![\w'.,/])(?P<feet>\d)'\ ?(?P<inches>1[01]|\d)(?:"|''|(?![\w'.,]))
+    r"""(?<![\w'.,/])(?P<feet>\d)(?:'\ ?|-(?:foot|feet|ft)-)(?P<inches>1[01]|\d)(?:"|''|(?![\w'.,]))
     |(?<![\w.,:/])(?P<hours>\d{1,3})(?:\ ?h|:(?=\d\d\ (?:hours?|hrs?|h)\b))
       (?P<minutes>[0-5]\d)(?:\ ?(?:min|m|hours?|hrs?|h)\b|(?!\w))""",
     re.VERBOSE,

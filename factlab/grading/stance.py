@@ -17,13 +17,18 @@ _FORMER_BEFORE = cues(
         |number|live|lead)
         |had\ (?:once\ |long\ )?been
         |(?:years?|decades?|centuries|century|months?|generations?)\ ago|until\ (?:now|recently)
-        |(?:took|taken|taking|takes|take)\ over\ from|predecessor
+        |(?:took|taken|taking|takes|take)\ over\ from|predecessor|successors?\ (?:of|to)
+        |in\ lieu\ of
+        |in\ (?:the\ )?place\ of|(?:took|takes|taken)\ the\ (?:place|seat|throne|office
+        |crown)\ (?:of|from)
         |(?:was|were|stood|measured)\ once|once\ (?:was|were|stood|measured)|no\ longer
         |previous|former|old|earlier|prior|original|up\ from|down\ from|risen\ from|replac(?:ed
         |ing)
         |succeed(?:s|ed|ing)|supersed(?:es|ed|ing)|replaces|outdated|obsolete
         |(?<!mentioned\ )(?<!said\ )before|(?<!not\ )until|in\ the\ past
-        |prior\ to)\b|\(\s*was\b"""
+        |prior\ to)\b|\(\s*was\b
+        |\bonce\ (?:only\ |about\ |just\ )?[*_$]*$|\bafter\ (?:king\ |queen\ |president\ |the
+        \ )?$"""
 )
 _FORMER_RESET = cues(
     r"""\b(?:now|today|currently|but|however|nowadays|became|become|becoming|new|latest|current
@@ -40,7 +45,10 @@ _FORMER_AFTER = cues(
         |(?:was|were)\ (?:\w+\ )?(?:replaced|succeeded|superseded)\ by
         |(?:has|have)\ (?:\w+\ )?been\ (?:replaced|succeeded|superseded)
         |(?:handed|hands|gave|gives|made)\ (?:\w+\ )?(?:over|way)\ (?:\w+\ )?(?:to|for)\b
-        |(?:was|were)\ (?:\w+\ ){0,3}?until\b)""",
+        |(?:was|were)\ (?:\w+\ ){0,3}?until\b|(?:was|were)\ once\b
+        |(?:lost|passed|yielded|ceded)\ (?:(?!to)\w+\ ){0,3}?to\b
+        |(?:stepped\ (?:down|aside)|resigned|abdicated|retired|left\ office|was\ ousted|died)\b)
+      |^'s\ successor\b""",
     "former_after",
 )
 _FORMER_BEFORE_ELSEWHERE = other_cues("former_before")
@@ -133,7 +141,8 @@ def is_change(before: str, after: str) -> bool:
 
 
 _COMPARED = cues(
-    r"""\b(?:(?<!other\ )than|compared\ (?:to|with)|unlike|whereas|similar\ to|next\ to
+    r"""\b(?:represented\ by|(?<!other\ )than|compared\ (?:to|with)|unlike|whereas|similar\ to
+        |next\ to
         |beside)\b[^,;:.]{0,40}$|\b(?:versus|vs\.?)[^,;:.]{0,12}$"""
 )
 _BOUND_AFTER_ELSEWHERE = other_cues("bound_after")
@@ -189,7 +198,8 @@ _NOW = cues(
         |(?:ris(?:en|es|ing)|rose|gr(?:ew|own|ows)|increas(?:ed|es)|raised|chang(?:ed|es)
         |climbed|jumped|went
         |moved|updated|revised|fell|dropped|renamed|shrank)(?:\ \w+){0,2}?\ (?:to|as)
-        |since\ then|as\ of)\b|→|->|=>""",
+        |since\ then|as\ of|made\ it|(?:brought|raised|pushed|lifted)\ it\ (?:up\ )?to)\b
+        |→|->|=>""",
     "now",
 )
 _NEWLY = cues(
@@ -245,18 +255,16 @@ def is_present(before: str) -> bool:
 
 
 _RETRACTION = cues(
-    r"""\b(?:actually|wait|correction|sorry|(?:scratch|strike)\ that|make\ that|my\ (?:mistake|bad
-        |error)
-        |I\ mean|I\ meant|let\ me\ (?:correct|rephrase|re-?check|double-check|reconsider|try\ again)
-        |I\ (?:was|am|stand)\ (?:wrong|mistaken|corrected)|I\ (?:made\ (?:a|an)|misspoke
-        |misremembered
-        |miscalculated|mistyped|take\ (?:that|it)\ back|must\ correct|need\ to\ correct
-        |should\ have\ said)
+    r"""\b(?:actually|wait|correction|sorry|(?:scratch|strike)\ that|make\ that|pardon|nope|whoops
+        |my\ (?:mistake|bad|error)|I\ (?:mean|meant)|(?:hang|hold)\ on|apologies|apologi[sz]e
+        |let\ me\ (?:correct|rephrase|re-?check|double-check|reconsider|try\ again|think\ again)
+        |I\ (?:was|am|stand)\ (?:wrong|mistaken|corrected)|I\ (?:made\ (?:a|an)|misspoke|mistyped
+        |misremembered|miscalculated|take\ (?:that|it)\ back|(?:must|need\ to)\ correct
+        |should\ have\ said|take\ back)
         |that(?:'s|\ is|\ was)\ (?:wrong|incorrect|not\ right|a\ mistake|a\ typo|before\ the)
-        |on\ second\ thoughts?|o+ps|whoops|h+m+|err?|hang\ on|hold\ on|apologies|apologi[sz]e
-        |excuse\ me
-        |or\ rather|correcting|edit:|rather,|pardon|nope|to\ be\ (?:correct|precise))\b
-        |\bno[,.!]\s|\bno\s?[-–—]""",
+        |on\ (?:second\ thoughts?|reflection)|thinking\ again|come\ to\ think\ of\ it|or\ rather
+        |excuse\ me|correcting|o+ps|h+m+|err?|to\ be\ (?:correct|precise))\b
+        |\b(?:edit|update):|\brather,|\bno[,.!]\s|\bno\s?[-–—]""",
     "retraction",
 )
 _RENAMED = re.compile(
