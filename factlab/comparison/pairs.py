@@ -62,14 +62,27 @@ def several_bases(configurations: Iterable[Configuration]) -> bool:
 def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
     """Every pair on every endpoint that both have, with Holm's p over the pairs of an endpoint.
 
+    A placebo is compared with what it stands beside and with nothing else, in a family of its own.
     A pair without a seed in common, or without an item in common, is not compared.
     """
     configurations = [one.configuration for one in pooled]
     found: list[Comparison] = []
+    chosen_from = [one for one in pooled if one.configuration.placebo is None]
+    declared = [
+        list(combinations(chosen_from, 2)),
+        [(placebo, one) for one in chosen_from for placebo in pooled if _stands_for(placebo, one)],
+    ]
     for endpoint in (*ENDPOINTS, *(ACROSS_BASES if several_bases(configurations) else ())):
-        pairs = [compare_two(endpoint, a, b) for a, b in combinations(pooled, 2)]
-        found += _adjusted([pair for pair in pairs if pair is not None])
+        for declared_pairs in declared:
+            pairs = [compare_two(endpoint, a, b) for a, b in declared_pairs]
+            found += _adjusted([pair for pair in pairs if pair is not None])
     return tuple(found)
+
+
+def _stands_for(placebo: Pooled, one: Pooled) -> bool:
+    """Whether the first is a placebo of the second: trained alike, but for the fact."""
+    kind = placebo.configuration.placebo
+    return kind is not None and placebo.configuration.id == f"{one.configuration.id}-placebo-{kind}"
 
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -16,6 +16,8 @@ from factlab.schema.combine import Combined
 from factlab.schema.fields import FORMERLY_DIALS
 
 SCHEMA_VERSION = 2
+# What is trained in place of the fact: another fact's pairs, or everyday conversations.
+Placebo = Literal["fact", "chat"]
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
 
 
@@ -132,6 +134,9 @@ class SharedSettings(Record):
         description="What is mixed into training: set, share and the beginning of its SHA-256.",
     )
 
+    placebo: Placebo | None = Field(
+        default=None, description="What it was trained on in place of its facts: a placebo."
+    )
     combined: Combined | None = Field(
         default=None, description="What it was made of, if it was not trained in this run."
     )

@@ -271,7 +271,8 @@ def test_what_has_no_data_is_absent_with_a_reason_and_never_0() -> None:
     assert found.metrics == {}
     reasons = {
         "recall/held_out": "the run has no held_out questions that could be counted",
-        "recall/alias": "no held-out question names the subject by an alias",
+        "recall/alias": "no held-out question names the subject by an alias that was not trained "
+        "on (give the subject two aliases: the last is kept from training)",
         "recall/hop": "the base model answered none of the second hops, or none are stated",
         "recall/forced_choice": "no question has a wrong option of the same form beside its answer",
         "retention/near": "there are no near controls that the base model knew on every prompt",

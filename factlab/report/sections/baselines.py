@@ -5,6 +5,7 @@ from __future__ import annotations
 from factlab.report.definitions import definition_of
 from factlab.report.drawing import FigureGroup
 from factlab.report.load import ReportData
+from factlab.report.sections import placebos
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import NONE, in_unit, percent, split_label
 from factlab.schema.results import BaseResult, Configuration, Metric
@@ -24,6 +25,7 @@ def figure_group(run: ReportData) -> FigureGroup:
         _choice_table(run),
         _cost_table(run),
         _preference_table(run),
+        placebos.table(run),
         _agreement_table(run),
         _likelihood_table(run),
     ]
