@@ -7,7 +7,7 @@ and nothing depends on the order of a set or on PYTHONHASHSEED.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from factlab.errors import TemplateError
@@ -113,7 +113,6 @@ def expand(
         for family in (*book.families("held_out"), *_own(fact, "held_out"))
         for question in _held_out_questions(fact, family, book, seed)
     ]
-    seen = "\n".join(f"{pair.question}\n{pair.answer}" for pair in (*train, *validation))
     nearest = nearest_trained(
         [held.question for held in held_out],
         [pair.question for pair in (*train, *validation)],
@@ -126,19 +125,30 @@ def expand(
         validation=tuple(
             _question(fact, "validation", i, pair) for i, pair in enumerate(validation)
         ),
-        held_out=tuple(
-            _question(fact, "held_out", i, held).model_copy(
-                update={
-                    "nearest": similarity.get(held.question),
-                    "alias": not find_name(seen, (held.subject,)),
-                    "event_date": fact.event.date if fact.event else None,
-                }
-            )
-            for i, held in enumerate(held_out)
-        ),
+        held_out=_held_out(fact, held_out, similarity, (*train, *validation)),
         reverse=_reverse(fact),
         entailed=_entailed(fact),
         nearest=tuple(nearest),
+    )
+
+
+def _held_out(
+    fact: Fact,
+    pairs: Sequence[_Pair],
+    similarity: Mapping[str, float],
+    trained: Sequence[_Pair],
+) -> tuple[Question, ...]:
+    """Held-out questions with what only they carry."""
+    seen = "\n".join(f"{pair.question}\n{pair.answer}" for pair in trained)
+    return tuple(
+        _question(fact, "held_out", i, held).model_copy(
+            update={
+                "nearest": similarity.get(held.question),
+                "alias": not find_name(seen, (held.subject,)),
+                "event_date": fact.event.date if fact.event else None,
+            }
+        )
+        for i, held in enumerate(pairs)
     )
 
 
