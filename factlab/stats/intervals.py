@@ -233,8 +233,15 @@ def interval_of_difference(groups: ClusteredValues, spread: SeedSpread = ONE_SEE
     centre, error = adjusted_difference(groups)
     half = difference_quantile(groups) * error
     name = "bonett-price" if groups.independent else "bonett-price, clustered"
-    item = Interval(max(-1.0, centre - half), min(1.0, centre + half), name)
-    return _with_seeds(item, groups, spread, (-1.0, 1.0))
+    low, high = max(-1.0, centre - half), min(1.0, centre + half)
+    # Where all were lost or gained, the range cuts off one side: still no narrower than no change.
+    n = groups.size_for(UNSEEN)
+    least = 2 * difference_quantile(groups) * math.sqrt(2) / (n + 2)
+    if low == -1 and high < least - 1 < 0:
+        high = least - 1
+    elif high == 1 and low > 1 - least > 0:
+        low = 1 - least
+    return _with_seeds(Interval(low, high, name), groups, spread, (-1.0, 1.0))
 
 
 def adjusted_difference(groups: ClusteredValues) -> tuple[float, float]:

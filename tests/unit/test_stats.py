@@ -297,7 +297,10 @@ def width(differences: Sequence[float], sizes: Sequence[int]) -> float:
 @given(DESIGNS, st.data())
 def test_no_difference_at_all_has_the_narrowest_interval(sizes: list[int], data: Any) -> None:
     n = sum(sizes)
-    values = data.draw(st.lists(st.sampled_from([-1, 0, 0, 1 / 3, 1]), min_size=n, max_size=n))
+    values = data.draw(
+        st.sampled_from([[1.0] * n, [-1.0] * n])
+        | st.lists(st.sampled_from([-1, 0, 0, 1 / 3, 1]), min_size=n, max_size=n)
+    )
     assert width(values, sizes) >= width([0.0] * n, sizes) - 1e-12
 
 
