@@ -237,8 +237,8 @@ class TestWhatIsSaid:
     def test_differences_tell_what_the_design_could_find(self, three: str) -> None:
         shown = three[three.index('id="differences"') : three.index('id="baselines"')]
         for told in (
-            "descriptive only", "p, which is that of the interval", "Detectable difference", "not worse by",
-            "other phrasing families of this one fact; not other facts",
+            "descriptive only", "p, which is that of the interval", "Detectable difference",
+            "not worse by", "other phrasing families of this one fact; not other facts",
         ):  # fmt: skip
             assert told in shown, told
 
