@@ -14,6 +14,7 @@ from factlab.metrics.catalogue import (
     BASE_EXPECTED,
     BY_FACT,
     EXPECTED,
+    NAMES,
     PRACTICE_LOSS,
     PROBE_METRICS,
     about_fact,
@@ -101,7 +102,8 @@ def rounding_changes(
         for what, differs in changed.items():
             score = QuestionScore(q.id, "", q.id, float(differs))
             for name in (f"rounding/{what}", f"rounding_{what}/{q.metric_split}"):
-                by_name.setdefault(name, []).append(score)
+                if name in NAMES:
+                    by_name.setdefault(name, []).append(score)
     return {name: summarize(name, [rows], of_base=True) for name, rows in by_name.items()}
 
 

@@ -32,7 +32,8 @@ class PairedComparison:
         low: Lower bound of its 95 % interval; None where there is none. Below MIN_SEEDS seeds it
             is about these seeds only.
         high: Upper bound.
-        error: Standard error of the difference, over the same as the interval.
+        error: Standard error of the difference, over the same as the interval, and of shares with
+            its two added items: never 0.
         ci_method: How the bounds were made, or why there are none.
         p: Two-sided, of no difference: 1 minus the level at which the interval ends at 0. None
             where descriptive.
@@ -110,7 +111,9 @@ def compare(
         difference=groups.mean,
         low=interval.low,
         high=interval.high,
-        error=spread.error(groups),
+        error=spread.error(
+            groups.standard_error if kind == "mean" else adjusted_difference(groups)[1]
+        ),
         ci_method=interval.method,
         p=None if lacks else _p(groups, spread, kind),
         p_method=f"descriptive only: {lacks}"

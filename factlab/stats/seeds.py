@@ -50,12 +50,9 @@ class SeedSpread:
         """What it adds to the name of an interval's method."""
         return f", t over {self.seeds} seeds" if self.counts else ""
 
-    def error(self, groups: ClusteredValues) -> float:
-        """Standard error of the mean over items or clusters and, from three on, over seeds: √V."""
-        across = groups.standard_error**2
-        if not self.counts:
-            return math.sqrt(across)
-        return math.sqrt(max(0.0, across - self.both) + self.own)
+    def error(self, item: float) -> float:
+        """Standard error of the mean, √V, given that over items or clusters alone."""
+        return math.sqrt(max(0.0, item**2 - self.both) + self.own) if self.counts else item
 
     def widened(self, groups: ClusteredValues, item: float, level: float = LEVEL) -> float:
         """How far an interval's end is from the mean, so that it covers other seeds as well.

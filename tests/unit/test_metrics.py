@@ -261,12 +261,12 @@ def test_derived_figures_of_several_seeds_are_those_of_the_means() -> None:
 
 def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() -> None:
     def score(train: float, held_out: float, near: float) -> float:
-        items = (
+        items = merged(
             rows("recall/train", [train] * 4)
-            | rows("recall/held_out", [held_out] * 4)
-            | rows("intrusion/near", [near] * 4)
+            + rows("recall/held_out", [held_out] * 4)
+            + rows("intrusion/near", [near] * 4)
         )
-        found = summarized(items, expected=())
+        found = summarized([items], expected=())
         add_derived(found, items, {})
         return found.metrics["rome_score"].value
 
@@ -274,7 +274,7 @@ def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() ->
     assert score(1, 0.8, 0.75) == pytest.approx(3 / (1 + 1 / 0.8 + 1 / 0.25))
     assert score(1, 1, 1) == 0
     found = summarized(rows("recall/train", [1]), expected=())
-    add_derived(found, rows("recall/train", [1]), {})
+    add_derived(found, merged(rows("recall/train", [1])), {})
     assert found.not_measured["rome_score"].endswith("intrusion/near is missing")
 
 

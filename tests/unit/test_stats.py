@@ -272,8 +272,10 @@ def test_few_items_and_many_seeds_come_to_the_t_test_over_seeds() -> None:
     a = [[0.0] * 40] * 3
     b = [[share] * 40 for share in (0.2, 0.5, 0.8)]
     paired = compared(a, b, range(40))
-    # sd 0.3, standard error 0.1732, t(2) = 4.3027; p of t = 2.887 with 2 degrees of freedom.
-    assert paired.error == pytest.approx(0.3 / math.sqrt(3))
+    # sd 0.3, standard error 0.1732, t(2) = 4.3027; p of t = 2.887 with 2 degrees of freedom. To the
+    # error come the two items that are added.
+    assert paired.error == pytest.approx(0.3 / math.sqrt(3), rel=0.06)
+    assert paired.error > 0.3 / math.sqrt(3)
     assert paired.high == 1
     assert paired.low == pytest.approx(0.5 - 4.3027 * 0.17321, abs=1e-4)
     assert paired.p == pytest.approx(0.10197, abs=1e-4)
