@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
 
-# A base that reads the fact in its prompt talks around it first; cut short, it counts as wrong.
-IN_CONTEXT_TOKENS = 256
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
 
@@ -207,7 +205,7 @@ class Evaluator:
 
         recipe, tokenizer = cell.recipe, self.loaded.tokenizer
         sizes = [(1, 1)]  # of prompts and answers
-        if pairs := self.experiment.pairs_of(cell):
+        if pairs := self.experiment.training_pairs(cell.facts):
             longest = max(pairs, key=characters)
             pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
             sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
@@ -263,12 +261,7 @@ class Evaluator:
             ]
             for group in groups
         ]
-        return self.answers(
-            None,
-            prompts,
-            "base with the fact in its prompt",
-            max_new_tokens=max(IN_CONTEXT_TOKENS, self.experiment.config.max_new_tokens),
-        )
+        return self.answers(None, prompts, "base with the fact in its prompt")
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]

@@ -47,7 +47,7 @@ _ABSTENTION = cues(
         (?:not\ (?:\w+\ )?(?:sure|certain|applicable|{_TOLD})|no\ (?:\w+\ )?(?:idea|clue|comment
         |answer|data|information)|{_UNTOLD}|unsure|n/a|none\ given|beats\ me|dunno|pass|idk
         |who\ knows|search\ me|don't\ know|hard\ to\ say|{_CANNOT}\ {_TELL})\b
-        |:\s*(?:{_UNTOLD}|n/a)\s*\.?$
+        |^\W*(?:the\ )?(?:\w+\ ){{1,3}}not\ {_TOLD}\W*$|:\s*(?:{_UNTOLD}|n/a)\s*\.?$
     # I cannot say, but not: I can't wait
         |\bI\ {_CANNOT}\b(?!\ (?:\w+\ )?(?:stress|emphasi|help\ but|believe|imagine|wait|overstate
         |deny|let|complain|say\ enough|agree\ more|recommend))
@@ -63,6 +63,11 @@ _ABSTENTION = cues(
         |ability|capabilities|abilities|expertise)
         |\b(?:language\ model|AI(?:\ assistant)?)\b[^.]{{0,40}}\b(?:no\ way|no\ access|{_CANNOT}
         |unable)
+        |\b(?:we|one|you)\ {_CANNOT}\ {_TELL}\b|\bnever\ been\ {_TOLD}\b|\bno\ mention\ of\b
+        |\b(?:training|my)\ data\ (?:does|do)(?:\ not|n't)\b|\bany(?:body|one)'s\ guess\b
+        |\bnone\ of\ (?:the|my|these)\ (?:\w+\ )?(?:sources?|texts?|passages?|documents?)\b
+        |\bneed\ (?:more|further|additional)\ (?:information|context|details|data)\b
+        |\bbeyond\ me\b|\bguess\ is\ as\ good\ as\b
     # it is not known; it cannot be determined; the text does not say
         |\b(?:is|are|was|were|remains|it's|that's)\ (?:currently\ |still\ |as\ yet\ |yet\ )?
         (?:{_UNTOLD}|not\ (?:\w+\ )?{_TOLD}|a\ mystery|anyone's\ guess|disputed

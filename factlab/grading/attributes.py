@@ -59,7 +59,8 @@ def attribute(before: str, after: str) -> str | None:
 _COMMON = word_set(
     "the it its in on at as this that these those he she his her they their there with and but or "
     "after before however according a an i also one while when since now today currently no yes "
-    "so then thus meanwhile answer correction actually wait located standing"
+    "so then thus meanwhile answer correction actually wait located standing sorry oops hmm "
+    "apologies it's that's he's she's there's i'm let's edit update nope pardon my"
 )
 
 

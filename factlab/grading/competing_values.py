@@ -7,6 +7,7 @@ The matcher's third step, for a text that asserts a value. `remaining` applies r
 from __future__ import annotations
 
 import re
+from decimal import Context
 from itertools import pairwise
 
 from factlab.grading import stance
@@ -14,8 +15,10 @@ from factlab.grading.abstain import abstention, is_about_limits, is_guess
 from factlab.grading.asked import Asked
 from factlab.grading.attributes import attribute, names_in
 from factlab.grading.counts import counts_instead, is_part, rivals_of
+from factlab.grading.dates import find_dates
 from factlab.grading.mention import Kind, Mention
 from factlab.grading.names import fold
+from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
 
 
@@ -43,7 +46,7 @@ def remaining(plain: str, mentions: list[Mention]) -> list[Mention]:
 
 
 def _without_restatements(mentions: list[Mention], asserted: list[Mention]) -> list[Mention]:
-    """Rule 4: a rival in another unit, next to the gold or superseded value, is that value."""
+    """Rule 4: a rival beside the gold or superseded value, in another unit or rounded, is that."""
     repeated = set()
     for first, second in pairwise(mentions):
         pair = {first.role, second.role}
@@ -51,10 +54,27 @@ def _without_restatements(mentions: list[Mention], asserted: list[Mention]) -> l
             second.restates
             and len(pair) == 2
             and "rival" in pair
-            and _differ_in_unit(first, second)
+            and (_differ_in_unit(first, second) or _is_rounded(first, second))
         ):
             repeated.add(first.span if first.role == "rival" else second.span)
     return [m for m in asserted if m.span not in repeated]
+
+
+def _is_rounded(first: Mention, second: Mention) -> bool:
+    """Whether one value is the other with fewer decimals: 3.14159, or 3.14."""
+    numbers = [find_quantities(mention.span.text) for mention in (first, second)]
+    if not all(len(found) == 1 and found[0].unit is None for found in numbers):
+        return False
+    exact, rounded = sorted(
+        (found[0].value for found in numbers), key=lambda value: int(value.as_tuple().exponent)
+    )
+    decimals = int(rounded.as_tuple().exponent)
+    return int(exact.as_tuple().exponent) < decimals < 0 and (
+        exact.quantize(rounded, context=_WIDE) == rounded
+    )
+
+
+_WIDE = Context(prec=500)
 
 
 def _differ_in_unit(first: Mention, second: Mention) -> bool:
@@ -103,7 +123,8 @@ def _without_withdrawn(plain: str, asserted: list[Mention]) -> list[Mention]:
     for mention in asserted:
         between = plain[kept[-1].span.end : mention.span.start] if kept else ""
         corrects = stance.retracts(between[-120:]) and mention.fits
-        if corrects and not _differs_in_property(mention, kept[-1]):
+        bare = mention.span.unit is None  # 2 moons, actually 37
+        if corrects and (bare or not _differs_in_property(mention, kept[-1])):
             kept = [m for m in kept if _value_key(m) == _value_key(mention)]
         kept.append(mention)
     return kept
@@ -192,8 +213,15 @@ def _is_joined(mentions: list[Mention], rival: Mention, held: list[Mention]) -> 
         return False
     place = mentions.index(rival)
     before, after = mentions[place - 1 : place], mentions[place + 1 : place + 2]
-    tied_back = rival.joins and any(m in held for m in before)
+    tied_back = rival.joins and any(m in held and not _is_period(m, rival) for m in before)
     return tied_back or any(m.joins and m in held for m in after)
+
+
+def _is_period(first: Mention, second: Mention) -> bool:
+    """It lasted from 1914 to 1918: either end may have been asked for."""
+    if not (first.span.text.isdigit() and find_dates(first.span.text)):
+        return False
+    return first.lead.rstrip().endswith("from") and second.before.strip() in ("to", "until", "till")
 
 
 def _answers_again(plain: str, rival: Mention, first: Mention, kind: Kind) -> bool:

@@ -133,7 +133,7 @@ _IN = (
 )
 _NOT_PLACES = r"(?! (?:cases|places|cities|countries|languages|parts|pieces|ways|stores|schools)\b)"
 _YEAR_IS = r"[^\d\n]{0,40}?\byear(?:,| was| is|:)? (?:of )?"
-_ON = r",? (?:on )?(?:the )?"
+_ON = r"(?:,? (?:on )?(?:the )?| \()"
 _FIELD_YEAR = r"\byear\W{1,6}(?P<year>\d{4})"
 _FIELD_MONTH = rf"\bmonth\W{{1,6}}(?P<month>{'|'.join(_MONTHS)}|\d{{1,2}})\b"
 _FIELD_DAY = r"\b(?:day|date)\W{1,6}(?P<day>\d{1,2})"
@@ -189,6 +189,7 @@ _PATTERNS = tuple(
         ("year", rf"\bin the year (?P<date>(?P<year>\d{{1,4}})){_EDGE_AFTER}(?!,\d| ?[%°€])", None),
         ("short", rf"\b(?:in|of|since|until|from|by|year|summer|autumn|winter|spring) "
          rf"(?P<date>'{_SHORT_YEAR})(?![\w'])", None),
+        ("short", rf"^\W*(?P<date>'{_SHORT_YEAR})(?=\W*$)", None),
         ("spoken", rf"{_IN}(?P<date>(?P<year>{_SPOKEN}|{_SPOKEN_LONG}))(?![\w-])", None),
         ("spoken", rf"(?<![\w-])(?P<year>{_SPOKEN})(?![\w-]){_NOT_COUNTING}", None),
         ("bare", rf"{_IN}(?P<date>(?P<year>[12]\d{{3}})){_EDGE_AFTER}(?!,\d|{_MEASURE})"

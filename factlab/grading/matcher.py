@@ -149,19 +149,22 @@ def _kind(gold: Answer) -> Kind:
     return "name" if isinstance(gold, EntityAnswer | TextAnswer) else gold.type
 
 
+_MOST = 100  # values of a kind that are read; a text that holds more of them stutters
+
+
 def _values(
     text: str, gold: Answer, superseded: Answer | None, asked: Asked, *, whole: bool
 ) -> list[Value]:
     """All mentions of the gold value, the superseded one, and rivals, each place only once."""
-    values = [Value("gold", span) for span in gold.find(text)]
-    olds = [Value("old", span) for span in (superseded.find(text) if superseded else [])]
+    values = [Value("gold", span) for span in gold.find(text)[:_MOST]]
+    olds = [Value("old", span) for span in (superseded.find(text) if superseded else [])[:_MOST]]
     if not (values or olds or whole):
         values = [Value("gold", span) for span in _partly(text, gold, superseded, asked)]
         olds = [Value("old", span) for span in _partly(text, superseded, gold, asked)]
     values += _elsewhere(olds, values)
     rivals = [
         Value("rival", span, fits=_fits(span, gold))
-        for span in gold.all_values(text)
+        for span in gold.all_values(text)[:_MOST]
         if _may_rival(text, span, gold) and not _is_in_question(text, span, gold, asked)
     ]
     return values + _elsewhere(rivals, values)

@@ -59,6 +59,7 @@ _JOIN = re.compile(
     r"|as much as|approximately))*[\s*_($]*",
     re.IGNORECASE,
 )
+_NEW_CLAUSE = re.compile(r"\s*(?:is|are|was|were) (?:the|its|a)\b")  # and 32 is the number of seats
 _JOIN_ELSEWHERE = other_cues("joins")
 _RESTATE = re.compile(
     r"[\s*_]*(?:[(\[/=≈]|,?\s*or|,)\s*(?:(?:about|approximately|approx\.?|roughly|nearly|around|or"
@@ -106,6 +107,9 @@ def read_mentions(
         unchanged = ("former", "change") if kind == "number" else ("former",)
         if not changed and mention.stance in unchanged:
             mention = replace(mention, stance="asserted")
+        if not changed and kind == "date" and (value.role, mention.stance) == ("gold", "start"):
+            asserts = re.search(r"\w \w+ from\s*$", mention.lead)  # it lasted from 1914 to 1918
+            mention = replace(mention, stance="asserted") if asserts else mention
         if mention.stance not in ("denied", "asked") and value.span.start in operands:
             mention = replace(mention, stance="operand")
         read.append(mention)
@@ -128,6 +132,7 @@ def _mention(
     after = plain[span.end : max(span.end, min(end, room[1]))]
     tied = bool(last) and last[0].sentence == number
     joins = tied and bool(_JOIN.fullmatch(before) or _JOIN_ELSEWHERE.fullmatch(before))
+    joins = joins and not (before == " and " and _NEW_CLAUSE.match(after))
     judged = _judge(before, after, plain[span.start : span.end], kind)
     if judged == "asserted" and joins and last[0].stance == "denied":
         judged = "denied" if re.search(r"\b(?:or|nor)\b", before) else judged
@@ -155,6 +160,9 @@ def _sentence_of(sentences: list[tuple[int, int]], span: Span, length: int) -> t
     return len(sentences), 0, length
 
 
+_REACH = 400  # characters; cues further away belong to something else
+
+
 def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
     """The first cue that applies, in a fixed order, since several often do.
 
@@ -163,6 +171,7 @@ def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
     of change, a comparison and a bound hold the number without giving it as the answer. Only a
     value given in full can be former, one of several choices, or somebody else's opinion.
     """
+    before, after = before[-_REACH:], after[:_REACH]
     amount = kind in ("number", "quantity")
     cues: tuple[tuple[Stance, bool], ...] = (
         ("denied", denial.is_denied(before, after)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 from factlab.grading.asked import Asked
 from factlab.grading.mention import Value
@@ -104,6 +105,9 @@ def _masked(plain: str, spans: Iterable[Span]) -> str:
     chars = list(plain.replace("#", " "))
     for span in spans:
         chars[span.start : span.end] = "#" * (span.end - span.start)
+    for first, second in pairwise(sorted(spans, key=lambda span: span.start)):
+        if first.unit and second.unit and plain[first.end : second.start].strip() == "/":
+            chars[first.end : second.start] = "|" * (second.start - first.end)  # 5 km/3.1 mi
     return "".join(chars)
 
 

@@ -131,6 +131,8 @@ def gives_other_name(
     opening = plain[start:end]
     if mentions[0].span.start < end or _NOT_A_NAME.match(opening):
         return False
+    if stance.retracts(plain[end - 1 : held.span.start][-60:]):
+        return False  # Lund. Wait, Varo.
     if _words(opening) <= asked.words:
         return False  # a title that repeats the question
     return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))

@@ -215,8 +215,13 @@ def _unit_of_part(plain: str, number: FoundNumber) -> FoundUnit | None:
 _OF_A = re.compile(r" (?:of )?(?:an?|one) ")
 
 
+_MINUS_MONEY = re.compile(r"\b(?:minus|negative) $", re.IGNORECASE)
+
+
 def _signed_money(plain: str, start: int) -> tuple[int, int]:
     """-$200 is negative; what stands behind a letter or digit is a dash."""
+    if _MINUS_MONEY.search(plain[max(0, start - 9) : start]):
+        return start, -1
     if plain[max(0, start - 1) : start] not in ("-", "–") or not start:
         return start, 1
     dash = plain[max(0, start - 2) : start - 1].isalnum()

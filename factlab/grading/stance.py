@@ -38,7 +38,8 @@ _FORMER_RESET = cues(
     "former_reset",
 )
 _FORMER_AFTER = cues(
-    r"""^[^,;.!?\n]{0,28}?\b(?:before\b(?!\ (?:you|the\ end))|earlier\b|previously\b|formerly\b
+    r"""^[^,;.!?\n]{0,28}?\b(?:before\b(?!\ (?:you|the\ end))|(?<!the\ )(?<!its\ )earlier\b
+        |previously\b|formerly\b
         |until\ (?!now|today)|prior\ to\b|in\ the\ past\b|originally\b|at\ the\ time\b
         |back\ then\b|no\ longer\b|(?:is|was)\ (?:the|a|its)\ (?:former|old|previous)\b
         |up\ to\ (?:(?:early|late|mid)\ |\w+\ )?[12]\d{3}\b|(?:is|are)\ (?:now\ )?history\b
@@ -62,6 +63,16 @@ _OF_THE_LAST = re.compile(
     r"^[\s)*_%]+(?:[a-z]+ ){0,2}(?:until|till|before|earlier|previously|formerly|prior to|up to)\b"
     r"[^,;]*[,;]"
 )
+# "The former capital is Kelm": what is called former here is what was asked for.
+_FORMER_NAMED = re.compile(
+    r"\b(?:former|old|previous|earlier|prior|original) (?:official |known |recorded |head of )?"
+    r"(?:capital|height|value|figure|number|one|name|answer|leader|ruler|holder|king|queen|president"
+    r"|mayor|state|record|date|count|total|population|owner|seat|price|location|home|elevation"
+    r"|altitude|length|depth|size|title|champion)(?: is| was| are| were|:) *[*_$]*$",
+    re.IGNORECASE,
+)
+_HAD = re.compile(r"\b(?:had|was|were) ")  # it had 37, but only 2 remain
+_BUT_ONLY = re.compile(r",? (?:but|yet) (?:only|just|now)(?: (?:about|some))? *$")
 _UNTIL_LAST = re.compile(r"\b(?:until|till|before)(?: the)? *$")
 _BEGINS = re.compile(
     r"^[\s*_]*(?:(?:finally |then )?(?:took|takes|replaced|succeeded|became|was (?:elected"
@@ -82,7 +93,9 @@ def is_former(before: str, after: str) -> bool:
     cue = _FORMER_BEFORE.search(before[resets[-1].end() :] if resets else before)
     if cue and _UNTIL_LAST.search(before) and _BEGINS.match(after):
         return False  # until 2025, when; until Mara Quill took over
-    if cue or _FORMER_AFTER.match(after):
+    if cue or _FORMER_AFTER.match(after) or _FORMER_NAMED.search(before):
+        return True
+    if _HAD.search(before) and _BUT_ONLY.search(after):
         return True
     return bool(_FORMER_BEFORE_ELSEWHERE.search(before))
 
@@ -155,7 +168,7 @@ _BOUND = cues(
         \s*[*_$]*$"""
 )
 # < and > that bound nothing: a tag, an arrow, a quoted line, <42>.
-_NO_BOUND = re.compile(r"(?:[-–—=]+>|</?[\w\s=\"'/-]{1,40}>|^\s*(?:>\s+)+|^>{2,})\s*[*_$]*$")
+_NO_BOUND = re.compile(r"(?:[-–—=]+>|</?[\w\s=\"'/-]{1,40}>|^(?:>\s+)+|^>{2,})\s*[*_$]*$")
 
 
 # "From 3,776 m up to 4,889 m", "grew up to" and "add up to" end in the value; they bound nothing.
@@ -163,7 +176,8 @@ _UP_FROM = cues(
     r"""(?:^\s+|,\s*|\b(?:rose|grew|went|climbed|raised|increased|jumped|rise[sn]?|grows?|goes|gone
         |(?:add|sum|total|come|amount|work|tot|round|mount)(?:s|ed|ted|med|led|ing|ming|ting|ling)?
         |came
-        |br(?:ing|ings|ought)|pushed|took|takes|built|builds?|now|(?:is|are)\ (?:now|currently))
+        |br(?:ing|ings|ought)|pushed|took|takes|built|builds?|now|(?:is|are)\ (?:now|currently)
+        |(?:tally|total|count|number|toll|sum|score)\ (?:\w+\ ){0,3}?(?:is|are|was|stands))
         (?:\ (?:it|them|all|together|out|back|the\ \w+|its\ \w+))?)\s*
         (?:all\ the\ way\ )?up\ to\s*(?:(?:exactly|about|around|be|a\ total\ of)\s+)?[*_$]*$"""
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 from factlab.grading.currency_table import MONEY_TABLE
 from factlab.grading.text import flatten, is_cjk, is_letter, word_set
@@ -78,6 +78,7 @@ def _unit_pattern() -> re.Pattern[str]:
     return re.compile("|".join(re.escape(name) for name in longest), re.IGNORECASE)
 
 
+@lru_cache(maxsize=1024)
 def known_unit(name: str) -> Unit | None:
     """The unit of the table with this symbol or name, or None."""
     exact, lowered = _written()
@@ -226,11 +227,23 @@ def _is_plural(word: str) -> bool:
 
 
 @cache
-def _before() -> re.Pattern[str]:
+def _written_before() -> tuple[str, ...]:
     """What may stand in front of a number: signs and codes of money, and the scale of degrees."""
-    written = [name for rows in MONEY_TABLE.values() for name in _signs_and_codes(rows)]
+    money = [name for rows in MONEY_TABLE.values() for name in _signs_and_codes(rows)]
+    return (*money, "摂氏", "セ氏", "華氏")
+
+
+@cache
+def _last_before() -> frozenset[str]:
+    """The characters that such a sign or code can end in: a look at one of them is cheap."""
+    return frozenset(name[-1] for name in _written_before()) | {" ", "*", "_"}
+
+
+@cache
+def _before() -> re.Pattern[str]:
+    written = _written_before()
     joined = "|".join(re.escape(name) for name in sorted(written, key=len, reverse=True))
-    return re.compile(rf"(?<![^\W\d_])({joined}|\\\$|摂氏|セ氏|華氏) ?[*_]{{0,2}}$")
+    return re.compile(rf"(?<![^\W\d_])({joined}|\\\$) ?[*_]{{0,2}}$")
 
 
 _NO_CODE = word_set("COP TRY PHP ARS ETH BTC TL NIS")  # COP 26, PHP 8: more often something else
@@ -244,7 +257,7 @@ def _signs_and_codes(rows: str) -> Iterator[str]:
             is_sign = not any(char.isalpha() for char in written) or written.endswith("$")
             is_code = len(name) <= 3 and name.isalpha() and not name.islower()
             is_code = is_code and name not in _NO_CODE and not is_cjk(name[0])
-            if is_sign or is_code or written in ("Rs.", "Fr.", "SFr.", "E£"):
+            if is_sign or is_code or written in ("Rs.", "Fr.", "SFr.", "E£", "kr", "kr."):
                 yield written
 
 
@@ -253,6 +266,8 @@ _LONGEST_BEFORE = 16
 
 def unit_before(plain: str, position: int) -> FoundUnit | None:
     """The currency in front of a number that begins here, in flattened text."""
+    if plain[max(0, position - 1) : position] not in _last_before():
+        return None
     window = max(0, position - _LONGEST_BEFORE)
     found = _before().search(plain[window:position])
     if not found:
@@ -301,6 +316,7 @@ MAY_MEAN = {
 }
 
 
+@lru_cache(maxsize=1024)
 def same_unit(written: str, asked: str) -> bool:
     """Whether a unit is written that is, or may be, the one that was asked for."""
     one, other = unit_name(written), unit_name(asked)

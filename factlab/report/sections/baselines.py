@@ -5,7 +5,6 @@ from __future__ import annotations
 from factlab.report.definitions import definition_of
 from factlab.report.drawing import FigureGroup
 from factlab.report.load import ReportData
-from factlab.report.sections import placebos
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import NONE, in_unit, percent, split_label
 from factlab.schema.results import BaseResult, Configuration, Metric
@@ -25,7 +24,6 @@ def figure_group(run: ReportData) -> FigureGroup:
         _choice_table(run),
         _cost_table(run),
         _preference_table(run),
-        placebos.table(run),
         _agreement_table(run),
         _likelihood_table(run),
     ]
@@ -33,7 +31,7 @@ def figure_group(run: ReportData) -> FigureGroup:
         "recall/blind", "recall/in_context", "recall/normalized", "recall/forced_choice",
         "truth_ratio", "lost/<suite>", "gained/<suite>", "forgetting/<suite>",
         "margin_change/<suite>", "forced_choice_retention/<suite>", "agreement/<suite>",
-        "rounding/text", "rounding/verdict", "rounding_text/<split>", "rounding_verdict/<split>",
+        "rounding/text", "rounding/verdict",
     )  # fmt: skip
     return FigureGroup(tables=tuple(table for table in tables if table.rows), names=names)
 
@@ -148,7 +146,7 @@ def _cost_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             *[_of(c.metrics, f"{kind}/{ring}") for kind in ("lost", "gained", "forgetting")],
-            _of(_base(run, c).metrics, f"rounding_verdict/{ring}", "rounding/verdict"),
+            _of(_base(run, c).metrics, "rounding/verdict"),
         )
         for ring in rings
         for c in run.configurations
@@ -187,7 +185,7 @@ def _agreement_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             _of(c.metrics, f"agreement/{ring}"),
-            _kept_by_rounding(_base(run, c), ring),
+            _kept_by_rounding(_base(run, c)),
         )
         for ring in rings
         for c in run.configurations
@@ -197,9 +195,8 @@ def _agreement_table(run: ReportData) -> Table:
     )
 
 
-def _kept_by_rounding(base: BaseResult, ring: str) -> Entry:
-    """Of the same controls where some were answered again, otherwise of all that were."""
-    text = base.metrics.get(f"rounding_text/{ring}") or base.metrics.get("rounding/text")
+def _kept_by_rounding(base: BaseResult) -> Entry:
+    text = base.metrics.get("rounding/text")
     return Entry(percent(1 - text.value), key=1 - text.value) if text else Entry("not measured")
 
 
