@@ -31,7 +31,6 @@ from factlab.comparison.wording import (
     percent,
     points,
     rate,
-    signed,
     signed_interval,
 )
 from factlab.schema.results import Comparison, Configuration
@@ -76,8 +75,9 @@ class Explanation:
         chosen = self.decision.chosen
         if chosen is None:
             return " ".join(self._none())
+        why = self._why(chosen)
         parts = [
-            f"Take {chosen.id} because {self._why(chosen)}.",
+            f"Take {chosen.id} because{',' * why.startswith('of')} {why}.",
             _figures(chosen, self.decision.terms),
             *self._against_highest(chosen),
             *self._against_others(chosen),
@@ -100,19 +100,19 @@ class Explanation:
                 "the smaller one is enough"
             )
         if len(found.kept) == 1:
-            return f"{among} it is the only one that none outdoes in recall"
+            return f"{among}, it is the only one that none outdoes in recall"
         if not found.terms:
-            return f"{among} it is the smallest, and damage was not measured"
+            return f"{among}, it is the smallest, and damage was not measured"
         least = found.kept[0]
         if found.damage[chosen.id] > found.damage[least.id]:
             return (
-                f"{among} it is the smallest whose damage is within one standard error of the "
+                f"{among}, it is the smallest whose damage is within one standard error of the "
                 f"least, that of {least.id}"
             )
         ties = [c for c in found.kept if found.damage[c.id] == found.damage[chosen.id]]
-        return (
-            f"{among} it {'is the smallest of those that damage' if ties[1:] else 'damages'} least"
-        )
+        if ties[1:]:
+            return f"{among}, it is the smallest of those with the least measured damage"
+        return f"{among}, its measured damage is the least"
 
     def _standing(self, *, plural: bool) -> str:
         """What all that compete have in common, and others lack."""
@@ -151,18 +151,15 @@ class Explanation:
         gap = recall_of(best) - recall_of(chosen)
         if gap <= 0:
             return ["None of them recalls more."]
-        pair = self.pairs.of(RECALL, best, chosen)
+        pair = self.pairs.of(RECALL, chosen, best)
+        more, close = f"{best.id}, the highest, recalls {points(gap)} more", ""
         if pair is not None and infers(pair):
-            interval = f"difference {signed(pair.difference)} points, {signed_interval(pair)}"
-            if pair.not_worse:
-                return [
-                    f"That is not {points(MARGIN)} worse than {best.id}, the highest ({interval})."
-                ]
-            more = f"{best.id}, the highest, recalls {points(gap)} more ({interval})"
-        else:
-            more = f"{best.id}, the highest, recalls {points(gap)} more"
-            if keeps_recall(chosen, best, self.pairs):
-                return [f"{more}, which is within {points(MARGIN)}."]
+            more += f" (interval {signed_interval(pair)})"
+            if self.pairs.excludes_loss(RECALL, best, chosen):
+                return [f"{more}; that it is {points(MARGIN)} is excluded."]
+            close = "; a larger gap is not excluded"
+        if keeps_recall(chosen, best, self.pairs):
+            return [f"{more}, as measured within {points(MARGIN)}{close}."]
         if saves(chosen, best, found.damage):
             added = found.damage[best.id] - found.damage[chosen.id]
             return [f"{more} and adds {points(added)} of damage."]
@@ -204,10 +201,7 @@ class Explanation:
 
     def exclusions(self) -> list[str]:
         """A sentence for each reason to leave some out."""
-        return [
-            f"{group}: {joined([f'{id_} ({why})' for id_, why in _first(found)])}{_rest(found)}."
-            for group, found in self._groups().items()
-        ]
+        return [f"{group}: {_listed(found)}." for group, found in self._groups().items()]
 
     def _groups(self) -> dict[str, list[tuple[str, str]]]:
         found = self.decision
@@ -291,8 +285,7 @@ class Explanation:
         members = [
             (c.id, f"recall {percent(c.metrics[RECALL].value)}, {_limits(c)}") for c in destructive
         ]
-        listed = joined([f"{id_} ({why})" for id_, why in _first(members)])
-        return [f"Destructive: {listed}{_rest(members)}."] if members else []
+        return [f"Destructive: {_listed(members)}."] if members else []
 
     # --- damage of those that are left --------------------------------------------------------
 
@@ -369,10 +362,9 @@ def _names(configurations: Sequence[Configuration]) -> str:
     return joined(ids)
 
 
-def _first(members: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    return members if len(members) <= NAMED + 1 else members[:NAMED]
-
-
-def _rest(members: Sequence[tuple[str, str]]) -> str:
-    more = len(members) - len(_first(members))
-    return f" and {more} others" if more else ""
+def _listed(members: Sequence[tuple[str, str]]) -> str:
+    """`r08 (why), r16 (why) and 2 others`."""
+    named = members if len(members) <= NAMED + 1 else members[:NAMED]
+    said = [f"{id_} ({why})" for id_, why in named]
+    more = len(members) - len(named)
+    return joined([*said, f"{more} others"] if more else said)

@@ -184,6 +184,11 @@ class Pairs:
         found = self._by_pair.get((metric, b.id, a.id))
         return turned(found) if found is not None else None
 
+    def excludes_loss(self, metric: str, a: Configuration, b: Configuration) -> bool:
+        """Whether the interval of b − a excludes that b is worse by the margin."""
+        found = self.of(metric, a, b)
+        return found is not None and bool(found.not_worse)
+
     def distinct(self, metric: str, a: Configuration, b: Configuration) -> Comparison | None:
         """The comparison, if its data tell the two apart."""
         found = self.of(metric, a, b)

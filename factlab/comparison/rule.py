@@ -6,11 +6,12 @@
    rest, those compete that recall 90 % of the held-out phrasings and are clean; if there are none,
    those that recall 90 %; if there are none, those that recall half. If there are none, none is
    taken.
-3. *Recall.* Of these, one drops out if another outdoes it: it recalls less, not being worse by 5
-   points is not shown, and against that other it saves no more damage than it loses recall. Shown
-   is what the lower end of the 95 % interval of the difference excludes (one-sided, 2.5 %). Where
-   the design carries no interval, the points themselves decide. What recalls no less and damages no
-   more than one that stays, stays.
+3. *Recall.* Of these, one drops out if another outdoes it: its recall is worse, and against that
+   other it saves no more damage than it loses recall. It is not worse if the lower end of the 95 %
+   interval of the difference excludes a loss of 5 points (one-sided, 2.5 %). If that is not shown,
+   it is worse if a loss is shown. Where neither is, or the design carries no interval, the measured
+   values decide: up to 5 points less is not worse. What recalls no less and damages no more than
+   one that stays, stays.
 4. *Damage* is (1 − `retention/far`) + `intrusion/near` + `intrusion/far`; a term that any
    candidate lacks is left out for all. Where the base is held at several precisions, `accuracy/far`
    stands for `retention/far`: what a coarser base does not know to begin with is a cost of choosing
@@ -159,12 +160,15 @@ def _outdone(
 
 
 def keeps_recall(one: Configuration, other: Configuration, pairs: Pairs) -> bool:
-    """Whether it recalls no less than another, or not being worse by the margin is shown."""
+    """Whether its recall is not worse than another's, by the interval or else as measured."""
     if recall_of(one) >= recall_of(other):
         return True
     found = pairs.of(RECALL, other, one)
     if found is not None and infers(found):
-        return bool(found.not_worse)
+        if found.not_worse:
+            return True
+        if pairs.distinct(RECALL, other, one):
+            return False
     return recall_of(other) - recall_of(one) <= MARGIN + 10**-DIGITS
 
 

@@ -64,10 +64,19 @@ def limit_broken(metrics: Mapping[str, Metric], word: Word) -> str:
     if word == "not measured":
         return "its cost was not fully measured"
     return "; ".join(
-        f"{phrase(limit.metric)} {amount(limit.metric, metrics[limit.metric].value)}, "
+        f"{phrase(limit.metric)} "
+        f"{_apart(limit.metric, metrics[limit.metric].value, limit.of(word))}, "
         f"limit {amount(limit.metric, limit.of(word))}"
         for limit in beyond(metrics, word)
     )
+
+
+def _apart(name: str, value: float, limit: float) -> str:
+    """A value in its unit, with a decimal more where it would look like the limit."""
+    shown = amount(name, value)
+    if shown == amount(name, limit) and shown.endswith("%"):
+        return _minus(f"{100 * value:.1f} %")
+    return shown
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -63,6 +63,7 @@ class Best:
         chosen: Whether the run itself chose it.
         learned: Whether the facts are recalled, in words.
         damage: What it cost.
+        could_be: The lesser word of recall that its interval does not exclude.
         reached: How many configurations learned.
         measured: How many were measured.
     """
@@ -71,6 +72,7 @@ class Best:
     chosen: bool
     learned: Learned
     damage: Damage
+    could_be: Learned | None
     reached: int
     measured: int
 
@@ -94,9 +96,22 @@ def learned_word(metrics: dict[str, Metric]) -> Learned:
         return "loss fell" if change.value < 0 else "loss did not fall"
     if recall is None:
         return "not measured"
-    if recall.value >= LEARNED_AT:
+    return _word_of_recall(recall.value)
+
+
+def could_have_learned(metrics: dict[str, Metric]) -> Learned | None:
+    """The lesser word that the lower end of recall's interval earns; None: the same one."""
+    recall = metrics.get(HELD_OUT)
+    if recall is None or recall.ci_low is None:
+        return None
+    least = _word_of_recall(recall.ci_low)
+    return least if least != _word_of_recall(recall.value) else None
+
+
+def _word_of_recall(share: float) -> Learned:
+    if share >= LEARNED_AT:
         return "learned"
-    return "partly learned" if recall.value >= PARTLY_LEARNED_AT else "not learned"
+    return "partly learned" if share >= PARTLY_LEARNED_AT else "not learned"
 
 
 def damage_score(metrics: dict[str, Metric]) -> float:
@@ -133,6 +148,7 @@ def best_of(result: RunResult) -> Best | None:
         chosen=chosen is not None,
         learned=learned_word(best.metrics),
         damage=damage_of(best.metrics),
+        could_be=could_have_learned(best.metrics),
         reached=len(reached),
         measured=len(found),
     )

@@ -25,7 +25,7 @@ RECALL = "recall/held_out"
 ASKED, NEAR, FAR, KNOWN = 48, 152, 252, 55
 # Of 20 questions of each kind: quick, and the limits fall between them.
 SIZES = dict.fromkeys((RECALL, "retention/far", "intrusion/near", "intrusion/far"), 20)
-SURE = ("does not tell it", "(difference", "Against r", "standard error", "worse than")
+SURE = ("does not tell it", "(interval", "Against r", "standard error", "worse than")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +197,8 @@ def test_recall_that_is_shown_to_be_no_worse_is_enough() -> None:
         Adapter(8, recalled=796, near=20, asked=800), Adapter(32, recalled=800, near=50, asked=800)
     )
     assert found.chosen == "r08"
-    assert "That is not 5 points worse than r32, the highest (difference −0.5 points" in (
-        found.sentence
-    )
+    assert "r32, the highest, recalls 0.5 points more (interval " in found.sentence
+    assert "; that it is 5 points is excluded." in found.sentence
     assert "Against r32 it intrudes into 20 points fewer near controls (" in found.sentence
 
 
@@ -212,8 +211,28 @@ def test_recall_that_may_be_worse_is_outdone_unless_more_damage_is_saved_than_re
     )
     found = choice_of(lower, Adapter(32, near=60))
     assert found.chosen == "r08"
-    assert "r32, the highest, recalls 6.2 points more (difference −6.2 points" in found.sentence
+    assert "r32, the highest, recalls 6.2 points more (interval " in found.sentence
     assert "and adds 32 points of damage" in found.sentence
+
+
+def test_a_lead_that_is_not_shown_does_not_decide_where_the_interval_is_wide() -> None:
+    """Neither not being worse nor being worse is shown, so the measured values decide."""
+    found = choice_of(
+        Adapter(2, recalled=46, near=20), Adapter(16, recalled=47, near=21, skip=1)
+    )
+    assert found.chosen == "r02"
+    assert "as measured within 5 points; a larger gap is not excluded." in found.sentence
+    assert "Outdone" not in found.sentence
+
+
+def test_a_loss_that_is_shown_is_worse_even_within_the_margin() -> None:
+    found = choice_of(
+        Adapter(2, recalled=768, asked=800, near=20), Adapter(16, recalled=800, asked=800, near=22)
+    )
+    assert found.chosen == "r16"
+    assert "Outdone in recall: r02 (r16 recalls 4 points more, and it saves 1.3 points" in (
+        found.sentence
+    )
 
 
 def test_without_intervals_points_decide_and_that_is_said() -> None:
@@ -225,7 +244,9 @@ def test_without_intervals_points_decide_and_that_is_said() -> None:
         descriptive=True,
     )
     assert found.chosen == "r08"
-    assert "r32, the highest, recalls 2.1 points more, which is within 5 points." in found.sentence
+    assert "r32, the highest, recalls 2.1 points more, as measured within 5 points." in (
+        found.sentence
+    )
     assert "Outdone in recall: r04" in found.sentence
     assert "Points decided: one seed does not show what another would give" in found.sentence
     assert not [words for words in SURE if words in found.sentence]
@@ -246,7 +267,7 @@ def test_of_two_that_answer_alike_the_smaller_is_taken_since_there_is_no_differe
 def test_one_that_answers_like_the_chosen_is_named_beside_one_that_differs() -> None:
     found = choice_of(Adapter(4, near=12), Adapter(8, near=12), Adapter(32, near=60))
     assert found.chosen == "r04"
-    assert "it is the smallest of those that damage least" in found.sentence
+    assert "it is the smallest of those with the least measured damage" in found.sentence
     assert "r08 gives the same answers: no difference." in found.sentence
     assert "Against r32 it intrudes into 32 points fewer near controls (" in found.sentence
 
