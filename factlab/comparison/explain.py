@@ -157,9 +157,9 @@ class Explanation:
             more += f" (interval {signed_interval(pair)})"
             if self.pairs.excludes_loss(RECALL, best, chosen):
                 return [f"{more}; that it is {points(MARGIN)} is excluded."]
-            close = "; a larger gap is not excluded"
+            close = "; the interval does not exclude more"
         if keeps_recall(chosen, best, self.pairs):
-            return [f"{more}, as measured within {points(MARGIN)}{close}."]
+            return [f"{more}, which is within {points(MARGIN)} as measured{close}."]
         if saves(chosen, best, found.damage):
             added = found.damage[best.id] - found.damage[chosen.id]
             return [f"{more} and adds {points(added)} of damage."]
@@ -310,8 +310,9 @@ class Explanation:
             named, rest = named[:NAMED], named[NAMED:]
         said = [f"{found.damage[c.id]:.2f} for {c.id}" for c in named]
         if rest:
-            low, high = found.damage[rest[0].id], found.damage[rest[-1].id]
-            said.append(f"{low:.2f} to {high:.2f} for {len(rest)} others")
+            low, high = (f"{found.damage[rest[end].id]:.2f}" for end in (0, -1))
+            span = low if low == high else f"{low} to {high}"
+            said.append(f"{span} for {len(rest)} others")
         return joined(said)
 
 

@@ -115,10 +115,23 @@ def _of_neither(run: ReportData) -> list[str]:
             f"lowest ({most.lowest:.3f} at step {most.at}{'' if one else f' of {most.cell}'})"
         )
     where = f"in {most.cell}" if one else f"in each of {len(followed)} cells"
-    sentence = f"No over-fitting is seen: {where} the validation loss {sentence}"
-    if any({"recall/train", "recall/held_out"} <= c.metrics.keys() for c in run.configurations):
-        sentence += ", and recall in trained phrasings is not clearly above that in held-out ones"
+    sentence = f"No over-fitting is shown: {where} the validation loss {sentence}"
+    gaps = [gap for c in run.configurations if (gap := _visible_gap(c)) is not None]
+    if gaps:
+        sentence += (
+            ", and recall in trained phrasings is not above that in held-out ones beyond their "
+            f"intervals (a gap of less than {100 * min(gaps):.0f} points would not be)"
+        )
     return [f"{sentence}."]
+
+
+def _visible_gap(configuration: Configuration) -> float | None:
+    """How far apart the two recalls would have to be for their intervals to part."""
+    trained = configuration.metrics.get("recall/train")
+    held_out = configuration.metrics.get("recall/held_out")
+    if trained is None or held_out is None or trained.ci_low is None or held_out.ci_high is None:
+        return None
+    return trained.value - trained.ci_low + held_out.ci_high - held_out.value
 
 
 def _apart(configuration: Configuration) -> bool:

@@ -217,11 +217,12 @@ def test_recall_that_may_be_worse_is_outdone_unless_more_damage_is_saved_than_re
 
 def test_a_lead_that_is_not_shown_does_not_decide_where_the_interval_is_wide() -> None:
     """Neither not being worse nor being worse is shown, so the measured values decide."""
-    found = choice_of(
-        Adapter(2, recalled=46, near=20), Adapter(16, recalled=47, near=21, skip=1)
-    )
+    found = choice_of(Adapter(2, recalled=46, near=20), Adapter(16, recalled=47, near=21, skip=1))
     assert found.chosen == "r02"
-    assert "as measured within 5 points; a larger gap is not excluded." in found.sentence
+    assert (
+        "which is within 5 points as measured; the interval does not exclude more."
+        in found.sentence
+    )
     assert "Outdone" not in found.sentence
 
 
@@ -244,7 +245,7 @@ def test_without_intervals_points_decide_and_that_is_said() -> None:
         descriptive=True,
     )
     assert found.chosen == "r08"
-    assert "r32, the highest, recalls 2.1 points more, as measured within 5 points." in (
+    assert "r32, the highest, recalls 2.1 points more, which is within 5 points as measured." in (
         found.sentence
     )
     assert "Outdone in recall: r04" in found.sentence

@@ -140,7 +140,8 @@ def distance(run: ReportData) -> FigureGroup:
     caveat = (
         "Similarity is the cosine of character n-grams, 1 for the same wording; it compares "
         "letters, not meaning. Bins hold different questions, so a slope may be about their form. "
-        "A flat line is evidence against recall that only copies wordings."
+        "A flat line speaks against recall that only copies wordings, as far as so few questions "
+        "in a bin can."
     )
     if len(named) > _MOST_LINES:
         caveat += f" The chart shows the first {_MOST_LINES} configurations; the table has all."
