@@ -167,7 +167,8 @@ def keeps_recall(one: Configuration, other: Configuration, pairs: Pairs) -> bool
     if found is not None and infers(found):
         if found.not_worse:
             return True
-        if pairs.distinct(RECALL, other, one):
+        # By the interval alone: p is adjusted for all pairs, and others must not decide here.
+        if found.ci_high is not None and found.ci_high < 0:
             return False
     return recall_of(other) - recall_of(one) <= MARGIN + 10**-DIGITS
 

@@ -310,7 +310,7 @@ def _cost_in_words(best: Best) -> str:
             f"its log-probability on unrelated questions {moved} by {abs(rise.value):.1f} nats "
             "against that of wrong answers"
         )
-    return f"{joined(parts)}; {_kept(best)}" if parts else _kept(best)
+    return f"{', and '.join(parts)}; {_kept(best)}" if parts else _kept(best)
 
 
 def _by_group(metrics: dict[str, Metric]) -> str:

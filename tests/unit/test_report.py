@@ -489,7 +489,7 @@ class TestVerdict:
             "meters (95.8 %, interval 86–99 %); before training it was 0 of 48; same-subject "
             "specificity is 100 % (interval 77–100 %). Clean: the injected value intrudes into 0 "
             "of 38 related (same subject 0 of 13, same relation 0 of 13, same event 0 of 12) and 0 "
-            "of 60 unrelated answers and its log-probability on unrelated questions rises by 0.6 "
+            "of 60 unrelated answers, and its log-probability on unrelated questions rises by 0.6 "
             "nats against that of wrong answers; "
         )
 
