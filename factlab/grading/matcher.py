@@ -63,6 +63,7 @@ from factlab.grading.mention import Kind, Mention, Value, read_mentions
 from factlab.grading.operands import without_calculations
 from factlab.grading.other_names import gives_other_name, set_aside
 from factlab.grading.quantities import find_quantities
+from factlab.grading.run_together import original, separated
 from factlab.grading.sentences import sentence_spans
 from factlab.grading.text import Span, flatten, overlaps
 from factlab.grading.turns import first_turn
@@ -107,12 +108,40 @@ def match(
     """
     if not text.strip():
         return _verdict("empty", None, "nothing but whitespace")
-    first = first_turn(text)
-    text, finished = first, finished or len(first) < len(text)
-    plain = flatten(text)
+    turn = first_turn(text)
+    finished = finished or len(turn) < len(text)
+    text, added = separated(turn)
+    graded = _graded(text, gold, superseded, _asked(question, gold), finished=finished, whole=whole)
+    return _in_original(graded, turn, added) if added else graded
+
+
+def _asked(question: str | None, gold: Answer) -> Asked:
+    """What the question tells; one that offers the gold value, perhaps among others, has no own."""
     asked = read_question(question)
-    if question and gold.find(question):  # it offers the gold value, perhaps among others
-        asked = replace(asked, numbers=frozenset(), dates=frozenset())
+    if question and gold.find(question):
+        return replace(asked, numbers=frozenset(), dates=frozenset())
+    return asked
+
+
+def _in_original(graded: Match, text: str, added: list[int]) -> Match:
+    """The match with its place in the text before spaces were put back."""
+    if graded.start is None or graded.end is None:
+        return graded
+    start, end = original(graded.start, added), original(graded.end, added)
+    return replace(graded, start=start, end=end, found=text[start:end])
+
+
+def _graded(
+    text: str,
+    gold: Answer,
+    superseded: Answer | None,
+    asked: Asked,
+    *,
+    finished: bool,
+    whole: bool,
+) -> Match:
+    """Grade one turn of text in which every word stands alone."""
+    plain = flatten(text)
     edge = _trusted_end(plain, finished=finished)
     values = _values(text, gold, superseded, asked, whole=whole)
     values = [v for v in values if v.span.end <= edge]

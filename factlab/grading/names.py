@@ -166,6 +166,10 @@ def _end_offset(text: str, offsets: list[int], position: int) -> int:
 
 # The number of a footnote that lost its superscript: "played by Mara Quill2."
 _FOOTNOTE = re.compile(r"\d{1,3}(?=[.,;])")
+# A word that lost the space in front of it: "written by Mara Quilland first sung".
+_RUN_ON = re.compile(
+    r"(?:and|in|on|at|of|is|was|who|which|for|from|during|with|to|by|as|when)(?![^\W_])"
+)
 
 
 _OPPOSITE = re.compile(r"\b(?:non|anti)-$")
@@ -197,6 +201,8 @@ def _stands_alone(folded: str, start: int, end: int) -> bool:
     if before == "'" and start > 1 and is_word(folded[start - 2]):
         return False  # O'Brien is not Brien
     noted = end - start > 3 and is_letter(last) and _FOOTNOTE.match(folded, end)
-    if after and is_word(after) and is_word(last) and not is_cjk(last) and not noted:
-        return False
+    if after and is_word(after) and is_word(last) and not is_cjk(last):
+        runs_on = end - start > 8 and " " in folded[start:end] and _RUN_ON.match(folded, end)
+        if not (noted or runs_on):
+            return False
     return not re.match(r"'(?!s\b)\w", folded[end : end + 3])
