@@ -84,6 +84,7 @@ class Name:
         objects: Word → the preposition in front of it, in a phrase.
         place: The words of the place behind a comma that may be left off: Aldmoor, Norland.
         tight: Whether its words stand side by side: the two of a proper name.
+        ends: The first and the last of three or more words of a proper name.
     """
 
     keys: frozenset[str]
@@ -95,6 +96,7 @@ class Name:
     objects: dict[str, str] = field(default_factory=dict)
     place: frozenset[str] = frozenset()
     tight: bool = False
+    ends: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -105,7 +107,11 @@ def spellings(names: tuple[str, ...]) -> tuple[Name, ...]:
     given by the first word of "Japanese yen". Nor does the first noun of an alias stand alone:
     a fire is no fire brigade.
     """
-    ways = {way: None for name in names for way in (name, name.replace("-", ""), *_head(name))}
+    ways = {
+        way: None
+        for name in names
+        for way in (name, name.replace("-", ""), *_head(name), *_without_description(name))
+    }
     read = [_read(way) for way in ways]
     value = (names[0], names[0].replace("-", ""))
     return tuple(
@@ -124,6 +130,21 @@ def _of_alias(name: Name, read: list[Name], *, is_value: bool) -> dict[str, bool
     if is_value or name.proper:
         return name.alone
     return {word: capital for word, capital in name.alone.items() if _ADJECTIVE.search(word)}
+
+
+_DESCRIBED = re.compile(
+    r".*?\b(?P<noun>[^\W\d_]+),? (?P<name>[A-Z][\w'-]+(?: [A-Z][\w'.-]*){0,2} [A-Z][\w'-]+)"
+)
+
+
+def _without_description(name: str) -> tuple[str, ...]:
+    """The name behind what a person is: the botanist Carl Linnaeus; not the Battle of New Varo."""
+    found = _DESCRIBED.fullmatch(name)
+    if not found:
+        return ()
+    noun = found["noun"]
+    describes = noun.islower() and noun not in EMPTY | PARTICLES and len(noun) > 3
+    return (found["name"],) if describes or noun.lower() in TITLES else ()
 
 
 def _head(name: str) -> tuple[str, ...]:
@@ -199,7 +220,10 @@ def _read(name: str) -> Name:
         enough = 2  # the surname stands alone only where no other first name is in front
     objects = {} if proper else _objects(bare)
     tight = proper and not (listed or figures) and len(keys) == 2
-    return Name(keys, required, enough, proper, alone, initials, objects, behind, tight)
+    ends: tuple[str, ...] = ()
+    if proper and len(keys) > 2 and not (listed or figures):
+        ends = (distinctive[0].key, distinctive[-1].key)
+    return Name(keys, required, enough, proper, alone, initials, objects, behind, tight, ends)
 
 
 def _numbered(name: str, words: list[Word]) -> list[Word]:

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
+from factlab.grading.alike import key_like
 from factlab.grading.name_parts import (
     EMPTY,
     LED,
@@ -71,15 +73,31 @@ def _place(
 ) -> tuple[int, int] | None:
     if not name.keys:
         return None
-    hits = [
+    forms = _adjusted(words, name)
+    return _together(text, forms, name, shared, known, _hits(text, forms, name)) or _alone(
+        text, words, name, shared | known, _hits(text, words, name)
+    )
+
+
+def _hits(text: str, words: list[Word], name: Name) -> list[int]:
+    """Where words of the name stand that do not belong to a longer one."""
+    return [
         place
         for place, word in enumerate(words)
         if word.key in name.keys
         and (words[place - 1].key in name.keys or not in_longer_place(text, word.start))
     ]
-    return _together(text, words, name, shared, known, hits) or _alone(
-        text, words, name, shared | known, hits
-    )
+
+
+def _adjusted(words: list[Word], name: Name) -> list[Word]:
+    """The words of the text, with other forms of the name's words taken for these."""
+    keys = [key for key in name.keys if not key[0].isdigit()]
+    return [
+        word
+        if word.key in name.keys or (name.proper and not word.capital) or len(word.key) < 4
+        else replace(word, key=key_like(word.key, keys, proper=name.proper) or word.key)
+        for word in words
+    ]
 
 
 def _together(
@@ -94,7 +112,7 @@ def _together(
     for first in hits:
         near = _run(text, words, name, first, hits)
         met = {words[place].key for place in near}
-        if len(met) < name.enough or not name.required <= met:
+        if not (_is_enough(name, met, known) or _has_both_ends(words, name, near)):
             continue
         if met <= shared or (met != name.keys and met <= shared | known):
             continue
@@ -105,6 +123,22 @@ def _together(
         if not (_goes_elsewhere(text, words, name, last) or _is_longer(text, start, end, name)):
             return start, end
     return None
+
+
+def _is_enough(name: Name, met: set[str], known: frozenset[str]) -> bool:
+    """Whether enough words are met: two in three, or two that are all the question leaves open."""
+    if not name.required <= met:
+        return False
+    telling = name.keys - known
+    return len(met) >= name.enough or (not name.proper and len(telling) > 1 and telling <= met)
+
+
+def _has_both_ends(words: list[Word], name: Name, near: list[int]) -> bool:
+    """Whether the first and the last word stand side by side: Élodie Marchetti, of four names."""
+    if not name.ends or len(near) < 2:
+        return False
+    first, last = name.ends
+    return words[near[0]].key == first and words[near[0] + 1].key == last
 
 
 def _run(text: str, words: list[Word], name: Name, first: int, hits: list[int]) -> list[int]:
