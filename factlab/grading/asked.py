@@ -29,6 +29,7 @@ class Asked:
         words: Its words, folded and in the singular.
         counted: What it asks the number of, in the singular: "side" for "How many sides …".
         described: The words that describe what is counted: "permanent" for "permanent members".
+        when: Whether it asks when something was, or in which year, and not for the day.
         limit: Whether it asks for a bound: the minimum number, how many can sit.
         several: Whether it asks for several things: name the four; what are the ways.
         rank: Whether it asks for a place in an order: in which season, which number.
@@ -39,6 +40,7 @@ class Asked:
     words: frozenset[str] = frozenset()
     counted: str | None = None
     described: frozenset[str] = frozenset()
+    when: bool = False
     limit: bool = False
     several: bool = False
     rank: bool = False
@@ -56,6 +58,10 @@ _COUNT_ENDS = word_set(
     "do does did is are was were be been has have had can could will would may might must should "
     "of in on at to for from by with per within there make makes made fit fits form forms it he "
     "she they you we that which who and or as out into under over between during won played"
+)
+_WHEN = re.compile(
+    r"^(?!.*\b(?:exact|date|day|month)\b).*\b(?:when|(?:what|which) year)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _LIMIT = re.compile(
     r"\b(?:minimum|maximum|min\.?|max\.?|at least|at most|limit|limits|can|could|allowed|capacity"
@@ -92,6 +98,7 @@ def _read(question: str) -> Asked:
         words=words_in(plain),
         counted=counted,
         described=described,
+        when=bool(_WHEN.search(plain)),
         limit=bool(_LIMIT.search(plain)),
         several=bool(_SEVERAL.search(plain)),
         rank=bool(_RANK.search(plain)),

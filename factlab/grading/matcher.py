@@ -58,7 +58,7 @@ from factlab.grading.competing_values import (
     contradiction,
     remaining,
 )
-from factlab.grading.dates import parse_date
+from factlab.grading.dates import find_dates, parse_date
 from factlab.grading.mention import Kind, Mention, Value, read_mentions
 from factlab.grading.operands import without_calculations
 from factlab.grading.other_names import gives_other_name, set_aside
@@ -155,6 +155,8 @@ def _graded(
     named = read_mentions(plain, values, kind=kind, changed=changed, operands=operands)
     if kind == "name":
         named = set_aside(named, asked)
+    if asked.limit:
+        named = [replace(m, stance="asserted") if m.stance == "bound" else m for m in named]
     cut = not finished or edge < len(plain)
     return _decided(plain, named, gold, asked) or _undecided(plain, named, kind, cut=cut)
 
@@ -190,6 +192,8 @@ def _values(
     if not (values or olds or whole):
         values = [Value("gold", span) for span in _partly(text, gold, superseded, asked)]
         olds = [Value("old", span) for span in _partly(text, superseded, gold, asked)]
+    if not (values or superseded):
+        values = _asked_for(text, gold, asked)
     values += _elsewhere(olds, values)
     rivals = [
         Value("rival", span, fits=_fits(span, gold))
@@ -197,6 +201,29 @@ def _values(
         if _may_rival(text, span, gold) and not _is_in_question(text, span, gold, asked)
     ]
     return values + _elsewhere(rivals, values)
+
+
+_ORDINAL = re.compile(r"(?<![\w.,])(\d{1,3})(?:st|nd|rd|th)\b", re.IGNORECASE)
+
+
+def _asked_for(text: str, gold: Answer, asked: Asked) -> list[Value]:
+    """What answers this question without being the gold value by itself.
+
+    The year or month of a date, where the question only asks when; the place in an order, where it
+    asks for one.
+    """
+    if isinstance(gold, DateAnswer) and asked.when:
+        dates = [d for d in find_dates(text) if d.value not in asked.dates]
+        if any(d.value.precision >= gold.date.precision for d in dates):
+            return []
+        found = [d for d in dates if d.value.covers(gold.date)]
+        return [Value("gold", Span(d.start, d.end, text[d.start : d.end])) for d in found]
+    if isinstance(gold, NumberAnswer) and asked.rank:
+        labels = [q for q in find_quantities(text, labels=True) if q.value == gold.number]
+        places = [(q.start, q.end) for q in labels]
+        places += [hit.span() for hit in _ORDINAL.finditer(text) if hit[1] == f"{gold.number:f}"]
+        return [Value("gold", Span(start, end, text[start:end])) for start, end in places]
+    return []
 
 
 def _is_in_question(text: str, span: Span, gold: Answer, asked: Asked) -> bool:

@@ -21,8 +21,9 @@ _LISTED = re.compile(r"\band\b|&|\+|;|,.*,|\bor\b", re.IGNORECASE)
 # Words that tell no name from another: grammar, titles, and what half the map is called.
 EMPTY = word_set(
     "a an the of in on at to by for from with and or is was are were its his her their be it that "
-    "as into about between around during circa mr mrs ms dr sir jr jnr "
-    "sr saint"
+    "as into about between around during circa beneath below under above adjacent near inside "
+    "outside along across behind within through usually typically generally approximately mr mrs "
+    "ms dr sir jr jnr sr saint"
 )
 PARTICLES = word_set("van von de da di du del della la le der den ten ter bin ibn dos das y e")
 TITLES = word_set(
@@ -100,12 +101,12 @@ class Name:
 
 
 @lru_cache(maxsize=1024)
-def spellings(names: tuple[str, ...]) -> tuple[Name, ...]:
-    """All ways to write a name, taken apart.
+def spellings(names: tuple[str, ...], *, asked: bool = False) -> tuple[Name, ...]:
+    """All ways to write a name, taken apart; `asked` says that the question is known.
 
     An alias that adds to another spelling is not met by what it adds: the name of the yen is not
     given by the first word of "Japanese yen". Nor does the first noun of an alias stand alone:
-    a fire is no fire brigade.
+    a fire is no fire brigade. With the question, its own words are excluded instead.
     """
     ways = {
         way: None
@@ -115,7 +116,7 @@ def spellings(names: tuple[str, ...]) -> tuple[Name, ...]:
     read = [_read(way) for way in ways]
     value = (names[0], names[0].replace("-", ""))
     return tuple(
-        replace(name, alone=_of_alias(name, read, is_value=way in value))
+        replace(name, alone=_of_alias(name, read, free=asked or way in value))
         for way, name in zip(ways, read, strict=True)
     )
 
@@ -123,11 +124,11 @@ def spellings(names: tuple[str, ...]) -> tuple[Name, ...]:
 _ADJECTIVE = re.compile(r"(?:ic|al|ous|ive|ary|ed|ing|ar|an|ese|ful|less|ble|ish)$")
 
 
-def _of_alias(name: Name, read: list[Name], *, is_value: bool) -> dict[str, bool]:
+def _of_alias(name: Name, read: list[Name], *, free: bool) -> dict[str, bool]:
     """The words that may stand alone, once the other spellings are known."""
     if any(other.keys and other.keys < name.keys for other in read):
         return {}
-    if is_value or name.proper:
+    if free or name.proper:
         return name.alone
     return {word: capital for word, capital in name.alone.items() if _ADJECTIVE.search(word)}
 
@@ -158,16 +159,21 @@ def _head(name: str) -> tuple[str, ...]:
 def words_of(text: str) -> list[Word]:
     """The words of a text with their places, without those of Japanese."""
     plain = flatten(text)
-    return [
-        Word(
-            _opposite(plain, hit.start()) + key_of(hit[0]),
-            hit.start(),
-            hit.end(),
-            hit[0][0].isupper() or hit[0][0].isdigit(),
-        )
-        for hit in _WORD.finditer(plain)
-        if not is_cjk(hit[0][0])
-    ]
+    return [_word(plain, hit) for hit in _WORD.finditer(plain) if not is_cjk(hit[0][0])]
+
+
+# The second year of a span, written short: 1979–80.
+_SHORT_YEAR = re.compile(r"(?<!\d)(\d\d)\d\d ?[-–/]$")
+
+
+def _word(plain: str, hit: re.Match[str]) -> Word:
+    """One word of a text: folded, in the singular, a year of a span in full."""
+    written = hit[0]
+    if len(written) == 2 and written.isdigit():
+        span = _SHORT_YEAR.search(plain[max(0, hit.start() - 6) : hit.start()])
+        written = span[1] + written if span else written
+    key = _opposite(plain, hit.start()) + key_of(written)
+    return Word(key, hit.start(), hit.end(), written[0].isupper() or written[0].isdigit())
 
 
 def _opposite(plain: str, start: int) -> str:

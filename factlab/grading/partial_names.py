@@ -57,7 +57,8 @@ def find_partial(
     words = words_of(text)
     shared = {word.key for name in others for word in words_of(name)}
     found = (
-        _place(text, words, name, shared, _known(name, asked)) for name in spellings(tuple(names))
+        _place(text, words, name, shared, _known(name, asked))
+        for name in spellings(tuple(names), asked=bool(asked))
     )
     return sorted({place for place in found if place})
 
