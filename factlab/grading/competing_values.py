@@ -14,7 +14,7 @@ from factlab.grading import stance
 from factlab.grading.abstain import abstention, is_about_limits, is_guess
 from factlab.grading.asked import Asked
 from factlab.grading.attributes import attribute, names_in
-from factlab.grading.counts import counts_instead, is_part, rivals_of
+from factlab.grading.counts import counted, counts_instead, is_part, rivals_of
 from factlab.grading.dates import find_dates
 from factlab.grading.mention import Kind, Mention
 from factlab.grading.names import fold
@@ -186,6 +186,8 @@ def contradiction(
     rivals = [m for m in asserted if m.role == "rival" and m.fits]
     if kind in ("number", "quantity"):
         rivals = [m for m in rivals if not is_part(m.before, m.after)]
+    if kind == "quantity":  # 32 is the number of seats
+        rivals = [m for m in rivals if m.span.unit or counted(m)[0] is None]
     if kind == "number":  # 3 rings are no rival of 5 moons
         instead = counts_instead(plain, rivals, held[0], asked)
         if instead:

@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 from factlab.grading.abstain import abstention, guesses_name
@@ -60,6 +61,7 @@ from factlab.grading.competing_values import (
 )
 from factlab.grading.dates import find_dates, parse_date
 from factlab.grading.mention import Kind, Mention, Value, read_mentions
+from factlab.grading.names import fold
 from factlab.grading.operands import without_calculations
 from factlab.grading.other_names import gives_other_name, set_aside
 from factlab.grading.quantities import find_quantities
@@ -158,6 +160,7 @@ def _graded(
     if asked.limit:
         named = [replace(m, stance="asserted") if m.stance == "bound" else m for m in named]
     cut = not finished or edge < len(plain)
+    cut = cut or (kind == "name" and _ends_inside(plain, gold))
     return _decided(plain, named, gold, asked) or _undecided(plain, named, kind, cut=cut)
 
 
@@ -267,10 +270,21 @@ def _may_rival(text: str, span: Span, gold: Answer) -> bool:
     if isinstance(gold, NumberAnswer):
         plain = flatten(text)
         return not (
-            _OPERATOR_AFTER.match(plain, span.end)
+            _is_unrounded(span, gold)
+            or _OPERATOR_AFTER.match(plain, span.end)
             or _OPERATOR_BEFORE.search(plain[max(0, span.start - 14) : span.start])
         )
     return True
+
+
+def _is_unrounded(span: Span, gold: NumberAnswer) -> bool:
+    """Whether a number is the gold one to more decimals: 3.14159 beside 3.14."""
+    decimals = -int(gold.number.as_tuple().exponent)
+    found = find_quantities(span.text)
+    if decimals < 2 or not found:
+        return False
+    more = -int(found[0].value.as_tuple().exponent) > decimals
+    return more and abs(found[0].value - gold.number) < Decimal(1).scaleb(-decimals)
 
 
 def _fits(span: Span, gold: Answer) -> bool:
@@ -295,6 +309,16 @@ def _trusted_end(plain: str, *, finished: bool) -> int:
     if torn:
         return torn.start()
     return len(plain) if finished else len(plain) - 1
+
+
+def _ends_inside(plain: str, gold: Answer) -> bool:
+    """Whether the text ends within a word of a longer name: "It is Florence Ash"."""
+    tail = fold(plain[-80:])
+    for name in map(fold, (gold.value, *gold.aliases)):
+        last = name.rfind(" ") + 1
+        if any(tail.endswith(" " + name[:end]) for end in range(last + 2, len(name))):
+            return last > 0
+    return False
 
 
 def _is_half_read(plain: str, span: Span, gold: Answer) -> bool:

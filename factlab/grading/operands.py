@@ -21,7 +21,7 @@ _NEXT = rf"(?:\s*,\s*{_N})*(?:,?\s*(?:and|to|by|with|from|&)\s+{_NUMBER_WORDS}{_
 _LIST = rf"{_NUMBER_WORDS}{_N}(?:{_NEXT})?"
 _PAIR = rf"{_NUMBER_WORDS}{_N}{_NEXT}"
 _SIGN = (
-    r"(?:[+×·÷^*/−]|-(?=\s)|x(?=\s*#)|\*\*|\\times|\\cdot|\\div|plus|minus|times|added\s+to"
+    r"(?:[+×·÷^*−]|-(?=\s)|x(?=\s*#)|\*\*|\\times|\\cdot|\\div|plus|minus|times|added\s+to"
     r"|(?:subtracted|taken|deducted)(?:\s+away)?\s+from|multiplied\s+by|(?:is\s+)?divided\s+by|over"
     r"|to\s+the\s+power\s+of|mod(?:ulo)?|squared\s+plus)"
 )
@@ -50,6 +50,7 @@ _OPERANDS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         _CHAIN,
+        rf"{_N}\s*/\s*{_N}(?={_RESULT})",
         rf"\b(?:{_ONE})\s+of\s+{_LIST}",
         rf"\b(?:{_TIMES})\s+(?:of\s+)?{_LIST}",
         rf"\b(?:{_MANY})\s+(?:of|between|from|when|for)\s+{_PAIR}",

@@ -158,7 +158,7 @@ _IT_IS_NAME = re.compile(
     r"(?:the\s+)?[A-Z]\w+"
 )
 _ITEM = re.compile(r"^[ \t]*(?:\(?(?:\d{1,2}|[A-Za-z])[.)]|[-*•])[ \t]+(.+?)[ \t.]*$", re.MULTILINE)
-_OPTION = re.compile(r"(?:^|\s)\(?([A-E])[.)]\s+((?:[A-Z][\w'-]*\s?){1,4})(?=\s*\(?[B-F][.)]|\s*$)")
+_OPTION = re.compile(r"(?<!\S)\(?([A-E])[.)]\s+((?:[A-Z][\w'-]*\s?){1,4})(?=\s*\(?[B-F][.)]|\s*$)")
 
 
 def _is_one_of_a_list(plain: str, held: Mention, mentions: list[Mention]) -> bool:

@@ -173,7 +173,12 @@ def _is_another(text: str, words: list[Word], name: Name, near: list[int], met: 
             for key in missing & name.objects.keys()
             for preposition, found in LED.findall(behind)
         )
-    if _follows_another(text, words, near[0], name.keys | name.initials):
+    rest = name.keys | name.initials
+    if any(
+        _follows_another(text, words, place, rest)
+        for place in near
+        if place == near[0] or words[place].key in THINGS
+    ):
         return True
     rest = missing | name.initials
     if not _WITHIN_NAME.fullmatch(text[words[near[0]].end : words[near[-1]].start]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 # Kind of cue → regular expression. Those named `…_after` begin right behind the value.
 CUES = {
     # 4,889メートルではありません; というのは誤り
-    "denied_after": r"^\s*(?:メートル)?(?:という(?:の|こと)は|とは)?"
+    "denied_after": r"^\s*(?:メートル|[個つ本枚冊匹頭台人名回階])?(?:という(?:の|こと)は|とは)?"
     r"(?:(?:では|じゃ)(?:なく|ない|ありません|ございません)"
     r"|は[^。、]{0,12}(?:では|じゃ)(?:なく|ない|ありません|ございません)(?!が)"
     r"|(?:誤り|間違い|嘘)|に達(?:したこと|して)は?(?:ありません|いません|ない|いない))",
