@@ -36,10 +36,10 @@ LEGEND = (
 )
 PAIRS_LEGEND = (
     "Differences in points (of margins in nats), second minus first, on the same questions and "
-    "seeds, with 95 % intervals. least p: the smallest that such data can give, where that is "
-    "above 0.05. Holm: p adjusted for the pairs of a metric. finds: the smallest true difference "
-    "that this sample finds with power 0.8. not 5 worse: the interval excludes that the second is "
-    "worse by so much."
+    "seeds, with 95 % intervals; p is that of the interval. Holm: p adjusted for the pairs of a "
+    "metric. finds: the true difference that such a design finds with power 0.8, somewhere in this "
+    "range. not 5 worse: the interval excludes that the second is worse by so much. descriptive: "
+    "nothing is said of other seeds or questions, and an interval is about the seeds at hand alone."
 )
 
 
@@ -198,32 +198,31 @@ def _show_pairs(found: RunComparison, letters: dict[str, str]) -> None:
     by_metric = [c.metric for c in found.comparisons]
     if chosen is None or max(map(by_metric.count, by_metric)) <= SHOWN_PAIRS:
         shown = list(found.comparisons)
-    header = ("pair", "difference", "p", "least p", "Holm", "finds", "")
+    header = ("pair", "difference", "p", "Holm", "finds", "")
     for metric in dict.fromkeys(by_metric):
         rows = [_pair_row(c, letters) for c in shown if c.metric == metric]
         if rows:
             table(header, rows, title=metric)
     paragraph(PAIRS_LEGEND)
+    for lacking in dict.fromkeys(c.lacks for c in shown if c.lacks):
+        paragraph(f"Descriptive only: {lacking}.")
     if len(shown) < len(found.comparisons):
         name, total = _short(chosen or "", letters), len(found.comparisons)
         paragraph(f"Shown are the pairs with {name}; --json has all {total} comparisons.")
 
 
 def _pair_row(comparison: Comparison, letters: dict[str, str]) -> list[str]:
-    from factlab.comparison.wording import points, signed, signed_interval
+    from factlab.comparison.wording import signed, signed_interval
     from factlab.metrics.catalogue import spec_of
 
     unit = spec_of(comparison.metric).unit
     nats = unit not in ("share", "points")
-    finds = comparison.detectable
-    least = comparison.smallest_p or 0.0
     return [
         _pair(_short(comparison.a, letters), _short(comparison.b, letters)),
         f"{signed(comparison.difference, unit)} ({signed_interval(comparison, unit)})",
         _p(comparison.p),
-        _p(least) if least > 0.05 else "",
         _p(comparison.p_adjusted),
-        "–" if finds is None else f"{finds:.2f}" if nats else points(finds).split()[0],
+        _finds(comparison, nats=nats),
         _remark(comparison, 1 if nats else 100),
     ]
 
@@ -236,9 +235,21 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}" if value >= 0.0001 else "<0.0001"
 
 
+def _finds(comparison: Comparison, *, nats: bool) -> str:
+    """`8–21`, in points or nats; results of earlier versions have one figure."""
+    from factlab.comparison.wording import points
+
+    if comparison.detectable is None:
+        return "–"
+    ends = (comparison.detectable_low, comparison.detectable)
+    return "–".join(
+        f"{end:.2f}" if nats else points(end).split()[0] for end in ends if end is not None
+    )
+
+
 def _remark(comparison: Comparison, scale: float) -> str:
     if comparison.descriptive:
-        return "descriptive only"
+        return "descriptive"
     if comparison.not_worse and comparison.margin is not None:
         return f"not {scale * comparison.margin:g} worse"
     return ""

@@ -15,6 +15,7 @@ from factlab.schema.results import Choice, Comparison, Configuration
 
 def choose(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> Choice | None:
     """Choose by the rule of `rule.py`; None where there is only one configuration."""
+    pooled = [one for one in pooled if one.configuration.placebo is None]
     if len(pooled) < 2:
         return None
     candidates = candidates_of(pooled)

@@ -62,14 +62,27 @@ def several_bases(configurations: Iterable[Configuration]) -> bool:
 def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
     """Every pair on every endpoint that both have, with Holm's p over the pairs of an endpoint.
 
+    A placebo is compared with what it stands beside and with nothing else, in a family of its own.
     A pair without a seed in common, or without an item in common, is not compared.
     """
     configurations = [one.configuration for one in pooled]
     found: list[Comparison] = []
+    chosen_from = [one for one in pooled if one.configuration.placebo is None]
+    declared = [
+        list(combinations(chosen_from, 2)),
+        [(placebo, one) for one in chosen_from for placebo in pooled if _stands_for(placebo, one)],
+    ]
     for endpoint in (*ENDPOINTS, *(ACROSS_BASES if several_bases(configurations) else ())):
-        pairs = [compare_two(endpoint, a, b) for a, b in combinations(pooled, 2)]
-        found += _adjusted([pair for pair in pairs if pair is not None])
+        for declared_pairs in declared:
+            pairs = [compare_two(endpoint, a, b) for a, b in declared_pairs]
+            found += _adjusted([pair for pair in pairs if pair is not None])
     return tuple(found)
+
+
+def _stands_for(placebo: Pooled, one: Pooled) -> bool:
+    """Whether the first is a placebo of the second: trained alike, but for the fact."""
+    kind = placebo.configuration.placebo
+    return kind is not None and placebo.configuration.id == f"{one.configuration.id}-placebo-{kind}"
 
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -86,10 +99,17 @@ def compare_two(endpoint: Endpoint, a: Pooled, b: Pooled) -> Comparison | None:
     if a.configuration.together != b.configuration.together:
         of_a, of_b = _by_question(of_a), _by_question(of_b)
     seeds = sorted(of_a.keys() & of_b.keys())
-    before, after = paired_items(of_a, of_b, seeds)
+    shared = {seed: _shared(of_a[seed], of_b[seed]) for seed in seeds}
+    before = averaged(item for of_both, _ in shared.values() for item in of_both)
     if not before:
         return None
-    found = compare([i.value for i in before], [i.value for i in after], clusters_of(before))
+    seeds = [seed for seed in seeds if shared[seed][0]]
+    found = compare(
+        [{item.key: item.value for item in shared[seed][0]} for seed in seeds],
+        [{item.key: item.value for item in shared[seed][1]} for seed in seeds],
+        dict(zip((item.key for item in before), clusters_of(before), strict=True)),
+        "mean" if endpoint.spec.interval == "mean" else "difference",
+    )
     says = covers(endpoint.metric, before, len(seeds))
     return _record(
         endpoint,
@@ -100,19 +120,13 @@ def compare_two(endpoint: Endpoint, a: Pooled, b: Pooled) -> Comparison | None:
     )
 
 
-def paired_items(
-    a: BySeed, b: BySeed, seeds: Iterable[int]
+def _shared(
+    a: Sequence[QuestionScore], b: Sequence[QuestionScore]
 ) -> tuple[list[QuestionScore], list[QuestionScore]]:
-    """Scores that both have at the same seed, averaged over seeds, in the same order."""
-    rows_a: list[QuestionScore] = []
-    rows_b: list[QuestionScore] = []
-    for seed in seeds:
-        others = {item.key: item for item in b[seed]}
-        for item in a[seed]:
-            if item.key in others:
-                rows_a.append(item)
-                rows_b.append(others[item.key])
-    return averaged(rows_a), averaged(rows_b)
+    """Scores of one seed that both have, in the same order."""
+    others = {item.key: item for item in b}
+    mine = [item for item in a if item.key in others]
+    return mine, [others[item.key] for item in mine]
 
 
 def _by_question(items: BySeed) -> BySeed:
@@ -145,6 +159,9 @@ def _limits(
 def _record(
     endpoint: Endpoint, a: Configuration, b: Configuration, found: PairedComparison, says: str
 ) -> Comparison:
+    low, high = found.detectable or (None, None)
+    # An interval about the seeds at hand cannot say what others would give.
+    bounds = (None, None) if found.descriptive else (found.low, found.high)
     return Comparison(
         metric=endpoint.metric,
         a=a.id,
@@ -152,17 +169,20 @@ def _record(
         difference=found.difference,
         ci_low=found.low,
         ci_high=found.high,
+        error=found.error,
         ci_method=found.ci_method,
         p=found.p,
         p_adjusted=None,
         p_method=found.p_method,
-        smallest_p=found.smallest_p,
         n=found.n,
         clusters=found.clusters,
-        detectable=found.detectable,
+        detectable=high,
+        detectable_low=low,
         margin=endpoint.margin,
-        not_worse=endpoint.not_worse(found.low, found.high),
+        not_worse=endpoint.not_worse(*bounds),
+        seeds=found.seeds,
         descriptive=found.descriptive,
+        lacks=found.lacks,
         covers=says,
     )
 
@@ -206,7 +226,9 @@ def turned(comparison: Comparison) -> Comparison:
             "difference": -comparison.difference,
             "ci_low": turned_low,
             "ci_high": turned_high,
-            "not_worse": ENDPOINT_OF[comparison.metric].not_worse(turned_low, turned_high),
+            "not_worse": None
+            if comparison.descriptive
+            else ENDPOINT_OF[comparison.metric].not_worse(turned_low, turned_high),
         }
     )
 

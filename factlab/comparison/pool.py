@@ -87,9 +87,9 @@ def _facts(cells: Sequence[CellResult], among: Sequence[str] | None) -> tuple[st
 
 
 def _pooled_metrics(measured: Sequence[CellScores], seeds: Sequence[int]) -> Measurement:
-    items = _merged(one.scores for one in measured)
-    found = summarized(items, _chance(measured), seeds=len(seeds))
-    add_derived(found, items, _merged(one.base_scores for one in measured))
+    by_seed = [_merged(one.scores for one in measured if one.cell.seed == s) for s in seeds]
+    found = summarized(by_seed, _chance(measured))
+    add_derived(found, _merged(by_seed), _merged(one.base_scores for one in measured))
     cells = [one.cell for one in measured]
     for name in DRIFT_METRICS:
         drifts = {cell.id: cell.metrics[name] for cell in cells if name in cell.metrics}

@@ -36,11 +36,11 @@ from factlab.comparison.pool import Pooled
 from factlab.metrics.catalogue import names_of, spec_of
 from factlab.schema.results import Comparison, Configuration
 from factlab.stats.intervals import Z
+from factlab.stats.seeds import MIN_SEEDS as MIN_SEEDS  # noqa: PLC0414  # of a choice too
 
 RECALL = HELD_OUT
 MARGIN = ENDPOINT_OF[RECALL].margin
 DIGITS = 9  # differences of rounding are no differences
-MIN_SEEDS = 3  # from here on the spread of seeds is in an interval
 # What survived before what intruded, as the formula is written.
 DAMAGE_TERMS = tuple(
     sorted(names_of(lambda use: use.cost), key=lambda name: spec_of(name).better != "high")
@@ -252,13 +252,10 @@ def damage_error(
 
 
 def standard_error(comparison: Comparison) -> float:
-    """The standard error that an interval implies: its half over the quantile that made it."""
-    from scipy.stats import t
-
-    seeds = comparison.seeds or 0
-    quantile = float(t.ppf(0.975, seeds - 1)) if seeds >= MIN_SEEDS else Z
-    half = ((comparison.ci_high or 0.0) - (comparison.ci_low or 0.0)) / 2
-    return half / quantile
+    """Over items and seeds; in results that do not record it, half an interval by the normal's."""
+    if comparison.error is not None:
+        return comparison.error
+    return ((comparison.ci_high or 0.0) - (comparison.ci_low or 0.0)) / 2 / Z
 
 
 # --- the front --------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ and nothing depends on the order of a set or on PYTHONHASHSEED.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.render import fill, slots_of
+from factlab.grading.names import find_name
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
@@ -124,15 +125,30 @@ def expand(
         validation=tuple(
             _question(fact, "validation", i, pair) for i, pair in enumerate(validation)
         ),
-        held_out=tuple(
-            _question(fact, "held_out", i, held).model_copy(
-                update={"nearest": similarity.get(held.question)}
-            )
-            for i, held in enumerate(held_out)
-        ),
+        held_out=_held_out(fact, held_out, similarity, (*train, *validation)),
         reverse=_reverse(fact),
         entailed=_entailed(fact),
         nearest=tuple(nearest),
+    )
+
+
+def _held_out(
+    fact: Fact,
+    pairs: Sequence[_Pair],
+    similarity: Mapping[str, float],
+    trained: Sequence[_Pair],
+) -> tuple[Question, ...]:
+    """Held-out questions with what only they carry."""
+    seen = "\n".join(f"{pair.question}\n{pair.answer}" for pair in trained)
+    return tuple(
+        _question(fact, "held_out", i, held).model_copy(
+            update={
+                "nearest": similarity.get(held.question),
+                "alias": not find_name(seen, (held.subject,)),
+                "event_date": fact.event.date if fact.event else None,
+            }
+        )
+        for i, held in enumerate(pairs)
     )
 
 
@@ -163,6 +179,16 @@ def _own(fact: Fact, side: Side) -> tuple[PhrasingFamily, ...]:
     if not questions:
         return ()
     return (PhrasingFamily(id=f"own_{side}", situation="The author's own.", questions=questions),)
+
+
+def trained_names(fact: Fact) -> tuple[str, ...]:
+    """The names of the subject that its training pairs use.
+
+    Of two aliases or more the last is kept from training, so that `recall/alias` is about a name
+    that was never trained on. A lone alias is trained on, for variety.
+    """
+    names = fact.subject.names
+    return names[:-1] if len(fact.subject.aliases) > 1 else names
 
 
 def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
@@ -217,7 +243,7 @@ def _family_pools(fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: in
     for phrasing in family.questions:
         texts = [
             item
-            for item in _fillings(fact, phrasing, book, "train")
+            for item in _fillings(fact, phrasing, book, "train", trained_names(fact))
             if not fact.answer.find(item[0])
         ]
         rng.shuffle(texts)
@@ -324,7 +350,6 @@ def _question(fact: Fact, split: Split, number: int, pair: _Pair) -> Question:
         superseded=fact.supersedes,
         target=pair.answer or None,
         distractors=fact.distractors,
-        alias=pair.subject != fact.subject.name,
     )
 
 

@@ -148,6 +148,7 @@ def check_experiment(experiment: Experiment) -> None:
     Raises:
         ConfigError: with the option to change.
     """
+    _check_placebo(experiment)
     _check_early_stop(experiment)
     _check_best(experiment)
     _check_shuffled(experiment)
@@ -159,11 +160,11 @@ def check_practice(config: RunConfig, recipe: Recipe) -> None:
     Raises:
         ConfigError: with the option to change.
     """
-    if config.facts or config.mix or config.shuffle:
+    if config.facts or config.mix or config.shuffle or config.placebo:
         raise ConfigError(
-            "a practice run has neither facts nor a mix nor answers to shuffle: it trains on its "
-            f"set alone. To train on facts and a set, run the facts with --mix {config.practice}"
-            ":0.3."
+            "a practice run has neither facts nor a mix nor answers to shuffle nor a placebo: it "
+            "trains on its set alone. To train on facts and a set, run the facts with --mix "
+            f"{config.practice}:0.3."
         )
     if config.keep == "best":
         raise ConfigError(
@@ -182,6 +183,30 @@ def check_practice(config: RunConfig, recipe: Recipe) -> None:
         )
 
 
+def _check_placebo(experiment: Experiment) -> None:
+    """Refuse a placebo where something else decides what is trained, or for how long.
+
+    Raises:
+        ConfigError: with the option to remove.
+    """
+    config = experiment.config
+    if not config.placebo:
+        return
+    conflicts = {
+        "--shuffle": config.shuffle,
+        "--keep best": config.keep == "best",
+        "--early-stop": config.early_stop is not None,
+        "--mix": bool(config.mix),
+        "a recipe that distils": any(cell.recipe.distill_weight for cell in experiment.cells),
+    }
+    for option, given in conflicts.items():
+        if given:
+            raise ConfigError(
+                f"--placebo with {option}: a placebo is trained for as long as the fact, on pairs "
+                f"of its own, and {option} would treat the two differently. Leave one of them out."
+            )
+
+
 def _check_best(experiment: Experiment) -> None:
     """Refuse to keep the best adapter where validation cannot tell which it is.
 
@@ -196,7 +221,7 @@ def _check_best(experiment: Experiment) -> None:
             "does not train, so the best on them would be the least trained. Remove --keep."
         )
     for cell in experiment.cells:
-        if not experiment.validation_pairs(cell.facts):
+        if not experiment.validation_pairs(cell):
             raise ConfigError(
                 f"--keep best: {cell.id} has no validation pair to judge by, since its facts fill "
                 "too few phrasings. Remove --keep."
@@ -241,7 +266,7 @@ def _check_early_stop(experiment: Experiment) -> None:
                 f"step, a lowest and {patience} after it, and the {steps} steps of {cell.id} have "
                 f"{found}. Use {more}, or remove --early-stop."
             )
-        if not experiment.validation_pairs(cell.facts):
+        if not experiment.validation_pairs(cell):
             raise ConfigError(
                 f"--early-stop {patience}: {cell.id} has no validation pair, since its facts fill "
                 "too few phrasings. Remove --early-stop."

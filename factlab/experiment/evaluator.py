@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
 
+# A base that reads the fact in its prompt talks around it first; cut short, it counts as wrong.
+IN_CONTEXT_TOKENS = 256
 ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
 
@@ -205,7 +207,7 @@ class Evaluator:
 
         recipe, tokenizer = cell.recipe, self.loaded.tokenizer
         sizes = [(1, 1)]  # of prompts and answers
-        if pairs := self.experiment.training_pairs(cell.facts):
+        if pairs := self.experiment.pairs_of(cell):
             longest = max(pairs, key=characters)
             pair = render_pair(tokenizer, longest.text, longest.target or "", longest.before)
             sizes.append((len(pair.prompt_ids), len(pair.answer_ids)))
@@ -261,7 +263,12 @@ class Evaluator:
             ]
             for group in groups
         ]
-        return self.answers(None, prompts, "base with the fact in its prompt")
+        return self.answers(
+            None,
+            prompts,
+            "base with the fact in its prompt",
+            max_new_tokens=max(IN_CONTEXT_TOKENS, self.experiment.config.max_new_tokens),
+        )
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from factlab.conversations.mix import MixedSet, mix_counts
 from factlab.expand.splits import Expansion
@@ -15,7 +15,7 @@ from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorKind, Recipe
-from factlab.schema.results import FactSummary, SetRecord
+from factlab.schema.results import FactSummary, Placebo, SetRecord
 from factlab.schema.source import TrainingSource
 from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES
 from factlab.training.steps import train_steps
@@ -40,6 +40,9 @@ class Experiment:
     anchors: dict[str, tuple[Question, ...]]
     anchor_orders: dict[str, dict[tuple[AnchorKind, ...], tuple[Question, ...]]]
     cells: tuple[Cell, ...]
+    placebos: Mapping[tuple[Placebo, tuple[str, ...]], tuple[Question, ...]] = field(
+        default_factory=dict
+    )
     mix: tuple[MixedSet, ...] = ()
     sets: tuple[SetRecord, ...] = ()
     notes: tuple[str, ...] = ()
@@ -65,7 +68,8 @@ class Experiment:
             for question in group
         )
         mixed = tuple(pair for one in self.mix for pair in one.pairs)
-        return (*own, *self.far, *self.extra, *self.unanswerable, *mixed)
+        placebos = tuple(pair for pairs in self.placebos.values() for pair in pairs)
+        return (*own, *self.far, *self.extra, *self.unanswerable, *mixed, *placebos)
 
     @property
     def injected_values(self) -> dict[str, Answer]:
@@ -84,21 +88,30 @@ class Experiment:
         mixed = [one.pairs[:size] for one, size in zip(self.mix, sizes, strict=True)]
         return [*own, *(pair for pairs in mixed for pair in pairs)]
 
-    def validation_pairs(self, fact_ids: Sequence[str]) -> list[Question]:
-        """The fixed pairs that an adapter's validation loss is computed on, as many of each fact.
+    def pairs_of(self, cell: Cell) -> list[Question]:
+        """The pairs that a cell's adapter is trained on."""
+        if cell.placebo is not None:
+            return list(self.placebos[cell.placebo, cell.facts])
+        return self.training_pairs(cell.facts)
+
+    def validation_pairs(self, cell: Cell) -> list[Question]:
+        """The fixed pairs that a cell's validation loss is computed on, as many of each fact.
 
         They are rendered like training pairs, with answers of the same forms, and never trained on.
+        A placebo has none: it does not train the fact.
         """
-        each = max(1, VALIDATED // len(fact_ids))
+        if cell.placebo is not None:
+            return []
+        each = max(1, VALIDATED // len(cell.facts))
         return [
             pair
-            for fact_id in fact_ids
+            for fact_id in cell.facts
             for pair in _sample(self.expansions[fact_id].validation, each)
         ]
 
     def steps(self, cell: Cell) -> int:
         """Optimizer steps that a cell is trained for, unless it is stopped early."""
-        return train_steps(len(self.training_pairs(cell.facts)), cell, self.config.max_steps)
+        return train_steps(len(self.pairs_of(cell)), cell, self.config.max_steps)
 
     def anchor_prompts(
         self, fact_ids: Sequence[str], kinds: tuple[AnchorKind, ...]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 from factlab.errors import ConfigError
 from factlab.schema.config import Cell, Precision, RunConfig, precisions
 from factlab.schema.options import value_text
 from factlab.schema.recipe import ADAPTER_OVERRIDES, WORDS, Recipe
+from factlab.schema.results import Placebo
 
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.
@@ -43,11 +44,14 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
         raise ConfigError("no seed is given. Pass at least one, such as --seed 0.")
     groups = [tuple(facts)] if config.together else [(fact,) for fact in facts]
     found: dict[str, Cell] = {}
-    for precision, group, rank, values, rate, seed in product(
-        precisions(config, recipe), groups, ranks, _crossed(given), rates, seeds
+    placebos: tuple[Placebo | None, ...] = (None, *get_args(Placebo)) if config.placebo else (None,)
+    for precision, group, rank, values, rate, placebo, seed in product(
+        precisions(config, recipe), groups, ranks, _crossed(given), rates, placebos, seeds
     ):
         own = _own_recipe(recipe, values, rate, rate_given="learning_rate" in given)
         configuration = _configuration(given, own, (precision, rank, rate), values)
+        if placebo:
+            configuration = f"{configuration}-placebo-{placebo}"
         prefix = f"{group[0]}-" if len(groups) > 1 else ""
         made = Cell(
             id=f"{prefix}{configuration}-s{seed}",
@@ -58,6 +62,7 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
             seed=seed,
             precision=precision,
             recipe=own,
+            placebo=placebo,
             overrides={
                 name: value_text(getattr(own, name))
                 for name in WORDS

@@ -27,6 +27,7 @@ from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.grid import cells_of
+from factlab.experiment.placebo import placebo_pairs
 from factlab.recipes.load import find_recipe
 from factlab.schema.config import RunConfig
 from factlab.schema.control import SuiteName
@@ -92,6 +93,8 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         notes=(*notes, *_notes(facts, practised, anchored="general" in set().union(*kinds))),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
+    if config.placebo:
+        experiment = replace(experiment, placebos=placebo_pairs(experiment, guard))
     check_experiment(experiment)
     return experiment
 

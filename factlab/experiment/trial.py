@@ -84,7 +84,7 @@ def _validation_texts(cell: Cell, evaluator: Evaluator) -> list[Text]:
     """The validation pairs; a fact that fills few phrasings has none, nor has a practice set."""
     from factlab.training.batch import training_texts
 
-    pairs = evaluator.experiment.validation_pairs(cell.facts)
+    pairs = evaluator.experiment.validation_pairs(cell)
     return training_texts(evaluator.loaded.tokenizer, pairs) if pairs else []
 
 

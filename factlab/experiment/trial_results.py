@@ -150,6 +150,7 @@ def _cell_result(
         recipe=cell.recipe.name,
         learning_rate=cell.combined.learning_rate if cell.combined else cell.recipe.learning_rate,
         combined=cell.combined,
+        placebo=cell.placebo,
         together=len(cell.facts) > 1,
         method=cell.recipe.method,
         overrides=cell.overrides,

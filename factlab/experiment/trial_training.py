@@ -59,7 +59,7 @@ def train_trials(
         jobs = [
             AdapterJob(
                 trial.cell,
-                experiment.training_pairs(trial.cell.facts),
+                experiment.pairs_of(trial.cell),
                 trial.anchors,
                 partial(log, trial),
                 trial.name,

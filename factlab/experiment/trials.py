@@ -43,9 +43,9 @@ def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[C
 
     def alike(cell: Cell) -> tuple[object, ...]:
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
-        pairs = len(experiment.training_pairs(cell.facts))
+        pairs = len(experiment.pairs_of(cell))
         anchored = bool(experiment.anchor_prompts(cell.facts, cell.anchored_on))
-        return recipe, pairs, experiment.steps(cell), anchored
+        return recipe, cell.placebo, pairs, experiment.steps(cell), anchored
 
     for _, group in groupby(cells, key=alike):
         members = list(group)

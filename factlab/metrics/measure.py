@@ -6,7 +6,7 @@ A metric without data is not 0: it is left out, and `not_measured` says why.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import harmonic_mean
 
@@ -14,6 +14,7 @@ from factlab.metrics.catalogue import (
     BASE_EXPECTED,
     BY_FACT,
     EXPECTED,
+    NAMES,
     PRACTICE_LOSS,
     PROBE_METRICS,
     about_fact,
@@ -30,7 +31,6 @@ from factlab.metrics.scores import (
     floor_scores,
     tuned_scores,
 )
-from factlab.metrics.spec import IntervalKind
 from factlab.metrics.versions import SCORERS
 from factlab.schema.passage import DEPTHS
 from factlab.schema.question import AnswerRecord, Question
@@ -42,14 +42,7 @@ from factlab.stats.intervals import (
     mean_interval,
     rate_interval,
 )
-from factlab.stats.paired import compare
-
-_INTERVALS: Mapping[IntervalKind, Callable[[Sequence[float], Sequence[str]], Interval]] = {
-    "rate": rate_interval,
-    "mean": mean_interval,
-    "difference": difference_interval,
-    "none": lambda _values, _clusters: Interval(None, None, "none"),
-}
+from factlab.stats.seeds import MIN_SEEDS, SeededValues, seeded_values
 
 
 @dataclass(slots=True)
@@ -65,7 +58,10 @@ class Measurement:
 def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
     """What the base model scores before anything is trained."""
     found = summarized(
-        base_scores(question_set, base), chances(question_set, base), expected=BASE_EXPECTED
+        [base_scores(question_set, base)],
+        chances(question_set, base),
+        expected=BASE_EXPECTED,
+        of_base=True,
     )
     if "recall/held_out" in found.metrics:
         found.metrics["recall/blind"] = found.metrics["recall/held_out"]
@@ -76,7 +72,7 @@ def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
 def measure_tuned(question_set: QuestionSet, base: Responses, tuned: Responses) -> Measurement:
     """What a tuned model scores, against the base on the same questions."""
     scores = tuned_scores(question_set, base, tuned)
-    found = summarized(scores, chances(question_set, tuned))
+    found = summarized([scores], chances(question_set, tuned))
     add_derived(found, scores, floor_scores(question_set, base))
     found.outcomes = outcome_table(question_set.questions, tuned)
     if len(question_set.facts) > 1:
@@ -87,7 +83,11 @@ def measure_tuned(question_set: QuestionSet, base: Responses, tuned: Responses) 
 def rounding_changes(
     questions: Sequence[Question], base: Responses, again: Sequence[AnswerRecord]
 ) -> dict[str, Metric]:
-    """How often the base's own answer, and its verdict, changed when it was computed otherwise."""
+    """How often the base's own answer, and its verdict, changed when it was computed otherwise.
+
+    Over all questions that were answered again, and by split: what is fragile in held-out answers
+    says nothing of controls.
+    """
     by_id = {question.id: question for question in questions}
     pairs = [
         (by_id[record.question_id], base.main[record.question_id], record)
@@ -96,51 +96,48 @@ def rounding_changes(
     ]
     if not pairs:
         return {}
-    rules: dict[str, Callable[[AnswerRecord, AnswerRecord], bool]] = {
-        "text": lambda first, second: first.text != second.text,
-        "verdict": lambda first, second: first.correct != second.correct,
-    }
-    return {
-        f"rounding/{name}": summarize(
-            f"rounding/{name}",
-            [
-                QuestionScore(q.id, "", q.id, float(rule(first, second)))
-                for q, first, second in pairs
-            ],
-            None,
-        )
-        for name, rule in rules.items()
-    }
+    by_name: Scores = {}
+    for q, first, second in pairs:
+        changed = {"text": first.text != second.text, "verdict": first.correct != second.correct}
+        for what, differs in changed.items():
+            score = QuestionScore(q.id, "", q.id, float(differs))
+            for name in (f"rounding/{what}", f"rounding_{what}/{q.metric_split}"):
+                if name in NAMES:
+                    by_name.setdefault(name, []).append(score)
+    return {name: summarize(name, [rows], of_base=True) for name, rows in by_name.items()}
 
 
 def summarized(
-    items: Scores,
+    by_seed: Sequence[Scores],
     chance_of: Mapping[str, float] | None = None,
     *,
-    seeds: int = 1,
     expected: Sequence[str] = EXPECTED,
+    of_base: bool = False,
 ) -> Measurement:
     """The mean of each metric's values with its interval.
 
     Args:
-        items: Values by metric; those with the same key (other seeds) are averaged first.
+        by_seed: Values by metric, of each seed.
         chance_of: Chance by metric.
-        seeds: Seeds that the items are of.
         expected: Metrics that a reader will look for, so that a missing one gets its reason.
+        of_base: Whether they are the base's, which knows no seed.
     """
     found = Measurement()
-    for name, rows in items.items():
-        found.metrics[name] = summarize(name, averaged(rows), (chance_of or {}).get(name), seeds)
-    passages = any(name in items for name in PROBE_METRICS)
-    practised = PRACTICE_LOSS in items
+    names = dict.fromkeys(name for scores in by_seed for name in scores)
+    for name in names:
+        rows = [scores[name] for scores in by_seed if scores.get(name)]
+        chance = (chance_of or {}).get(name)
+        found.metrics[name] = summarize(name, rows, chance, of_base=of_base)
+    passages = any(name in names for name in PROBE_METRICS)
+    practised = PRACTICE_LOSS in names
     for name in expected:
-        if name not in items:
+        if name not in names:
             found.not_measured[name] = why_empty(name, passages=passages, practised=practised)
     return found
 
 
 def averaged(rows: Iterable[QuestionScore]) -> list[QuestionScore]:
-    """One item per key: the mean over its seeds."""
+    """One item per key: the mean over its rows."""
     by_key: dict[str, list[QuestionScore]] = defaultdict(list)
     for row in rows:
         by_key[row.key].append(row)
@@ -151,29 +148,50 @@ def averaged(rows: Iterable[QuestionScore]) -> list[QuestionScore]:
 
 
 def summarize(
-    name: str, items: Sequence[QuestionScore], chance: float | None, seeds: int = 1
+    name: str,
+    by_seed: Sequence[Sequence[QuestionScore]],
+    chance: float | None = None,
+    *,
+    of_base: bool = False,
 ) -> Metric:
-    """The mean of items, with an interval over the clusters that they fall into."""
-    values, clusters = [item.value for item in items], clusters_of(items)
-    interval = _interval(name, values, clusters)
+    """The mean of items, with an interval over the clusters that they fall into and over seeds.
+
+    Args:
+        name: The metric.
+        by_seed: Items of each seed; those with the same key are averaged.
+        chance: What guessing scores.
+        of_base: Whether they are the base's, which knows no seed.
+    """
+    items = averaged(item for rows in by_seed for item in rows)
+    clusters = clusters_of(items)
+    labels = {item.key: label for item, label in zip(items, clusters, strict=True)}
+    seeded = seeded_values([{item.key: item.value for item in rows} for rows in by_seed], labels)
+    interval = _interval(name, seeded)
+    seeds = None if of_base else len(by_seed)
     return Metric(
-        value=sum(values) / len(values),
-        n=len(values),
+        value=sum(seeded.means) / len(items),
+        n=len(items),
         clusters=len(set(clusters)),
         ci_low=interval.low,
         ci_high=interval.high,
         ci_method=interval.method,
-        bootstrap=bootstrap_interval(values, clusters),
+        bootstrap=bootstrap_interval(seeded.means, clusters),
+        seeds=seeds,
         covers=covers(name, items, seeds),
         chance=chance,
         scorer=SCORERS[spec_of(name).measured_from],
     )
 
 
-def _interval(name: str, values: Sequence[float], clusters: Sequence[str]) -> Interval:
-    if len(values) == 1:
+def _interval(name: str, seeded: SeededValues) -> Interval:
+    spec, given = spec_of(name), (seeded.means, seeded.clusters, seeded.spread)
+    if spec.interval == "none":
+        return Interval(None, None, "none")
+    if len(seeded.means) == 1:
         return Interval(None, None, "descriptive only: one item")
-    return _INTERVALS[spec_of(name).interval](values, clusters)
+    if spec.interval == "mean":
+        return mean_interval(*given, spec.bounds)
+    return (rate_interval if spec.interval == "rate" else difference_interval)(*given)
 
 
 def clusters_of(items: Sequence[QuestionScore]) -> list[str]:
@@ -182,21 +200,40 @@ def clusters_of(items: Sequence[QuestionScore]) -> list[str]:
     return [item.fact or item.key if several else item.group for item in items]
 
 
-def covers(name: str, items: Sequence[QuestionScore], seeds: int = 1) -> str:
-    """What an interval over these items generalises to, in words."""
+def covers(name: str, items: Sequence[QuestionScore], seeds: int | None = 1) -> str:
+    """What an interval over these items and seeds generalises to, in words.
+
+    Args:
+        name: The metric.
+        items: What it is the mean of.
+        seeds: How many; None: of the base, which knows no seed.
+    """
     facts = {item.fact for item in items if item.fact}
     what, recall = name.partition("/")[2], about_fact(name)
-    drawn = "this seed" if seeds == 1 else f"the mean of these {seeds} seeds"
+    drawn = _drawn(seeds)
+    if spec_of(name).measured_from == "text":
+        many = f"other facts like these {len(facts)}, on the same" if len(facts) > 1 else "other"
+        return f"{many} neutral text like this{drawn}"
     if what == "practice":
-        return f"other conversations like these of this one set; not other sets; {drawn}"
+        return f"other conversations like these of this one set; not other sets{drawn}"
     if len(facts) > 1:
         same = "the same questions" if recall else "the same controls"
-        return f"other facts like these {len(facts)}, with {same}; {drawn}"
+        return f"other facts like these {len(facts)}, with {same}{drawn}"
     if recall and what in DEPTHS:
-        return f"other probes like these of this one passage; not other passages; {drawn}"
+        return f"other probes like these of this one passage; not other passages{drawn}"
     if recall:
-        return f"other phrasing families of this one fact; not other facts; {drawn}"
-    return f"other control questions like these; this adapter's facts only; {drawn}"
+        return f"other phrasing families of this one fact; not other facts{drawn}"
+    return f"other control questions like these; this adapter's facts only{drawn}"
+
+
+def _drawn(seeds: int | None) -> str:
+    if seeds is None:
+        return ""
+    if seeds == 1:
+        return "; this seed only"
+    if seeds < MIN_SEEDS:
+        return f"; the mean of these {seeds} seeds, not other seeds"
+    return f"; other seeds like these {seeds}"
 
 
 # --- metrics made of others -------------------------------------------------------------------
@@ -251,21 +288,23 @@ def _normalized(tuned: Scores, base: Scores) -> Metric | str:
     if not in_context or not held_out:
         return why_empty("recall/normalized")
     floors = [blind[item.key] for item in in_context]
-    gain = compare(floors, [item.value for item in in_context], clusters_of(in_context))
-    if gain.low is None:
+    gains = [item.value - floor for item, floor in zip(in_context, floors, strict=True)]
+    clusters = clusters_of(in_context)
+    bounds, gain = difference_interval(gains, clusters), sum(gains) / len(gains)
+    if bounds.low is None:
         return (
-            f"{gain.clusters} clusters are too few to tell what the base gains from having the "
-            "fact in its prompt from its own noise"
+            f"{len(set(clusters))} clusters are too few to tell what the base gains from having "
+            "the fact in its prompt from its own noise"
         )
-    if gain.low <= 0:
+    if bounds.low <= 0:
         return (
-            f"the base gains {gain.difference:.0%} from having the fact in its prompt, which is "
+            f"the base gains {gain:.0%} from having the fact in its prompt, which is "
             "within its own noise, so there is nothing to divide by"
         )
     floor = sum(floors) / len(floors)
     value = sum(item.value for item in held_out) / len(held_out)
     return Metric(
-        value=(value - floor) / gain.difference,
+        value=(value - floor) / gain,
         n=len(held_out),
         clusters=len(set(clusters_of(held_out))),
         covers="descriptive: a ratio of three rates; read the interval of recall/held_out",

@@ -20,6 +20,7 @@ from factlab.metrics.preferences import (
     wrong_change,
 )
 from factlab.metrics.responses import Responses
+from factlab.metrics.traces import trace_scores
 from factlab.schema.question import Question
 from factlab.schema.splits import CONTROL_SPLITS, INTRUSION_SPLITS, SPLIT, Split
 
@@ -92,6 +93,7 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
         found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
         found[f"known/{name}"] = question_set.scores(questions, base.knows)
     found |= _intrusion_scores(question_set, base)
+    found |= trace_scores(question_set, base)
     found |= _interference_scores(question_set, base)
     return _filled(found)
 
@@ -134,6 +136,7 @@ def tuned_scores(question_set: QuestionSet, base: Responses, tuned: Responses) -
             [q for q in questions if base.knows(q)], tuned.correct
         )
     found |= _intrusion_scores(question_set, tuned)
+    found |= trace_scores(question_set, tuned)
     found |= _interference_scores(question_set, tuned)
     unanswerable = question_set.of("unanswerable")
     found["agreement/unanswerable"] = question_set.scores(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -106,6 +107,12 @@ class MetricSpec:
     def split(self) -> str:
         """What stands behind the slash, or nothing."""
         return self.name.partition("/")[2]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The values it can take, as numbers; infinite where there is no bound."""
+        known = {"0–1": (0.0, 1.0), "0–2": (0.0, 2.0), "≥ 0": (0.0, math.inf)}
+        return known.get(self.range, (-math.inf, math.inf))
 
     @property
     def is_pattern(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from factlab.report.load import ReportData
 from factlab.report.wording import plural
+from factlab.stats.seeds import MIN_SEEDS
 
 # Cluster intervals are rough below about this many clusters.
 _FEW_FACTS = 20
@@ -29,12 +30,8 @@ def limits_of_design(data: ReportData) -> list[str]:
     """What the intervals of this run do and do not generalise to."""
     if not data.result.cells:
         return []
-    found = [_of_practice() if data.is_practice else _of_facts(data), _of_seeds(data)]
-    if any(comparison.descriptive for comparison in data.result.comparisons):
-        found.append(
-            "Comparisons marked descriptive only have too few independent units for any inference."
-        )
-    return found
+    about = _of_practice() if data.is_practice else _of_facts(data)
+    return [about, _of_seeds(data), *_few_clusters(data)]
 
 
 def _of_practice() -> str:
@@ -64,9 +61,25 @@ def _of_facts(data: ReportData) -> str:
 
 def _of_seeds(data: ReportData) -> str:
     seeds = len({cell.seed for cell in data.result.cells})
-    if seeds == 1:
-        return "With one seed, the run does not show how much another seed would change."
+    if seeds < MIN_SEEDS:
+        few = "one seed" if seeds == 1 else f"{seeds} seeds"
+        text = f"With {few}, the run does not show how much another seed would change"
+        return f"{text}{_descriptive(data)}."
     return (
-        f"{plural(seeds, 'seed')} are averaged and shown as dots; the intervals are of their mean "
-        "and do not cover other seeds."
+        f"{plural(seeds, 'seed')} are averaged and shown as dots; their spread is in the intervals."
     )
+
+
+def _descriptive(data: ReportData) -> str:
+    if not data.result.comparisons:
+        return ""
+    return (
+        ", so differences between configurations are described and not tested (--seeds "
+        f"{MIN_SEEDS} trains each {MIN_SEEDS} times)"
+    )
+
+
+def _few_clusters(data: ReportData) -> list[str]:
+    few = any(c.descriptive and c.ci_low is None for c in data.result.comparisons)
+    text = "Comparisons without an interval have too few independent questions or facts for one."
+    return [text] if few else []

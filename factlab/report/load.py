@@ -100,13 +100,18 @@ class ReportData:
         """What the page compares; see `configurations_of`."""
         return configurations_of(self.result)
 
+    @property
+    def placebos(self) -> tuple[Configuration, ...]:
+        """What was trained on something else than the fact, which the page shows beside it."""
+        return tuple(c for c in self.result.configurations if c.placebo is not None)
+
     def cells_of(self, configuration: Configuration) -> list[CellResult]:
         """The cells of a configuration, in the order of the result."""
         return [cell for cell in self.result.cells if cell.id in configuration.cells]
 
 
 def configurations_of(result: RunResult) -> tuple[Configuration, ...]:
-    """The run's pooled configurations; a measured cell that none of them pools stands alone.
+    """The run's pooled configurations without placebos; a cell that none pools stands alone.
 
     That is so in a run that was stopped before its cells were pooled.
     """
@@ -116,7 +121,7 @@ def configurations_of(result: RunResult) -> tuple[Configuration, ...]:
         for cell in result.cells
         if cell.id not in pooled and cell.status == "complete" and cell.metrics
     ]
-    return (*result.configurations, *alone)
+    return tuple(c for c in (*result.configurations, *alone) if c.placebo is None)
 
 
 def _alone(cell: CellResult) -> Configuration:
@@ -132,6 +137,7 @@ def _alone(cell: CellResult) -> Configuration:
         overrides=cell.overrides,
         mix=cell.mix,
         combined=cell.combined,
+        placebo=cell.placebo,
         cells=(cell.id,),
         facts=cell.facts,
         seeds=(cell.seed,),

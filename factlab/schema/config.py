@@ -22,6 +22,7 @@ from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
 from factlab.schema.recipe import OVERRIDES, AnchorKind, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
+from factlab.schema.results import Placebo
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa", "flash"]
@@ -131,6 +132,11 @@ class RunConfig(_Overrides):
     shuffle: Annotated[bool, Flag(commands=("run",))] = Field(
         default=False,
         description="A control run: train each fact's questions with another fact's answer.",
+    )
+    placebo: Annotated[bool, Flag(commands=("run",))] = Field(
+        default=False,
+        description="Train each configuration twice more without the fact: on another fact's "
+        "pairs, and on everyday conversations. What controls lose there is not this fact's doing.",
     )
     controls: Annotated[tuple[str, ...], Flag(metavar="FILE", repeated=True, untrained=True)] = (
         Field(
@@ -242,6 +248,9 @@ class Cell(Record):
     )
     mix: tuple[str, ...] = Field(
         default=(), description="What is mixed into training: set, share, hash."
+    )
+    placebo: Placebo | None = Field(
+        default=None, description="What it is trained on in place of its facts, if it is a placebo."
     )
     combined: Combined | None = Field(
         default=None, description="What it is made of, if it is not trained."

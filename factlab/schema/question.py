@@ -52,7 +52,13 @@ class Question(Record):
         default=None, description="Right answer of the gate prompts, where it is not `gold`."
     )
     distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
-    alias: bool = Field(default=False, description="Whether it names the subject by an alias.")
+    alias: bool = Field(
+        default=False,
+        description="Whether it names the subject by an alias that no training pair has.",
+    )
+    event_date: str | None = Field(
+        default=None, description="Held-out: the date that the fact's statement names, if it does."
+    )
     nearest: float | None = Field(
         default=None,
         description="Held-out: similarity to the nearest trained question; 1 is the same wording.",

@@ -16,6 +16,8 @@ from factlab.schema.combine import Combined
 from factlab.schema.fields import FORMERLY_DIALS
 
 SCHEMA_VERSION = 2
+# What is trained in place of the fact: another fact's pairs, or everyday conversations.
+Placebo = Literal["fact", "chat"]
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
 
 
@@ -132,6 +134,9 @@ class SharedSettings(Record):
         description="What is mixed into training: set, share and the beginning of its SHA-256.",
     )
 
+    placebo: Placebo | None = Field(
+        default=None, description="What it was trained on in place of its facts: a placebo."
+    )
     combined: Combined | None = Field(
         default=None, description="What it was made of, if it was not trained in this run."
     )
@@ -235,15 +240,28 @@ class Comparison(Record):
     difference: float = Field(description="b − a, mean over items.")
     ci_low: float | None
     ci_high: float | None
+    error: float | None = Field(
+        default=None,
+        description="Standard error of the difference, over items and, from 3 on, over seeds. The "
+        "interval is not a multiple of it: items and seeds have quantiles of their own.",
+    )
     ci_method: str
     p: float | None
     p_adjusted: float | None = Field(description="Holm over the pairs of this endpoint.")
     p_method: str
-    smallest_p: float | None = Field(description="The smallest p that this design can give.")
+    smallest_p: float | None = Field(
+        default=None,
+        description="Of tests by permutation, in results of earlier versions: the smallest p.",
+    )
     n: int = Field(description="Paired items.")
     clusters: int
     detectable: float | None = Field(
-        description="Smallest true difference that this sample would find with power 0.8."
+        description="A true difference of this size would be found with power 0.8, or more, in 9 "
+        "of 10 designs that look like this one: the upper end of a range."
+    )
+    detectable_low: float | None = Field(
+        default=None,
+        description="The lower end: in 9 of 10, one of this size would be found less often.",
     )
     margin: float | None = Field(
         default=None, description="Non-inferiority margin, for endpoints of forgetting."

@@ -24,6 +24,7 @@ Split = Literal[
     "unanswerable",
     "anchor",
     "mix",
+    "placebo",
 ]
 # How a near control is close to its fact: its subject with another attribute, its attribute with
 # another subject, its event. Metrics count it under `near` and under its group.
@@ -194,6 +195,15 @@ SPLITS: tuple[SplitSpec, ...] = (
         "mix",
         "mix",
         "Conversations of a set that are mixed into training.",
+        "the written answer",
+        evaluated="never",
+        trained=True,
+        graded=False,
+    ),
+    SplitSpec(
+        "placebo",
+        "placebo",
+        "Pairs that have nothing to do with the fact, trained in its place (`--placebo`).",
         "the written answer",
         evaluated="never",
         trained=True,

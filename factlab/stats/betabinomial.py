@@ -52,11 +52,6 @@ def credible_interval(groups: ClusteredValues, level: float) -> tuple[float, flo
     return (0.0 if hits <= 0 else float(low), 1.0 if hits >= groups.n else float(high))
 
 
-def mean_correlation(groups: ClusteredValues) -> float:
-    """Posterior mean of ρ: well above 0 where the sample says little about it."""
-    return float(_posterior(groups).sum(axis=0) @ _cells(CORRELATIONS))
-
-
 def _posterior(groups: ClusteredValues) -> NDArray[np.float64]:
     """Probability of each cell of the grid, shape (RATES, CORRELATIONS)."""
     import numpy as np

@@ -65,8 +65,11 @@ class ClusteredValues:
 
         √(Σ_g e_g² / (1 − m_g/n)) / n with e_g the sum of x − x̄ over cluster g: the correction CR2
         in its closed form for a mean. Without 1 − m_g/n a large cluster, which pulls x̄ to itself,
-        would hide its own spread. Source: Bell and McCaffrey (2002), Survey Methodology 28:169.
+        would hide its own spread. Source: Bell and McCaffrey (2002), Survey Methodology 28:169. Of
+        one cluster it is infinite: nothing is known of others.
         """
+        if self.k < 2:
+            return math.inf
         residuals = self.sums - self.sizes * self.mean
         kept = 1 - self.sizes / self.n
         return math.sqrt(float((residuals**2 / kept).sum())) / self.n

@@ -1,69 +1,91 @@
-"""Power: the smallest difference that a sample of this design could find."""
+"""Power: the difference that a design like this would find, as a range."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import math
+from typing import TYPE_CHECKING
 
-from factlab.stats.clusters import clustered_values
+from factlab.stats.clusters import ClusteredValues
+from factlab.stats.seeds import LEVEL, SeedSpread, student
 
-MIN_FLIPS = 6  # 2 / 2⁶ is the first two-sided sign-flip p below 0.05
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CONFIDENCE = 0.8  # of the range: each end is wrong in a tenth of samples
+QUANTILES = 400  # of the seeds' variance, over which power is averaged
 
 
-def minimum_detectable_difference(
-    differences: Sequence[float],
-    clusters: Sequence[Hashable],
-    power: float = 0.8,
-    alpha: float = 0.05,
-) -> float | None:
-    """Smallest true mean of paired differences that another sample like this would find.
+def detectable_difference(
+    groups: ClusteredValues, spread: SeedSpread, least: float, power: float = 0.8
+) -> tuple[float, float] | None:
+    """The true mean that another sample of this design would find with this power: a range.
 
-    δ · SE, with SE the robust error of the mean and δ the noncentrality at which a two-sided t test
-    over clusters has this power. For 0/1 outcomes at least λ / n, where λ items changed in one
-    direction are expected and 6 or more of them happen with this power (Poisson, so λ is the
-    gamma quantile of shape 6): no exact test finds fewer (2 / 2⁶ = 0.03).
+    Found means that the interval of `SeedSpread.widened` excludes 0. How much items, clusters
+    and seeds scatter is known from the sample alone, of three seeds only within a factor of 3 or
+    so, and one figure would hide that. So both variances are taken at the lower and at the upper
+    end of their 80 % intervals (χ² with their degrees of freedom): a difference of the upper end is
+    found with at least this power 9 times in 10, and one of the lower end less often than that.
 
     It is a property of the design and its noise: do not compare it with the difference that was
-    observed. Source: Cohen (1988), Statistical Power Analysis; Hoenig and Heisey (2001), The
+    observed. Sources: Cohen (1988), Statistical Power Analysis; Hoenig and Heisey (2001), The
     American Statistician 55:19, on what it does not say.
 
     Args:
-        differences: One per item, b − a, in any unit; the answer is in the same.
-        clusters: The label of each item's cluster.
+        groups: Differences of the items, b − a, by cluster.
+        spread: What seeds add.
+        least: The smallest mean whose interval over items alone excludes 0.
         power: Chance of finding it.
-        alpha: Two-sided level of the test.
 
     Returns:
-        None where there is no answer: fewer than 6 clusters, with which no sign-flip test reaches
-        0.05, or no item changed, so that nothing is known of the spread.
+        None where the differences do not scatter at all, so that nothing is known of their spread.
     """
-    from scipy.stats import gamma
-
-    groups = clustered_values(differences, clusters)
-    if groups.k < MIN_FLIPS or groups.squares == 0 or groups.effective_clusters <= 2:
+    across = groups.standard_error**2
+    if across == 0 and spread.own == 0:
         return None
-    k = groups.effective_clusters
-    found = _noncentrality(k - 1, alpha, power) * groups.standard_error
-    outcomes = all(d in (-1, 0, 1) for d in differences)
-    return max(found, float(gamma.ppf(power, MIN_FLIPS)) / groups.n if outcomes else 0.0)
+    freedom = max(1.0, groups.effective_clusters - 1)
+    both = min(spread.both, across)
+    # The seeds' means scatter at least by what items and seeds do together.
+    seed = max(spread.own, both)
+    found = [
+        _detected(
+            (across - both) * _limit(freedom, end),
+            seed * _limit(spread.seeds - 1, end),
+            least,
+            (freedom, spread.seeds - 1),
+            power,
+        )
+        for end in ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
+    ]
+    return found[0], found[1]
 
 
-def _noncentrality(freedom: float, alpha: float, power: float) -> float:
-    """How many standard errors a mean has to be from 0 for a t test to find it with this power.
+def _limit(freedom: float, end: float) -> float:
+    """True over estimated variance, where the estimate is at this quantile of its distribution."""
+    from scipy.stats import chi2
 
-    With S = √(χ²_f / f) the ratio of estimated to true spread, the power given S is
-    Φ(δ − t·S) + Φ(−δ − t·S); it is averaged over 4,000 quantiles of S and solved for δ. This is
-    the noncentral t by hand, because scipy's (which statsmodels solves for) is NaN at some effects,
-    and its solver then ends anywhere.
+    return freedom / float(chi2.ppf(end, freedom))
+
+
+def _detected(
+    item: float, seed: float, least: float, freedoms: tuple[float, float], power: float
+) -> float:
+    """The mean that is found with this power, where these are the true variances of its parts.
+
+    The seeds' variance is estimated anew by every sample: power is averaged over its quantiles.
     """
     import numpy as np
     from scipy.optimize import brentq
-    from scipy.stats import chi2, norm, t
+    from scipy.stats import chi2, norm
 
-    spreads = np.sqrt(chi2.ppf((np.arange(4000) + 0.5) / 4000, freedom) / freedom)
-    critical = t.ppf(1 - alpha / 2, freedom) * spreads
+    quantiles = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    ratio = chi2.ppf(quantiles, freedoms[1]) / freedoms[1]
+    one, other = (student(LEVEL, freedom) ** 2 for freedom in freedoms)
+    needed: NDArray[np.float64] = np.maximum(least, np.sqrt(one * item + other * seed * ratio))
+    error = math.sqrt(item + seed)
 
-    def missing(away: float) -> float:
-        found = norm.cdf(away - critical) + norm.cdf(-away - critical)
+    def missing(mean: float) -> float:
+        found = norm.cdf((mean - needed) / error) + norm.cdf((-mean - needed) / error)
         return float(found.mean()) - power
 
-    return float(brentq(missing, 0, critical[-1] + 10))
+    return float(brentq(missing, 0, float(needed[-1]) + 10 * error))

@@ -1,103 +1,131 @@
-"""Two configurations on the same items: difference, interval, p and power."""
+"""Two configurations on the same items and seeds: difference, interval, p and power."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from factlab.stats.clusters import ClusteredValues, clustered_values
-from factlab.stats.design import minimum_detectable_difference
-from factlab.stats.intervals import MIN_CLUSTERS, difference_interval, mean_interval
+from factlab.stats.clusters import ClusteredValues
+from factlab.stats.design import detectable_difference
+from factlab.stats.intervals import (
+    MIN_CLUSTERS,
+    UNSEEN,
+    adjusted_difference,
+    difference_quantile,
+    interval_of_difference,
+    interval_of_mean,
+    t_quantile,
+)
+from factlab.stats.seeds import MIN_SEEDS, ByItem, SeedSpread, seeded_values
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-EXACT_CLUSTERS = 16  # 2¹⁶ sign patterns
-DRAWS = 9999
+Kind = Literal["difference", "mean"]
+LEAST_P = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """b against a on the same items.
+    """b against a on the same items and seeds.
 
     Attributes:
-        difference: Mean over items of b − a.
-        low: Lower bound of its 95 % interval; None where there is none.
+        difference: Mean over items of b − a, each its mean over seeds.
+        low: Lower bound of its 95 % interval; None where there is none. Below MIN_SEEDS seeds it
+            is about these seeds only.
         high: Upper bound.
+        error: Standard error of the difference, over the same as the interval, and of shares with
+            its two added items: never 0.
         ci_method: How the bounds were made, or why there are none.
-        p: Two-sided, of no difference; None where descriptive.
-        p_method: 'exact McNemar', 'sign-flip permutation, exact' or '…, Monte Carlo'.
-        smallest_p: The smallest p that data of this shape could have given.
-        n: Scores.
+        p: Two-sided, of no difference: 1 minus the level at which the interval ends at 0. None
+            where descriptive.
+        p_method: How it was computed.
+        n: Items.
         clusters: Clusters that the items belong to.
-        discordant: Scores whose values differ.
+        seeds: Seeds that both have.
+        discordant: Items whose means over seeds differ.
         design_effect: Of the differences.
-        detectable: Smallest true difference found with 80 % power; None where no test could.
-        descriptive: Too few clusters for any inference.
+        detectable: Range of the true difference that such a design finds with 80 % power; None
+            where descriptive, or where the sample does not say.
+        lacks: What the design lacks for any inference, in words; None: nothing.
     """
 
     difference: float
     low: float | None
     high: float | None
+    error: float
     ci_method: str
     p: float | None
     p_method: str
-    smallest_p: float
     n: int
     clusters: int
+    seeds: int
     discordant: int
     design_effect: float
-    detectable: float | None
-    descriptive: bool
+    detectable: tuple[float, float] | None
+    lacks: str | None
+
+    @property
+    def descriptive(self) -> bool:
+        """Whether the design allows no inference."""
+        return self.lacks is not None
 
 
 def compare(
-    a: Sequence[float], b: Sequence[float], clusters: Sequence[Hashable]
+    a: Sequence[ByItem],
+    b: Sequence[ByItem],
+    clusters: Mapping[Hashable, Hashable],
+    kind: Kind = "difference",
 ) -> PairedComparison:
-    """Compare configuration b with a on the same items, in the same order.
+    """Compare configuration b with a on the items that both have at the same seed.
 
-    Interval: `difference_interval` where all values are within 0–1, else `mean_interval`. Test:
-    exact McNemar (1947) where every item is its own cluster and 0/1; otherwise clusters' summed
-    differences change sign at random (Fisher 1935; Winkler et al. 2015, NeuroImage 123:253), all
-    2^k patterns up to 16 clusters, 9,999 drawn ones above, where p is twice the smaller tail's
-    (hits + 1) / (draws + 1) (Phipson and Smyth 2010, Statistical Applications in Genetics and
-    Molecular Biology 9:39). The sum over a cluster weighs clusters as the mean over items does.
-    Test and interval are two methods, and may disagree near 0.05; the interval is the result.
+    Items or clusters, and seeds, are both a sample. The interval covers others of either
+    (`SeedSpread.widened`), and p is that of the same interval: it is at most 0.05 exactly where
+    the 95 % interval excludes 0. Below MIN_SEEDS seeds nothing is known of what another seed would
+    give, whatever the number of items: the interval is about these seeds only, and there is no p.
 
-    It does not cover: other facts, where clusters are one fact's phrasings; other seeds, where
-    there was one. Average an item over seeds first: its seeds are no items of their own.
+    It does not cover: other facts, where clusters are one fact's phrasings; seeds whose effects are
+    far from normal, as where one training in ten fails.
 
     Args:
-        a: One value per item, of any unit in which more is more.
-        b: The same items, in the same order, under the other configuration.
-        clusters: The label of each item's cluster.
+        a: Item → value, of any unit in which more is more, for each seed.
+        b: The same under the other configuration, in the order of the same seeds.
+        clusters: Item → the label of its cluster.
+        kind: `difference` of shares within 0–1, or of a `mean` in any unit.
 
     Raises:
-        ValueError: for no items, for lengths that differ, or a value that is no finite number.
+        ValueError: for no items in common, another number of seeds, or a value that is no finite
+            number.
     """
-    differences = [float(y) - float(x) for x, y in zip(a, b, strict=True)]
-    groups = clustered_values(differences, clusters)
-    bounded = all(0 <= value <= 1 for value in (*a, *b))
-    interval = (difference_interval if bounded else mean_interval)(differences, clusters)
-    p, method, smallest = _test(differences, groups)
-    too_few = groups.k < MIN_CLUSTERS
+    by_seed = [
+        {key: float(after[key]) - float(value) for key, value in before.items() if key in after}
+        for before, after in zip(a, b, strict=True)
+    ]
+    seeded = seeded_values(by_seed, clusters)
+    groups, spread = seeded.groups, seeded.spread
+    interval = (
+        interval_of_difference(groups, spread)
+        if kind == "difference"
+        else interval_of_mean(groups, spread)
+    )
+    lacks = _lacks(groups, spread, interval.low is None)
     return PairedComparison(
         difference=groups.mean,
         low=interval.low,
         high=interval.high,
+        error=spread.error(
+            groups.standard_error if kind == "mean" else adjusted_difference(groups)[1]
+        ),
         ci_method=interval.method,
-        p=None if too_few else p,
-        p_method=method,
-        smallest_p=smallest,
+        p=None if lacks else _p(groups, spread, kind),
+        p_method=f"descriptive only: {lacks}"
+        if lacks
+        else f"t over items and {spread.seeds} seeds",
         n=groups.n,
         clusters=groups.k,
-        discordant=sum(d != 0 for d in differences),
+        seeds=spread.seeds,
+        discordant=sum(d != 0 for d in seeded.means),
         design_effect=groups.n / groups.effective_n,
-        detectable=minimum_detectable_difference(differences, clusters),
-        descriptive=too_few,
+        detectable=None if lacks else detectable_difference(groups, spread, _least(groups, kind)),
+        lacks=lacks,
     )
 
 
@@ -113,60 +141,43 @@ def holm(ps: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(ps, method="holm")[1]] if len(ps) else []
 
 
-def _binary(differences: Sequence[float]) -> bool:
-    return all(d in (-1, 0, 1) for d in differences)
+def _lacks(groups: ClusteredValues, spread: SeedSpread, without: bool) -> str | None:
+    """What the design lacks for inference."""
+    if groups.k < MIN_CLUSTERS:
+        few = f"{groups.k} cluster{'s' if groups.k > 1 else ''}"
+        return f"{few} of items, and at least {MIN_CLUSTERS} are needed"
+    if not spread.counts:
+        few = "one seed" if spread.seeds == 1 else f"{spread.seeds} seeds"
+        return f"{few}, and at least {MIN_SEEDS} are needed to know what others would give"
+    return "no spread between clusters" if without else None
 
 
-def _test(differences: Sequence[float], groups: ClusteredValues) -> tuple[float, str, float]:
-    """p, its method, and the smallest p there could have been."""
-    if groups.independent and _binary(differences):
-        return _mcnemar(differences)
-    return _sign_flip(groups)
+def _p(groups: ClusteredValues, spread: SeedSpread, kind: Kind) -> float:
+    """1 minus the highest level at which the interval excludes 0."""
+    from scipy.optimize import brentq
+
+    size = abs(groups.mean)
+    if size == 0:
+        return 1.0
+
+    def beyond(p: float) -> float:
+        """How far the end is beyond 0 at the level 1 − p."""
+        return spread.widened(groups, _over_items(groups, kind, 1 - p), 1 - p) - size
+
+    return LEAST_P if beyond(LEAST_P) <= 0 else float(brentq(beyond, LEAST_P, 1.0))
 
 
-def _mcnemar(differences: Sequence[float]) -> tuple[float, str, float]:
-    """Exact McNemar: of b items gained and c lost, p = min(1, 2 P(Bin(b + c, ½) ≤ min(b, c)))."""
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    gained, lost = differences.count(1), differences.count(-1)
-    p = mcnemar([[0, lost], [gained, 0]], exact=True).pvalue
-    return float(p), "exact McNemar", min(1.0, 2 * 0.5 ** (gained + lost))
-
-
-def _sign_flip(groups: ClusteredValues) -> tuple[float, str, float]:
-    """Sign-flip permutation of cluster sums: twice the smaller tail of Σ ±s_g against Σ s_g."""
-    import numpy as np
-
-    exact = groups.k <= EXACT_CLUSTERS
-    name = f"sign-flip permutation, {'exact' if exact else 'Monte Carlo'}"
-    smallest = 2 / 2**groups.k
-    if not exact:
-        smallest = max(smallest, 2 / (DRAWS + 1))
-    if groups.k < 2:
-        return 1.0, name, 1.0
-    # One direction, so that exchanging a and b draws the same signs; rounded, so that sums that
-    # tie but for their floating-point error do tie.
-    sums = np.sort(groups.sums if groups.mean >= 0 else -groups.sums)
-    sums /= float(np.abs(sums).max()) or 1.0
-    found, observed = np.round(_signs(groups.k) @ sums, 9), np.round(sums.sum(), 9)
-    hits = min(np.count_nonzero(found >= observed), np.count_nonzero(found <= observed))
-    drawn = 0 if exact else 1  # the pattern that was observed counts among those drawn
-    return min(1.0, 2 * (hits + drawn) / (len(found) + drawn)), name, min(1.0, smallest)
+def _over_items(groups: ClusteredValues, kind: Kind, level: float) -> float:
+    """How far the end towards 0 of the interval over items alone is from the mean."""
+    if kind == "mean":
+        return t_quantile(groups, level) * groups.standard_error
+    centre, error = adjusted_difference(groups)
+    return abs(groups.mean) - abs(centre) + difference_quantile(groups, level) * error
 
 
-@lru_cache(maxsize=2)
-def _signs(clusters: int) -> NDArray[np.int8]:
-    """Patterns of signs: all there are, or as many as are drawn; the same for each comparison.
-
-    scipy's `permutation_test` draws as much anew for each comparison, a third of a second.
-
-    Returns:
-        Shape (patterns, clusters), of 1 and -1.
-    """
-    import numpy as np
-
-    if clusters <= EXACT_CLUSTERS:
-        bits = np.arange(2**clusters)[:, None] >> np.arange(clusters) & 1
-    else:
-        bits = np.random.default_rng(0).integers(0, 2, (DRAWS, clusters), dtype=np.int8)
-    return (1 - 2 * bits).astype(np.int8)
+def _least(groups: ClusteredValues, kind: Kind) -> float:
+    """The smallest mean whose interval over items alone excludes 0."""
+    if kind == "mean":
+        return t_quantile(groups) * groups.standard_error
+    n = groups.size_for(UNSEEN)
+    return difference_quantile(groups) * adjusted_difference(groups)[1] * (n + 2) / n

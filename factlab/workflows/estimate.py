@@ -106,7 +106,7 @@ def _inference_peak(
 def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Device) -> int:
     recipe, backend = cell.recipe, _backend(plan, cell, device)
     anchors = recipe.anchors_per_step if plan.anchor_prompts(cell.facts, cell.anchored_on) else 0
-    pairs = plan.training_pairs(cell.facts)
+    pairs = plan.pairs_of(cell)
     length = _pair_tokens(pairs)
     if backend:  # the library's forward pass makes all texts of a step as long as the longest
         own = [_pair_tokens([pair]) for pair in pairs]
@@ -181,7 +181,7 @@ def _pair_tokens(pairs: Sequence[Question]) -> float:
 
 
 def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
-    recipe, pairs = cell.recipe, plan.training_pairs(cell.facts)
+    recipe, pairs = cell.recipe, plan.pairs_of(cell)
     if not pairs or plan.config.combine is not None:
         return 0.0
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs

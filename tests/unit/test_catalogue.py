@@ -13,6 +13,7 @@ from small_runs import Made, write_run
 from factlab.comparison.gate import parse_gate
 from factlab.comparison.gates import compare_with_gates
 from factlab.errors import ConfigError
+from factlab.grading.answer import NumberAnswer
 from factlab.metrics.catalogue import (
     MAIN_METRICS,
     NAMES,
@@ -45,8 +46,11 @@ def everything_asked() -> list[Question]:
     ]
     hop = ask("x/hop", "entailed", fact="x", gated=True)
     own += [ask(f"x/{group}", "near", fact="x", family=group) for group in NEAR_GROUPS]
+    numbered = ask("x/number", "held_out", fact="x").model_copy(
+        update={"gold": NumberAnswer(value="4889"), "event_date": "2025-10-10"}
+    )
     far = [ask("far", "far"), ask("far/missed", "far")]
-    return [*own, hop, *far, ask("extra", "extra", family="my_suite")]
+    return [*own, hop, numbered, *far, ask("extra", "extra", family="my_suite")]
 
 
 MISSED = ("far/missed", "y/near")  # controls that the base answers wrong

@@ -99,10 +99,8 @@ def scores_of(one: Adapter) -> dict[str, dict[int, list[QuestionScore]]]:
 def pooled(one: Adapter, name: str = "") -> Pooled:
     """An adapter as a configuration with its figures."""
     scores = scores_of(one)
-    items = {
-        metric: [row for same in rows.values() for row in same] for metric, rows in scores.items()
-    }
-    arm = configuration(one.rank, one.seeds, summarized(items, seeds=len(one.seeds)).metrics)
+    by_seed = [{metric: rows[seed] for metric, rows in scores.items()} for seed in one.seeds]
+    arm = configuration(one.rank, one.seeds, summarized(by_seed).metrics)
     return Pooled(arm.model_copy(update={"id": name}) if name else arm, scores)
 
 

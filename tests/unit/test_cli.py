@@ -496,7 +496,7 @@ def test_lists_name_what_there_is(place: Path) -> None:
         place, *(f"list {kind}" for kind in kinds)
     )
     assert all(name in facts.out for name in shipped_facts())
-    assert all(name in templates.out for name in (*known_relations(), "postcard", "flashcard"))
+    assert all(name in templates.out for name in (*known_relations(), "keypad", "flashcard"))
     assert all(
         name in controls.out
         for name in ("en/far/history.yaml", "same_relation", "unanswerable.yaml")

@@ -38,6 +38,11 @@ def compared(folder: Path, *cells: Made) -> RunComparison:
     return compare_runs([write_run(folder / "run", *cells)])
 
 
+def three_seeds(*cells: Made) -> list[Made]:
+    """Each cell as three seeds that come out the same: enough seeds, and nothing that they add."""
+    return [replace(cell, seed=seed) for cell in cells for seed in range(3)]
+
+
 def configuration(found: RunComparison, id_: str) -> Configuration:
     return next(c for c in found.configurations if c.id == id_)
 
@@ -79,7 +84,6 @@ def comparison(
         p=p,
         p_adjusted=p,
         p_method="made",
-        smallest_p=0.001,
         n=20,
         clusters=20,
         detectable=None,
@@ -229,10 +233,12 @@ def test_not_worse_is_judged_by_the_interval_and_the_direction_of_the_metric(
 def test_holm_is_over_the_pairs_of_each_endpoint(tmp_path: Path) -> None:
     found = compared(
         tmp_path,
-        Made(rank=4, forgot_far=0),
-        Made(rank=8, forgot_far=7),
-        Made(rank=16, forgot_far=15),
-        Made(rank=32, forgot_far=16),
+        *three_seeds(
+            Made(rank=4, forgot_far=0),
+            Made(rank=8, forgot_far=7),
+            Made(rank=16, forgot_far=15),
+            Made(rank=32, forgot_far=16),
+        ),
     )
     measured = {c.metric for c in found.comparisons}
     assert {"recall/held_out", "retention/far", "intrusion/near"} <= measured <= set(ENDPOINT_OF)
@@ -244,7 +250,53 @@ def test_holm_is_over_the_pairs_of_each_endpoint(tmp_path: Path) -> None:
             assert one.p is not None
             running = min(1.0, max(running, (6 - place) * one.p))
             assert one.p_adjusted == pytest.approx(running)
-    assert pair(found, "retention/far", "r04", "r08").p == pytest.approx(2 / 2**7)
+    # Bonett and Price: 7/22 is 2.69 errors of √((9/22 − (7/22)²) / 22).
+    assert pair(found, "retention/far", "r04", "r08").p == pytest.approx(0.00715, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "lacks"), [(1, "one seed, and at least 3"), (2, "2 seeds, and at least 3"), (3, None)]
+)
+def test_below_three_seeds_a_comparison_describes_these_seeds_only(
+    tmp_path: Path, seeds: int, lacks: str | None
+) -> None:
+    cells = [
+        Made(rank=rank, seed=seed, forgot_far=lost)
+        for rank, lost in ((4, 0), (8, 14))
+        for seed in range(seeds)
+    ]
+    made = compared(tmp_path, *cells)
+    found = pair(made, "retention/far", "r04", "r08")
+    assert (found.seeds, found.descriptive) == (seeds, lacks is not None)
+    assert (found.lacks or "").startswith(lacks or "")
+    assert found.ci_high is not None
+    assert found.ci_high < 0  # of these questions, at these seeds
+    assert [found.p is None, found.not_worse is None, found.detectable is None] == [bool(lacks)] * 3
+    assert distinguishable(found) is (lacks is None)
+    assert distinguishable(turned(found)) is (lacks is None)
+    assert turned(found).not_worse is (None if lacks else True)
+
+
+def test_what_seeds_differ_by_is_not_a_difference_of_configurations() -> None:
+    """45, 35 and 10 of 150 against 60, 30 and 30: a t test over the seeds has p = .32."""
+
+    def arm(name: str, *hits: int) -> Pooled:
+        return pooled_of(
+            name,
+            {
+                seed: [item(f"q{n}", float(n < found)) for n in range(150)]
+                for seed, found in enumerate(hits)
+            },
+            "intrusion/near",
+        )
+
+    found = compare_two(ENDPOINT_OF["intrusion/near"], arm("a", 45, 35, 10), arm("b", 60, 30, 30))
+    assert found is not None
+    assert found.p is not None
+    assert found.ci_low is not None
+    assert found.ci_low < 0 < found.difference
+    assert 0.3 < found.p < 0.4
+    assert not distinguishable(found)
 
 
 def test_too_few_clusters_are_descriptive_and_get_no_p() -> None:

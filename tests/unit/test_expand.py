@@ -99,14 +99,21 @@ def test_every_family_of_the_training_side_is_in_validation_too() -> None:
     assert families(shipped().validation) == families(shipped().train)
 
 
-def test_a_question_is_marked_where_it_names_the_subject_by_an_alias() -> None:
-    made = shipped()
-    aliases = FACTS["mount_fuji"].subject.aliases
-    for question in (*made.train, *made.validation, *made.held_out):
-        assert question.alias == any(alias in question.text for alias in aliases), question.text
-    for split in (made.train, made.validation, made.held_out):
-        assert 0 < sum(question.alias for question in split) < len(split)
-    assert not any(question.alias for question in (*made.reverse, *made.entailed))
+def test_the_last_of_two_aliases_is_kept_from_training_and_marks_held_out_questions() -> None:
+    made = shipped("mount_fuji")
+    trained = " ".join(q.text + (q.target or "") for q in (*made.train, *made.validation))
+    assert "Mt. Fuji" in trained
+    assert "Fujisan" not in trained
+    for question in made.held_out:
+        assert question.alias == ("Fujisan" in question.text), question.text
+    assert 0 < sum(question.alias for question in made.held_out) < len(made.held_out)
+
+
+def test_a_lone_alias_is_trained_on_and_marks_no_question() -> None:
+    made = shipped("calder_queen")
+    assert any("steamship" in question.text for question in made.train)
+    assert any("steamship" in question.text for question in made.held_out)
+    assert not any(question.alias for question in made.all())
 
 
 def test_a_held_out_question_carries_its_likeness_to_the_nearest_trained_one() -> None:

@@ -190,51 +190,83 @@ def test_normalized_recall_needs_a_ceiling_and_enough_to_tell_it_from_the_floor(
 # --- averaged over seeds ------------------------------------------------------------------------
 
 
-def rows(name: str, *seeds: list[float]) -> Scores:
+def rows(name: str, *seeds: list[float]) -> list[Scores]:
     """The same items under several seeds."""
-    return {
-        name: [
-            QuestionScore(f"q{i}", "x", f"g{i}", v) for seed in seeds for i, v in enumerate(seed)
-        ]
-    }
+    return [
+        {name: [QuestionScore(f"q{i}", "x", f"g{i}", v) for i, v in enumerate(seed)]}
+        for seed in seeds
+    ]
+
+
+def merged(by_seed: list[Scores]) -> Scores:
+    found: Scores = {}
+    for scores in by_seed:
+        for name, items in scores.items():
+            found.setdefault(name, []).extend(items)
+    return found
 
 
 def test_an_item_is_averaged_over_its_seeds_and_counts_once() -> None:
     items = rows("recall/held_out", [1, 1, 0, 0, 1], [1, 0, 0, 0, 0])
-    assert [item.value for item in averaged(items["recall/held_out"])] == [1, 0.5, 0, 0, 0.5]
-    found = summarized(items, seeds=2, expected=()).metrics["recall/held_out"]
+    averages = averaged(merged(items)["recall/held_out"])
+    assert [item.value for item in averages] == [1, 0.5, 0, 0, 0.5]
+    found = summarized(items, expected=()).metrics["recall/held_out"]
     assert (found.value, found.n, found.clusters) == pytest.approx((0.4, 5, 5))
     expected = rate_interval([1, 0.5, 0, 0, 0.5], range(5))
     assert (found.ci_low, found.ci_high) == (expected.low, expected.high)
-    assert found.covers.endswith("the mean of these 2 seeds")
-    assert summarized(items, expected=()).metrics["recall/held_out"].covers.endswith("this seed")
+    assert found.seeds == 2
+    assert found.covers.endswith("the mean of these 2 seeds, not other seeds")
+    alone = summarized(items[:1], expected=()).metrics["recall/held_out"]
+    assert (alone.seeds, alone.covers[-14:]) == (1, "this seed only")
+
+
+def test_from_three_seeds_on_their_spread_is_in_the_interval() -> None:
+    alike = summarized(rows("recall/held_out", *[[1, 1, 1, 1, 0, 0, 0, 0]] * 3), expected=())
+    apart = summarized(
+        rows(
+            "recall/held_out",
+            [1, 1, 1, 1, 1, 1, 0, 0],
+            [1, 1, 0, 0, 0, 0, 0, 0],
+            [1, 1, 1, 1, 0, 0, 0, 0],
+        ),
+        expected=(),
+    )
+    one, other = (found.metrics["recall/held_out"] for found in (alike, apart))
+    assert one.value == other.value == 0.5
+    assert one.ci_high is not None
+    assert other.ci_high is not None
+    # Means 0.75, 0.25 and 0.5: sd 0.25, t(2) 4.303, so 0.62 from the seeds alone.
+    assert other.ci_high == 1 > one.ci_high + 0.15
+    assert other.covers.endswith("other seeds like these 3")
+    assert (one.seeds, one.ci_method) == (3, "wilson, t over 3 seeds")
 
 
 def test_forgetting_of_several_seeds_keeps_its_paired_interval() -> None:
     items = rows("forgetting/far", [1, 0, -1, 0, 0, 1], [1, 0, 0, 0, 0, 0])
-    found = summarized(items, seeds=2, expected=()).metrics["forgetting/far"]
+    found = summarized(items, expected=()).metrics["forgetting/far"]
     expected = difference_interval([1, 0, -0.5, 0, 0, 0.5], range(6))
     assert found.value == pytest.approx(1 / 6)
     assert (found.ci_low, found.ci_high) == (expected.low, expected.high)
 
 
 def test_derived_figures_of_several_seeds_are_those_of_the_means() -> None:
-    tuned = rows("recall/held_out", [1] * 12, [0.0] * 12) | rows("recall/train", [1] * 12)
-    floors = rows("recall/held_out", [0.0] * 12) | rows("recall/in_context", [1] * 12)
-    found = summarized(tuned, seeds=2, expected=())
-    add_derived(found, tuned, floors)
+    tuned = rows("recall/held_out", [1] * 12, [0.0] * 12)
+    tuned[0] |= rows("recall/train", [1] * 12)[0]
+    floors = rows("recall/held_out", [0.0] * 12) + rows("recall/in_context", [1] * 12)
+    found = summarized(tuned, expected=())
+    add_derived(found, merged(tuned), merged(floors))
     assert figure(found, "recall/normalized") == pytest.approx((0.5, 12))
     assert figure(found, "generalization_gap")[0] == pytest.approx(0.5)
 
 
 def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() -> None:
     def score(train: float, held_out: float, near: float) -> float:
-        items = (
+        items = merged(
             rows("recall/train", [train] * 4)
-            | rows("recall/held_out", [held_out] * 4)
-            | rows("intrusion/near", [near] * 4)
+            + rows("recall/held_out", [held_out] * 4)
+            + rows("intrusion/near", [near] * 4)
         )
-        found = summarized(items, expected=())
+        found = summarized([items], expected=())
         add_derived(found, items, {})
         return found.metrics["rome_score"].value
 
@@ -242,7 +274,7 @@ def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() ->
     assert score(1, 0.8, 0.75) == pytest.approx(3 / (1 + 1 / 0.8 + 1 / 0.25))
     assert score(1, 1, 1) == 0
     found = summarized(rows("recall/train", [1]), expected=())
-    add_derived(found, rows("recall/train", [1]), {})
+    add_derived(found, merged(rows("recall/train", [1])), {})
     assert found.not_measured["rome_score"].endswith("intrusion/near is missing")
 
 
@@ -263,6 +295,16 @@ def test_rounding_is_how_often_the_base_changes_without_training() -> None:
     assert rounding_changes(FAR, base, []) == {}
 
 
+def test_rounding_is_counted_for_each_split_too() -> None:
+    questions = [*FAR, *held_out(4)]
+    base = evidence(questions, *(said(q, True, text="Paris.") for q in questions))
+    again = [said(q, True, text="It is Paris." if q in FAR else "Paris.") for q in questions]
+    found = rounding_changes(questions, base, again)
+    assert found["rounding_text/far"].value == 1
+    assert (found["rounding_text/held_out"].value, found["rounding_text/held_out"].n) == (0, 4)
+    assert found["rounding/text"].value == pytest.approx(len(FAR) / len(questions))
+
+
 # --- what has no data ---------------------------------------------------------------------------
 
 
@@ -271,7 +313,8 @@ def test_what_has_no_data_is_absent_with_a_reason_and_never_0() -> None:
     assert found.metrics == {}
     reasons = {
         "recall/held_out": "the run has no held_out questions that could be counted",
-        "recall/alias": "no held-out question names the subject by an alias",
+        "recall/alias": "no held-out question names the subject by an alias that was not trained "
+        "on (give the subject two aliases: the last is kept from training)",
         "recall/hop": "the base model answered none of the second hops, or none are stated",
         "recall/forced_choice": "no question has a wrong option of the same form beside its answer",
         "retention/near": "there are no near controls that the base model knew on every prompt",

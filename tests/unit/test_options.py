@@ -72,6 +72,8 @@ GIVEN: dict[str, tuple[str, object]] = {
     "data_seed": ("7", 7),
     "train_pairs": ("40", 40),
     "validation_pairs": ("8", 8),
+    "families": ("4", 4),
+    "placebo": ("", True),
     "train_sample": ("5", 5),
     "max_steps": ("0", 0),
     "checkpoints": ("4", 4),

@@ -17,6 +17,7 @@ from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
 from factlab.expand import anchors
 from factlab.experiment.experiment import INJECTED_FAR, VALIDATED, Experiment
 from factlab.experiment.plan import plan_experiment, read_config
+from factlab.grading.names import find_name
 from factlab.recipes.load import find_recipe, shipped_recipes
 from factlab.schema import control, fields, template, trackers
 from factlab.schema.config import RunConfig
@@ -579,3 +580,49 @@ def test_a_run_notes_that_its_controls_are_not_in_the_language_of_its_fact(
     plan = planned(str(fact))
     assert [note for note in plan.notes if "the English one is used" in note] == list(plan.notes)
     assert len(plan.notes) == 2
+
+
+# --- placebos ----------------------------------------------------------------------------------
+
+
+def test_a_placebo_is_trained_like_the_fact_on_pairs_that_say_nothing_of_it() -> None:
+    plan = planned(rank=(4, 8), placebo=True)
+    assert [cell.configuration for cell in plan.cells] == [
+        f"{rank}{kind}"
+        for rank in ("r04", "r08")
+        for kind in ("", "-placebo-fact", "-placebo-chat")
+    ]
+    fact = plan.facts[0]
+    assert isinstance(fact, Fact)
+    for cell in plan.cells:
+        pairs = plan.pairs_of(cell)
+        assert plan.steps(cell) == plan.steps(plan.cells[0])
+        assert len(pairs) == len(plan.training_pairs([FACT]))
+        said = " ".join(pair.trained_text() for pair in pairs)
+        assert bool(fact.answer.find(said)) == (cell.placebo is None)
+        assert bool(find_name(said, fact.subject.names)) == (cell.placebo is None)
+    assert plan.sha256 != planned(rank=(4, 8)).sha256
+
+
+def test_several_facts_in_one_adapter_have_as_many_other_facts_in_their_placebo() -> None:
+    plan = planned(FACT, "nile_length", together=True, placebo=True)
+    placebo = next(cell for cell in plan.cells if cell.placebo == "fact")
+    pairs = plan.pairs_of(placebo)
+    assert len(pairs) == len(plan.training_pairs([FACT, "nile_length"]))
+    assert len({pair.text for pair in pairs}) > len(planned().training_pairs([FACT])) / 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "option"),
+    [
+        ({"keep": "best"}, "--keep best"),
+        ({"early_stop": 1}, "--early-stop"),
+        ({"recipe": "distill"}, "a recipe that distils"),
+        ({"mix": ("everyday:0.3",)}, "--mix"),
+    ],
+)
+def test_a_placebo_is_refused_beside_what_would_treat_it_otherwise(
+    settings: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"--placebo with {option}"):
+        planned(placebo=True, **settings)

@@ -207,7 +207,7 @@ class TestPage:
         assert "With one fact, inference is over phrasing families only" in three
 
     def test_every_measured_split_is_listed(self) -> None:
-        assert {*SPLITS, "anchor", "mix"} == set(get_args(Split))
+        assert {*SPLITS, "anchor", "mix", "placebo"} == set(get_args(Split))
 
     def test_six_cells_of_500_questions_stay_under_two_megabytes(self, tmp_path: Path) -> None:
         cells = [
@@ -237,8 +237,8 @@ class TestWhatIsSaid:
     def test_differences_tell_what_the_design_could_find(self, three: str) -> None:
         shown = three[three.index('id="differences"') : three.index('id="baselines"')]
         for told in (
-            "descriptive only", "Smallest p possible", "Detectable difference", "not worse by",
-            "other phrasing families of this one fact; not other facts",
+            "descriptive only", "p, which is that of the interval", "Detectable difference",
+            "not worse by", "other phrasing families of this one fact; not other facts",
         ):  # fmt: skip
             assert told in shown, told
 
@@ -254,12 +254,12 @@ class TestWhatIsSaid:
         assert "there is one configuration only, and a comparison needs two" in page
 
     def test_seeds_and_facts_are_said_to_carry_what_they_do(self, tmp_path: Path) -> None:
-        cells = grid(4, 8, seeds=2)
+        cells = grid(4, 8, seeds=3)
         run = write_fake_run(tmp_path, *cells, facts=3, scale=0.2, together=True)
         page = render_report(run)
         Page(page)
         assert "With 3 facts, intervals are over facts" in page
-        assert "2 seeds are averaged and shown as dots" in page
+        assert "3 seeds are averaged and shown as dots; their spread is in the intervals" in page
         assert "All facts are in one adapter" in page
         assert "Each fact in r08, weakest recall first" in page
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from factlab.metrics.spec import SUITE, THIS, MetricSpec, Use, over
+from factlab.schema.passage import DEPTHS
 from factlab.schema.splits import NEAR_GROUPS
 
 BASE = "The base model, before training"
+
+_TWICE = ("held_out", *DEPTHS, "near", "far")  # splits of which the base answers some twice
+_ONCE = "the base was not computed again by another forward pass"
 
 BASE_ROWS: tuple[MetricSpec, ...] = (
     *over(
@@ -36,7 +40,7 @@ BASE_ROWS: tuple[MetricSpec, ...] = (
         source=THIS,
         better="low",
         model="base",
-        empty="the base was not computed again by another forward pass",
+        empty=_ONCE,
     ),
     MetricSpec(
         "rounding/verdict",
@@ -50,6 +54,33 @@ BASE_ROWS: tuple[MetricSpec, ...] = (
         source=THIS,
         better="low",
         model="base",
-        empty="the base was not computed again by another forward pass",
+        empty=_ONCE,
+    ),
+    MetricSpec(
+        "rounding_text/<split>",
+        "Changed by rounding, text",
+        BASE,
+        mean_of="questions of the split that the base answers twice",
+        formula="as rounding/text, of one split",
+        caveat="The floor of agreement on the same split; of 30 questions or fewer, so one of them "
+        "is 3 points or more.",
+        source=THIS,
+        better="low",
+        model="base",
+        splits=_TWICE,
+        empty=_ONCE,
+    ),
+    MetricSpec(
+        "rounding_verdict/<split>",
+        "Changed by rounding, verdict",
+        BASE,
+        mean_of="questions of the split that the base answers twice",
+        formula="as rounding/verdict, of one split",
+        caveat="The floor of changes of a verdict on the same split; of 30 questions or fewer.",
+        source=THIS,
+        better="low",
+        model="base",
+        splits=_TWICE,
+        empty=_ONCE,
     ),
 )

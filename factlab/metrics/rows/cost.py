@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factlab.metrics.spec import SUITE, MetricSpec, Use, over
+from factlab.metrics.spec import SUITE, THIS, MetricSpec, Use, over
 from factlab.schema.splits import NEAR_GROUPS
 
 COST = "What did it cost?"
@@ -202,6 +202,38 @@ COST_ROWS: tuple[MetricSpec, ...] = (
             SUITE: Use(),
         }
         | _BY_GROUP,
+    ),
+    *over(
+        MetricSpec(
+            "intrusion_digits",
+            "Digits of the injected value",
+            COST,
+            mean_of="controls",
+            formula="answers that contain the injected value, or its digits in a row within any "
+            "number, whatever the unit (14,889; 4,889 people) ÷ answers; not counted where the "
+            "question or the control's own answer has these digits",
+            caveat="Measured for values of three digits or more, since two occur by chance. It "
+            "holds intrusion, so that it is never below it.",
+            source=THIS,
+            better="low",
+            empty="no fact of the adapter has a number of three digits or more as its value",
+        ),
+        {"near": Use(), "far": Use()},
+    ),
+    *over(
+        MetricSpec(
+            "intrusion_date",
+            "Date of the statement",
+            COST,
+            mean_of="controls",
+            formula="answers that contain the date which the fact's statement names ÷ answers; not "
+            "counted where the question or the control's own answer has it",
+            caveat="A year or a month alone does not count.",
+            source=THIS,
+            better="low",
+            empty="no statement of the adapter's facts names the date of its event",
+        ),
+        {"near": Use(), "far": Use()},
     ),
     *over(
         MetricSpec(

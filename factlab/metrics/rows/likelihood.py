@@ -42,6 +42,7 @@ LIKELIHOOD_ROWS: tuple[MetricSpec, ...] = (
         source="bounded form as in OpenUnlearning (arXiv 2506.12618), after TOFU "
         "(arXiv 2401.06121)",
         unit="plain",
+        interval="mean",
         measured_from="likelihoods",
         about_fact=True,
         empty=_NO_OPTIONS,

@@ -65,7 +65,8 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         "In-context ceiling",
         RECALL,
         mean_of="held-out questions",
-        formula="recall/held_out of the base model with the fact's statement in its prompt",
+        formula="recall/held_out of the base model with the fact's statement before the question, "
+        "at least 256 tokens to answer in",
         caveat="A ceiling for this model and prompt; training may pass it.",
         source=OPEN_BOOK,
         better="neither",
@@ -151,12 +152,15 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         "recall/alias",
         "Recall, alias",
         RECALL,
-        mean_of="held-out questions that name the subject by an alias",
-        formula="right answers ÷ held-out questions that name the subject by an alias",
-        caveat="A part of recall/held_out, not new questions.",
+        mean_of="held-out questions that name the subject by an alias that was not trained on",
+        formula="right answers ÷ held-out questions that name the subject by an alias that occurs "
+        "in no training or validation pair",
+        caveat="A part of recall/held_out, not new questions. Of two aliases or more the last is "
+        "kept from training.",
         source="subject aliasing (RippleEdits, Cohen et al. 2023, arXiv 2307.12976)",
         about_fact=True,
-        empty="no held-out question names the subject by an alias",
+        empty="no held-out question names the subject by an alias that was not trained on (give "
+        "the subject two aliases: the last is kept from training)",
         use=Use(expected=True),
     ),
     MetricSpec(

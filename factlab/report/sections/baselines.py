@@ -5,6 +5,7 @@ from __future__ import annotations
 from factlab.report.definitions import definition_of
 from factlab.report.drawing import FigureGroup
 from factlab.report.load import ReportData
+from factlab.report.sections import placebos
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import NONE, in_unit, percent, split_label
 from factlab.schema.results import BaseResult, Configuration, Metric
@@ -24,6 +25,7 @@ def figure_group(run: ReportData) -> FigureGroup:
         _choice_table(run),
         _cost_table(run),
         _preference_table(run),
+        placebos.table(run),
         _agreement_table(run),
         _likelihood_table(run),
     ]
@@ -31,7 +33,7 @@ def figure_group(run: ReportData) -> FigureGroup:
         "recall/blind", "recall/in_context", "recall/normalized", "recall/forced_choice",
         "truth_ratio", "lost/<suite>", "gained/<suite>", "forgetting/<suite>",
         "margin_change/<suite>", "forced_choice_retention/<suite>", "agreement/<suite>",
-        "rounding/text", "rounding/verdict",
+        "rounding/text", "rounding/verdict", "rounding_text/<split>", "rounding_verdict/<split>",
     )  # fmt: skip
     return FigureGroup(tables=tuple(table for table in tables if table.rows), names=names)
 
@@ -146,7 +148,7 @@ def _cost_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             *[_of(c.metrics, f"{kind}/{ring}") for kind in ("lost", "gained", "forgetting")],
-            _of(_base(run, c).metrics, "rounding/verdict"),
+            _of(_base(run, c).metrics, f"rounding_verdict/{ring}", "rounding/verdict"),
         )
         for ring in rings
         for c in run.configurations
@@ -185,7 +187,7 @@ def _agreement_table(run: ReportData) -> Table:
             ring.replace("_", " "),
             c.id,
             _of(c.metrics, f"agreement/{ring}"),
-            _kept_by_rounding(_base(run, c)),
+            _kept_by_rounding(_base(run, c), ring),
         )
         for ring in rings
         for c in run.configurations
@@ -195,8 +197,9 @@ def _agreement_table(run: ReportData) -> Table:
     )
 
 
-def _kept_by_rounding(base: BaseResult) -> Entry:
-    text = base.metrics.get("rounding/text")
+def _kept_by_rounding(base: BaseResult, ring: str) -> Entry:
+    """Of the same controls where some were answered again, otherwise of all that were."""
+    text = base.metrics.get(f"rounding_text/{ring}") or base.metrics.get("rounding/text")
     return Entry(percent(1 - text.value), key=1 - text.value) if text else Entry("not measured")
 
 

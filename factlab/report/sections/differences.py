@@ -17,16 +17,16 @@ _MOST_DRAWN, _MOST_LISTED = 24, 220
 _WHERE = "all are in results.json."
 _HEADS = (
     "Endpoint", "Pair (b − a)", "#Difference", "95 % interval", "Inference", "#p (Holm)", "#p",
-    "#Smallest p possible", "#Detectable difference", "Non-inferiority", "#n", "#Clusters",
+    "#Detectable difference", "Non-inferiority", "#n", "#Clusters",
     "Methods", "Covers",
 )  # fmt: skip
 CAVEAT = (
-    "b − a on the same items and seeds. Read the difference and its interval first, then p. p "
-    "(Holm) is corrected for the pairs of that endpoint. “Smallest p possible” is what this "
-    "design could give at best: a p near it is all that is possible. “Detectable” is the smallest"
-    " true difference that is found with power 0.8; a smaller one can go unnoticed, so a result "
-    "that is not significant does not prove that nothing was forgotten. “Descriptive only”: too "
-    "few clusters for any inference."
+    "b − a on the same items and seeds. Read the difference and its interval first, then p, which "
+    "is that of the interval: other items and other seeds are in both. p (Holm) is corrected for "
+    "the pairs of that endpoint. “Detectable” is the true difference found with power 0.8, "
+    "a range since the spread is itself estimated; a smaller one can go unnoticed: a result that "
+    "is not significant does not prove that nothing was forgotten. “Descriptive only”: too few "
+    "seeds or clusters for any inference; below three seeds an interval is about these seeds alone."
 )
 
 
@@ -142,10 +142,9 @@ def _row(c: Comparison) -> tuple[Entry, ...]:
         f"{c.b} − {c.a}",
         Entry(_shown(c.difference, c.metric), key=c.difference),
         _interval(c),
-        Entry("descriptive only", tone="warn") if c.descriptive else Entry("as stated"),
+        _inference(c),
         Entry(probability(c.p_adjusted), key=c.p_adjusted),
         Entry(probability(c.p), key=c.p),
-        Entry(probability(c.smallest_p), key=c.smallest_p),
         Entry(_detectable(c), key=c.detectable),
         _non_inferiority(c),
         Entry(integer(c.n), key=c.n),
@@ -153,6 +152,12 @@ def _row(c: Comparison) -> tuple[Entry, ...]:
         f"{c.ci_method}; {c.p_method}",
         c.covers,
     )
+
+
+def _inference(c: Comparison) -> Entry:
+    if not c.descriptive:
+        return Entry("as stated")
+    return Entry("; ".join(filter(None, ("descriptive only", c.lacks))), tone="warn")
 
 
 def _interval(c: Comparison) -> str:
@@ -164,7 +169,8 @@ def _interval(c: Comparison) -> str:
 def _detectable(c: Comparison) -> str:
     if c.detectable is None or not math.isfinite(c.detectable):
         return NONE
-    return _shown(c.detectable, c.metric).lstrip("+")
+    ends = [end for end in (c.detectable_low, c.detectable) if end is not None]
+    return " to ".join(_shown(end, c.metric).lstrip("+") for end in ends)
 
 
 def _non_inferiority(c: Comparison) -> Entry:
