@@ -23,7 +23,7 @@ def run(
     facts: str | PathLike[str] | Sequence[str | PathLike[str]],
     rank: int | Sequence[int] = (),
     *,
-    seed: int | Sequence[int] = 0,
+    seed: int | Sequence[int] = (),
     out: str | PathLike[str] | None = None,
     resume: bool = False,
     fresh: bool = False,
@@ -35,7 +35,7 @@ def run(
     Args:
         facts: A fact file, folder or shipped name, or several.
         rank: LoRA ranks; the recipe's own if empty.
-        seed: Seeds.
+        seed: Seeds; 0 if none is given. `seeds=3` is short for 0, 1 and 2.
         out: The run folder; by default a new one under reports/.
         resume: Continue an unfinished run of the same settings.
         fresh: Compute the base's answers again; do not read those of earlier runs.
@@ -54,7 +54,7 @@ def run(
         {
             "facts": tuple(str(name) for name in named),
             "rank": (rank,) if isinstance(rank, int) else tuple(rank),
-            "seed": (seed,) if isinstance(seed, int) else tuple(seed),
+            **({"seed": seed} if isinstance(seed, int) or len(seed) else {}),
             **settings,
         },
         out=out,
@@ -106,7 +106,8 @@ def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: An
         config = RunConfig(**settings)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{'.'.join(map(str, first['loc']))}: {words_of(first)}.") from None
+        where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
+        raise ConfigError(f"{where}{words_of(first)}.") from None
     return _carry_out(config, out=out, **how)
 
 

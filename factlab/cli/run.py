@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab run mount_fuji --rank 4,8,16 --seed 0,1")(
+    app.command(epilog="Example: factlab run mount_fuji --rank 4,8,16 --seeds 3")(
         with_settings(run, "run")
     )
 
@@ -93,7 +93,7 @@ def build_config(
     """
     from factlab.experiment.plan import read_config
 
-    chosen = {**(read_config(file) if file else {}), **settings}
+    chosen = {**(_without_other_seeds(read_config(file), settings) if file else {}), **settings}
     if facts:
         chosen["facts"] = tuple(facts)
     if not chosen.get("facts") and not chosen.get("practice"):
@@ -105,11 +105,21 @@ def build_config(
         return RunConfig.model_validate(chosen)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # of several settings together
+            raise ConfigError(f"{words_of(first)}.") from None
         flag = flag_of(RunConfig, str(first["loc"][0]))
         raise ConfigError(
             f"{flag} {first['input']}: {words_of(first)}. `factlab schema config` lists all "
             "settings."
         ) from None
+
+
+def _without_other_seeds(
+    from_file: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """A file's settings without its seeds, where the command line gives them in any way."""
+    given = not {"seed", "seeds"}.isdisjoint(settings)
+    return {k: v for k, v in from_file.items() if not given or k not in ("seed", "seeds")}
 
 
 def carry_out(

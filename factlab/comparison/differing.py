@@ -12,7 +12,10 @@ from factlab.schema.recipe import OVERRIDES, Recipe
 from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.
-SAID_ELSEWHERE = {"facts", "seed", "recipe", "together", "model", "mix", "combine", *OVERRIDES}
+SAID_ELSEWHERE = {
+    *("facts", "seed", "seeds", "recipe", "together", "model", "mix", "combine"),
+    *OVERRIDES,
+}
 
 Settings = Mapping[str, str]
 

@@ -16,6 +16,7 @@ from factlab.comparison.loaded import LoadedRun, check_alike, load_runs
 from factlab.comparison.pairs import ENDPOINT_OF, METRICS, compare_pairs, compare_two
 from factlab.comparison.pool import Pooled, by_configuration, pool
 from factlab.comparison.responses import RunResponses
+from factlab.comparison.seeds import lacks_seeds
 from factlab.errors import ConfigError
 from factlab.record import Record
 from factlab.schema.results import CellResult, Choice, Comparison, Configuration, Status
@@ -85,6 +86,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     runs = load_runs(paths)
     facts = check_alike(runs)
     pooled: list[Pooled] = []
+    finished = [cell for run in runs for cell in _about(run.cells, facts)]
     settings: dict[str, dict[str, str]] = {}
     names = _names(runs, facts)
     for run in runs:
@@ -103,7 +105,12 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
         ),
         facts=facts,
         differs=differing(settings),
-        notes=(*_run_notes(runs, facts), *_cell_notes(pooled), *_pair_notes(pooled, comparisons)),
+        notes=(
+            *_run_notes(runs, facts),
+            *_cell_notes(pooled),
+            *_pair_notes(pooled, comparisons),
+            *filter(None, [lacks_seeds(finished) if len(runs) == 1 else None]),
+        ),
         configurations=tuple(one.configuration for one in pooled),
         comparisons=comparisons,
         choice=choose(pooled, comparisons),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from factlab.combination.grid import combined_cells
+from factlab.comparison.seeds import lacks_seeds
 from factlab.conversations.mix import MixShare, load_mix, parse_mix
 from factlab.conversations.practice import expand_practice, load_practice
 from factlab.conversations.selection import ContaminationFilter, Length, notes_on
@@ -90,7 +91,11 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         anchor_orders=anchors,
         cells=cells,
         sets=practised,
-        notes=(*notes, *_notes(facts, practised, anchored="general" in set().union(*kinds))),
+        notes=(
+            *notes,
+            *_notes(facts, practised, anchored="general" in set().union(*kinds)),
+            *filter(None, [lacks_seeds(cells)]),
+        ),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
     if config.placebo:

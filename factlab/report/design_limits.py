@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from factlab.comparison.seeds import lacks_seeds
 from factlab.report.load import ReportData
 from factlab.report.wording import plural
 from factlab.stats.seeds import MIN_SEEDS
@@ -61,21 +62,14 @@ def _of_facts(data: ReportData) -> str:
 
 def _of_seeds(data: ReportData) -> str:
     seeds = len({cell.seed for cell in data.result.cells})
+    lacking = lacks_seeds(data.result.cells)
+    if lacking:
+        return lacking
     if seeds < MIN_SEEDS:
         few = "one seed" if seeds == 1 else f"{seeds} seeds"
-        text = f"With {few}, the run does not show how much another seed would change"
-        return f"{text}{_descriptive(data)}."
+        return f"With {few}, the run does not show how much another seed would change."
     return (
         f"{plural(seeds, 'seed')} are averaged and shown as dots; their spread is in the intervals."
-    )
-
-
-def _descriptive(data: ReportData) -> str:
-    if not data.result.comparisons:
-        return ""
-    return (
-        ", so differences between configurations are described and not tested (--seeds "
-        f"{MIN_SEEDS} trains each {MIN_SEEDS} times)"
     )
 
 

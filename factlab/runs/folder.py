@@ -257,7 +257,8 @@ def config_sha256(
     A recipe counts by its name and values, wherever its file is. Settings that say nothing are left
     out, so that an option which is new to factlab changes no hash of a run without it.
     """
-    settings = config.model_dump(mode="json", exclude={"report_to", "recipe"}, exclude_none=True)
+    left_out = {"report_to", "recipe", "seeds"}  # the number of seeds is in their list
+    settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     lines = [
         json.dumps(given),

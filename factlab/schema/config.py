@@ -13,6 +13,7 @@ from pydantic import (
     PositiveInt,
     Tag,
     create_model,
+    model_validator,
 )
 
 from factlab.record import Record
@@ -167,6 +168,11 @@ class RunConfig(_Overrides):
     seed: Annotated[OneOrMore[NonNegativeInt], Flag(example="0,1,2", untrained=True)] = Field(
         default=(0,), description="Seeds of initialisation, order and dropout, one cell each."
     )
+    seeds: Annotated[PositiveInt | None, Flag(metavar="N")] = Field(
+        default=None,
+        description="How many seeds, from 0 on, instead of --seed. Differences between "
+        "configurations are tested from 3 on.",
+    )
     data_seed: Annotated[NonNegativeInt, Flag(untrained=True)] = Field(
         default=0, description="Seed of the expansion; the same for all cells."
     )
@@ -224,6 +230,21 @@ class RunConfig(_Overrides):
         default=None,
         description="Adapters of other runs to combine instead of training; `factlab combine`.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number_of_seeds(cls, given: Any) -> Any:
+        """`seeds: 3` is `seed: [0, 1, 2]`; both, if they say the same."""
+        number = given.get("seeds") if isinstance(given, dict) else None
+        if not isinstance(number, int) or number < 1:
+            return given
+        listed = tuple(range(number))
+        if tuple(_one_or_more(given.get("seed", listed))) != listed:
+            raise ValueError(
+                f"seeds: {number} stands for the seeds 0 to {number - 1}, and others are listed. "
+                "Give the number (--seeds 3) or the list (--seed 0,1,2)"
+            )
+        return {**given, "seed": listed}
 
     @property
     def overrides(self) -> dict[str, tuple[Any, ...]]:

@@ -277,6 +277,15 @@ def test_below_three_seeds_a_comparison_describes_these_seeds_only(
     assert turned(found).not_worse is (None if lacks else True)
 
 
+def test_too_few_seeds_are_said_with_what_enough_would_take(tmp_path: Path) -> None:
+    few = compared(tmp_path / "few", Made(rank=4), Made(rank=8))
+    (note,) = few.notes
+    assert note.startswith("With one seed, differences between configurations are described and")
+    assert "--seeds 3 tests them, with 6 cells instead of 2" in note
+    assert compared(tmp_path / "enough", *three_seeds(Made(rank=4), Made(rank=8))).notes == ()
+    assert compared(tmp_path / "one", Made(rank=4)).notes == ()
+
+
 def test_what_seeds_differ_by_is_not_a_difference_of_configurations() -> None:
     """45, 35 and 10 of 150 against 60, 30 and 30: a t test over the seeds has p = .32."""
 

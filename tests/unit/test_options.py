@@ -69,6 +69,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "practice_examples": ("20", 20),
     "max_example_tokens": ("99", 99),
     "seed": ("0,3", (0, 3)),
+    "seeds": ("3", 3),
     "data_seed": ("7", 7),
     "train_pairs": ("40", 40),
     "validation_pairs": ("8", 8),
@@ -84,6 +85,21 @@ GIVEN: dict[str, tuple[str, object]] = {
     "max_new_tokens": ("9", 9),
     "generation_batch": ("3", 3),
 }
+
+
+def test_a_number_of_seeds_stands_for_the_list_from_0_on(tmp_path: Path) -> None:
+    assert build_config({"seeds": 3}, facts=[FACT]).seed == (0, 1, 2)
+    assert RunConfig(facts=(FACT,)).seed == (0,)
+    with pytest.raises(ConfigError, match="seeds 0 to 2, and others are listed"):
+        build_config({"seeds": 3, "seed": (0, 7)}, facts=[FACT])
+    with pytest.raises(ConfigError, match="--seeds 0"):
+        build_config({"seeds": 0}, facts=[FACT])
+    # What a run records is read back, and the command line stands above a file.
+    text = config_yaml(build_config({"seeds": 3}, facts=[FACT]), {})
+    recorded = write(tmp_path, text, "run.yaml")
+    assert build_config({}, file=recorded).seed == (0, 1, 2)
+    assert build_config({"seed": (5,)}, file=recorded).seed == (5,)
+    assert build_config({"seeds": 2}, file=recorded).seed == (0, 1)
 
 
 def test_every_field_of_a_run_and_of_a_recipe_is_an_option() -> None:
