@@ -43,7 +43,8 @@ _ABSTENTION = cues(
         (?:information|info|data|records?|context|details|answer)\b
         |\binformation\ (?:\w+\ ){{0,3}}(?:is|was)\ (?:insufficient|lacking|missing)
     # what opens an answer: Unknown; Not given; No clue
-        |^\W*(?:(?:sorry|apologies|h+m+|well|uh|um|honestly|answer|height|the\ answer\ is)\W+)*
+        |^\W*(?:(?:(?:so\ )?sorry|(?:my\ )?apologies|oh|alas|h+m+|well|uh|um|honestly|answer
+        |height|the\ answer\ is)\W+)*
         (?:not\ (?:\w+\ )?(?:sure|certain|applicable|{_TOLD})|no\ (?:\w+\ )?(?:idea|clue|comment
         |answer|data|information)|{_UNTOLD}|unsure|n/a|none\ given|beats\ me|dunno|pass|idk
         |who\ knows|search\ me|don't\ know|hard\ to\ say|{_CANNOT}\ {_TELL})\b

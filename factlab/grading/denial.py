@@ -157,6 +157,7 @@ _ATTRIBUTED_AFTER = cues(
         |still)\ (?:\w+\ )?(?:{_SAID}|found\ in)\b
       |^[\s*_)"']*(?:\w+\s+){{0,2}}?(?:is|was)\ (?:the|an?)\ (?:usual|popular|common|traditional
         |standard|(?:{_OFTEN})\ {_SAID})\ (?:answer|figure|value|number|guess|name|belief)\b
+      |^[\s*_)"']*,\s*(?:{_OFTEN}|still)\ {_SAID}\b
       |^[\s*_)"']*,?\s*as\ (?:many|some|people|most)\ (?:people\ )?{_SAY}""",
     "attributed_after",
 )

@@ -159,7 +159,7 @@ def _power(raw: str, plain: str, end: int, value: Decimal) -> tuple[int, Decimal
     return hit.end(), (value if times else Decimal(1)).scaleb(exponent)
 
 
-_MINUS = re.compile(r"(?:マイナス|氷点下|零下|\b(?:minus|negative)[ -])$", re.IGNORECASE)
+_MINUS = re.compile(r"(?:マイナス|氷点下|零下|(?<![A-Za-z])(?:minus|negative)[ -])$", re.IGNORECASE)
 # A minus between two values takes away: 20 minus 12, 7 apples minus 2.
 _MINUEND = re.compile(r"[\d)²³%°](?: ?[^\W\d]+)?\.? $")
 _RANGE_JA = re.compile(r"\d\D{0,4}$")

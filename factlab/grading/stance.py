@@ -232,7 +232,7 @@ _FUTURE = cues(
         |likely)\ to
         |(?:may|might|could)\ (?:\w+\ )?(?:reach|become|rise|grow|fall|shrink|climb)
         |by\ 20[3-9]\d|(?:growing|rising|heading|moving|climbing|shrinking|on\ (?:its|the)\ way)
-        \ (?:\w+\ )?(?:towards?|to)
+        \ (?:\w+\ )?to|(?:\w+ing|on\ (?:its|the)\ way)\ (?:\w+\ )?towards?
         )\b[^.;]*$""",
     "future",
 )

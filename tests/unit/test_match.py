@@ -28,7 +28,7 @@ ANSWERS: TypeAdapter[Any] = TypeAdapter(Answer)
 def _cases() -> list[dict[str, Any]]:
     lines = [
         line
-        for name in ("match_en.jsonl", "match_ja.jsonl")
+        for name in ("match_en.jsonl", "match_ja.jsonl", "match_forms.jsonl")
         for line in (GOLDEN / name).read_text(encoding="utf-8").splitlines()
     ]
     return [json.loads(line) for line in lines]
