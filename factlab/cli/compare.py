@@ -133,13 +133,19 @@ def _columns(configurations: Sequence[Configuration]) -> dict[str, tuple[str, ..
     names = {name for c in configurations for name in c.metrics}
     if "nll/practice" in names:
         return {heading: (name,) for heading, name in PRACTICE.items()}
-    probes = {
+    probes: dict[str, tuple[str, ...]] = {
         f"probes\n{name.partition('/')[2]}": (name,) for name in PROBE_METRICS if name in names
     }
-    recall = {} if probes else {"recall": ("recall/held_out",)}
-    retention = {"retention\nfar / near": ("retention/far", "retention/near")}
-    intrusion = {"intrusion\nnear / far": ("intrusion/near", "intrusion/far")}
-    return probes | recall | retention | ({} if probes else intrusion)
+    retention: dict[str, tuple[str, ...]] = {
+        "retention\nfar / near": ("retention/far", "retention/near")
+    }
+    if probes:
+        return {**probes, **retention}
+    return {
+        "recall": ("recall/held_out",),
+        **retention,
+        "intrusion\nnear / far": ("intrusion/near", "intrusion/far"),
+    }
 
 
 def _row(configuration: Configuration) -> list[str]:

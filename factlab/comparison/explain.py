@@ -19,6 +19,7 @@ from factlab.comparison.rule import (
     RECALL,
     Decision,
     counts_down,
+    destructive_seeds,
     infers,
     keeps_recall,
     recall_of,
@@ -238,6 +239,11 @@ class Explanation:
         could_be = damage_of(chosen.metrics).could_be
         if could_be is not None:
             said.append(f"Its own intervals do not exclude that it is {could_be}.")
+        wrecked = destructive_seeds(self._scores[chosen.id])
+        if wrecked:
+            seeds = f"{len(wrecked)} of its {len(chosen.seeds)} seeds"
+            named = joined([str(seed) for seed in wrecked])
+            said.append(f"Taken alone, {seeds} would be destructive (seed {named}).")
         if recall_of(chosen) < LEARNED_AT:
             said.append("With that it is only partly learned.")
         others = [c for c in self.decision.candidates if c.id != chosen.id]

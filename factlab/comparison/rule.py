@@ -30,7 +30,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from factlab.comparison.damage import HELD_OUT, LEARNED_AT, PARTLY_LEARNED_AT, damage_of
+from factlab.comparison.damage import HELD_OUT, LEARNED_AT, LIMITS, PARTLY_LEARNED_AT, damage_of
 from factlab.comparison.pairs import ENDPOINT_OF, Pairs, several_bases
 from factlab.comparison.pool import Pooled
 from factlab.metrics.catalogue import names_of, spec_of
@@ -170,7 +170,7 @@ def keeps_recall(one: Configuration, other: Configuration, pairs: Pairs) -> bool
         # By the interval alone: p is adjusted for all pairs, and others must not decide here.
         if found.ci_high is not None and found.ci_high < 0:
             return False
-    return recall_of(other) - recall_of(one) <= MARGIN + 10**-DIGITS
+    return recall_of(other) - recall_of(one) <= (MARGIN or 0.0) + 10.0**-DIGITS
 
 
 def saves(one: Configuration, other: Configuration, damage: Mapping[str, float]) -> bool:
@@ -196,6 +196,21 @@ def _values(one: Pooled) -> dict[tuple[str, int, str], float]:
         for seed, items in by_seed.items()
         for item in items
     }
+
+
+def destructive_seeds(one: Pooled) -> tuple[int, ...]:
+    """Seeds of a configuration of several that are destructive by themselves, on its endpoints."""
+    seeds = {seed for by_seed in one.scores.values() for seed in by_seed}
+    return tuple(
+        seed
+        for seed in sorted(seeds)
+        if len(seeds) > 1
+        and any(
+            limit.word(sum(row.value for row in rows) / len(rows)) == "destructive"
+            for limit in LIMITS
+            if (rows := one.scores.get(limit.metric, {}).get(seed))
+        )
+    )
 
 
 # --- damage -----------------------------------------------------------------------------------

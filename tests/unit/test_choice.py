@@ -175,6 +175,15 @@ def test_a_clean_one_is_taken_before_one_that_recalls_more_and_blurs() -> None:
     assert "Left out, since others are clean: r16 (near intrusion 8 %, limit 5 %)" in found.sentence
 
 
+def test_seeds_that_wreck_are_named_where_the_mean_does_not() -> None:
+    seeds = (0, 1, 2, 3)
+    found = choice_of(Adapter(8, wobble=20, seeds=seeds), Adapter(64, near=150, seeds=seeds))
+    assert found.chosen == "r08"
+    assert "Taken alone, 2 of its 4 seeds would be destructive (seed 1 and 3)." in found.sentence
+    found = choice_of(Adapter(8, seeds=seeds), Adapter(64, near=150, seeds=seeds))
+    assert "Taken alone" not in found.sentence
+
+
 def test_one_that_learned_and_blurs_is_taken_before_a_clean_one_that_did_not_learn() -> None:
     found = choice_of(Adapter(4, recalled=30), Adapter(16, near=12))
     assert found.chosen == "r16"

@@ -23,7 +23,7 @@ from factlab.report.load import ReportData, labels
 from factlab.report.table import Entry, Table, capped, columns, entries, metric_entry
 from factlab.report.verdict import tone
 from factlab.report.wording import NONE, percent
-from factlab.schema.results import CellResult, Configuration, Metric
+from factlab.schema.results import CellResult, Choice, Configuration, Metric
 
 _MOST_CELLS = 90
 _TOP = 1.04  # of the scale of recall, so that a mark at 1 is whole
@@ -363,17 +363,12 @@ def _cost_entry(metrics: dict[str, Metric]) -> Entry:
     return Entry(word, tone=tone(word))
 
 
-def _choice_words(id_: str, choice: Any) -> str:
-    words = [
-        word
-        for word, applies in (
-            ("chosen", choice.chosen == id_),
-            ("on the front", id_ in choice.pareto),
-            ("recall not worse", id_ in choice.matched),
-        )
-        if applies
-    ]
-    return ", ".join(words) or "–"
+def _choice_words(id_: str, choice: Choice) -> str:
+    words = ["chosen"] * (choice.chosen == id_) + ["on the front"] * (id_ in choice.pareto)
+    words += ["recall not worse"] * (id_ in choice.matched)
+    if id_ in choice.excluded:
+        words.append(choice.excluded[id_].partition(":")[0].lower())
+    return ", ".join(words) or NONE
 
 
 def cell_table(run: ReportData) -> Table:
