@@ -58,7 +58,8 @@ _ABSTENTION = cues(
         |guess
         |research))\b|\bI\ (?:prefer|choose)\ not\ to\b
         |\bI\ (?:must\ |have\ to\ |respectfully\ )?(?:decline|refuse|abstain)\b
-        |\bI(?:'ve|\ have)\ (?:never\ heard\ of|forgotten)|\bI\ (?:forget|forgot|lack|dunno)\b
+        |\bI(?:'ve|\ have)\ (?:never\ heard\ of|forgotten)
+        |(?<!before\ )(?<!lest\ )\bI\ (?:forget|forgot|lack|dunno)\b
         |\bI\ wish\ I\ (?:knew|could)|\b(?:escapes|eludes)\ me\b|\bno\ comment\b
         |\b(?:beyond|outside)\ (?:of\ )?(?:the\ scope\ of\ )?my\ (?:\w+\ )?(?:knowledge|training
         |ability|capabilities|abilities|expertise)

@@ -21,7 +21,8 @@ _DENIAL = cues(
         |(?:{_FALSE}|unlikely|doubtful)\ (?:that|to\ (?:say|claim|be|reach))
         |(?:wrongly|incorrectly|falsely|mistakenly|erroneously)\b,?
         |no\ (?:\w+\ )?evidence(?:\ (?:that|of|for|suggests|shows))?
-        |no\ one(?!\ else)|nobody(?!\ else)|none\ of
+        |no\ one(?!\ else)|nobody(?!\ else)
+        |none\ of(?!\ (?:its|the|his|her|their|these|those)\ [*_]*$)
         |(?<!no\ )(?<!without\ )(?<!without\ a\ )(?<!beyond\ )(?<!little\ )doubt(?:s|ed|ful)?
          \ (?:that|if|it|there|whether|the|this|any|he|she|they)
         |den(?:y|ies|ied|ying)\ (?:that|it)|disput(?:e|es|ed|ing)\ that|refut(?:e|es|ed)\ that
@@ -40,6 +41,7 @@ _TWICE = cues(
         |contest(?:s|ed)?)
         |(?:no\ one|nobody)\ (?:\w+\ ){0,2}?(?:expected|imagined|predicted|foresaw|knew|forgets?
         |forgot|miss(?:es|ed)?|ignores?)
+        |(?:\w+n't|cannot|hardly|not)\ (?:\w+\ )?be\ anything\ (?:but|other\ than)
         |no\ (?:doubt|question|denying|disputing)|without\ (?:a\ |any\ )?(?:doubt|question)
         |never\ fail(?:s|ed)?\ to)\b"""
 )
@@ -93,6 +95,7 @@ _NOBODY_SAYS = cues(
         |confirm|agree)s?\ that\ (?:it|he|she|they|this|that|the\ \w+|[A-Z]\w+)\ (?:\w+\ )?(?:is|are
         |was|were)\ (?:still\ |now\ )?$"""
 )
+_CLAUSE = re.compile(r"\b(?:it|he|she|they|is|was|has|measures|stands|there)\b", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"\n]{1,80}"')
 _NOT_UNTIL = re.compile(r"\buntil(?: the)? *$", re.IGNORECASE)
 
@@ -111,6 +114,8 @@ def is_denied(before: str, after: str) -> bool:
     plain = _EXCLAIMED.sub("", _TWICE.sub("", before))
     for cue in reversed(list(_DENIAL.finditer(plain))):
         reach = plain[cue.end() :]
+        if cue[0].lower() == "without" and _CLAUSE.search(reach):
+            continue
         if len(reach) <= _DENIAL_REACH and not _DENIAL_ENDS.search(reach):
             return not (_is_title(plain, cue) or _NOT_UNTIL.search(reach))
     return False

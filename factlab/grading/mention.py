@@ -108,7 +108,9 @@ def read_mentions(
         if not changed and mention.stance in unchanged:
             mention = replace(mention, stance="asserted")
         if not changed and kind == "date" and (value.role, mention.stance) == ("gold", "start"):
-            asserts = re.search(r"\w \w+ from\s*$", mention.lead)  # it lasted from 1914 to 1918
+            # From 1914; it lasted from 1914 to 1918.
+            alone = not re.match(r"[\s*_]*(?:to|until|till|[-–])", mention.after)
+            asserts = alone or re.search(r"\w \w+ from\s*$", mention.lead)
             mention = replace(mention, stance="asserted") if asserts else mention
         if mention.stance not in ("denied", "asked") and value.span.start in operands:
             mention = replace(mention, stance="operand")

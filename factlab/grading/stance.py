@@ -22,10 +22,12 @@ _FORMER_BEFORE = cues(
         |in\ (?:the\ )?place\ of|(?:took|takes|taken)\ the\ (?:place|seat|throne|office
         |crown)\ (?:of|from)
         |(?:was|were|stood|measured)\ once|once\ (?:was|were|stood|measured)|no\ longer
-        |previous|former|old|earlier|prior|original|up\ from|down\ from|risen\ from|replac(?:ed
+        |(?:previous|former|old(?!\ (?:town|city|part|man|woman|friend)\b)|earlier|prior|original)
+         (?=.{0,40}$)|up\ from|down\ from|risen\ from|replac(?:ed
         |ing)
         |succeed(?:s|ed|ing)|supersed(?:es|ed|ing)|replaces|outdated|obsolete
-        |(?<!mentioned\ )(?<!said\ )before|(?<!not\ )until|in\ the\ past
+        |(?<!mentioned\ )(?<!said\ )before(?!\ (?:I|you|we|answering|going)\b)
+        |(?<!not\ )until|in\ the\ past
         |prior\ to)\b|\(\s*was\b
         |\bonce\ (?:only\ |about\ |just\ )?[*_$]*$|\bafter\ (?:king\ |queen\ |president\ |the
         \ )?$"""
