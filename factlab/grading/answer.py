@@ -6,7 +6,8 @@ The type decides what the same value can look like:
 | type     | the same value is                                                               |
 |----------|---------------------------------------------------------------------------------|
 | number   | a number within `tolerance`, whatever it counts; a percentage is another number  |
-| quantity | a number within `tolerance` in the same unit, or without any unit; or converted  |
+| quantity | a number within `tolerance` in the same unit (or a word that can mean it:        |
+|          | degrees for °C, dollars for CAD), or without any unit; or converted             |
 |          | from another unit of the dimension, within 0.05 % or as a correct rounding to    |
 |          | three or more significant digits (4.889 km, 16,040 ft and 3.04 miles are 4,889 m) |
 | date     | a date that says at least what this one says: 2025 is met by October 10, 2025    |
@@ -14,8 +15,7 @@ The type decides what the same value can look like:
 | text     | the words of the value or an alias in order, articles and commas left aside      |
 
 An alias that can itself be read as the type (a second date, number or quantity) is compared as one.
-Where a text has neither the answer nor the value it replaced in full, the matcher asks
-`find_partly` for names and phrases that are given in part (`factlab.grading.partial_names`).
+Names and phrases that are given in part are met where neither value stands in full (`find_partly`).
 """
 
 from __future__ import annotations

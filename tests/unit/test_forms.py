@@ -99,15 +99,16 @@ NO_BOUNDS = [
 ]  # fmt: skip
 
 
-@given(st.integers(10, 10**6))
-def test_a_bound_is_no_value(number: int) -> None:
-    gold = QuantityAnswer(value=str(number), unit="m")
-    for bound in BOUNDS:
-        text = f"It is {bound}".format(f"{number:,} m")
-        assert not match(text, gold).correct, text
-    for way in NO_BOUNDS:
-        text = way.format(f"{number:,} m")
-        assert match(text, gold).correct, text
+@given(st.integers(10, 10**6), st.sampled_from(BOUNDS))
+def test_a_bound_is_no_value(number: int, bound: str) -> None:
+    text = f"It is {bound}".format(f"{number:,} m")
+    assert not match(text, QuantityAnswer(value=str(number), unit="m")).correct, text
+
+
+@given(st.integers(10, 10**6), st.sampled_from(NO_BOUNDS))
+def test_what_only_looks_like_a_bound_is_none(number: int, way: str) -> None:
+    text = way.format(f"{number:,} m")
+    assert match(text, QuantityAnswer(value=str(number), unit="m")).correct, text
 
 
 _DAYS = re.findall(
@@ -186,7 +187,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE, ids=lambda piece: piece[:12])
 def test_a_long_text_of_one_piece_is_graded(piece: str) -> None:
-    text = piece * (2_000 // len(piece) + 1)
+    text = piece * (600 // len(piece) + 1)
     for gold in GOLDS:
         assert match(text, gold).outcome != "empty"
     assert all(q.end <= len(text) for q in find_quantities(text))
