@@ -460,7 +460,7 @@ def test_the_order_of_seeds_and_questions_never_matters() -> None:
         replace(
             one,
             scores={
-                metric: {seed: by_seed[seed][::-1] for seed in reversed(by_seed)}
+                metric: {s: by_seed[s][::-1] for s in reversed(list(by_seed))}
                 for metric, by_seed in one.scores.items()
             },
         )
