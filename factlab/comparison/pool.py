@@ -93,7 +93,7 @@ def _pooled_metrics(measured: Sequence[CellScores], seeds: Sequence[int]) -> Mea
     cells = [one.cell for one in measured]
     for name in DRIFT_METRICS:
         drifts = {cell.id: cell.metrics[name] for cell in cells if name in cell.metrics}
-        if drifts:
+        if drifts and name not in found.metrics:  # of runs that recorded no values by token
             found.metrics[name] = _drift(drifts, cells)
     return found
 

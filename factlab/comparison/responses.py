@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from factlab.errors import RunFolderError
+from factlab.metrics.drift import drift_scores
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, Scores, chances, floor_scores, tuned_scores
 from factlab.runs.files import read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
-from factlab.schema.results import CellResult
+from factlab.schema.results import CellResult, DriftWindow
 from factlab.schema.splits import EVALUATED_SPLITS, INTRUSION_SPLITS
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
@@ -107,10 +108,14 @@ class RunResponses:
         self._check(cell, question_set, base)
         return CellScores(
             cell=cell,
-            scores=tuned_scores(question_set, base, tuned),
+            scores=tuned_scores(question_set, base, tuned) | self._drift(cell),
             base_scores=floor_scores(question_set, base),
             chances=chances(question_set, tuned),
         )
+
+    def _drift(self, cell: CellResult) -> Scores:
+        file = self.folder.cell(cell.id).drift_file
+        return drift_scores(cell.facts, list(read_lines(file, DriftWindow)))
 
     def _check(self, cell: CellResult, question_set: QuestionSet, base: Responses) -> None:
         if not question_set.questions:

@@ -15,9 +15,10 @@ def lacks_seeds(cells: Sequence[Cell | CellResult]) -> str | None:
     Of cells that are finished it says how long theirs took.
 
     Returns:
-        A sentence or two; None where there is one configuration only, enough seeds, or cells that
-        were combined and not trained.
+        Two sentences, of all cells but placebos; None where there is one configuration only, enough
+        seeds, or cells that were combined and not trained.
     """
+    cells = [cell for cell in cells if cell.placebo is None]
     arms = {cell.configuration for cell in cells}
     seeds = len({cell.seed for cell in cells})
     if len(arms) < 2 or seeds >= MIN_SEEDS or any(cell.combined is not None for cell in cells):

@@ -19,6 +19,7 @@ from factlab.schema.question import AnswerRecord, PanelAnswer
 from factlab.schema.results import (
     BaseResult,
     CurvePoint,
+    DriftWindow,
     RunResult,
     TrainStep,
     ValidationLoss,
@@ -56,11 +57,12 @@ def base_result(
 def measured_cell(
     responses: RunResponses, cell_id: str, facts: tuple[str, ...], steps: int, precision: str
 ) -> tuple[Measurement, tuple[CurvePoint, ...]]:
-    """A cell's metrics, all but drift, and its curve over the steps of training."""
+    """A cell's metrics and its curve over the steps of training."""
     asked, tuned = responses.tuned(cell_id, facts)
     files = responses.folder.cell(cell_id)
     base = responses.base_at(precision)
-    found = measure_tuned(asked, base, tuned)
+    windows = list(read_lines(files.drift_file, DriftWindow))
+    found = measure_tuned(asked, base, tuned, windows)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
 

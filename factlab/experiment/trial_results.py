@@ -12,14 +12,15 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial import Trial
 from factlab.metrics.measure import Measurement
-from factlab.runs.files import writing
+from factlab.runs.files import write_lines, writing
 from factlab.schema.config import Cell
-from factlab.schema.results import CellResult, Metric, Status, TrainingRecord
+from factlab.schema.results import CellResult, Status, TrainingRecord
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
+    from factlab.inference.drift import Drift
     from factlab.models.load import LoadedModel
 
 
@@ -51,16 +52,16 @@ def measure_trial(
         restore(model, trial.best[1], trial.name, evaluator.loaded.rounded)
     started = time.perf_counter()
     trained = _is_trained(evaluator.experiment, training)
-    drift = _drift_metrics(trial, model, baseline, trained=trained)
-    if training is None and not all(math.isfinite(metric.value) for metric in drift.values()):
+    drift = _drift(trial, model, baseline, trained=trained)
+    if training is None and not (math.isfinite(drift.ce) and math.isfinite(drift.kl)):
         raise DivergedError(
             "the predictions of this combination are no finite numbers, so it cannot be evaluated. "
             "Use smaller weights, or a higher density."
         )
     _save(model, evaluator.loaded, trial)
+    write_lines(trial.folder.drift_file, drift.windows)
     evaluator.evaluate_tuned(model, cell.facts, trial.folder, cell.id)
     measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
-    measured.metrics |= drift
     seconds = time.perf_counter() - started
     return _cell_result(cell, "complete", measured).model_copy(
         update={
@@ -85,11 +86,10 @@ def _is_trained(experiment: Experiment, training: TrainingRecord | None) -> bool
     return all(source.steps != 0 for source in sources)
 
 
-def _drift_metrics(
+def _drift(
     trial: Trial, model: PreTrainedModel | PeftModel, baseline: Baseline, *, trained: bool
-) -> dict[str, Metric]:
-    from factlab.inference.drift import COVERS_TEXT, measure_drift
-    from factlab.metrics.versions import DRIFT_SCORER
+) -> Drift:
+    from factlab.inference.drift import measure_drift
 
     drift = measure_drift(model, baseline.neutral, trial.base_head)
     if trained and drift.kl == 0:
@@ -97,12 +97,7 @@ def _drift_metrics(
             "the trained adapter changes no prediction at all: it was not attached, or nothing was "
             "learned. No figure of this cell would mean anything."
         )
-    return {
-        name: Metric(
-            value=value, n=drift.tokens, clusters=0, covers=COVERS_TEXT, scorer=DRIFT_SCORER
-        )
-        for name, value in (("drift/ce", drift.ce), ("drift/kl", drift.kl))
-    }
+    return drift
 
 
 def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, trial: Trial) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from factlab.schema.results import DriftWindow
+
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 WINDOW = 256  # tokens; each window is read from its own beginning, which bounds memory
 HEAD_ROWS = 128  # predictions whose probabilities are held at once
-COVERS_TEXT = "this text only; no interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,12 @@ class Drift:
     Attributes:
         ce: Mean cross-entropy tuned minus base, nats per token; positive is worse.
         kl: Mean KL(base‖tuned), nats per token; 0 only if every prediction is the same.
-        tokens: Predicted tokens that the means are taken over.
+        windows: The same token by token, by window, to six digits.
     """
 
     ce: float
     kl: float
-    tokens: int
+    windows: tuple[DriftWindow, ...]
 
 
 def read_neutral_text(
@@ -85,9 +86,18 @@ def measure_drift(
     tuned = _states(model, text.windows)
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)
     change, kl = drift_terms(head_of(model), tuned, targets, text.states, base_head)
+    sizes = [len(window) - 1 for window in text.windows]
+    windows = [
+        DriftWindow(window=place, ce_nats=_digits(ce), kl_nats=_digits(own))
+        for place, (ce, own) in enumerate(zip(change.split(sizes), kl.split(sizes), strict=True))
+    ]
     return Drift(
-        ce=float(change.double().mean()), kl=float(kl.double().mean()), tokens=len(targets)
+        ce=float(change.double().mean()), kl=float(kl.double().mean()), windows=tuple(windows)
     )
+
+
+def _digits(values: torch.Tensor) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values.tolist())
 
 
 @dataclass(frozen=True, slots=True)

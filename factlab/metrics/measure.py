@@ -21,6 +21,7 @@ from factlab.metrics.catalogue import (
     spec_of,
     why_empty,
 )
+from factlab.metrics.drift import drift_scores
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import (
     QuestionScore,
@@ -34,7 +35,7 @@ from factlab.metrics.scores import (
 from factlab.metrics.versions import SCORERS
 from factlab.schema.passage import DEPTHS
 from factlab.schema.question import AnswerRecord, Question
-from factlab.schema.results import Metric
+from factlab.schema.results import DriftWindow, Metric
 from factlab.stats.intervals import (
     Interval,
     bootstrap_interval,
@@ -69,9 +70,21 @@ def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
     return found
 
 
-def measure_tuned(question_set: QuestionSet, base: Responses, tuned: Responses) -> Measurement:
-    """What a tuned model scores, against the base on the same questions."""
-    scores = tuned_scores(question_set, base, tuned)
+def measure_tuned(
+    question_set: QuestionSet,
+    base: Responses,
+    tuned: Responses,
+    windows: Sequence[DriftWindow] = (),
+) -> Measurement:
+    """What a tuned model scores, against the base on the same questions.
+
+    Args:
+        question_set: The questions.
+        base: The base's responses.
+        tuned: The tuned model's.
+        windows: Its drift on neutral text.
+    """
+    scores = tuned_scores(question_set, base, tuned) | drift_scores(question_set.facts, windows)
     found = summarized([scores], chances(question_set, tuned))
     add_derived(found, scores, floor_scores(question_set, base))
     found.outcomes = outcome_table(question_set.questions, tuned)

@@ -204,6 +204,11 @@ class CellFolder(AnswersFolder):
         return self.path / "panel.jsonl"
 
     @property
+    def drift_file(self) -> Path:
+        """One line per window of the neutral text: drift, token by token."""
+        return self.path / "drift.jsonl"
+
+    @property
     def train_log_file(self) -> Path:
         """One line per optimizer step."""
         return self.path / "train_log.jsonl"

@@ -101,6 +101,16 @@ class ValidationLoss(Record):
     answer_tokens: int
 
 
+class DriftWindow(Record):
+    """Change of a model's predictions in one window of the neutral text; a line of drift.jsonl."""
+
+    window: int
+    ce_nats: tuple[float, ...] = Field(
+        description="By predicted token: cross-entropy, tuned − base."
+    )
+    kl_nats: tuple[float, ...] = Field(description="By predicted token: KL(base‖tuned).")
+
+
 class CurvePoint(Record):
     """The fixed panel and the losses at one point of training."""
 

@@ -22,7 +22,8 @@ from factlab.schema.results import CellResult, RunResult
 def rescore(run: Path) -> tuple[RunResult, int]:
     """Grade the stored answers of a run again and compute every figure from the new verdicts.
 
-    Likelihoods and drift are not graded, and stay as they were measured.
+    Likelihoods and drift are not graded, and stay as they were measured; their means and intervals
+    are computed again from the recorded values.
 
     Args:
         run: A run folder with results; its verdicts, results and report are replaced.
@@ -79,7 +80,7 @@ def _measure_again(responses: RunResponses, cell: CellResult) -> CellResult:
     drift = {name: value for name, value in cell.metrics.items() if name.startswith("drift/")}
     return cell.model_copy(
         update={
-            "metrics": found.metrics | drift,
+            "metrics": drift | found.metrics,
             "not_measured": found.not_measured,
             "outcomes": found.outcomes,
             "by_fact": found.by_fact,

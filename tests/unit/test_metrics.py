@@ -23,6 +23,7 @@ from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionScore, QuestionSet, Scores, base_scores, tuned_scores
 from factlab.metrics.versions import DERIVED_SCORER, LIKELIHOOD_SCORER, MATCH_SCORER
 from factlab.schema.question import AnswerRecord, Question
+from factlab.schema.results import DriftWindow
 from factlab.stats.intervals import difference_interval, paired_difference, rate_interval, wilson
 
 EMPTY = evidence([])
@@ -276,6 +277,38 @@ def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() ->
     found = summarized(rows("recall/train", [1]), expected=())
     add_derived(found, merged(rows("recall/train", [1])), {})
     assert found.not_measured["rome_score"].endswith("intrusion/near is missing")
+
+
+# --- drift --------------------------------------------------------------------------------------
+
+
+def windows(*means: float) -> list[DriftWindow]:
+    """Windows of four tokens around these means, the last of two."""
+    return [
+        DriftWindow(
+            window=place,
+            ce_nats=tuple(mean + off for off in (-1, 1) * (1 if place + 1 == len(means) else 2)),
+            kl_nats=(mean,) * 4,
+        )
+        for place, mean in enumerate(means)
+    ]
+
+
+def test_drift_is_a_mean_over_tokens_and_varies_by_window() -> None:
+    found = measure_tuned(asked(FAR), BASE, TUNED, windows(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)).metrics
+    ce, kl = found["drift/ce"], found["drift/kl"]
+    assert (ce.n, ce.clusters) == (22, 6)
+    assert ce.value == pytest.approx((4 * 1.5 + 2 * 0.6) / 22)
+    assert (kl.value, kl.n, kl.clusters) == (pytest.approx(0.35), 24, 6)
+    assert kl.ci_low is not None
+    assert kl.ci_high is not None
+    assert 0 < kl.ci_low < 0.35 < kl.ci_high  # never below 0
+    assert kl.covers == "other neutral text like this; this seed only"
+
+
+def test_no_drift_at_all_is_exactly_0() -> None:
+    found = measure_tuned(asked(FAR), BASE, BASE, windows(*[0.0] * 6)).metrics
+    assert found["drift/kl"].value == 0
 
 
 # --- the base computed twice -------------------------------------------------------------------

@@ -334,7 +334,7 @@ DRIFT_ROWS: tuple[MetricSpec, ...] = (
         formula="mean over tokens of cross-entropy, tuned − base, on fixed neutral text, windows "
         "of 256",
         caveat="Which abilities moved is not in it; negative where the text resembles what was "
-        "trained.",
+        "trained. Its interval is over windows, of a text that has few.",
         source="perplexity change; MEND's drawdown (arXiv 2110.11309)",
         better="low",
         unit="nats",
