@@ -271,7 +271,7 @@ class Comparison(Record):
     )
     detectable_low: float | None = Field(
         default=None,
-        description="The lower end: in 9 of 10, one of this size would be found less often.",
+        description="The lower end of that range: with the least noise that the sample allows.",
     )
     margin: float | None = Field(
         default=None, description="Non-inferiority margin, for endpoints of forgetting."

@@ -25,7 +25,7 @@ def detectable_difference(
     and seeds scatter is known from the sample alone, of three seeds only within a factor of 3 or
     so, and one figure would hide that. So both variances are taken at the lower and at the upper
     end of their 80 % intervals (χ² with their degrees of freedom): a difference of the upper end is
-    found with at least this power 9 times in 10, and one of the lower end less often than that.
+    found with this power or more, whatever else, in about 9 of 10 samples.
 
     It is a property of the design and its noise: do not compare it with the difference that was
     observed. Sources: Cohen (1988), Statistical Power Analysis; Hoenig and Heisey (2001), The
@@ -45,12 +45,11 @@ def detectable_difference(
         return None
     freedom = max(1.0, groups.effective_clusters - 1)
     both = min(spread.both, across)
-    # The seeds' means scatter at least by what items and seeds do together.
-    seed = max(spread.own, both)
     found = [
         _detected(
             (across - both) * _limit(freedom, end),
-            seed * _limit(spread.seeds - 1, end),
+            # Seeds' means scatter at least by what items and seeds do together.
+            max(both, spread.own * _limit(spread.seeds - 1, end)),
             least,
             (freedom, spread.seeds - 1),
             power,
