@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.coverage import DESIGNS, RATES, Design, outcomes, simulate, summed
-from factlab.stats.intervals import interval_of_difference
+from factlab.stats.design import detectable_difference
+from factlab.stats.intervals import Z, adjusted_difference, interval_of_difference
 
 BY_NAME = {design.name: design for design in DESIGNS}
 NEAR = BY_NAME["near intrusion, 150 controls"]
@@ -53,3 +54,29 @@ def test_intervals_hold_whatever_the_design_and_the_rate(
         assert found.false_positives <= 6 + 1.4, rate
         assert found.coverage >= 94 - 1.4, rate
         assert found.of_a_rate >= 94 - 1.4, rate
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("seed_sd", [0.0, 0.3])
+def test_the_upper_end_of_what_a_design_finds_is_found_four_times_in_five(
+    seeds: int, seed_sd: float
+) -> None:
+    """Taken from a sample of equal configurations: it has that power in most samples."""
+    rng = np.random.default_rng([seeds, round(10 * seed_sd)])
+
+    def power(apart: float) -> float:
+        a, b = outcomes(rng, NEAR, (0.5, 0.5 + apart), seeds, seed_sd, 300)
+        found = [interval_of_difference(*one) for one in summed(b - a)]
+        return float(np.mean([one.low > 0 or one.high < 0 for one in found]))  # type: ignore[operator]
+
+    steps = np.arange(0.02, 0.5, 0.04)
+    needed = float(np.interp(0.8, [power(step) for step in steps], steps))
+    a, b = outcomes(rng, NEAR, (0.5, 0.5), seeds, seed_sd, 300)
+    ends = []
+    for groups, spread in summed(b - a):
+        error = adjusted_difference(groups)[1]
+        found = detectable_difference(groups, spread, Z * error)
+        assert found is not None
+        ends.append(found[1])
+    assert np.mean([end >= needed for end in ends]) > 0.85

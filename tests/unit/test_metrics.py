@@ -9,6 +9,7 @@ from hand_made import BASE, FAR, TUNED, ask, asked, evidence, figure, gate, like
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factlab.metrics.catalogue import NAMES, spec_of
 from factlab.metrics.measure import (
     Measurement,
     add_derived,
@@ -17,6 +18,7 @@ from factlab.metrics.measure import (
     measure_tuned,
     outcome_table,
     rounding_changes,
+    summarize,
     summarized,
 )
 from factlab.metrics.responses import Responses
@@ -277,6 +279,18 @@ def test_the_harmonic_score_is_pulled_down_by_the_lowest_of_its_three_rates() ->
     found = summarized(rows("recall/train", [1]), expected=())
     add_derived(found, merged(rows("recall/train", [1])), {})
     assert found.not_measured["rome_score"].endswith("intrusion/near is missing")
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if spec_of(n).interval != "none"])
+def test_every_metric_whose_row_says_so_gets_an_interval_within_its_range(name: str) -> None:
+    values = [1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]
+    items = [QuestionScore(f"q{i}", "x", f"g{i}", v) for i, v in enumerate(values)]
+    for seeds in (1, 3):
+        found = summarize(name, [items] * seeds)
+        assert found.ci_low is not None, name
+        assert found.ci_high is not None, name
+        low, high = spec_of(name).bounds
+        assert low <= found.ci_low < found.value < found.ci_high <= high
 
 
 # --- drift --------------------------------------------------------------------------------------
