@@ -23,6 +23,8 @@ _ONE_SLIP_ALONE = 8  # where the word is the whole name
 def key_like(word: str, keys: Collection[str], *, proper: bool) -> str | None:
     """Which of these words this word is in another form, or None."""
     if not proper:
+        if len(keys) == 1:
+            return None  # what is asked for may be the form itself: children, not childes
         stem = _stem(word)
         return next((key for key in keys if _stem(key) == stem), None)
     least = _ONE_SLIP_ALONE if len(keys) == 1 else _ONE_SLIP

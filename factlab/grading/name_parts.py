@@ -85,6 +85,7 @@ class Name:
         objects: Word → the preposition in front of it, in a phrase.
         place: The words of the place behind a comma that may be left off: Aldmoor, Norland.
         tight: Whether its words stand side by side: the two of a proper name.
+        only: The word itself, folded, where there is just one.
         ends: The first and the last of three or more words of a proper name.
     """
 
@@ -98,6 +99,7 @@ class Name:
     place: frozenset[str] = frozenset()
     tight: bool = False
     ends: tuple[str, ...] = ()
+    only: str = ""
 
 
 @lru_cache(maxsize=1024)
@@ -229,7 +231,8 @@ def _read(name: str) -> Name:
     ends: tuple[str, ...] = ()
     if proper and len(keys) > 2 and not (listed or figures):
         ends = (distinctive[0].key, distinctive[-1].key)
-    return Name(keys, required, enough, proper, alone, initials, objects, behind, tight, ends)
+    only = fold(bare[distinctive[0].start : distinctive[0].end]) if len(distinctive) == 1 else ""
+    return Name(keys, required, enough, proper, alone, initials, objects, behind, tight, ends, only)
 
 
 def _numbered(name: str, words: list[Word]) -> list[Word]:

@@ -115,6 +115,8 @@ def _together(
         met = {words[place].key for place in near}
         if not (_is_enough(name, met, known) or _has_both_ends(words, name, near)):
             continue
+        if name.only and fold(text[words[first].start :][:2]) != name.only[:2]:
+            continue  # mouses are no mice
         if met <= shared or (met != name.keys and met <= shared | known):
             continue
         if met != name.keys and _is_another(text, words, name, near, met):
