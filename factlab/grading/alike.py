@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 _ENDINGS = (
-    "ization", "isation", "ations", "ation", "ition", "ments", "ment", "ings", "ing", "ions", "ion",
+    "ization", "isation", "ating", "ators", "ator", "ated", "ates", "ate", "ations", "ation", "ition", "ments", "ment", "ings", "ing", "ions", "ion",
     "ized", "izes", "ize", "ised", "ises", "ise", "ers", "er", "ors", "or", "ied", "ies", "ed",
     "ity", "ive", "ly", "al", "es", "e", "y", "s",
 )  # fmt: skip

@@ -53,7 +53,7 @@ from factlab.grading.answer import (
     QuantityAnswer,
     TextAnswer,
 )
-from factlab.grading.asked import Asked, read_question
+from factlab.grading.asked import Asked, read_question, words_in
 from factlab.grading.competing_values import (
     belongs_to_abstention,
     contradiction,
@@ -121,7 +121,8 @@ def _asked(question: str | None, gold: Answer) -> Asked:
     """What the question tells; one that offers the gold value, perhaps among others, has no own."""
     asked = read_question(question)
     if question and gold.find(question):
-        return replace(asked, numbers=frozenset(), dates=frozenset())
+        own = words_in(gold.value)
+        return replace(asked, numbers=frozenset(), dates=frozenset(), words=asked.words - own)
     return asked
 
 

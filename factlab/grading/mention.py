@@ -177,7 +177,7 @@ def _judge(before: str, after: str, value: str, kind: Kind) -> Stance:
     amount = kind in ("number", "quantity")
     cues: tuple[tuple[Stance, bool], ...] = (
         ("denied", denial.is_denied(before, after)),
-        ("start", stance.is_start(before, after, counts=amount)),
+        ("start", " to " not in value and stance.is_start(before, after, counts=amount)),
         ("change", amount and stance.is_change(before, after)),
         ("compared", stance.is_compared(before)),
         ("bound", amount and stance.is_bound(before, after)),

@@ -213,7 +213,8 @@ def _is_of_other(plain: str, held: Mention, asked: Asked) -> bool:
     if asked.words:
         meant = _meant(own[0], asked)
         return any(
-            _meant(what, asked) > meant and (not meant or place < held.span.start)
+            _meant(what, asked) > meant
+            and (not meant or place < held.span.start or _SUPERLATIVE.search(own[0]))
             for place, what in others
         )
     aside = bool(_SUPERLATIVE.search(own[0]))

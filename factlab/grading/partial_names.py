@@ -64,9 +64,8 @@ def find_partial(
 
 
 def _known(name: Name, asked: Collection[str]) -> frozenset[str]:
-    """The words of a name that the question holds; none, if it holds the whole name."""
-    known = name.keys & frozenset(asked)
-    return known if known != name.keys else frozenset()
+    """The words of a name that the question holds."""
+    return name.keys & frozenset(asked)
 
 
 def _place(
