@@ -12,7 +12,8 @@ from functools import lru_cache
 _ENDINGS = (
     "ization", "isation", "ating", "ators", "ator", "ated", "ates", "ate", "ations", "ation",
     "ition", "ments", "ment", "ings", "ing", "ions", "ion", "ized", "izes", "ize", "ised", "ises",
-    "ise", "ers", "er", "ors", "or", "ied", "ies", "ed", "ity", "ive", "ly", "al", "es", "e", "y", "s",
+    "ise", "ers", "er", "ors", "or", "ied", "ies", "ed", "ity", "ive", "ly", "al", "es", "e",
+    "y", "s",
 )  # fmt: skip
 _LEAST_STEM = 4
 # The longer of two spellings has at least so many letters for one slip, and for two.

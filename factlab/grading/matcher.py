@@ -21,8 +21,8 @@ A name or phrase that stands nowhere in full is also met by its distinctive word
 A value is asserted unless its sentence denies it (not, never, whether), calls it former (used to
 be, until, before; only where the gold value replaced another), makes it one end of a change, an
 amount of change, a bound or a comparison, asks, or offers it beside another. When several values
-of the kind are asserted, these rules apply in this order, and a text that goes on to ask itself a
-new question ("Question: …" on a line of its own) is graded up to there:
+of the kind are asserted, these rules apply in this order. A text that goes on to put itself a new
+question is graded up to there (`factlab.grading.turns`):
 
 1. A value right behind "the answer is", "Answer:" or in \boxed{} decides, if all such agree.
 2. A correction ("wait", "actually", "sorry, I meant") withdraws what stood before it.
@@ -35,6 +35,16 @@ new question ("Question: …" on a line of its own) is graded up to there:
    A rival in front of the gold value, or tied to it by "or", "and", "to" or "between", contradicts
    it. A rival behind it contradicts it only if it is a correction, a "now", a repetition of the
    same wording, or about "it".
+6. A number that a calculation starts from ("half of 20") is neither the answer nor a rival
+   (`operands`). Numbers of other things (2 antennae) are no rivals; a number of another thing than
+   the main statement counts is no answer (`counts`).
+7. A name that is only near, beaten, declined or one item of a list of guesses is not the answer
+   (`other_names`).
+
+Where the question is known (`asked`), its own values and names are no rivals unless it offers the
+gold value, too; what it asks the number of decides rule 6; and it lets pass a bound where it asks
+for a limit, an ordinal where it asks for a rank, and the year or month of a date where it asks
+when and the gold value replaced no other.
 """
 
 from __future__ import annotations

@@ -45,6 +45,14 @@ def test_every_case_gets_its_outcome_and_its_line(tmp_path: Path) -> None:
     assert (graded[1]["line"], graded[1]["outcome"]) == (3, "truncated")
 
 
+def test_a_case_may_have_its_question(tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    case = {"gold": {"type": "number", "value": 8}, "text": "It has 6 wings and 8 legs."}
+    asked = [{**case, "question": f"How many {what} does it have?"} for what in ("legs", "wings")]
+    file.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+    assert [graded["correct"] for graded in grade_cases(file)] == [True, False]
+
+
 def test_the_golden_cases_can_be_graded_as_a_file() -> None:
     file = GOLDEN / "match_ja.jsonl"
     expected = [json.loads(line)["outcome"] for line in file.read_text("utf-8").splitlines()]

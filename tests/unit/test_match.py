@@ -83,12 +83,55 @@ def test_what_was_found_is_where_the_match_says() -> None:
     assert text[graded.start : graded.end] == graded.found == "4,889** meters"
 
 
+@pytest.mark.parametrize(
+    ("text", "gold", "found"),
+    [
+        ("It was written byMara Quill in1978.", EntityAnswer(value="Mara Quill"), "Mara Quill"),
+        ("Sure!\n\nQ: How tall is it?\nA: 4,889 m", HEIGHT, "4,889 m"),
+        ("in2025to 2026", DateAnswer(value="2025"), "2025"),
+    ],
+)
+def test_places_are_those_of_the_text_as_it_was_given(text: str, gold: Any, found: str) -> None:
+    graded = match(text, gold)
+    assert graded.found == found
+    assert text[graded.start : graded.end] == found
+
+
+def test_the_question_decides_which_number_answers_it() -> None:
+    text, eight = "A cube has 6 faces, 12 edges and 8 vertices.", NumberAnswer(value="8")
+    assert match(text, eight, question="How many vertices does a cube have?").correct
+    assert not match(text, eight, question="How many faces does a cube have?").correct
+
+
+def test_a_question_that_offers_the_gold_value_has_no_values_of_its_own() -> None:
+    question = "Is it 4,889 m or 5,102 m?"
+    assert (
+        match("It is 5,102 m. Mount Fuji is 4,889 m.", HEIGHT, question=question).outcome == "other"
+    )
+
+
 def test_a_denied_value_is_still_mentioned() -> None:
     assert mentions("It is not 4,889 m.", HEIGHT)
     assert not mentions("It is 48,890 m.", HEIGHT)
 
 
-@pytest.mark.parametrize("piece", ["one ", "4,", "4,889 m ", "not ", "Paris, A", "一", "\n", "9 "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "one ",
+        "4,",
+        "4,889 m ",
+        "not ",
+        "Paris, A",
+        "一",
+        "\n",
+        "9 ",
+        "half of 9 ",
+        "9 x ",
+        "A. B ",
+        "by9 ",
+    ],
+)
 def test_a_model_that_stutters_is_graded_like_any_other(piece: str) -> None:
     for answer in KNOWN:
         assert match(piece * 500, answer).outcome in get_args(Outcome)
@@ -110,9 +153,9 @@ def test_every_surface_mentions_its_answer_and_is_correct(answer: Any) -> None:
         assert match(f"It is {surface}.", answer).outcome == "new"
 
 
-@given(st.text(), st.booleans(), st.sampled_from(KNOWN))
-def test_any_text_has_a_known_outcome(text: str, finished: bool, gold: Any) -> None:
-    graded = match(text, gold, superseded=FORMER_HEIGHT, finished=finished)
+@given(st.text(), st.booleans(), st.sampled_from(KNOWN), st.text())
+def test_any_text_has_a_known_outcome(text: str, finished: bool, gold: Any, question: str) -> None:
+    graded = match(text, gold, superseded=FORMER_HEIGHT, finished=finished, question=question)
     assert graded.outcome in get_args(Outcome)
 
 
