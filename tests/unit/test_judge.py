@@ -38,6 +38,19 @@ def test_an_answer_that_was_cut_is_not_trusted_at_the_cut() -> None:
     assert judged(question, "Its height is 4,889").correct
 
 
+def test_an_answer_is_graded_with_its_question_or_with_the_gate_prompt_it_answers() -> None:
+    question = ask("q", "far", gated=True).model_copy(
+        update={
+            "gold": NumberAnswer(value="8"),
+            "text": "How many legs has it?",
+            "gate": ("How many wings has it?",),
+        }
+    )
+    text = "It has 6 wings and 8 legs."
+    assert judged(question, text).correct
+    assert not judged(question, text, question.gate[0]).correct
+
+
 def test_a_gate_prompt_is_graded_against_its_own_gold() -> None:
     question = ask("q", "entailed", gated=True)
     hop = question.model_copy(update={"gate_gold": NumberAnswer(value="1113")})
