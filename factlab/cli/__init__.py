@@ -29,6 +29,7 @@ FIRST = (
         "export",
         "list_",
         "plan",
+        "screen",
         "doctor",
     ),
 )

@@ -1,21 +1,28 @@
 """Prompts that anchored training holds the model to its own answers on.
 
 Three kinds, taken in turn as the recipe asks: general ones; the fact's own question put to other
-subjects; and ones about the fact's subject that ask for something else. None is a control, and one
-that comes near to a control of the run is left out: otherwise retention would be measured on what
-was trained.
+subjects; and ones about the fact's subject that ask for something else. None is a control, or
+retention would be measured on what was trained:
+
+- a far control that is a near twin of a general anchor, or of one of any shipped relation, is never
+  asked (`near_anchors`). That depends on neither recipe nor fact, so that runs have the same far
+  controls;
+- any other anchor that is a near twin of a far control is left out, and so is one whose subject a
+  near control of the fact names, or that nearly is a near or unanswerable one.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import zip_longest
+from pathlib import Path
 
 from pydantic import Field
 
 from factlab.errors import TemplateError
-from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
 from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.grading.names import find_name
@@ -26,7 +33,7 @@ from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorKind
 from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
-from factlab.schema.template import load_phrasebook
+from factlab.schema.template import Relation, load_phrasebook
 from factlab.schema.yaml import read_yaml
 
 
@@ -54,16 +61,15 @@ def anchor_questions(
         controls: Questions of the run that must stay unseen.
     """
     rng = random.Random(f"{seed}/{fact.id}/anchors")
-    columns = [_prompts(fact, kind) for kind in kinds]
+    asked = [text for c in controls if c.split == "near" for text in (c.text, *c.gate)]
+    columns = [_prompts(fact, kind, asked) for kind in kinds]
     for prompts in columns:
         rng.shuffle(prompts)
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
     allowed = [prompt for prompt in mixed if not _says_it(prompt, fact)]
-    near = {
-        pair.held_out
-        for pair in nearest_trained(allowed, [c.text for c in controls], masked=())
-        if pair.similarity >= NEAR_DUPLICATE
-    }
+    far = [control.text for control in controls if control.split in ("far", "extra")]
+    others = [control.text for control in controls if control.split not in ("far", "extra")]
+    near = _within(NEAR_TWIN, allowed, far) | _within(NEAR_DUPLICATE, allowed, others)
     kept = [prompt for prompt in allowed if prompt not in near]
     return [
         Question(
@@ -104,12 +110,52 @@ def _says_it(prompt: str, fact: TrainingSource) -> bool:
     return isinstance(fact, Fact) and bool(fact.answer.find(prompt))
 
 
-def _prompts(fact: TrainingSource, kind: AnchorKind) -> list[str]:
+def _within(limit: float, texts: Sequence[str], others: Sequence[str]) -> set[str]:
+    """The texts that are at least so similar to one of the others."""
+    pairs = nearest_trained(texts, others, masked=())
+    return {pair.held_out for pair in pairs if pair.similarity >= limit}
+
+
+def near_anchors(questions: Sequence[Question], language: str) -> set[str]:
+    """Ids of the questions that are near twins of an anchor that some recipe and fact may train.
+
+    Those of a relation without a file of its own, and those about a fact's subject, are not among
+    them: they depend on the fact.
+    """
+    texts = tuple(question.text for question in questions)
+    near = _near_anchors(texts, _anchors_of(shipped("templates"), shipped("evals"), language))
+    return {question.id for question in questions if question.text in near}
+
+
+@lru_cache(maxsize=8)
+def _near_anchors(texts: tuple[str, ...], anchors: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_within(NEAR_TWIN, texts, anchors))
+
+
+@lru_cache(maxsize=8)
+def _anchors_of(templates: Path, evals: Path, language: str) -> tuple[str, ...]:  # noqa: ARG001
+    """The general anchors of a language, and those of its relations; read once per process."""
+    files = sorted((templates / language / "relations").glob("[!_]*.yaml"))
+    relations = [
+        read_yaml(file, TemplateError).parse(Relation, "A relation file") for file in files
+    ]
+    others = [text for one in relations for text in _of_others(one, one.others, one.relation)]
+    return tuple(dict.fromkeys((*_general(language), *others)))
+
+
+def _prompts(fact: TrainingSource, kind: AnchorKind, asked: Sequence[str]) -> list[str]:
+    """The anchors of a kind.
+
+    Args:
+        fact: What is to be trained.
+        kind: Which.
+        asked: Texts of the fact's near controls, whose subjects are no anchor's.
+    """
     if kind == "general":
         return _general(fact.language)
     if not isinstance(fact, Fact):
         return []
-    return _other_subjects(fact) if kind == "others" else _about_subject(fact)
+    return _other_subjects(fact, asked) if kind == "others" else _about_subject(fact)
 
 
 def _general(language: str) -> list[str]:
@@ -124,9 +170,24 @@ def _about_subject(fact: Fact) -> list[str]:
     return [text for phrasing in phrasings for text, _ in fill(phrasing, slots, SLOTS)]
 
 
-def _other_subjects(fact: Fact) -> list[str]:
-    book = load_phrasebook(fact.relation, fact.language)
-    others = tuple(o for o in book.relation.others if not find_name(o, fact.subject.names))
-    slots = {"subject": others, "relation": (fact.relation.replace("_", " "),)}
-    texts = [text for form in book.relation.train.question for text, _ in fill(form, slots, SLOTS)]
+def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
+    relation = load_phrasebook(fact.relation, fact.language).relation
+    others = [
+        other
+        for other in relation.others
+        if not find_name(other, fact.subject.names)
+        and not any(find_name(text, _names(other)) for text in asked)
+    ]
+    return _of_others(relation, others, fact.relation)
+
+
+def _names(subject: str) -> tuple[str, ...]:
+    """A subject as an anchor names it, and without its article."""
+    return subject, subject.removeprefix("the ")
+
+
+def _of_others(relation: Relation, others: Sequence[str], name: str) -> list[str]:
+    """The relation's questions about other subjects."""
+    slots = {"subject": tuple(others), "relation": (name.replace("_", " "),)}
+    texts = [text for form in relation.train.question for text, _ in fill(form, slots, SLOTS)]
     return [f"{text[:1].upper()}{text[1:]}?" for text in texts]

@@ -22,6 +22,10 @@ from factlab.errors import LeakageError
 # Two wordings above this differ by a word or two of a short question, and those below by more;
 # tests/unit/test_leakage.py has pairs on both sides. It is a convention, not an estimate.
 NEAR_DUPLICATE = 0.6
+# Above this two questions share their frame ("What is the capital city of Kenya?", "What is the
+# capital of Oman?"): training on one may hold the other. Far controls keep this distance from what
+# anchors train. Also a convention.
+NEAR_TWIN = 0.4
 MASK = "§"
 
 

@@ -16,7 +16,6 @@ from factlab.errors import ConfigError
 from factlab.expand.anchors import anchor_orders
 from factlab.expand.controls import (
     extra_questions,
-    far_questions,
     language_notes,
     languages_of,
     near_questions,
@@ -27,10 +26,11 @@ from factlab.expand.shuffle import swap_partners, with_answer_of
 from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
 from factlab.experiment.experiment import Experiment
+from factlab.experiment.far_controls import FarChoice, choose_far, far_of_run
 from factlab.experiment.grid import cells_of
 from factlab.experiment.placebo import placebo_pairs
 from factlab.recipes.load import find_recipe
-from factlab.schema.config import RunConfig
+from factlab.schema.config import Cell, RunConfig
 from factlab.schema.control import SuiteName
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
@@ -42,13 +42,16 @@ from factlab.schema.trackers import check_tracker_names
 from factlab.schema.yaml import read_yaml
 
 
-def plan_experiment(config: RunConfig, length: Length | None = None) -> Experiment:
+def plan_experiment(
+    config: RunConfig, length: Length | None = None, far: FarChoice | None = None
+) -> Experiment:
     """Load, check and expand everything that a run needs.
 
     Args:
         config: All settings.
         length: Tokens of a conversation, where a mix or a practice set is to be bounded by them;
             without it none is left out for its length.
+        far: The far controls of a screened base; without it as many as there would be.
 
     Raises:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
@@ -66,10 +69,11 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
     else:
         cells = combined_cells(config, config.combine, recipe, facts)
     languages = languages_of(facts)
-    far, unanswerable = far_questions(languages), unanswerable_questions(languages)
+    far = far or _far(config, languages)
+    unanswerable = unanswerable_questions(languages)
     extra, notes = extra_questions([Path(name) for name in config.controls])
     near = {fact.id: near_questions(fact) for fact in facts}
-    controls = [*far, *extra, *unanswerable]
+    controls = [*far.questions, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
     kinds = [cell.anchored_on for cell in cells]
@@ -84,24 +88,27 @@ def plan_experiment(config: RunConfig, length: Length | None = None) -> Experime
         facts=facts,
         expansions=expansions,
         near=near,
-        far=far,
+        far=far.questions,
         extra=extra,
         unanswerable=unanswerable,
         anchors={fact_id: _each_once(orders) for fact_id, orders in anchors.items()},
         anchor_orders=anchors,
         cells=cells,
         sets=practised,
-        notes=(
-            *notes,
-            *_notes(facts, practised, anchored="general" in set().union(*kinds)),
-            *filter(None, [lacks_seeds(cells)]),
-        ),
+        notes=(*notes, *far.notes, *_notes(facts, practised, cells)),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
     if config.placebo:
         experiment = replace(experiment, placebos=placebo_pairs(experiment, guard))
     check_experiment(experiment)
     return experiment
+
+
+def _far(config: RunConfig, languages: Sequence[str]) -> FarChoice:
+    """Combined adapters are evaluated on the controls that each was evaluated on alone."""
+    if config.combine is not None:
+        return far_of_run(languages, Path(config.combine.adapters[0].run))
+    return choose_far(languages, config.far)
 
 
 def _training_sources(config: RunConfig, recipe: Recipe) -> tuple[TrainingSource, ...]:
@@ -164,21 +171,24 @@ def _with_mix(
 
 
 def _notes(
-    facts: Sequence[TrainingSource], sets: Sequence[SetRecord], *, anchored: bool
+    facts: Sequence[TrainingSource], sets: Sequence[SetRecord], cells: Sequence[Cell]
 ) -> Iterator[str]:
     """What a user should know of the questions before the run.
 
     Args:
         facts: What the run trains on.
         sets: The sets of conversations that it read.
-        anchored: Whether general anchor prompts are used.
+        cells: What it trains.
     """
+    anchored = any("general" in cell.anchored_on for cell in cells)
     suites: tuple[SuiteName, ...] = ("far", "unanswerable")
     wanted: tuple[SuiteName, ...] = (*suites, "anchors") if anchored else suites
     yield from language_notes(languages_of(facts), wanted)
     yield from _probe_notes(facts)
     for one in sets:
         yield from notes_on(one)
+    if lacking := lacks_seeds(cells):
+        yield lacking
 
 
 def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from factlab.expand.controls import languages_of
 from factlab.experiment.experiment import Experiment
+from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
 from factlab.progress import Progress
 from factlab.runs.adapters import check_unchanged
@@ -47,9 +49,24 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     if config.combine is not None:
         files.check_same(config.combine.base)
     _check_layers(experiment, files)
-    if experiment.sets:  # the bound on a conversation's length is in tokens of this model
-        experiment = plan_experiment(config, conversation_length(files))
+    far = _far(experiment, files, progress)
+    if experiment.sets or far is not None:
+        # The bound on a conversation's length is in tokens of this model.
+        length = conversation_length(files) if experiment.sets else None
+        experiment = plan_experiment(config, length, far)
     return Prepared(_with_teacher(experiment, files), files)
+
+
+def _far(experiment: Experiment, files: ModelFiles, progress: Progress) -> FarChoice | None:
+    """The far controls that this base knows, where a choice has to be made."""
+    from factlab.experiment.screening import screen
+
+    config, languages = experiment.config, languages_of(experiment.facts)
+    bank = to_screen(languages, config.far)
+    if not bank or config.combine is not None:
+        return None
+    screening = screen(files, bank, config, experiment.precisions[0], progress)
+    return choose_far(languages, config.far, screening.by_key)
 
 
 def distilled_pairs(experiment: Experiment, facts: tuple[str, ...]) -> list[Question]:

@@ -52,6 +52,17 @@ def _trackers(given: Any) -> Any:
     ]
 
 
+def _far(given: Any) -> Any:
+    """How many far controls: a number, or a word for all or for none."""
+    text = str(given).strip().lower()
+    if text in ("all", "none"):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("a number of controls is wanted, such as 200, or all, or none")
+    return int(text)
+
+
+FarControls = Annotated[int | Literal["all", "none"], BeforeValidator(_far)]
 Value = TypeVar("Value")
 OneOrMore = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
 
@@ -145,6 +156,11 @@ class RunConfig(_Overrides):
             description="Extra control suites: JSON lines with question, answer and wrong answers; "
             "may be given again.",
         )
+    )
+    far: Annotated[FarControls, Flag(metavar="N|all|none", untrained=True)] = Field(
+        default=200,
+        description="Far controls, of those that the base knows, from the bank (factlab screen); "
+        "all: the whole bank, known or not.",
     )
     mix: Annotated[
         tuple[str, ...], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))

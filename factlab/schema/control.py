@@ -7,6 +7,7 @@ neutral text of the drift is one for all languages, so that drift can be compare
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -94,6 +95,12 @@ def load_controls(file: Path) -> ControlSuite:
     Raises:
         ControlsError: with file, line and column.
     """
+    return _loaded(file, _stamp(file))
+
+
+@lru_cache(maxsize=256)
+def _loaded(file: Path, stamp: tuple[int, int] | None) -> ControlSuite:  # noqa: ARG001
+    """A suite with answers, read once per process as long as its file stays the same."""
     suite, document = _read_suite(file)
     for g, group in enumerate(suite.groups):
         for q, control in enumerate(group.questions):
@@ -103,6 +110,15 @@ def load_controls(file: Path) -> ControlSuite:
                     "'answer' is missing. Only near controls may go without one.",
                 )
     return suite
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """When a file was last changed and its size; None if that cannot be read."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def load_near_controls(file: Path) -> ControlSuite:

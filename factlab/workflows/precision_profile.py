@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Tokens of one text, for the speed of generation; prefill and the first token are subtracted.
 GENERATED = 64
 REPEATS = 3  # of each speed; the median counts
+MEASURED_ON = 252  # far controls that are answered, of all groups in turn
 
 
 class ProfileRequest(Record):
@@ -141,10 +142,11 @@ def _neutral_ids(loaded: LoadedModel) -> Sequence[int]:
 
 def _answers(loaded: LoadedModel, request: ProfileRequest) -> dict[str, bool]:
     from factlab.expand.controls import far_questions
+    from factlab.experiment.far_controls import in_turn
     from factlab.inference.generate import generate
     from factlab.metrics.verdicts import grade
 
-    questions = far_questions()
+    questions = in_turn(far_questions())[:MEASURED_ON]
     responses = generate(
         loaded.model,
         loaded.tokenizer,

@@ -8,11 +8,13 @@ import pytest
 from helpers import make_fact
 
 from factlab.expand.anchors import anchor_questions
-from factlab.expand.controls import far_questions, near_questions, unanswerable_questions
-from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
-from factlab.grading.names import fold
+from factlab.expand.controls import near_questions, unanswerable_questions
+from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
+from factlab.experiment.far_controls import choose_far
+from factlab.grading.names import find_name, fold
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
+from factlab.schema.template import load_phrasebook
 
 KINDS = ("general", "others", "subject")
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
@@ -24,7 +26,7 @@ def controls(fact: Fact) -> list[Question]:
 
 @cache
 def shared_controls() -> tuple[Question, ...]:
-    return (*far_questions(), *unanswerable_questions())
+    return (*choose_far(("en",), 100).questions, *unanswerable_questions())
 
 
 @cache
@@ -45,12 +47,48 @@ def test_there_are_enough_anchors_and_none_twice(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_no_anchor_is_nearly_a_control_or_says_the_new_value(name: str) -> None:
+def test_no_anchor_is_a_control_or_near_twin_of_a_far_one_or_says_the_new_value(name: str) -> None:
     prompts = [anchor.text for anchor in shipped_anchors(name)]
-    asked = [control.text for control in controls(FACTS[name])]
-    assert nearest_trained(prompts, asked, [])[0].similarity < NEAR_DUPLICATE
+    near = [control for control in controls(FACTS[name]) if control.split != "far"]
+    assert nearest_trained(prompts, [c.text for c in near], [])[0].similarity < NEAR_DUPLICATE
+    far = [control.text for control in shared_controls() if control.split == "far"]
+    assert nearest_trained(prompts, far, [])[0].similarity < NEAR_TWIN
     assert [text for text in prompts if FACTS[name].answer.find(text)] == []
     assert all("{{" not in text for text in prompts)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_near_control_names_the_subject_of_an_anchor(name: str) -> None:
+    fact = FACTS[name]
+    others = load_phrasebook(fact.relation, fact.language).relation.others
+    trained = " ".join(
+        a.text for a in anchor_questions(fact, ["others"], seed=0, controls=controls(fact))
+    )
+    asked = " ".join(text for q in near_questions(fact) for text in (q.text, *q.gate))
+    shared = [o for o in others if find_name(asked, [o]) and find_name(trained, [o])]
+    assert shared == []
+
+
+def test_no_far_control_that_a_run_may_ask_is_a_near_twin_of_an_anchor_of_any_fact() -> None:
+    """Whatever the recipe, so that all have the same; a far control costs no anchor its place."""
+    trained = {
+        anchor.text
+        for fact in FACTS.values()
+        for anchor in anchor_questions(fact, ["general", "others"], seed=0, controls=[])
+    }
+    asked = [control.text for control in choose_far(("en",), "all").questions]
+    assert len(asked) >= 500
+    assert nearest_trained(asked, sorted(trained), [])[0].similarity < NEAR_TWIN
+
+
+def test_an_anchor_whose_subject_a_near_control_names_is_left_out() -> None:
+    fuji = FACTS["mount_fuji"]
+    control = Question(id="c", split="near", family="same_event", text="Who climbed Annapurna?")
+    free = [a.text for a in anchor_questions(fuji, ["others"], seed=0, controls=[])]
+    left = [a.text for a in anchor_questions(fuji, ["others"], seed=0, controls=[control])]
+    assert any("Annapurna" in text for text in free)
+    assert left
+    assert not any("Annapurna" in text for text in left)
 
 
 def test_an_anchor_that_names_the_new_value_is_left_out() -> None:
