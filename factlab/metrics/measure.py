@@ -6,7 +6,7 @@ A metric without data is not 0: it is left out, and `not_measured` says why.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import harmonic_mean
 
@@ -177,7 +177,9 @@ def summarize(
     """
     items = averaged(item for rows in by_seed for item in rows)
     clusters = clusters_of(items)
-    labels = {item.key: label for item, label in zip(items, clusters, strict=True)}
+    labels: dict[Hashable, Hashable] = {
+        item.key: label for item, label in zip(items, clusters, strict=True)
+    }
     seeded = seeded_values([{item.key: item.value for item in rows} for rows in by_seed], labels)
     interval = _interval(name, seeded)
     seeds = None if of_base else len(by_seed)
