@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import ControlsError
+from factlab.expand.controls import far_questions
 from factlab.experiment import far_controls
 from factlab.experiment.far_controls import (
     LEAST,
@@ -31,6 +32,7 @@ from factlab.schema.screening import (
     screening_key,
     screening_lines,
 )
+from factlab.schema.shipped import shipped
 
 NONSENSE = ("zorv", "quib", "mnar", "plox", "vuth", "drem", "kwip", "sgol")
 
@@ -195,3 +197,12 @@ def test_a_broken_screening_is_refused_with_its_line(text: str, where: str, tmp_
     whole = text if where == ":1: " else f"{BASE.model_dump_json()}\n{text}"
     with pytest.raises(ControlsError, match=f"{where}.*`factlab screen` writes"):
         read_screening(write(tmp_path, whole, "s.jsonl"))
+
+
+def test_the_shipped_screening_covers_the_bank_so_that_a_first_run_need_not() -> None:
+    """Write it again with `factlab screen --out` after larger changes; a run screens the rest."""
+    (file,) = (shipped("evals") / "screened").glob("*.jsonl")
+    _, said = read_screening(file)
+    bank = {screening_key(q) for q in far_questions()}
+    assert len(bank & {one.key for one in said}) >= 0.8 * len(bank)
+    assert len(choose_far(("en",), 200, {one.key: one for one in said}).questions) == 200
