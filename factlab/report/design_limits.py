@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from factlab.comparison.seeds import lacks_seeds
+from factlab.grading.audit import AUDIT
 from factlab.report.load import ReportData
 from factlab.report.wording import plural
+from factlab.stats.intervals import wilson
 from factlab.stats.seeds import MIN_SEEDS
 
 # Cluster intervals are rough below about this many clusters.
@@ -32,7 +34,20 @@ def limits_of_design(data: ReportData) -> list[str]:
     if not data.result.cells:
         return []
     about = _of_practice() if data.is_practice else _of_facts(data)
-    return [about, _of_seeds(data), *_few_clusters(data)]
+    return [about, _of_seeds(data), *_few_clusters(data), audited()]
+
+
+def audited() -> str:
+    """How often the matcher is wrong, as counted on answers that were read by hand."""
+    interval = wilson(AUDIT.errors, AUDIT.answers)
+    low, high = 100 * (interval.low or 0.0), 100 * (interval.high or 0.0)
+    return (
+        f"Of 100 verdicts of the matcher about {100 * AUDIT.errors / AUDIT.answers:.0f} are wrong "
+        f"({AUDIT.errors} of {AUDIT.answers} answers of the untrained default model that were read "
+        f"by hand; 95 % interval {low:.0f} to {high:.0f}). Nearly all are answers called right that "
+        f"mention the right value in passing ({AUDIT.wrongly_right} of {AUDIT.called_right} called "
+        "right): the error is that of rambling answers, and smaller for short ones."
+    )
 
 
 def _of_practice() -> str:
