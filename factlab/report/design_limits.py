@@ -44,9 +44,9 @@ def audited() -> str:
     return (
         f"Of 100 verdicts of the matcher about {100 * AUDIT.errors / AUDIT.answers:.0f} are wrong "
         f"({AUDIT.errors} of {AUDIT.answers} answers of the untrained default model that were read "
-        f"by hand; 95 % interval {low:.0f} to {high:.0f}). Nearly all are answers called right that "
-        f"mention the right value in passing ({AUDIT.wrongly_right} of {AUDIT.called_right} called "
-        "right): the error is that of rambling answers, and smaller for short ones."
+        f"by hand; 95 % interval {low:.0f} to {high:.0f}). Nearly all are answers called right "
+        f"that mention the right value in passing ({AUDIT.wrongly_right} of {AUDIT.called_right} "
+        "called right): the error is that of rambling answers, and smaller for short ones."
     )
 
 
