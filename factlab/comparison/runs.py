@@ -242,7 +242,11 @@ def _cell_notes(pooled: Sequence[Pooled]) -> list[str]:
 
 def _pair_notes(pooled: Sequence[Pooled], comparisons: Sequence[Comparison]) -> list[str]:
     compared = {(c.a, c.b) for c in comparisons}
-    ids = [one.configuration.id for one in pooled if one.configuration.cells]
+    ids = [
+        one.configuration.id
+        for one in pooled
+        if one.configuration.cells and one.configuration.placebo is None
+    ]
     missing = [f"{a} and {b}" for a, b in combinations(ids, 2) if (a, b) not in compared]
     if not missing:
         return []

@@ -472,3 +472,28 @@ def test_the_order_of_seeds_and_questions_never_matters() -> None:
 def test_every_term_of_damage_is_an_endpoint_so_that_its_error_is_known() -> None:
     found = decide([pooled(Adapter(8)).configuration], Pairs(()))
     assert set(found.terms) <= set(ENDPOINT_OF)
+
+
+# --- placebos ----------------------------------------------------------------------------------
+
+
+def placebo_of(one: Adapter, kind: str, *, damage: int) -> Pooled:
+    """What the same training does without the fact."""
+    made = pooled(replace(one, recalled=0, lost=damage, near=0), f"{one.id}-placebo-{kind}")
+    arm = made.configuration.model_copy(update={"placebo": kind})
+    return replace(made, configuration=arm)
+
+
+def test_a_placebo_is_compared_with_what_it_stands_beside_and_is_never_taken() -> None:
+    small, large = Adapter(4, lost=1), Adapter(16, lost=2)
+    placebos = [placebo_of(one, "fact", damage=0) for one in (small, large)]
+    arms = [pooled(small), pooled(large), *placebos]
+    comparisons = compare_pairs(arms)
+    assert {(c.a, c.b) for c in comparisons} == {
+        ("r04", "r16"),
+        ("r04-placebo-fact", "r04"),
+        ("r16-placebo-fact", "r16"),
+    }
+    without = choose(arms[:2], compare_pairs(arms[:2]))
+    assert choose(arms, comparisons) == without  # nor does one change Holm's p of the others
+    assert choose([arms[0], placebos[0]], comparisons) is None  # there is nothing to choose
