@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+SHORT = 120  # characters
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """Answers that were read by hand, and on which the matcher decided otherwise.
@@ -18,6 +21,8 @@ class Audit:
         answers: Answers with a verdict; those that people may differ on are left out.
         called_right: Those that the matcher calls right.
         wrongly_right: Of these, those that people call wrong.
+        longer: Of those called right, answers of more than SHORT characters, and how many of these
+            people call wrong.
         wrongly_wrong: Answers that people call right and the matcher does not.
         by_type: Type of the right answer → (answers, errors).
     """
@@ -25,6 +30,7 @@ class Audit:
     answers: int
     called_right: int
     wrongly_right: int
+    longer: tuple[int, int]
     wrongly_wrong: int
     by_type: dict[str, tuple[int, int]]
 
@@ -38,6 +44,7 @@ AUDIT = Audit(
     answers=291,
     called_right=94,
     wrongly_right=14,
+    longer=(75, 14),
     wrongly_wrong=0,
     by_type={
         "number": (13, 0),

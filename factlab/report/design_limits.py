@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factlab.comparison.seeds import lacks_seeds
-from factlab.grading.audit import AUDIT
+from factlab.grading.audit import AUDIT, SHORT
 from factlab.report.load import ReportData
 from factlab.report.wording import plural
 from factlab.stats.intervals import wilson
@@ -46,8 +46,15 @@ def audited() -> str:
         f"({AUDIT.errors} of {AUDIT.answers} answers of the untrained default model that were read "
         f"by hand; 95 % interval {low:.0f} to {high:.0f}). Nearly all are answers called right "
         f"that mention the right value in passing ({AUDIT.wrongly_right} of {AUDIT.called_right} "
-        "called right): the error is that of rambling answers, and smaller for short ones."
+        f"called right, {_longer()})."
     )
+
+
+def _longer() -> str:
+    """How many of them are long, and how many short."""
+    long, wrong = AUDIT.longer
+    rest = f"{AUDIT.wrongly_right - wrong} of {AUDIT.called_right - long}"
+    return f"{wrong} of {long} that are longer than {SHORT} characters and {rest} that are not"
 
 
 def _of_practice() -> str:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from factlab.grading.audit import AUDIT
+from factlab.grading.audit import AUDIT, SHORT
 from factlab.grading.cases import Case
 from factlab.grading.matcher import match
 from factlab.report.design_limits import audited
@@ -16,6 +16,7 @@ AUDITED = Path(__file__).parents[1] / "golden" / "audit_en.jsonl"
 
 def test_the_error_is_counted_from_the_answers_that_were_read() -> None:
     answers, errors = Counter[str](), Counter[str]()
+    longer = Counter[str]()
     called_right = wrongly_right = 0
     for line in AUDITED.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -34,10 +35,13 @@ def test_the_error_is_counted_from_the_answers_that_were_read() -> None:
         answers[case.gold.type] += 1
         called_right += found.correct
         wrongly_right += found.correct and human == "wrong"
+        if found.correct and len(case.text) > SHORT:
+            longer[human] += 1
         errors[case.gold.type] += found.correct != (human == "right")
     assert AUDIT.answers == sum(answers.values())
     assert AUDIT.called_right == called_right
     assert AUDIT.wrongly_right == wrongly_right
+    assert AUDIT.longer == (longer.total(), longer["wrong"])
     assert AUDIT.errors == sum(errors.values())
     assert AUDIT.by_type == {kind: (n, errors[kind]) for kind, n in answers.items()}
 
