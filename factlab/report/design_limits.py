@@ -45,8 +45,8 @@ def audited() -> str:
         f"Of 100 verdicts of the matcher about {100 * AUDIT.errors / AUDIT.answers:.0f} are wrong "
         f"({AUDIT.errors} of {AUDIT.answers} answers of the untrained default model that were read "
         f"by hand; 95 % interval {low:.0f} to {high:.0f}). Nearly all are answers called right "
-        f"that mention the right value in passing ({AUDIT.wrongly_right} of {AUDIT.called_right} "
-        f"called right, {_longer()})."
+        f"that mention the right value in passing: {AUDIT.wrongly_right} of {AUDIT.called_right} "
+        f"called right, that is {_longer()}."
     )
 
 
