@@ -92,15 +92,15 @@ def loss_and_gradients(
     return loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
 
 
-def assert_packed_is_plain(model: PeftModel, texts: Sequence[Text]) -> None:
+def assert_packed_is_plain(model: PeftModel, texts: Sequence[Text], within: float = 1e-5) -> None:
     assert packs(model)
     packed, ours = loss_and_gradients(model, lambda: predicting_states(model, [texts]))
     plain, theirs = loss_and_gradients(model, lambda: library_states(model, texts))
-    assert apart(packed, plain) < 1e-5
+    assert apart(packed, plain) < within
     assert len(theirs) == 2 * 7 * 2  # A and B of seven layers in two blocks
     for name, gradient in theirs.items():
         assert gradient.norm() > 0, name
-        assert apart(ours[name], gradient) < 1e-5, name
+        assert apart(ours[name], gradient) < within, name
 
 
 PREFIX = range(5, 17)
@@ -139,7 +139,8 @@ def test_biases_are_added(tiny: LoadedModel) -> None:
     model = attach_adapter(tiny, cell())
     randomise(model)
     assert model.get_base_model().model.layers[0].self_attn.q_proj.base_layer.bias.norm() > 1
-    assert_packed_is_plain(model, TEXTS["several that share a prefix"])
+    # Biases this large make the sums, and what rounding takes from them, larger too.
+    assert_packed_is_plain(model, TEXTS["several that share a prefix"], within=1e-4)
 
 
 def test_dora_is_packed_where_no_gradient_is_wanted(tiny: LoadedModel) -> None:
