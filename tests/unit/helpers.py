@@ -27,15 +27,18 @@ answer: {type: quantity, value: 312, unit: m}
 
 ENTRY = "from factlab.cli import main; main()"
 
-# A process that has imported what commands need, slow libraries too, and forks one of its own for
-# each command: fresh, and quick to start. The exit code and both streams are the command's own.
+# A process that has imported and read what commands need, slow libraries too, and forks one of its
+# own for each command: fresh, and quick to start. The exit code and both streams are the command's own.
 _SERVER = """
 import json, os, sys, traceback
 import sklearn.feature_extraction.text
 import factlab.experiment.plan, factlab.report
 from factlab.cli import main
+from factlab.schema.config import RunConfig
 
 sys.path.remove("")
+# The bank of far controls is read once, for all commands.
+factlab.experiment.plan.plan_experiment(RunConfig(facts=("larkfield_observatory",)))
 HEAVY = ("torch", "transformers", "peft", "trl", "datasets", "bitsandbytes", "accelerate")
 for line in sys.stdin:
     asked = json.loads(line)
