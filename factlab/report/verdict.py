@@ -217,7 +217,10 @@ def _specificity(best: Best) -> str:
         within = f" (interval {interval})" if interval else ""
         told.append(f"same-subject specificity is {percent(1 - same.value)}{within}")
     if score is not None:
-        told.append(f"the harmonic score of recall and specificity is {percent(score.value)}")
+        told.append(
+            "ROME's score, the harmonic mean of recall in training and in held-out phrasings and of "
+            f"specificity on all related controls, is {percent(score.value)}"
+        )
     return f"; {joined(told)}" if told else ""
 
 

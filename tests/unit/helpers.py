@@ -27,8 +27,9 @@ answer: {type: quantity, value: 312, unit: m}
 
 ENTRY = "from factlab.cli import main; main()"
 
-# A process that has imported and read what commands need, slow libraries too, and forks one of its
-# own for each command: fresh, and quick to start. The exit code and both streams are the command's own.
+# A process that has imported and read what commands need, slow libraries and the far bank too, and
+# forks one of its own for each command: fresh, and quick to start. The exit code and both streams
+# are the command's own.
 _SERVER = """
 import json, os, sys, traceback
 import sklearn.feature_extraction.text

@@ -502,7 +502,7 @@ class TestVerdict:
         )
         first, second = sentences(result)
         assert "same-subject specificity is 61.5 % (interval 36–82 %)" in first
-        assert "the harmonic score of recall and specificity is 61 %" in first
+        assert "specificity on all related controls, is 61 %" in first
         assert second.startswith("Destructive: the injected value intrudes into ")
 
     def test_far_retention_that_is_not_known_has_its_reason(self, tmp_path: Path) -> None:
