@@ -218,8 +218,8 @@ def _specificity(best: Best) -> str:
         told.append(f"same-subject specificity is {percent(1 - same.value)}{within}")
     if score is not None:
         told.append(
-            "ROME's score, the harmonic mean of recall in training and in held-out phrasings and of "
-            f"specificity on all related controls, is {percent(score.value)}"
+            "ROME's score, the harmonic mean of recall in training and in held-out phrasings and "
+            f"of specificity on all related controls, is {percent(score.value)}"
         )
     return f"; {joined(told)}" if told else ""
 
