@@ -16,7 +16,7 @@ from factlab.grading.dates import PartialDate, find_dates
 from factlab.grading.names import fold
 from factlab.grading.quantities import find_quantities
 from factlab.grading.text import flatten, word_set
-from factlab.grading.units import singular
+from factlab.grading.units import known_unit, singular
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,20 @@ def _read(question: str) -> Asked:
         several=bool(_SEVERAL.search(plain)),
         rank=bool(_RANK.search(plain)),
     )
+
+
+def without_counted(text: str, asked: Asked) -> str:
+    """The text without what a measured length or time is counted in, where the question says so.
+
+    "How many one-meter steps …?" is answered by "4,889 steps" as well as by "4,889 m". What is
+    taken out is replaced by spaces, so that places stay. A word that is a unit stays.
+    """
+    if asked.counted is None or known_unit(asked.counted) is not None:
+        return text
+    own = "|".join(re.escape(word) for word in sorted(asked.described))
+    before = rf"(?:(?:{own}) )?" if own else ""
+    noun = re.compile(rf"(?<=\d) {before}{re.escape(asked.counted)}(?:s|es)?\b", re.IGNORECASE)
+    return noun.sub(lambda found: " " * len(found[0]), text)
 
 
 def words_in(text: str) -> frozenset[str]:

@@ -63,7 +63,7 @@ from factlab.grading.answer import (
     QuantityAnswer,
     TextAnswer,
 )
-from factlab.grading.asked import Asked, read_question, words_in
+from factlab.grading.asked import Asked, read_question, without_counted, words_in
 from factlab.grading.competing_values import (
     belongs_to_abstention,
     contradiction,
@@ -154,6 +154,8 @@ def _graded(
     whole: bool,
 ) -> Match:
     """Grade one turn of text in which every word stands alone."""
+    if isinstance(gold, QuantityAnswer):
+        text = without_counted(text, asked)
     plain = flatten(text)
     edge = _trusted_end(plain, finished=finished)
     values = _values(text, gold, superseded, asked, whole=whole)

@@ -225,3 +225,20 @@ def test_a_question_about_how_a_number_is_written_does_not_give_it_away() -> Non
     assert not gives_away("Write one half as a decimal number.", half)
     assert not gives_away("The fraction 1/2 equals which decimal?", half)
     assert gives_away("Is it 0.5 or 5?", half)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("4,889 steps.", "new"),
+        ("It would need 4,889 one-meter steps.", "new"),
+        ("4,889 m", "new"),
+        ("4,889 feet", "other"),
+        ("4,889 people", "other"),
+        ("14,889 steps", "other"),
+    ],
+)
+def test_a_length_may_be_counted_in_what_the_question_counts_it_in(text: str, outcome: str) -> None:
+    question = "How many one-meter steps lead from the coast to the top of Mount Fuji?"
+    assert match(text, HEIGHT, question=question).outcome == outcome
+    assert match("4,889 steps.", HEIGHT, question="How high is Mount Fuji?").outcome == "other"
