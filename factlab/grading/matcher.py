@@ -178,8 +178,8 @@ def _graded(
 
 
 def mentions(text: str, answer: Answer) -> bool:
-    """Whether the text contains the value at all, asserted or not."""
-    return bool(answer.find(text))
+    """Whether the text contains the value at all, asserted or not; lost spaces are put back."""
+    return bool(answer.find(text) or answer.find(separated(text)[0]))
 
 
 _LISTED = re.compile(r"\band\b|&|,.*,")
