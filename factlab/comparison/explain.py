@@ -15,7 +15,6 @@ from factlab.comparison.pairs import ENDPOINT_OF, Pairs
 from factlab.comparison.pool import Pooled
 from factlab.comparison.rule import (
     MARGIN,
-    MIN_SEEDS,
     RECALL,
     Decision,
     counts_down,
@@ -35,6 +34,7 @@ from factlab.comparison.wording import (
     signed_interval,
 )
 from factlab.schema.results import Comparison, Configuration
+from factlab.stats.seeds import MIN_SEEDS
 
 FIGURES = {
     "retention/far": "keeps {} of the known far controls",

@@ -12,7 +12,7 @@ from factlab.metrics.catalogue import ROWS
 from factlab.metrics.measure import averaged, clusters_of, covers
 from factlab.metrics.scores import QuestionScore
 from factlab.metrics.spec import MetricSpec
-from factlab.schema.results import Comparison, Configuration
+from factlab.schema.results import Comparison, Configuration, placebo_id
 from factlab.stats.paired import PairedComparison, compare, holm
 
 
@@ -82,7 +82,7 @@ def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
 def _stands_for(placebo: Pooled, one: Pooled) -> bool:
     """Whether the first is a placebo of the second: trained alike, but for the fact."""
     kind = placebo.configuration.placebo
-    return kind is not None and placebo.configuration.id == f"{one.configuration.id}-placebo-{kind}"
+    return kind is not None and placebo.configuration.id == placebo_id(one.configuration.id, kind)
 
 
 def _adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -36,7 +36,6 @@ from factlab.comparison.pool import Pooled
 from factlab.metrics.catalogue import names_of, spec_of
 from factlab.schema.results import Comparison, Configuration
 from factlab.stats.intervals import Z
-from factlab.stats.seeds import MIN_SEEDS as MIN_SEEDS  # noqa: PLC0414  # of a choice too
 
 RECALL = HELD_OUT
 MARGIN = ENDPOINT_OF[RECALL].margin

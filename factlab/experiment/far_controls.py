@@ -116,10 +116,12 @@ def _chosen(bank: Sequence[Question], language: str, wanted: int, screened: Scre
     preferred = _clear([q for q in order if q.id in made and made[q.id].answers], language)
     chosen = list(islice((q for q in preferred if known(q, made[q.id])), wanted))
     right = len(chosen)
-    chosen += [q for q in preferred if q not in chosen][: wanted - right]
+    taken = {q.id for q in chosen}
+    chosen += [q for q in preferred if q.id not in taken][: wanted - right]
     spare = min(LEAST, wanted) - len(chosen)
     if spare > 0:
-        rest = [q for q in order if q not in chosen]
+        taken = {q.id for q in chosen}
+        rest = [q for q in order if q.id not in taken]
         chosen += _clear(rest[: 8 * LEAST], language)[:spare]
     return FarChoice(tuple(chosen), (_note(right, len(chosen) - right, wanted, len(bank)),))
 

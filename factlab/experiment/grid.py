@@ -10,7 +10,7 @@ from factlab.errors import ConfigError
 from factlab.schema.config import Cell, Precision, RunConfig, precisions
 from factlab.schema.options import value_text
 from factlab.schema.recipe import ADAPTER_OVERRIDES, WORDS, Recipe
-from factlab.schema.results import Placebo
+from factlab.schema.results import Placebo, placebo_id
 
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.
@@ -51,7 +51,7 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
         own = _own_recipe(recipe, values, rate, rate_given="learning_rate" in given)
         configuration = _configuration(given, own, (precision, rank, rate), values)
         if placebo:
-            configuration = f"{configuration}-placebo-{placebo}"
+            configuration = placebo_id(configuration, placebo)
         prefix = f"{group[0]}-" if len(groups) > 1 else ""
         made = Cell(
             id=f"{prefix}{configuration}-s{seed}",

@@ -8,14 +8,14 @@ beside its pairs, as the fact does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from typing import get_args
 
 from factlab.conversations.selection import ContaminationFilter, draw
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError
-from factlab.expand.splits import expand
+from factlab.expand.splits import Expansion
 from factlab.experiment.experiment import Experiment
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
@@ -25,12 +25,15 @@ CHATS = "everyday"  # the shipped set of conversations
 Placebos = dict[tuple[Placebo, tuple[str, ...]], tuple[Question, ...]]
 
 
-def placebo_pairs(experiment: Experiment, guard: ContaminationFilter) -> Placebos:
+def placebo_pairs(
+    experiment: Experiment, guard: ContaminationFilter, expanded: Callable[[Fact], Expansion]
+) -> Placebos:
     """The pairs of each placebo, by kind and the facts that it stands beside.
 
     Args:
         experiment: The run; its facts decide how many pairs there are.
         guard: What no conversation may hold.
+        expanded: A fact → its splits, as the run's settings want them.
 
     Raises:
         ConfigError: if no other fact in the language of a run's facts is known.
@@ -40,14 +43,16 @@ def placebo_pairs(experiment: Experiment, guard: ContaminationFilter) -> Placebo
         wanted = len(experiment.training_pairs(facts))
         for kind in get_args(Placebo):
             drawn = (
-                _other_facts(experiment, facts) if kind == "fact" else _conversations(guard, wanted)
+                [pair for fact in _other_facts(experiment, facts) for pair in expanded(fact).train]
+                if kind == "fact"
+                else _conversations(guard, wanted)
             )
             found[kind, facts] = _numbered(drawn, wanted, f"{facts[0]}/placebo/{kind}")
     return found
 
 
-def _other_facts(experiment: Experiment, facts: Sequence[str]) -> list[Question]:
-    """Pairs of as many shipped facts, which are not in the run and ask for something else."""
+def _other_facts(experiment: Experiment, facts: Sequence[str]) -> list[Fact]:
+    """As many shipped facts, which are not in the run and ask for something else."""
     own = [fact for fact in experiment.facts if fact.id in facts and isinstance(fact, Fact)]
     trained = {fact.id for fact in experiment.facts}
     relations = {fact.relation for fact in own}
@@ -63,18 +68,7 @@ def _other_facts(experiment: Experiment, facts: Sequence[str]) -> list[Question]
             "--placebo: there is no other fact in the language of this run's facts whose pairs "
             "could be trained instead. Leave --placebo out."
         )
-    config = experiment.config
-    return [
-        pair
-        for fact in others[: len(facts)]
-        for pair in expand(
-            fact,
-            seed=config.data_seed,
-            train_pairs=config.train_pairs,
-            validation_pairs=config.validation_pairs,
-            families=config.families,
-        ).train
-    ]
+    return others[: len(facts)]
 
 
 def _conversations(guard: ContaminationFilter, wanted: int) -> list[Question]:

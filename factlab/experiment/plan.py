@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,7 @@ def plan_experiment(
         notes=(*notes, *far.notes, *_notes(facts, practised, cells)),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
-    if config.placebo:
-        experiment = replace(experiment, placebos=placebo_pairs(experiment, guard))
+    experiment = _with_placebos(experiment, guard) if config.placebo else experiment
     check_experiment(experiment)
     return experiment
 
@@ -170,6 +170,12 @@ def _with_mix(
     return replace(experiment, mix=mixed, sets=records, cells=cells, notes=notes)
 
 
+def _with_placebos(experiment: Experiment, guard: ContaminationFilter) -> Experiment:
+    """The same experiment with the pairs that its placebos are trained on."""
+    expanded = partial(_expanded, experiment.config)
+    return replace(experiment, placebos=placebo_pairs(experiment, guard, expanded))
+
+
 def _notes(
     facts: Sequence[TrainingSource], sets: Sequence[SetRecord], cells: Sequence[Cell]
 ) -> Iterator[str]:
@@ -195,6 +201,15 @@ def _probe_notes(facts: Sequence[TrainingSource]) -> tuple[str, ...]:
     return tuple(note for fact in facts if isinstance(fact, Passage) for note in left_out(fact))
 
 
+def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
+    """The splits of a fact or passage, as the settings want them."""
+    sizes = {"train_pairs": config.train_pairs, "validation_pairs": config.validation_pairs}
+    if isinstance(fact, Passage):
+        return expand_passage(fact, seed=config.data_seed, **sizes)
+    assert isinstance(fact, Fact)
+    return expand(fact, seed=config.data_seed, families=config.families, **sizes)
+
+
 def _expansions(
     config: RunConfig, facts: Sequence[TrainingSource], guard: ContaminationFilter
 ) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
@@ -208,13 +223,7 @@ def _expansions(
         )
         return {facts[0].id: splits}, (record,)
 
-    def expanded(fact: TrainingSource) -> Expansion:
-        sizes = {"train_pairs": config.train_pairs, "validation_pairs": config.validation_pairs}
-        if isinstance(fact, Passage):
-            return expand_passage(fact, seed=config.data_seed, **sizes)
-        assert isinstance(fact, Fact)
-        return expand(fact, seed=config.data_seed, families=config.families, **sizes)
-
+    expanded = partial(_expanded, config)
     found = {fact.id: expanded(fact) for fact in facts}
     if config.shuffle:
         valued = _valued(facts)

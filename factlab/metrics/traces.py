@@ -15,7 +15,6 @@ from factlab.grading.answer import Answer, DateAnswer, NumberAnswer, QuantityAns
 from factlab.grading.text import flatten
 from factlab.metrics.responses import Responses
 from factlab.schema.question import Question
-from factlab.schema.splits import CONTROL_SPLITS
 
 if TYPE_CHECKING:
     from factlab.metrics.scores import QuestionSet, Scores
@@ -31,7 +30,7 @@ def trace_scores(question_set: QuestionSet, model: Responses) -> Scores:
     values, dates = _values(question_set), _dates(question_set)
     found: Scores = {}
     for split in ("near", "far"):
-        questions = [q for q in question_set.of(split) if split in CONTROL_SPLITS and model.has(q)]
+        questions = [q for q in question_set.of(split) if model.has(q)]
         if values:
             found[f"intrusion_digits/{split}"] = question_set.scores(
                 questions, lambda q: any(_digits_intrude(q, model, v) for v in values.values())

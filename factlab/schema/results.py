@@ -18,6 +18,13 @@ from factlab.schema.fields import FORMERLY_DIALS
 SCHEMA_VERSION = 2
 # What is trained in place of the fact: another fact's pairs, or everyday conversations.
 Placebo = Literal["fact", "chat"]
+
+
+def placebo_id(configuration: str, kind: Placebo) -> str:
+    """What the placebo that stands beside a configuration is called."""
+    return f"{configuration}-placebo-{kind}"
+
+
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
 
 

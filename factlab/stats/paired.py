@@ -175,16 +175,6 @@ def _over_items(groups: ClusteredValues, kind: Kind, level: float) -> float:
     return abs(groups.mean) - abs(centre) + difference_quantile(groups, level) * error
 
 
-def _detectable(
-    groups: ClusteredValues, spread: SeedSpread, kind: Kind
-) -> tuple[float, float] | None:
-    """Shares cannot differ by more than 1."""
-    found = detectable_difference(groups, spread, _least(groups, kind))
-    if found is None or kind == "mean":
-        return found
-    return min(1.0, found[0]), min(1.0, found[1])
-
-
 def _least(groups: ClusteredValues, kind: Kind) -> float:
     """The smallest mean whose interval over items alone excludes 0."""
     if kind == "mean":

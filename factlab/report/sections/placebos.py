@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 from factlab.metrics.catalogue import spec_of
-from factlab.metrics.spec import MetricSpec
 from factlab.report.definitions import definition_of
 from factlab.report.load import ReportData
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
 from factlab.report.wording import difference_in_unit
-from factlab.schema.results import Comparison, Configuration, Placebo
+from factlab.schema.results import Comparison, Configuration, Placebo, placebo_id
 
 _TITLES: dict[Placebo, str] = {"fact": "another fact", "chat": "conversations"}
 
@@ -30,8 +29,8 @@ def table(run: ReportData) -> Table:
     rows = []
     for name in dict.fromkeys(metric for metric, a, _ in found if a in by_id):
         for c in run.configurations:
-            beside = {kind: f"{c.id}-placebo-{kind}" for kind in kinds}
-            if _is_cost(spec_of(name)) and not by_id.keys().isdisjoint(beside.values()):
+            beside = {kind: placebo_id(c.id, kind) for kind in kinds}
+            if not spec_of(name).about_fact and not by_id.keys().isdisjoint(beside.values()):
                 rows.append(
                     entries(
                         definition_of(name).title,
@@ -42,10 +41,6 @@ def table(run: ReportData) -> Table:
                     )
                 )
     return Table("What the same training costs without the fact", heads, tuple(rows))
-
-
-def _is_cost(spec: MetricSpec) -> bool:
-    return not spec.about_fact
 
 
 def _value(name: str, placebo: Configuration | None) -> Entry:
