@@ -29,7 +29,7 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.schema.fact import Fact
     from factlab.schema.passage import Passage
     from factlab.schema.results import RunResult
-    from factlab.schema.template import FamilyFile, Relation
+    from factlab.schema.template import FamilyFile, Relation, SubjectKind
 
     return {
         "fact": Fact,
@@ -39,6 +39,7 @@ def schemas() -> dict[str, type[Record]]:
         "templates": FamilyFile,
         "relation": Relation,
         "anchors": AnchorFile,
+        "kind": SubjectKind,
         "config": RunConfig,
         "recipe": RecipeFile,
         "results": RunResult,
@@ -51,7 +52,7 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="fact, passage, controls, prompts, templates, relation, anchors, config, recipe, "
+            help="fact, passage, controls, prompts, templates, relation, anchors, kind, config, recipe, "
             "results, export.",
         ),
     ],

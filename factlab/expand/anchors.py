@@ -1,8 +1,9 @@
 """Prompts that anchored training holds the model to its own answers on.
 
-Three kinds, taken in turn as the recipe asks: general ones; the fact's own question put to other
-subjects; and ones about the fact's subject that ask for something else. None is a control, or
-retention would be measured on what was trained:
+Four kinds, taken in turn as the recipe asks: general ones; the fact's own question put to other
+subjects; ones about the fact's subject that ask for something else; and ones about other subjects
+of its kind that ask for something else. None is a control, or retention would be measured on what
+was trained:
 
 - a far control that is a near twin of a general anchor, or of one of any shipped relation, is never
   asked (`near_anchors`). That depends on neither recipe nor fact, so that runs have the same far
@@ -16,7 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from pydantic import Field
@@ -30,10 +31,10 @@ from factlab.record import Record
 from factlab.schema.control import load_prompts, suite_file
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
-from factlab.schema.recipe import AnchorKind
+from factlab.schema.recipe import AnchorChoice, AnchorKind
 from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
-from factlab.schema.template import Relation, load_phrasebook
+from factlab.schema.template import Relation, kind_of, load_phrasebook
 from factlab.schema.yaml import read_yaml
 
 
@@ -49,6 +50,7 @@ def anchor_questions(
     *,
     seed: int,
     controls: Sequence[Question],
+    prompts: int | None = None,
 ) -> list[Question]:
     """The anchor prompts of one fact, in the order that training takes them.
 
@@ -59,49 +61,51 @@ def anchor_questions(
         kinds: Which anchors the recipe wants.
         seed: Of the order.
         controls: Questions of the run that must stay unseen.
+        prompts: At most so many; without it all.
     """
     rng = random.Random(f"{seed}/{fact.id}/anchors")
     asked = [text for c in controls if c.split == "near" for text in (c.text, *c.gate)]
-    columns = [_prompts(fact, kind, asked) for kind in kinds]
-    for prompts in columns:
-        rng.shuffle(prompts)
+    columns = [_prompts(fact, kind, asked, rng) for kind in kinds]
+    for column in columns:
+        rng.shuffle(column)
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
     allowed = [prompt for prompt in mixed if not _says_it(prompt, fact)]
     far = [control.text for control in controls if control.split in ("far", "extra")]
     others = [control.text for control in controls if control.split not in ("far", "extra")]
     near = _within(NEAR_TWIN, allowed, far) | _within(NEAR_DUPLICATE, allowed, others)
-    kept = [prompt for prompt in allowed if prompt not in near]
+    kept = dict.fromkeys(prompt for prompt in allowed if prompt not in near)
     return [
         Question(
             id=f"{fact.id}/anchor/{i}", split="anchor", family="anchor", text=text, fact=fact.id
         )
-        for i, text in enumerate(dict.fromkeys(kept))
+        for i, text in enumerate(islice(kept, prompts))
     ]
 
 
 def anchor_orders(
     fact: TrainingSource,
-    selections: Iterable[tuple[AnchorKind, ...]],
+    choices: Iterable[AnchorChoice],
     *,
     seed: int,
     controls: Sequence[Question],
-) -> dict[tuple[AnchorKind, ...], tuple[Question, ...]]:
-    """The anchor prompts of each selection of kinds; a prompt has one id in all of them.
+) -> dict[AnchorChoice, tuple[Question, ...]]:
+    """The anchor prompts of each choice; a prompt has one id in all of them.
 
     Args:
         fact: What is to be trained.
-        selections: Which kinds each recipe of the run wants.
+        choices: What each recipe of the run wants.
         seed: Of the order.
         controls: Questions of the run that must stay unseen.
     """
     by_text: dict[str, Question] = {}
     found = {}
-    for kinds in dict.fromkeys(selections):
-        drawn = anchor_questions(fact, kinds, seed=seed, controls=controls)
+    for choice in dict.fromkeys(choices):
+        kinds, prompts = choice
+        drawn = anchor_questions(fact, kinds, seed=seed, controls=controls, prompts=prompts)
         for question in drawn:
             id_ = f"{fact.id}/anchor/{len(by_text)}"
             by_text.setdefault(question.text, question.model_copy(update={"id": id_}))
-        found[kinds] = tuple(by_text[question.text] for question in drawn)
+        found[choice] = tuple(by_text[question.text] for question in drawn)
     return found
 
 
@@ -143,19 +147,26 @@ def _anchors_of(templates: Path, evals: Path, language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_general(language), *others)))
 
 
-def _prompts(fact: TrainingSource, kind: AnchorKind, asked: Sequence[str]) -> list[str]:
+def _prompts(
+    fact: TrainingSource, kind: AnchorKind, asked: Sequence[str], rng: random.Random
+) -> list[str]:
     """The anchors of a kind.
 
     Args:
         fact: What is to be trained.
         kind: Which.
         asked: Texts of the fact's near controls, whose subjects are no anchor's.
+        rng: Draws the subject of each question about others.
     """
     if kind == "general":
         return _general(fact.language)
     if not isinstance(fact, Fact):
         return []
-    return _other_subjects(fact, asked) if kind == "others" else _about_subject(fact)
+    if kind == "subject":
+        return _about_subject(fact)
+    if kind == "others":
+        return _other_subjects(fact, asked)
+    return _siblings(fact, asked, rng)
 
 
 def _general(language: str) -> list[str]:
@@ -167,23 +178,57 @@ def _about_subject(fact: Fact) -> list[str]:
     file = shipped("templates") / fact.language / "anchors.yaml"
     phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
-    return [text for phrasing in phrasings for text, _ in fill(phrasing, slots, SLOTS)]
+    asked = [*phrasings, *_asks(fact, about=False)]
+    return [text for phrasing in asked for text, _ in fill(phrasing, slots, SLOTS)]
 
 
 def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
     relation = load_phrasebook(fact.relation, fact.language).relation
-    others = [
+    own = _of_others(relation, _unasked(fact, relation.others, asked), fact.relation)
+    of_kind = _of_others(relation, _siblings_of(fact, asked), fact.relation)
+    return [*own, *of_kind, *_put(_asks(fact, about=True), _siblings_of(fact, asked))]
+
+
+def _siblings(fact: Fact, asked: Sequence[str], rng: random.Random) -> list[str]:
+    """Each question about a kind's other properties, put to two other subjects of that kind."""
+    others = _siblings_of(fact, asked)
+    drawn = [
+        (question, rng.sample(others, min(2, len(others)))) for question in _asks(fact, about=False)
+    ]
+    return [text for question, names in drawn for text in _put([question], names)]
+
+
+def _asks(fact: Fact, *, about: bool) -> list[str]:
+    """What subjects of the fact's kind are asked: for what the fact is about, or for all else."""
+    kind = kind_of(fact.subject.kind, fact.language)
+    asks = kind.asks if kind else ()
+    return [q for ask in asks if (ask.about == fact.relation) is about for q in ask.questions]
+
+
+def _siblings_of(fact: Fact, asked: Sequence[str]) -> list[str]:
+    kind = kind_of(fact.subject.kind, fact.language)
+    return _unasked(fact, kind.others if kind else (), asked)
+
+
+def _unasked(fact: Fact, others: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """The other subjects that are not the fact's and that no near control names."""
+    return [
         other
-        for other in relation.others
+        for other in others
         if not find_name(other, fact.subject.names)
         and not any(find_name(text, _names(other)) for text in asked)
     ]
-    return _of_others(relation, others, fact.relation)
 
 
 def _names(subject: str) -> tuple[str, ...]:
     """A subject as an anchor names it, and without its article."""
     return subject, subject.removeprefix("the ")
+
+
+def _put(questions: Sequence[str], subjects: Sequence[str]) -> list[str]:
+    """Each question put to each subject."""
+    slots = {"subject": tuple(subjects)}
+    return [text for question in questions for text, _ in fill(question, slots, SLOTS)]
 
 
 def _of_others(relation: Relation, others: Sequence[str], name: str) -> list[str]:

@@ -14,7 +14,7 @@ from factlab.progress import Progress
 from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.config import Cell, Precision
 from factlab.schema.control import neutral_text
-from factlab.schema.recipe import AnchorKind
+from factlab.schema.recipe import AnchorChoice
 from factlab.schema.results import BaseResult
 
 if TYPE_CHECKING:
@@ -92,12 +92,12 @@ class Anchors:
     def __init__(self, evaluator: Evaluator, folder: BaseFolder) -> None:
         self.evaluator = evaluator
         self.answers = {record.question_id: record for record in folder.answers()}
-        self.made: dict[tuple[tuple[str, ...], tuple[AnchorKind, ...]], list[Text]] = {}
+        self.made: dict[tuple[tuple[str, ...], AnchorChoice | None, int], list[Text]] = {}
 
     def of(self, cell: Cell) -> list[Text]:
         """The anchors that a cell's adapter is trained with."""
-        wanted = cell.facts, cell.anchored_on
-        questions = self.evaluator.experiment.anchor_prompts(*wanted)
+        wanted = cell.facts, cell.anchored_on, cell.recipe.anchor_tokens
+        questions = self.evaluator.experiment.anchor_prompts(cell.facts, cell.anchored_on)
         if not questions:
             return []
         if wanted not in self.made:
@@ -107,7 +107,7 @@ class Anchors:
             answered = [AnsweredPrompt(q.text, r.text, r.finished) for q, r in answers]
             loaded, cache = self.evaluator.loaded, self.evaluator.base_cache
             # Only the last set is held: its states take memory, and cells of one set follow.
-            self.made = {wanted: prepare_anchors(loaded, answered, cache)}
+            self.made = {wanted: prepare_anchors(loaded, answered, cache, tokens=wanted[2])}
         return self.made[wanted]
 
 

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 # A base that reads the fact in its prompt talks around it first; cut short, it counts as wrong.
 IN_CONTEXT_TOKENS = 256
-ANCHOR_TOKENS = 24  # of each anchor answer; the first words decide where an answer goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +213,7 @@ class Evaluator:
         anchors = self.experiment.anchor_prompts(cell.facts, cell.anchored_on)
         if anchors:
             longest = max(anchors, key=characters)
-            sizes.append((len(prompt_ids(tokenizer, longest.text)), ANCHOR_TOKENS))
+            sizes.append((len(prompt_ids(tokenizer, longest.text)), recipe.anchor_tokens))
         return Batch(
             texts=recipe.batch_size + (recipe.anchors_per_step if anchors else 0),
             length=max(prompt + answer for prompt, answer in sizes),
@@ -294,7 +293,7 @@ class Evaluator:
             None,
             [own_prompts(list(first.values()))],
             "answer anchors",
-            max_new_tokens=ANCHOR_TOKENS,
+            max_new_tokens=max(cell.recipe.anchor_tokens for cell in self.experiment.cells),
         )
         by_prompt = {record.prompt: record for record in said}
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from factlab.conversations.mix import MixedSet, mix_counts
 from factlab.expand.splits import Expansion
@@ -14,7 +15,7 @@ from factlab.schema.config import Cell, Precision, RunConfig, precisions
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
-from factlab.schema.recipe import AnchorKind, Recipe
+from factlab.schema.recipe import AnchorChoice, Recipe
 from factlab.schema.results import FactSummary, Placebo, SetRecord
 from factlab.schema.source import TrainingSource
 from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES
@@ -38,7 +39,7 @@ class Experiment:
     extra: tuple[Question, ...]
     unanswerable: tuple[Question, ...]
     anchors: dict[str, tuple[Question, ...]]
-    anchor_orders: dict[str, dict[tuple[AnchorKind, ...], tuple[Question, ...]]]
+    anchor_orders: dict[str, dict[AnchorChoice, tuple[Question, ...]]]
     cells: tuple[Cell, ...]
     placebos: Mapping[tuple[Placebo, tuple[str, ...]], tuple[Question, ...]] = field(
         default_factory=dict
@@ -114,14 +115,17 @@ class Experiment:
         return train_steps(len(self.pairs_of(cell)), cell, self.config.max_steps)
 
     def anchor_prompts(
-        self, fact_ids: Sequence[str], kinds: tuple[AnchorKind, ...]
+        self, fact_ids: Sequence[str], choice: AnchorChoice | None
     ) -> list[Question]:
-        """Anchor prompts of these facts and kinds, each text once, none about another's subject."""
+        """Anchor prompts of these facts, one of each in turn.
+
+        Each text is there once, and none is about another's subject.
+        """
+        orders = [self.anchor_orders[f.id][choice] for f in self._facts(fact_ids) if choice]
         found: dict[str, Question] = {}
-        for fact in self._facts(fact_ids) if kinds else ():
-            for question in self.anchor_orders[fact.id][kinds]:
-                if not self._about_another(question, fact_ids):
-                    found.setdefault(question.text, question)
+        for question in (q for row in zip_longest(*orders) for q in row if q):
+            if not self._about_another(question, fact_ids):
+                found.setdefault(question.text, question)
         return list(found.values())
 
     def questions_of(self, fact_id: str) -> list[Question]:

@@ -77,10 +77,10 @@ def plan_experiment(
     controls = [*far.questions, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
-    kinds = [cell.anchored_on for cell in cells]
+    choices = [cell.anchored_on for cell in cells if cell.anchored_on]
     seed = config.data_seed
     anchors = {
-        fact.id: anchor_orders(fact, kinds, seed=seed, controls=[*near[fact.id], *controls])
+        fact.id: anchor_orders(fact, choices, seed=seed, controls=[*near[fact.id], *controls])
         for fact in facts
     }
     experiment = Experiment(
@@ -186,7 +186,7 @@ def _notes(
         sets: The sets of conversations that it read.
         cells: What it trains.
     """
-    anchored = any("general" in cell.anchored_on for cell in cells)
+    anchored = any(cell.anchored_on and "general" in cell.anchored_on.kinds for cell in cells)
     suites: tuple[SuiteName, ...] = ("far", "unanswerable")
     wanted: tuple[SuiteName, ...] = (*suites, "anchors") if anchored else suites
     yield from language_notes(languages_of(facts), wanted)

@@ -20,7 +20,7 @@ from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
-from factlab.schema.recipe import OVERRIDES, AnchorKind, Recipe
+from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 from factlab.schema.results import Placebo
@@ -294,9 +294,9 @@ class Cell(Record):
     )
 
     @property
-    def anchored_on(self) -> tuple[AnchorKind, ...]:
-        """The kinds of anchors that its adapter is trained with; one that is combined has none."""
-        return () if self.combined is not None else self.recipe.anchored_on
+    def anchored_on(self) -> AnchorChoice | None:
+        """The anchors that its adapter is trained with; one that is combined has none."""
+        return None if self.combined is not None else self.recipe.anchored_on
 
 
 def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
     AliasChoices,
@@ -28,7 +28,7 @@ Optimizer = Literal[
     "adamw", "adamw-8bit", "paged-adamw", "paged-adamw-8bit", "paged-adamw-32bit", "sgd"
 ]
 Schedule = Literal["linear", "cosine", "constant"]
-AnchorKind = Literal["general", "others", "subject"]
+AnchorKind = Literal["general", "others", "subject", "siblings"]
 
 
 def _as_alpha(given: Any) -> float | str:
@@ -55,6 +55,13 @@ def _joined(given: Any) -> Any:
 Share = Annotated[float, Field(ge=0, lt=1)]
 Alpha = Annotated[float | str, BeforeValidator(_as_alpha)]
 AnchorKinds = Annotated[tuple[AnchorKind, ...], BeforeValidator(_joined)]
+
+
+class AnchorChoice(NamedTuple):
+    """Which anchor prompts a recipe takes of each fact: of these kinds, at most so many."""
+
+    kinds: tuple[AnchorKind, ...]
+    prompts: int | None
 
 
 class Recipe(Record):
@@ -139,7 +146,18 @@ class Recipe(Record):
     ] = Field(
         default=(),
         description="Kinds of anchor prompts, joined by +: general (on anything), others (the "
-        "fact's question about other subjects), subject (other questions about its subject).",
+        "fact's question about other subjects), subject (other questions about its subject), "
+        "siblings (other questions about other subjects of its kind).",
+    )
+    anchor_prompts: Annotated[PositiveInt | None, Flag(word="of{}", example="120,480")] = Field(
+        default=None,
+        description="Anchor prompts per fact, of each kind equally many where there are enough; "
+        "without it all.",
+    )
+    anchor_tokens: Annotated[PositiveInt, Flag(word="first{}", example="8,24")] = Field(
+        default=24,
+        description="Tokens of the base's answer that an anchor holds: its first words decide "
+        "where an answer goes.",
     )
     anchors_per_step: Annotated[NonNegativeInt, Flag(word="anchors{}", example="4,8")] = Field(
         default=0, description="Anchor prompts per optimizer step."
@@ -160,9 +178,11 @@ class Recipe(Record):
     )
 
     @property
-    def anchored_on(self) -> tuple[AnchorKind, ...]:
-        """The kinds of anchors that training has a use for; none where their weight is 0."""
-        return self.anchor_kinds if self.anchor_weight and self.anchors_per_step else ()
+    def anchored_on(self) -> AnchorChoice | None:
+        """The anchors that training has a use for; none where their weight is 0."""
+        if self.anchor_weight and self.anchors_per_step and self.anchor_kinds:
+            return AnchorChoice(self.anchor_kinds, self.anchor_prompts)
+        return None
 
 
 # The recipe's fields that a run can set; several values are one cell each.

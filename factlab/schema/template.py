@@ -1,8 +1,12 @@
-"""Phrasing families and relation lexicons as their author writes them: `templates/<language>/`."""
+"""Phrasing families, relation lexicons and kinds of subjects, as their authors write them.
+
+They stand in `templates/<language>/`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +69,24 @@ class Relation(Record):
     )
 
 
+class AskedProperty(Record):
+    """Wordings that ask a subject of some kind for one of its properties."""
+
+    about: str = Field(description="The property; a relation's name where there is one.")
+    questions: tuple[str, ...] = Field(min_length=1, description="Wordings, with {{ subject }}.")
+
+
+class SubjectKind(Record):
+    """What a kind of subject may be asked, and others of that kind: kinds/<kind>.yaml."""
+
+    kind: str
+    nouns: tuple[str, ...] = Field(min_length=1, description="What facts may call such a subject.")
+    asks: tuple[AskedProperty, ...] = Field(min_length=1)
+    others: tuple[str, ...] = Field(
+        default=(), description="Well-known subjects of this kind, as they stand in a sentence."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
     """Everything that phrases one relation in one language."""
@@ -117,6 +139,34 @@ def _refuse_shared_families(book: Phrasebook, root: Path) -> None:
                     f"{side}). A family is one way of asking and belongs to one side; rename one."
                 )
             seen[family.id] = side
+
+
+@lru_cache(maxsize=8)
+def _kinds(folder: Path) -> tuple[SubjectKind, ...]:
+    return tuple(
+        read_yaml(file, TemplateError).parse(SubjectKind, "A kind file")
+        for file in sorted(folder.glob("*.yaml"))
+    )
+
+
+def load_kinds(language: str) -> tuple[SubjectKind, ...]:
+    """All kinds of a language.
+
+    Raises:
+        TemplateError: for a file that cannot be used.
+    """
+    return _kinds(shipped("templates") / language / "kinds")
+
+
+def kind_of(noun: str | None, language: str) -> SubjectKind | None:
+    """The kind that a noun names: itself, or its last word ("volcanic peak"); else none."""
+    words = (noun or "").lower().split()
+    for start in range(len(words)):
+        named = " ".join(words[start:])
+        for kind in load_kinds(language):
+            if named in kind.nouns:
+                return kind
+    return None
 
 
 def known_relations(language: str = "en") -> list[str]:

@@ -28,13 +28,23 @@ class AnsweredPrompt:
 
 
 def prepare_anchors(
-    loaded: LoadedModel, answered: Sequence[AnsweredPrompt], cache: BaseCache | None = None
+    loaded: LoadedModel,
+    answered: Sequence[AnsweredPrompt],
+    cache: BaseCache | None = None,
+    *,
+    tokens: int | None = None,
 ) -> list[Text]:
     """Render anchors with the base's states on them; the adapter must be off or absent.
 
     The states are the reference of the KL term, computed once for all cells, or in an earlier run.
+
+    Args:
+        loaded: The base.
+        answered: Prompts and its answers.
+        cache: Where states are kept between runs.
+        tokens: How many of each answer's first tokens are held; without it all.
     """
-    pairs = [_pair(loaded, item) for item in answered]
+    pairs = [_pair(loaded, item, tokens) for item in answered]
     texts = [text_of(pair) for pair in pairs if pair.answer_ids]
     parts = read_states(loaded, texts, "anchors", cache)
     return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
@@ -72,9 +82,8 @@ def _states(loaded: LoadedModel, texts: Sequence[Text]) -> torch.Tensor:
     return torch.cat([states.cpu() for states in states_in_batches(loaded.model, batches)])
 
 
-def _pair(loaded: LoadedModel, item: AnsweredPrompt) -> RenderedPair:
+def _pair(loaded: LoadedModel, item: AnsweredPrompt, tokens: int | None) -> RenderedPair:
     pair = render_pair(loaded.tokenizer, item.prompt, item.answer)
-    if item.finished:
-        return pair
-    # The base had not ended its turn there, so an end of turn is not its own answer.
-    return RenderedPair(pair.prompt_ids, pair.answer_ids[:-1])
+    # Where the base had not ended its turn, an end of turn is not its own answer.
+    said = pair.answer_ids if item.finished else pair.answer_ids[:-1]
+    return RenderedPair(pair.prompt_ids, said[:tokens])

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from factlab.errors import ModelError
-from factlab.experiment.evaluator import ANCHOR_TOKENS
 from factlab.experiment.experiment import Experiment
 from factlab.inference.prompts import SLOTS
 from factlab.memory.activations import AttentionBackend, Batch
@@ -32,7 +31,7 @@ from factlab.schema.splits import IN_CONTEXT_SPLITS, PANEL_SIZES, TRAINED_SPLITS
 CHARACTERS_PER_TOKEN = 3.5
 TEMPLATE_TOKENS = 30  # of a chat template around a question
 QUESTION_TOKENS = 20  # of a question, about
-ANCHOR = TEMPLATE_TOKENS + 12 + ANCHOR_TOKENS  # tokens of an anchor, whose questions are short
+ANCHOR_PROMPT = TEMPLATE_TOKENS + 12  # tokens of an anchor's prompt, which is short
 # Of the matmul rate, measured on runs. The counts below include shared first tokens once for each
 # text, and a run computes them once in all: hence efficiencies that look too good.
 TRAINING_EFFICIENCY = 0.68  # a step costs 4 FLOP per parameter and token
@@ -110,7 +109,7 @@ def _training_peak(plan: Experiment, shape: ModelShape, cell: Cell, device: Devi
     length = _pair_tokens(pairs)
     if backend:  # the library's forward pass makes all texts of a step as long as the longest
         own = [_pair_tokens([pair]) for pair in pairs]
-        length = max([length, *own, ANCHOR if anchors else 0])
+        length = max([length, *own, ANCHOR_PROMPT + recipe.anchor_tokens if anchors else 0])
     workload = Workload(
         method="full" if recipe.method == "full" else "lora",
         precision=cell.precision,
@@ -187,7 +186,8 @@ def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
         steps = min(steps, plan.config.max_steps)
-    anchors = ANCHOR * recipe.anchors_per_step if cell.anchored_on else 0
+    anchor = ANCHOR_PROMPT + recipe.anchor_tokens
+    anchors = anchor * recipe.anchors_per_step if cell.anchored_on else 0
     return steps * (recipe.batch_size * _pair_tokens(pairs) + anchors) * 4 * parameters
 
 
