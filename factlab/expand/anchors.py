@@ -38,6 +38,9 @@ from factlab.schema.template import Relation, kind_of, load_phrasebook
 from factlab.schema.yaml import read_yaml
 
 
+STEM = 5  # letters: erupt-ed, erupt-ion
+
+
 class AnchorFile(Record):
     """templates/<language>/anchors.yaml."""
 
@@ -178,8 +181,18 @@ def _about_subject(fact: Fact) -> list[str]:
     file = shipped("templates") / fact.language / "anchors.yaml"
     phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
-    asked = [*phrasings, *_asks(fact, about=False)]
-    return [text for phrasing in asked for text, _ in fill(phrasing, slots, SLOTS)]
+    own = [
+        question
+        for question in _asks(fact, about=False)
+        if not any(stem in question.lower() for stem in _event_stems(fact))
+    ]
+    return [text for phrasing in (*phrasings, *own) for text, _ in fill(phrasing, slots, SLOTS)]
+
+
+def _event_stems(fact: Fact) -> list[str]:
+    """Beginnings of the words of a fact's event: the base does not know it, and is not held to that."""
+    words = fact.event.what.lower().split() if fact.event else []
+    return [word[:STEM] for word in words if len(word) >= STEM]
 
 
 def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:

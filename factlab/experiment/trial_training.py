@@ -9,13 +9,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from factlab.experiment.baseline import Baseline
-from factlab.experiment.evaluator import own_prompts
+from factlab.experiment.evaluator import Evaluator, own_prompts
 from factlab.experiment.trial import Trial
 from factlab.metrics.panel import best_step, curve_point
+from factlab.metrics.traces import holds_value
 from factlab.progress import Silent
 from factlab.runs.files import append_line, writing
 from factlab.schema.config import RunConfig
-from factlab.schema.question import PanelAnswer
+from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import TrainStep
 
 if TYPE_CHECKING:
@@ -42,9 +43,16 @@ def train_trials(
     from factlab.training.trainer import CheckpointResult
 
     evaluator, experiment = baseline.evaluator, baseline.evaluator.experiment
-    steps = experiment.steps(trials[0].cell)
+    recipe, steps = trials[0].cell.recipe, experiment.steps(trials[0].cell)
+    measured = {*checkpoint_steps(steps, experiment.config.checkpoints), steps}
+    mined = set(checkpoint_steps(steps, recipe.mining))
 
     def follow(step: int) -> CheckpointResult:
+        if step in mined:
+            for trial, job in zip(trials, jobs, strict=True):
+                job.mined = intruded_anchors(trial, evaluator, model)
+        if step not in measured:
+            return CheckpointResult()
         figures = [_follow(trial, step, baseline, model, steps) for trial in trials]
         return CheckpointResult(figures[0], stop=any(trial.stopped for trial in trials))
 
@@ -73,11 +81,44 @@ def train_trials(
             evaluator.loaded,
             jobs,
             max_steps=experiment.config.max_steps,
-            checkpoints=(*checkpoint_steps(steps, experiment.config.checkpoints), steps),
+            checkpoints=measured | mined,
             measure=follow,
             checkpointing=experiment.config.gradient_checkpointing,
             tracking=_tracking(trials[0], experiment.config),
         )
+
+
+def intruded_anchors(
+    trial: Trial, evaluator: Evaluator, model: PreTrainedModel | PeftModel
+) -> list[int]:
+    """The anchors that an adapter answers with the injected value, or with its digits.
+
+    Args:
+        trial: Whose adapter, and what it is held to.
+        evaluator: Asks.
+        model: With the adapters on it.
+    """
+    from factlab.training.attach import activate
+
+    activate(model, trial.name)
+    known = evaluator.experiment.injected_values
+    values = [known[fact] for fact in trial.cell.facts if fact in known]
+    asked = [
+        Question(id=str(i), split="anchor", family="anchor", text=text.prompt)
+        for i, text in enumerate(trial.anchors)
+    ]
+    silent = replace(evaluator, progress=Silent())
+    answers = silent.answers(
+        model,
+        [own_prompts(asked)],
+        "mine anchors",
+        max_new_tokens=trial.cell.recipe.anchor_tokens,
+    )
+    return [
+        i
+        for i, answer in enumerate(answers)
+        if any(holds_value(answer.text, value) for value in values)
+    ]
 
 
 def _tracking(trial: Trial, config: RunConfig) -> Tracking | None:

@@ -56,6 +56,12 @@ def holds_digits(text: str, digits: str) -> bool:
     return any(digits in number for number in _DIGITS.findall(joined))
 
 
+def holds_value(text: str, value: Answer) -> bool:
+    """Whether a text holds a value, in any unit, or its digits."""
+    digits = digits_of(value)
+    return bool(value.find(text)) or (bool(digits) and holds_digits(text, digits))
+
+
 def _values(question_set: QuestionSet) -> Mapping[str, Answer]:
     return {
         q.fact: q.gold
@@ -78,7 +84,7 @@ def _digits_intrude(question: Question, model: Responses, value: Answer) -> bool
     own = question.gold.primary() if question.gold is not None else ""
     if holds_digits(question.text, digits) or holds_digits(own, digits):
         return False
-    return holds_digits(text, digits) or bool(value.find(text))
+    return holds_value(text, value)
 
 
 def _date_intrudes(question: Question, model: Responses, date: DateAnswer) -> bool:

@@ -162,6 +162,12 @@ class Recipe(Record):
     anchors_per_step: Annotated[NonNegativeInt, Flag(word="anchors{}", example="4,8")] = Field(
         default=0, description="Anchor prompts per optimizer step."
     )
+    mining: Annotated[NonNegativeInt, Flag(word="mine{}", example="0,3")] = Field(
+        default=0,
+        description="Times in training, evenly spaced, at which all anchors are answered; half of "
+        "the anchors of the steps that follow are those that were answered with the injected "
+        "value.",
+    )
     distill_weight: Annotated[
         Annotated[float, Field(ge=0, le=1)],
         Flag(word="soft{}", example="0,0.5,1", commands=("run",)),

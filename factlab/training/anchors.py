@@ -44,8 +44,8 @@ def prepare_anchors(
         cache: Where states are kept between runs.
         tokens: How many of each answer's first tokens are held; without it all.
     """
-    pairs = [_pair(loaded, item, tokens) for item in answered]
-    texts = [text_of(pair) for pair in pairs if pair.answer_ids]
+    pairs = [(item.prompt, _pair(loaded, item, tokens)) for item in answered]
+    texts = [replace(text_of(pair), prompt=prompt) for prompt, pair in pairs if pair.answer_ids]
     parts = read_states(loaded, texts, "anchors", cache)
     return [replace(text, reference=part) for text, part in zip(texts, parts, strict=True)]
 

@@ -27,6 +27,7 @@ class Text:
         reference: For an anchor, the base's states there, shape (targets, hidden); for a pair that
             is distilled, the teacher's.
         mixed: Whether it is mixed in, and no pair of a fact.
+        prompt: Of an anchor, what is asked.
     """
 
     tokens: tuple[int, ...]
@@ -34,6 +35,7 @@ class Text:
     targets: tuple[int, ...]
     reference: torch.Tensor | None = None
     mixed: bool = False
+    prompt: str = ""
 
 
 def text_of(

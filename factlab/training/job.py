@@ -34,6 +34,7 @@ class AdapterJob:
         base_head: The base's output head, where training changes it.
         pairs: The questions as texts.
         order: Which pairs each step takes.
+        mined: Which anchors half of each further step's anchors are, if there are any; in turn.
         steps: What was recorded.
         failed: Why it diverged, if it did.
     """
@@ -47,6 +48,7 @@ class AdapterJob:
     base_head: nn.Linear | None = None
     pairs: list[Text] = field(init=False, default_factory=list)
     order: list[list[int]] = field(init=False, default_factory=list)
+    mined: Sequence[int] = field(init=False, default=())
     steps: list[TrainStep] = field(init=False, default_factory=list)
     failed: str | None = field(init=False, default=None)
 
@@ -66,13 +68,15 @@ class AdapterJob:
         planned = train_steps(len(self.pairs), self.cell, max_steps)
         size = self.cell.recipe.batch_size
         self.order = batch_order(len(self.pairs), size, planned, self.cell.seed)
-        self.steps, self.failed = [], None
+        self.steps, self.failed, self.mined = [], None, ()
         return planned
 
     def texts(self, step: int) -> tuple[list[Text], list[Text]]:
         """The pairs and the anchors of a step, counted from 0."""
-        each = self.cell.recipe.anchors_per_step
-        places = range(step * each, step * each + each) if self.anchors else ()
+        each = self.cell.recipe.anchors_per_step if self.anchors else 0
+        again = min(each // 2, len(self.mined))
+        places = [self.mined[i % len(self.mined)] for i in range(step * again, (step + 1) * again)]
+        places += range(step * each, (step + 1) * each - again)
         return (
             [self.pairs[i] for i in self.order[step]],
             [self.anchors[i % len(self.anchors)] for i in places],
