@@ -18,6 +18,7 @@ from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
 
 Side = Literal["train", "held_out"]
+DEFAULT_KIND = "_default"
 
 
 class PhrasingFamily(Record):
@@ -159,14 +160,17 @@ def load_kinds(language: str) -> tuple[SubjectKind, ...]:
 
 
 def kind_of(noun: str | None, language: str) -> SubjectKind | None:
-    """The kind that a noun names: itself, or its last word ("volcanic peak"); else none."""
+    """The kind that a noun names: itself, or its last word ("volcanic peak").
+
+    A noun that none names has what anything may be asked; a language without kinds, nothing.
+    """
     words = (noun or "").lower().split()
     for start in range(len(words)):
         named = " ".join(words[start:])
         for kind in load_kinds(language):
             if named in kind.nouns:
                 return kind
-    return None
+    return next((kind for kind in load_kinds(language) if kind.kind == DEFAULT_KIND), None)
 
 
 def known_relations(language: str = "en") -> list[str]:

@@ -1,0 +1,1 @@
+"""Published findings on knowledge injection, measured again: docs/experiments/."""
