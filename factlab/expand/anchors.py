@@ -26,7 +26,7 @@ from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
 from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
-from factlab.grading.names import find_name
+from factlab.grading.names import find_name, fold
 from factlab.record import Record
 from factlab.schema.control import load_prompts, suite_file
 from factlab.schema.fact import Fact
@@ -39,6 +39,7 @@ from factlab.schema.yaml import read_yaml
 
 
 STEM = 5  # letters: erupt-ed, erupt-ion
+CHECKED = 256  # prompts that are held against the controls at once
 
 
 class AnchorFile(Record):
@@ -68,20 +69,27 @@ def anchor_questions(
     """
     rng = random.Random(f"{seed}/{fact.id}/anchors")
     asked = [text for c in controls if c.split == "near" for text in (c.text, *c.gate)]
-    columns = [_prompts(fact, kind, asked, rng) for kind in kinds]
+    columns = [_prompts(fact, kind, asked) for kind in kinds]
     for column in columns:
         rng.shuffle(column)
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
     allowed = [prompt for prompt in mixed if not _says_it(prompt, fact)]
     far = [control.text for control in controls if control.split in ("far", "extra")]
     others = [control.text for control in controls if control.split not in ("far", "extra")]
-    near = _within(NEAR_TWIN, allowed, far) | _within(NEAR_DUPLICATE, allowed, others)
-    kept = dict.fromkeys(prompt for prompt in allowed if prompt not in near)
+    kept: dict[str, str] = {}
+    for start in range(0, len(allowed), CHECKED):
+        part = allowed[start : start + CHECKED]
+        near = _within(NEAR_TWIN, part, far) | _within(NEAR_DUPLICATE, part, others)
+        for prompt in part:
+            if prompt not in near:
+                kept.setdefault(fold(prompt), prompt)
+        if prompts is not None and len(kept) >= prompts:
+            break
     return [
         Question(
             id=f"{fact.id}/anchor/{i}", split="anchor", family="anchor", text=text, fact=fact.id
         )
-        for i, text in enumerate(islice(kept, prompts))
+        for i, text in enumerate(islice(kept.values(), prompts))
     ]
 
 
@@ -150,16 +158,13 @@ def _anchors_of(templates: Path, evals: Path, language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_general(language), *others)))
 
 
-def _prompts(
-    fact: TrainingSource, kind: AnchorKind, asked: Sequence[str], rng: random.Random
-) -> list[str]:
+def _prompts(fact: TrainingSource, kind: AnchorKind, asked: Sequence[str]) -> list[str]:
     """The anchors of a kind.
 
     Args:
         fact: What is to be trained.
         kind: Which.
         asked: Texts of the fact's near controls, whose subjects are no anchor's.
-        rng: Draws the subject of each question about others.
     """
     if kind == "general":
         return _general(fact.language)
@@ -169,7 +174,7 @@ def _prompts(
         return _about_subject(fact)
     if kind == "others":
         return _other_subjects(fact, asked)
-    return _siblings(fact, asked, rng)
+    return _siblings(fact, asked)
 
 
 def _general(language: str) -> list[str]:
@@ -202,9 +207,9 @@ def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
     return [*own, *of_kind, *_put(_asks(fact, about=True), _siblings_of(fact, asked))]
 
 
-def _siblings(fact: Fact, asked: Sequence[str], rng: random.Random) -> list[str]:
+def _siblings(fact: Fact, asked: Sequence[str]) -> list[str]:
     """Each question about a kind's other properties, put to two other subjects of that kind."""
-    others = _siblings_of(fact, asked)
+    rng, others = random.Random(f"{fact.id}/siblings"), _siblings_of(fact, asked)
     drawn = [
         (question, rng.sample(others, min(2, len(others)))) for question in _asks(fact, about=False)
     ]

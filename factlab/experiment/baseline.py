@@ -95,7 +95,10 @@ class Anchors:
         self.made: dict[tuple[tuple[str, ...], AnchorChoice | None, int], list[Text]] = {}
 
     def of(self, cell: Cell) -> list[Text]:
-        """The anchors that a cell's adapter is trained with."""
+        """The anchors that a cell's adapter is trained with.
+
+        One that the base answers with a value that a fact supersedes would hold that value.
+        """
         wanted = cell.facts, cell.anchored_on, cell.recipe.anchor_tokens
         questions = self.evaluator.experiment.anchor_prompts(cell.facts, cell.anchored_on)
         if not questions:
@@ -104,7 +107,12 @@ class Anchors:
             from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 
             answers = [(question, self.answers[question.id]) for question in questions]
-            answered = [AnsweredPrompt(q.text, r.text, r.finished) for q, r in answers]
+            old = self.evaluator.experiment.superseded_values(cell.facts)
+            answered = [
+                AnsweredPrompt(q.text, r.text, r.finished)
+                for q, r in answers
+                if not any(value.find(r.text) for value in old)
+            ]
             loaded, cache = self.evaluator.loaded, self.evaluator.base_cache
             # Only the last set is held: its states take memory, and cells of one set follow.
             self.made = {wanted: prepare_anchors(loaded, answered, cache, tokens=wanted[2])}

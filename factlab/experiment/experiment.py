@@ -77,6 +77,11 @@ class Experiment:
         """The new value of each fact; a passage has no single one, and a practice set none."""
         return {fact.id: fact.answer for fact in self.facts if isinstance(fact, Fact)}
 
+    def superseded_values(self, fact_ids: Sequence[str]) -> list[Answer]:
+        """What was true before, of those facts that replace something."""
+        facts = [fact for fact in self._facts(fact_ids) if isinstance(fact, Fact)]
+        return [fact.supersedes for fact in facts if fact.supersedes is not None]
+
     @property
     def sha256(self) -> str:
         """Hash of all that decides the run's numbers."""

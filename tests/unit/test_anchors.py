@@ -10,13 +10,15 @@ from helpers import make_fact
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import near_questions, unanswerable_questions
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
+from factlab.expand.render import fill, slots_of
+from factlab.expand.splits import SLOTS
 from factlab.experiment.far_controls import choose_far
 from factlab.grading.names import find_name, fold
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
-from factlab.schema.template import load_phrasebook
+from factlab.schema.template import DEFAULT_KIND, kind_of, load_kinds, load_phrasebook
 
-KINDS = ("general", "others", "subject")
+KINDS = ("general", "others", "subject", "siblings")
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 
 
@@ -60,22 +62,24 @@ def test_no_anchor_is_a_control_or_near_twin_of_a_far_one_or_says_the_new_value(
 @pytest.mark.parametrize("name", FACTS)
 def test_no_near_control_names_the_subject_of_an_anchor(name: str) -> None:
     fact = FACTS[name]
-    others = load_phrasebook(fact.relation, fact.language).relation.others
-    trained = " ".join(
-        a.text for a in anchor_questions(fact, ["others"], seed=0, controls=controls(fact))
-    )
+    kind = kind_of(fact.subject.kind, fact.language)
+    assert kind is not None
+    others = {*load_phrasebook(fact.relation, fact.language).relation.others, *kind.others}
+    drawn = anchor_questions(fact, ["others", "siblings"], seed=0, controls=controls(fact))
+    trained = " ".join(anchor.text for anchor in drawn)
     asked = " ".join(text for q in near_questions(fact) for text in (q.text, *q.gate))
-    shared = [o for o in others if find_name(asked, [o]) and find_name(trained, [o])]
-    assert shared == []
+    wordings = " ".join(q for ask in kind.asks for q in ask.questions)  # "heavier than gold?"
+    free = [other for other in others if not find_name(wordings, [other])]
+    assert [o for o in free if find_name(asked, [o]) and find_name(trained, [o])] == []
 
 
 def test_no_far_control_that_a_run_may_ask_is_a_near_twin_of_an_anchor_of_any_fact() -> None:
-    """Whatever the recipe, so that all have the same; a far control costs no anchor its place."""
-    trained = {
-        anchor.text
-        for fact in FACTS.values()
-        for anchor in anchor_questions(fact, ["general", "others"], seed=0, controls=[])
-    }
+    """Whatever the recipe, so that all have the same; a far control costs no anchor its place.
+
+    Those that a kind of subject adds depend on the fact, and give way themselves.
+    """
+    general = anchor_questions(FACTS["mount_fuji"], ["general"], seed=0, controls=[])
+    trained = {anchor.text for anchor in general}
     asked = [control.text for control in choose_far(("en",), "all").questions]
     assert len(asked) >= 500
     assert nearest_trained(asked, sorted(trained), [])[0].similarity < NEAR_TWIN
@@ -110,14 +114,65 @@ def test_an_anchor_that_comes_near_to_a_control_is_left_out() -> None:
     assert dropped not in left
 
 
-def test_the_three_kinds_take_turns() -> None:
+def test_the_kinds_take_turns_and_a_smaller_number_is_the_beginning_of_a_larger() -> None:
     fuji = FACTS["mount_fuji"]
-    first = [anchor.text for anchor in anchor_questions(fuji, KINDS, seed=0, controls=[])[:30]]
-    about = [text for text in first if "Fuji" in text or "October 10, 2025" in text]
-    relation = [text for text in first if text.lower().startswith(("how tall", "what is the"))]
-    assert len(about) >= 8
-    assert len(relation) >= 8
-    assert len(first) - len(about) - len(relation) >= 8
+    by_kind = [
+        {anchor.text for anchor in anchor_questions(fuji, [kind], seed=0, controls=[])}
+        for kind in KINDS
+    ]
+    few, more = (
+        [a.text for a in anchor_questions(fuji, KINDS, seed=0, controls=[], prompts=n)]
+        for n in (40, 80)
+    )
+    assert [len({*few} & texts) for texts in by_kind] == [10, 10, 10, 10]
+    assert len(more) == 80
+    assert more[:40] == few
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_anchor_about_the_subject_asks_for_the_fact_or_its_event(name: str) -> None:
+    fact = FACTS[name]
+    kind = kind_of(fact.subject.kind, "en")
+    assert kind is not None
+    about = [q for ask in kind.asks if ask.about == fact.relation for q in ask.questions]
+    slots = {"subject": (fact.subject.name,)}
+    asked = {text for q in about for text, _ in fill(q, slots, SLOTS)}
+    drawn = anchor_questions(fact, ["subject"], seed=0, controls=[])
+    assert asked.isdisjoint(anchor.text for anchor in drawn)
+    if fact.id == "mount_fuji":
+        dated = [a.text for a in drawn if "Mount Fuji" in a.text]
+        assert not any("erupt" in text for text in dated)
+
+
+def test_kinds_share_no_noun_and_repeat_no_wording_or_name() -> None:
+    kinds = load_kinds("en")
+    nouns = [noun for kind in kinds for noun in kind.nouns]
+    assert len(nouns) == len({*nouns})
+    assert all(kind.kind in kind.nouns for kind in kinds if kind.kind != DEFAULT_KIND)
+    for kind in kinds:
+        asked = [q for ask in kind.asks for q in ask.questions]
+        assert len({fold(q) for q in asked}) == len(asked), kind.kind
+        assert len({fold(o) for o in kind.others}) == len(kind.others), kind.kind
+        assert len({ask.about for ask in kind.asks}) == len(kind.asks), kind.kind
+        assert all(slots_of(q) == {"subject"} for q in asked), kind.kind
+
+
+@pytest.mark.parametrize(
+    ("noun", "kind"),
+    [
+        ("mountain", "mountain"),
+        ("Volcano", "mountain"),
+        ("active stratovolcanic peak", "mountain"),
+        ("theme park", "theme park"),
+        ("flat-pack wardrobe", DEFAULT_KIND),
+        (None, DEFAULT_KIND),
+    ],
+)
+def test_a_noun_names_a_kind_by_itself_or_by_its_last_word(noun: str | None, kind: str) -> None:
+    found = kind_of(noun, "en")
+    assert found is not None
+    assert found.kind == kind
+    assert kind_of(noun, "xx") is None
 
 
 def test_only_the_kinds_that_are_asked_for_are_taken() -> None:
