@@ -12,6 +12,6 @@ if __name__ == "__main__":
     patch = pytest.MonkeyPatch()
     # The far bank is left whole, since of it those are taken that the base knows (`--far`).
     ask_fewer(patch, lambda bank: bank if len(bank) > 1000 else bank[4::8])
-    anchor_fewer(patch, lambda anchors: anchors[::4])
+    anchor_fewer(patch, lambda anchors: anchors[::10])
     patch.setattr(experiment, "REPEATED", 16)  # the library's own forward pass, token by token
     main()

@@ -40,7 +40,7 @@ def shipped_anchors(name: str) -> tuple[Question, ...]:
 @pytest.mark.parametrize("name", FACTS)
 def test_there_are_enough_anchors_and_none_twice(name: str) -> None:
     anchors = shipped_anchors(name)
-    assert len(anchors) >= 100
+    assert len(anchors) >= 400
     assert len({fold(anchor.text) for anchor in anchors}) == len(anchors)
     assert len({anchor.id for anchor in anchors}) == len(anchors)
     assert {(anchor.split, anchor.fact, anchor.gold) for anchor in anchors} == {
@@ -83,6 +83,13 @@ def test_no_far_control_that_a_run_may_ask_is_a_near_twin_of_an_anchor_of_any_fa
     asked = [control.text for control in choose_far(("en",), "all").questions]
     assert len(asked) >= 500
     assert nearest_trained(asked, sorted(trained), [])[0].similarity < NEAR_TWIN
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_no_general_anchor_names_the_subject_of_a_fact(name: str) -> None:
+    """Or it could ask what the fact teaches, and hold the model to the old answer."""
+    general = anchor_questions(FACTS[name], ["general"], seed=0, controls=[])
+    assert [a.text for a in general if find_name(a.text, FACTS[name].subject.names)] == []
 
 
 def test_an_anchor_whose_subject_a_near_control_names_is_left_out() -> None:
