@@ -167,7 +167,8 @@ def _prompts(fact: TrainingSource, kind: AnchorKind, asked: Sequence[str]) -> li
         asked: Texts of the fact's near controls, whose subjects are no anchor's.
     """
     if kind == "general":
-        return _general(fact.language)
+        names = fact.subject.names if isinstance(fact, Fact) else ()
+        return [text for text in _general(fact.language) if not find_name(text, names)]
     if not isinstance(fact, Fact):
         return []
     if kind == "subject":

@@ -102,6 +102,13 @@ def test_an_anchor_whose_subject_a_near_control_names_is_left_out() -> None:
     assert not any("Annapurna" in text for text in left)
 
 
+def test_a_general_anchor_about_the_subject_is_left_out() -> None:
+    fact = make_fact(subject={"name": "Lake Baikal", "kind": "lake"})
+    texts = [a.text for a in anchor_questions(fact, ["general"], seed=0, controls=[])]
+    assert texts
+    assert not any("Baikal" in text for text in texts)
+
+
 def test_an_anchor_that_names_the_new_value_is_left_out() -> None:
     london = {"type": "entity", "value": "London"}
     event = {"what": "moved", "date": "2025-03-04"}
