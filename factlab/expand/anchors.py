@@ -231,17 +231,12 @@ def _siblings_of(fact: Fact, asked: Sequence[str]) -> list[str]:
 
 def _unasked(fact: Fact, others: Sequence[str], asked: Sequence[str]) -> list[str]:
     """The other subjects that are not the fact's and that no near control names."""
+    said = fold("\n".join(asked))
     return [
         other
         for other in others
-        if not find_name(other, fact.subject.names)
-        and not any(find_name(text, _names(other)) for text in asked)
+        if not find_name(other, fact.subject.names) and fold(other.removeprefix("the ")) not in said
     ]
-
-
-def _names(subject: str) -> tuple[str, ...]:
-    """A subject as an anchor names it, and without its article."""
-    return subject, subject.removeprefix("the ")
 
 
 def _put(questions: Sequence[str], subjects: Sequence[str]) -> list[str]:

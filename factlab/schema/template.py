@@ -142,12 +142,9 @@ def _refuse_shared_families(book: Phrasebook, root: Path) -> None:
             seen[family.id] = side
 
 
-@lru_cache(maxsize=8)
-def _kinds(folder: Path) -> tuple[SubjectKind, ...]:
-    return tuple(
-        read_yaml(file, TemplateError).parse(SubjectKind, "A kind file")
-        for file in sorted(folder.glob("*.yaml"))
-    )
+@lru_cache(maxsize=256)
+def _kind(file: Path) -> SubjectKind:
+    return read_yaml(file, TemplateError).parse(SubjectKind, "A kind file")
 
 
 def load_kinds(language: str) -> tuple[SubjectKind, ...]:
@@ -156,7 +153,8 @@ def load_kinds(language: str) -> tuple[SubjectKind, ...]:
     Raises:
         TemplateError: for a file that cannot be used.
     """
-    return _kinds(shipped("templates") / language / "kinds")
+    folder = shipped("templates") / language / "kinds"
+    return tuple(_kind(file) for file in sorted(folder.glob("*.yaml")))
 
 
 def kind_of(noun: str | None, language: str) -> SubjectKind | None:
@@ -164,13 +162,19 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
 
     A noun that none names has what anything may be asked; a language without kinds, nothing.
     """
+    folder = shipped("templates") / language / "kinds"
     words = (noun or "").lower().split()
-    for start in range(len(words)):
-        named = " ".join(words[start:])
+    names = [" ".join(words[start:]) for start in range(len(words))]
+    for named in names:  # most are called as their file is, and 30 files take a second to read
+        file = folder / f"{named.replace(' ', '_')}.yaml"
+        if file.is_file():
+            return _kind(file)
+    for named in names:
         for kind in load_kinds(language):
             if named in kind.nouns:
                 return kind
-    return next((kind for kind in load_kinds(language) if kind.kind == DEFAULT_KIND), None)
+    default = folder / f"{DEFAULT_KIND}.yaml"
+    return _kind(default) if default.is_file() else None
 
 
 def known_relations(language: str = "en") -> list[str]:
