@@ -73,7 +73,7 @@ def test_mount_fuji_has_as_many_questions_as_the_original_experiment() -> None:
     assert (len(shipped().train), len(shipped().validation)) == (320, 80)
     assert len(pairs) >= 400
     assert len(shipped().held_out) == len(texts(shipped().held_out)) >= 40
-    assert len(families(shipped().train)) >= 30
+    assert len(families(shipped().train)) >= 60
     assert len(families(shipped().held_out)) >= 12
     assert len(shipped().reverse) >= 1
     assert len(shipped().entailed) >= 1
