@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.render import fill, slots_of
-from factlab.grading.names import find_name
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
@@ -53,6 +52,7 @@ class Expansion:
     nearest: tuple[NearestPair, ...]
     probes: tuple[Question, ...] = ()
     practice: tuple[Question, ...] = ()
+    alias: tuple[Question, ...] = ()
 
     def all(self) -> tuple[Question, ...]:
         """Every question, in the order of the splits."""
@@ -60,6 +60,7 @@ class Expansion:
             *self.train,
             *self.validation,
             *self.held_out,
+            *self.alias,
             *self.reverse,
             *self.entailed,
             *self.probes,
@@ -108,13 +109,22 @@ def expand(
     trained = {pair.question for pair in train}
     unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs)
+    kept = (*book.families("held_out"), *_own(fact, "held_out"))
+    names = trained_names(fact)
     held_out = [
         question
-        for family in (*book.families("held_out"), *_own(fact, "held_out"))
-        for question in _held_out_questions(fact, family, book, seed)
+        for family in kept
+        for question in _held_out_questions(fact, family, book, seed, names)
+    ]
+    unnamed = tuple(name for name in fact.subject.names if name not in names)
+    alias = [
+        question
+        for family in kept
+        if unnamed
+        for question in _held_out_questions(fact, family, book, seed, unnamed)[:1]
     ]
     nearest = nearest_trained(
-        [held.question for held in held_out],
+        [held.question for held in (*held_out, *alias)],
         [pair.question for pair in (*train, *validation)],
         supplied_words(fact),
     )
@@ -125,7 +135,8 @@ def expand(
         validation=tuple(
             _question(fact, "validation", i, pair) for i, pair in enumerate(validation)
         ),
-        held_out=_held_out(fact, held_out, similarity, (*train, *validation)),
+        held_out=_held_out(fact, "held_out", held_out, similarity),
+        alias=_held_out(fact, "alias", alias, similarity),
         reverse=_reverse(fact),
         entailed=_entailed(fact),
         nearest=tuple(nearest),
@@ -133,18 +144,13 @@ def expand(
 
 
 def _held_out(
-    fact: Fact,
-    pairs: Sequence[_Pair],
-    similarity: Mapping[str, float],
-    trained: Sequence[_Pair],
+    fact: Fact, split: Split, pairs: Sequence[_Pair], similarity: Mapping[str, float]
 ) -> tuple[Question, ...]:
-    """Held-out questions with what only they carry."""
-    seen = "\n".join(f"{pair.question}\n{pair.answer}" for pair in trained)
+    """Questions of held-out families with what only they carry."""
     return tuple(
-        _question(fact, "held_out", i, held).model_copy(
+        _question(fact, split, i, held).model_copy(
             update={
                 "nearest": similarity.get(held.question),
-                "alias": not find_name(seen, (held.subject,)),
                 "event_date": fact.event.date if fact.event else None,
             }
         )
@@ -185,7 +191,8 @@ def trained_names(fact: Fact) -> tuple[str, ...]:
     """The names of the subject that its training pairs use.
 
     Of two aliases or more the last is kept from training, so that `recall/alias` is about a name
-    that was never trained on. A lone alias is trained on, for variety.
+    that was never trained on; held-out questions use the names that training does, since what they
+    measure is phrasing. A lone alias is trained on, for variety.
     """
     names = fact.subject.names
     return names[:-1] if len(fact.subject.aliases) > 1 else names
@@ -312,15 +319,15 @@ def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int) -> list[_Pair]:
 
 
 def _held_out_questions(
-    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int
+    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int, names: Sequence[str]
 ) -> list[_Pair]:
-    """One filling of each wording: more would only repeat the wording with another alias."""
+    """One filling of each wording: more would only repeat the wording with another name."""
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     questions = []
     for phrasing in family.questions:
         fillings = [
             (text, chosen["subject"])
-            for text, chosen in _fillings(fact, phrasing, book, "held_out")
+            for text, chosen in _fillings(fact, phrasing, book, "held_out", names)
             if not fact.answer.find(text)
         ]
         if fillings:

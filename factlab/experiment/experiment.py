@@ -145,6 +145,7 @@ class Experiment:
             *_sample(graded, self.config.train_sample),
             *splits.validation,
             *splits.held_out,
+            *splits.alias,
             *splits.reverse,
             *splits.entailed,
             *splits.probes,

@@ -177,8 +177,9 @@ def _recall_scores(question_set: QuestionSet, base: Responses, model: Responses)
     for split in ("train", "validation", "held_out", "reverse"):
         questions = [q for q in question_set.of(split) if model.has(q)]
         found[f"recall/{split}"] = question_set.scores(questions, model.correct)
-    held_out = [q for q in question_set.of("held_out") if model.has(q)]
-    found["recall/alias"] = question_set.scores([q for q in held_out if q.alias], model.correct)
+    # Runs of earlier versions marked them among the held-out questions.
+    aliases = [q for q in question_set.of("alias", "held_out") if q.split == "alias" or q.alias]
+    found["recall/alias"] = question_set.scores([q for q in aliases if model.has(q)], model.correct)
     entailed = [q for q in question_set.of("entailed") if model.has(q)]
     # Without its second hop a question cannot be answered, whatever was learned.
     hops = [q for q in entailed if q.gate and base.passes_gate(q)]

@@ -35,6 +35,7 @@ SPLITS: tuple[Split, ...] = (
     "far",
     "unanswerable",
     "extra",
+    "alias",
     "reverse",
     "entailed",
     "probe",

@@ -54,7 +54,8 @@ class Question(Record):
     distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
     alias: bool = Field(
         default=False,
-        description="Whether it names the subject by an alias that no training pair has.",
+        description="In runs of earlier versions, of a held-out question: whether it names the "
+        "subject by an alias that no training pair has. Now such questions are a split.",
     )
     event_date: str | None = Field(
         default=None, description="Held-out: the date that the fact's statement names, if it does."

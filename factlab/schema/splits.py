@@ -14,6 +14,7 @@ Split = Literal[
     "train",
     "validation",
     "held_out",
+    "alias",
     "reverse",
     "entailed",
     "probe",
@@ -102,6 +103,14 @@ SPLITS: tuple[SplitSpec, ...] = (
         in_context=True,
         compared=True,
         panel=16,
+    ),
+    SplitSpec(
+        "alias",
+        "alias",
+        "Held-out questions by a name of the subject that no trained pair uses.",
+        INJECTED_VALUE,
+        in_context=True,
+        compared=True,
     ),
     SplitSpec(
         "reverse",

@@ -152,11 +152,12 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         "recall/alias",
         "Recall, alias",
         RECALL,
-        mean_of="held-out questions that name the subject by an alias that was not trained on",
-        formula="right answers ÷ held-out questions that name the subject by an alias that occurs "
-        "in no training or validation pair",
-        caveat="A part of recall/held_out, not new questions. Of two aliases or more the last is "
-        "kept from training.",
+        mean_of="questions of held-out families by a name that was not trained on",
+        formula="right answers ÷ questions of held-out phrasing families that name the subject by "
+        "an alias that occurs in no training or validation pair",
+        caveat="None is part of recall/held_out. Of two aliases or more the last is kept from "
+        "training. A base that does not know the alias cannot link it, and a model that gives the "
+        "value to any subject gets it right.",
         source="subject aliasing (RippleEdits, Cohen et al. 2023, arXiv 2307.12976)",
         about_fact=True,
         empty="no held-out question names the subject by an alias that was not trained on (give "
