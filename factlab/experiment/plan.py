@@ -80,7 +80,17 @@ def plan_experiment(
     choices = [cell.anchored_on for cell in cells if cell.anchored_on]
     seed = config.data_seed
     anchors = {
-        fact.id: anchor_orders(fact, choices, seed=seed, controls=[*near[fact.id], *controls])
+        fact.id: anchor_orders(
+            fact,
+            choices,
+            seed=seed,
+            controls=[
+                *near[fact.id],
+                *controls,
+                *expansions[fact.id].held_out,
+                *expansions[fact.id].alias,
+            ],
+        )
         for fact in facts
     }
     experiment = Experiment(
