@@ -80,7 +80,7 @@ def anchor_questions(
         rng.shuffle(column)
     frames = _frames(fact)
     columns = [
-        column if kind == "general" else [_framed(text, frames, rng) for text in column]
+        column if kind == "general" else [_framed(text, frames) for text in column]
         for kind, column in zip(kinds, columns, strict=True)
     ]
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
@@ -198,8 +198,12 @@ def _frames(fact: TrainingSource) -> list[str]:
     return [text for text in wordings if slots_of(text) == {"question"} and len(text) > BARE]
 
 
-def _framed(prompt: str, frames: Sequence[str], rng: random.Random) -> str:
-    """Every second question in a trained wording, so that the wording alone calls for no value."""
+def _framed(prompt: str, frames: Sequence[str]) -> str:
+    """Every second question in a trained wording, so that the wording alone calls for no value.
+
+    Which question, and which wording, is drawn by its text: it is the same in every run.
+    """
+    rng = random.Random(prompt)
     word, _, rest = prompt.partition(" ")
     framed = rng.random() < FRAMED and bool(frames)
     if not framed or not rest.endswith("?") or word.lower() not in QUESTION_WORDS:
