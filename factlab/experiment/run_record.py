@@ -37,8 +37,7 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
             )
         folder.change(status="running", error=None, ended=None)
         return
-    recipe = experiment.recipe.model_dump(mode="json")
-    write_text(folder.config_file, config_yaml(experiment.config, recipe))
+    write_text(folder.config_file, config_yaml(experiment.config, experiment.recipes))
     record = new_record(folder, experiment.config, argv, experiment.sha256)
     write_json(folder.record_file, record)
     data_sha256 = folder.write_questions(experiment.questions)

@@ -43,7 +43,7 @@ def write_adapters(
     facts = tuple(dict.fromkeys(fact for cell in made for fact in cell.facts))
     config = RunConfig(**{"facts": facts, "model": "small", **settings})
     run = RunFolder(folder)
-    write_text(run.config_file, config_yaml(config, {}))
+    write_text(run.config_file, config_yaml(config, ()))
     for cell in made:
         if cell.status == "complete":
             adapter = run.cell(cell.id).adapter

@@ -152,7 +152,7 @@ class TestPlan:
     def test_a_config_file_asks_for_the_same(self, tmp_path: Path) -> None:
         wanted = config(asked(weights=((1.0, 1.0),), any_sum=True, how=("svd",), svd_rank=9))
         folder = RunFolder(tmp_path)
-        folder.config_file.write_text(config_yaml(wanted, {}), encoding="utf-8")
+        folder.config_file.write_text(config_yaml(wanted, ()), encoding="utf-8")
         assert read_config(folder) == wanted
 
 
