@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
 from factlab.recipes.load import TEXTS, shipped_recipes
+from factlab.runs.config_file import recipe_comment
 from factlab.runs.files import sha256_text
-from factlab.runs.folder import RunFolder, read_config, recipe_comment
+from factlab.runs.folder import RunFolder, read_config
 from factlab.schema.recipe import OVERRIDES, Recipe
 from factlab.schema.results import CellResult, Configuration
 

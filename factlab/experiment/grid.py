@@ -81,10 +81,10 @@ def _cells_of(
     groups = [tuple(facts)] if config.together else [(fact,) for fact in facts]
     found: dict[str, Cell] = {}
     placebos: tuple[Placebo | None, ...] = (None, *get_args(Placebo)) if config.placebo else (None,)
-    for precision, group, rank, values, rate, placebo, seed in product(
+    for precision, group, rank, crossed, rate, placebo, seed in product(
         precisions(config, recipe), groups, ranks, _crossed(given), rates, placebos, seeds
     ):
-        values = _of_use(recipe, values) if several else values
+        values = _of_use(recipe, crossed) if several else crossed
         own = _own_recipe(recipe, values, rate, rate_given="learning_rate" in given)
         configuration = _configuration(given, own, (precision, rank, rate), values)
         configuration = f"{recipe.name}-{configuration}" if several else configuration

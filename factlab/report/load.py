@@ -148,7 +148,7 @@ def _alone(cell: CellResult) -> Configuration:
 
 
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:
-    """What charts call each configuration: its rank where that alone tells it apart, else its id."""
+    """What charts call each configuration: its rank where ranks alone differ, else its id."""
     ranks = [configuration.rank for configuration in configurations]
     combined = any(configuration.combined for configuration in configurations)
     recipes = {configuration.recipe for configuration in configurations}

@@ -8,8 +8,9 @@ from typing import Any
 
 from small_runs import Made, write_run
 
+from factlab.runs.config_file import config_yaml
 from factlab.runs.files import write_text
-from factlab.runs.folder import RunFolder, config_yaml
+from factlab.runs.folder import RunFolder
 from factlab.schema.config import RunConfig
 
 LORA = {

@@ -14,7 +14,8 @@ from factlab.cli.ask import split_runs_and_questions
 from factlab.errors import ConfigError, FactlabError, RunFolderError
 from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import check_unchanged
-from factlab.runs.folder import RunFolder, config_yaml, read_config
+from factlab.runs.config_file import config_yaml
+from factlab.runs.folder import RunFolder, read_config
 from factlab.schema.combine import METHODS, AdapterSource, Combination
 from factlab.schema.config import RunConfig
 from factlab.workflows.combine import combination

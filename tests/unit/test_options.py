@@ -18,7 +18,7 @@ from factlab.cli.run import build_config
 from factlab.errors import ConfigError
 from factlab.experiment.plan import plan_experiment, read_config
 from factlab.recipes.load import find_recipe, load_recipe, shipped_names, shipped_recipe
-from factlab.runs.folder import config_yaml
+from factlab.runs.config_file import config_yaml
 from factlab.schema.combine import AdapterSource
 from factlab.schema.config import RunConfig
 from factlab.schema.options import settings_of
@@ -63,7 +63,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "attention": ("eager", "eager"),
     "device_map": ("cpu", "cpu"),
     "gradient_checkpointing": ("", True),
-    "recipe": ("plain", "plain"),
+    "recipe": ("plain,tutorial", ("plain", "tutorial")),
     "teacher": ("other", "other"),
     "together": ("", True),
     "shuffle": ("", True),
@@ -313,6 +313,7 @@ def test_names_and_files_are_completed(tmp_path: Path, monkeypatch: pytest.Monke
     write(tmp_path / "reports" / "mount-1", "{}", "run.json")
     assert complete_facts("mount") == ["mount_fuji", "mount.yaml"]
     assert complete_recipes("tut") == ["tutorial", "tutorial-nf4"]
+    assert complete_recipes("plain,tut") == ["plain,tutorial", "plain,tutorial-nf4"]
     assert complete_runs("reports/m") == ["reports/mount-1"]
     assert complete_facts("nothing/here") == []
 

@@ -20,11 +20,11 @@ from factlab.errors import ConfigError, RunFolderError
 from factlab.expand.splits import expand
 from factlab.experiment.plan import read_config
 from factlab.recipes.load import shipped_recipe
+from factlab.runs.config_file import config_yaml
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
 from factlab.runs.folder import (
     RunFolder,
     config_sha256,
-    config_yaml,
     load_run,
     new_record,
     open_folder,
@@ -274,7 +274,9 @@ def test_the_resolved_settings_are_read_back_as_they_were(
 ) -> None:
     config = RunConfig.model_validate(settings)
     file = tmp_path_factory.getbasetemp() / "config.resolved.yaml"
-    file.write_text(config_yaml(config, [RECIPE.model_copy(update={"about": "a: b #"})]), encoding="utf-8")
+    file.write_text(
+        config_yaml(config, [RECIPE.model_copy(update={"about": "a: b #"})]), encoding="utf-8"
+    )
     assert RunConfig.model_validate(read_config(file)) == config
 
 

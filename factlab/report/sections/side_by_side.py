@@ -139,9 +139,9 @@ def _chart(rows: Sequence[dict[str, Any]]) -> Any:
             x=alt.X("low:Q"), x2="high:Q", y=y, color=colour
         ),
         drawn.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour),
-        title.mark_text(
-            align="left", fontSize=12.5, fontWeight=600, color=INK["text"], x=0
-        ).encode(y=y, text="head:N"),
+        title.mark_text(align="left", fontSize=12.5, fontWeight=600, color=INK["text"], x=0).encode(
+            y=y, text="head:N"
+        ),
         text.mark_text(align="left", fontSize=12, color=INK["muted"]).encode(
             x=alt.datum(_TEXT_AT), y=y, text="text:N"
         ),
