@@ -40,8 +40,8 @@ def run(
         resume: Continue an unfinished run of the same settings.
         fresh: Compute the base's answers again; do not read those of earlier runs.
         progress: Where to report; silent by default.
-        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"` or
-            `epochs=3`; the names are those of the command line's options.
+        **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`, `epochs=3`
+            or `recipe=("tutorial", "default")`; the names are those of the command line's options.
 
     Returns:
         The same record that results.json holds.
@@ -102,6 +102,9 @@ def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: An
     recipe = settings.get("recipe")
     if isinstance(recipe, PathLike):
         settings = {**settings, "recipe": str(recipe)}
+    elif isinstance(recipe, list | tuple):
+        named = tuple(str(one) if isinstance(one, PathLike) else one for one in recipe)
+        settings = {**settings, "recipe": named}
     try:
         config = RunConfig(**settings)
     except ValidationError as error:

@@ -13,10 +13,12 @@ def complete_facts(incomplete: str) -> list[str]:
 
 
 def complete_recipes(incomplete: str) -> list[str]:
-    """Shipped recipes, and YAML files here."""
+    """Shipped recipes, and YAML files here; of several with commas between them the last."""
     from factlab.recipes.load import shipped_names
 
-    return _begun(shipped_names(), incomplete) + _files(incomplete, (".yaml", ".yml"))
+    before, comma, last = incomplete.rpartition(",")
+    found = _begun(shipped_names(), last) + _files(last, (".yaml", ".yml"))
+    return [f"{before}{comma}{one}" for one in found]
 
 
 def complete_models(incomplete: str) -> list[str]:

@@ -78,7 +78,8 @@ def _show_plan(plan: Experiment) -> None:
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
     if plan.config.combine is None:
-        say(f"recipe: {plan.recipe.name}. {plan.recipe.about}")
+        for recipe in plan.recipes:
+            say(f"recipe: {recipe.name}. {recipe.about}")
     for cell in plan.cells:
         if cell.combined is not None:
             say(f"{cell.id}: {cell.combined.sentence()}")

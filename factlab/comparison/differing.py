@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
+from factlab.recipes.load import TEXTS, shipped_recipes
+from factlab.runs.config_file import recipe_comment
 from factlab.runs.files import sha256_text
-from factlab.runs.folder import read_config
+from factlab.runs.folder import RunFolder, read_config
 from factlab.schema.recipe import OVERRIDES, Recipe
 from factlab.schema.results import CellResult, Configuration
 
@@ -17,6 +19,8 @@ SAID_ELSEWHERE = {
     *OVERRIDES,
 }
 
+# Values of a recipe that a configuration states itself.
+STATED = {"rank", "alpha", "precision", "method", "learning_rate"}
 Settings = Mapping[str, str]
 
 
@@ -57,9 +61,22 @@ def settings_of_run(run: LoadedRun, facts: Sequence[str]) -> dict[str, str]:
         config = read_config(run.folder)
         settings = config.model_dump(mode="json", exclude=SAID_ELSEWHERE)
         found |= {name.replace("_", " "): str(value) for name, value in settings.items()}
-        if isinstance(config.recipe, Recipe):  # two of one name may have other values
-            values = config.recipe.model_dump(mode="json", exclude={"name", "about", "source"})
-            found |= {f"{name} of the recipe": str(value) for name, value in values.items()}
+    return found
+
+
+def recipe_values(folder: RunFolder) -> dict[str, dict[str, str]]:
+    """What the recipes of a run say, by recipe; of a shipped one only if it is as it was then."""
+    if not folder.config_file.is_file():
+        return {}
+    text, config = folder.config_file.read_text(encoding="utf-8"), read_config(folder)
+    found = {}
+    for given in config.recipes if config.combine is None else ():
+        recipe = given if isinstance(given, Recipe) else shipped_recipes().get(given)
+        if recipe is not None and (recipe is given or recipe_comment(recipe) in text):
+            values = recipe.model_dump(mode="json", exclude=TEXTS | STATED).items()
+            found[recipe.name] = {
+                f"{name.replace('_', ' ')} of the recipe": str(value) for name, value in values
+            }
     return found
 
 

@@ -34,18 +34,22 @@ class Pooled:
 def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]:
     """Cells of the same configuration together, the smallest rank first.
 
-    Those of a combined run stay in the order in which they come, each adapter alone first.
+    Recipes stay in the order in which they come, and so do the cells of a combined run, each
+    adapter alone first.
     """
+    cells = list(cells)
+    recipes = list(dict.fromkeys(cell.recipe for cell in cells))
+
+    def place(cell: CellResult) -> tuple[int, int, float, str]:
+        if cell.combined is not None:
+            return 0, int(cell.combined.how is not None), 0.0, ""
+        rate = cell.learning_rate or 0.0
+        return recipes.index(cell.recipe), cell.rank, rate, cell.configuration
+
     groups: dict[str, list[CellResult]] = defaultdict(list)
-    for cell in sorted(cells, key=_place):
+    for cell in sorted(cells, key=place):
         groups[cell.configuration].append(cell)
     return dict(groups)
-
-
-def _place(cell: CellResult) -> tuple[int, float, str]:
-    if cell.combined is not None:
-        return int(cell.combined.how is not None), 0.0, ""
-    return cell.rank, cell.learning_rate or 0.0, cell.configuration
 
 
 def pool(

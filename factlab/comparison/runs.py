@@ -11,7 +11,12 @@ from pathlib import Path
 from pydantic import Field
 
 from factlab.comparison.choose import choose
-from factlab.comparison.differing import differing, settings_of, settings_of_run
+from factlab.comparison.differing import (
+    differing,
+    recipe_values,
+    settings_of,
+    settings_of_run,
+)
 from factlab.comparison.loaded import LoadedRun, check_alike, load_runs
 from factlab.comparison.pairs import ENDPOINT_OF, METRICS, compare_pairs, compare_two
 from factlab.comparison.pool import Pooled, by_configuration, pool
@@ -92,11 +97,13 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     for run in runs:
         cells = _about(run.cells, facts)
         shared = settings_of_run(run, facts) if len(runs) > 1 else {}
+        recipes = recipe_values(run.folder)
         responses = RunResponses.read(run.folder, facts)
         for key, one in _pooled(responses, cells, names[run.label], facts).items():
             pooled.append(one)
             own = [cell for cell in cells if cell.configuration == key]
-            settings[one.configuration.id] = settings_of(one, own) | shared
+            recipe = recipes.get(one.configuration.recipe, {})
+            settings[one.configuration.id] = settings_of(one, own) | shared | recipe
     comparisons = compare_pairs(pooled)
     return RunComparison(
         runs=tuple(

@@ -154,7 +154,7 @@ def check_experiment(experiment: Experiment) -> None:
     _check_shuffled(experiment)
 
 
-def check_practice(config: RunConfig, recipe: Recipe) -> None:
+def check_practice(config: RunConfig, recipes: Sequence[Recipe]) -> None:
     """Refuse settings that a run without facts cannot follow.
 
     Raises:
@@ -176,7 +176,8 @@ def check_practice(config: RunConfig, recipe: Recipe) -> None:
             "a practice run has no validation pairs to stop by: the conversations that it holds "
             "out are what it is measured on. Remove 'early_stop'."
         )
-    if recipe.distill_weight or any(config.overrides.get("distill_weight", ())):
+    distilled = config.overrides.get("distill_weight", ())
+    if any((*(recipe.distill_weight for recipe in recipes), *distilled)):
         raise ConfigError(
             "distilling needs a teacher with the fact in its prompt, and a practice run has no "
             "fact. Remove 'distill_weight', or choose another recipe."

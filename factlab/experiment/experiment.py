@@ -11,7 +11,7 @@ from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.names import find_name
 from factlab.runs.folder import config_sha256
-from factlab.schema.config import Cell, Precision, RunConfig, precisions
+from factlab.schema.config import Cell, Precision, RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
@@ -31,7 +31,7 @@ class Experiment:
     """A run, fully validated and expanded."""
 
     config: RunConfig
-    recipe: Recipe
+    recipes: tuple[Recipe, ...]
     facts: tuple[TrainingSource, ...]
     expansions: dict[str, Expansion]
     near: dict[str, tuple[Question, ...]]
@@ -51,7 +51,7 @@ class Experiment:
     @property
     def precisions(self) -> tuple[Precision, ...]:
         """How the base is held, one after the other."""
-        return precisions(self.config, self.recipe)
+        return tuple(dict.fromkeys(cell.precision for cell in self.cells))
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ class Experiment:
     @property
     def sha256(self) -> str:
         """Hash of all that decides the run's numbers."""
-        return config_sha256(self.config, self.recipe, self.questions, self.sets)
+        return config_sha256(self.config, self.recipes, self.questions, self.sets)
 
     def training_pairs(self, fact_ids: Sequence[str]) -> list[Question]:
         """The pairs that an adapter of these facts is trained on, and what is mixed with them."""

@@ -15,6 +15,13 @@ from factlab.schema.results import Placebo, placebo_id
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.
 FULL_RATE_SHARE = 10
+# What has no use where the part of the loss that it belongs to has no weight.
+_WEIGHED = {
+    "anchor_weight": (
+        "anchor_kinds", "anchor_prompts", "anchor_tokens", "anchors_per_step", "mining",
+    ),
+    "distill_weight": ("temperature",),
+}  # fmt: skip
 
 
 def alpha_of(recipe: Recipe, rank: int) -> float:
@@ -24,17 +31,46 @@ def alpha_of(recipe: Recipe, rank: int) -> float:
     return recipe.alpha
 
 
-def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[Cell, ...]:
-    """One cell per precision, fact (or one for all), rank, override, learning rate and seed.
+def cells_of(
+    config: RunConfig, recipes: Sequence[Recipe], facts: Sequence[str]
+) -> tuple[Cell, ...]:
+    """One cell per recipe, precision, fact (or one for all), rank, override, rate and seed.
 
     The data, its order and the seeds are the same for all configurations. A full fine-tuning has
     neither rank nor the other overrides of an adapter, so it is one cell, whatever of those is
-    crossed.
+    crossed. The ids of several recipes' cells have the recipe's name before the configuration.
+
+    Args:
+        config: The run's settings.
+        recipes: The recipes, as they are.
+        facts: Ids of what is trained.
+
+    Raises:
+        ConfigError: without a seed, or where names of facts and recipes give two cells one id.
+    """
+    found: dict[str, Cell] = {}
+    for recipe in recipes:
+        for id_, cell in _cells_of(config, recipe, facts, several=len(recipes) > 1).items():
+            if id_ in found:
+                raise ConfigError(
+                    f"--recipe: the names of facts and recipes give two cells the id {id_}. Rename "
+                    f"the recipe '{recipe.name}'."
+                )
+            found[id_] = cell
+    return tuple(found.values())
+
+
+def _cells_of(
+    config: RunConfig, recipe: Recipe, facts: Sequence[str], *, several: bool
+) -> dict[str, Cell]:
+    """The cells of one recipe by their ids.
 
     Args:
         config: The run's settings.
         recipe: The recipe, as it is.
         facts: Ids of what is trained.
+        several: Whether the run has other recipes too: ids carry this one's name, and it is not
+            crossed with what only others have a use for.
     """
     given = config.overrides
     ranks = given.get("rank", (recipe.rank,))
@@ -45,11 +81,13 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
     groups = [tuple(facts)] if config.together else [(fact,) for fact in facts]
     found: dict[str, Cell] = {}
     placebos: tuple[Placebo | None, ...] = (None, *get_args(Placebo)) if config.placebo else (None,)
-    for precision, group, rank, values, rate, placebo, seed in product(
+    for precision, group, rank, crossed, rate, placebo, seed in product(
         precisions(config, recipe), groups, ranks, _crossed(given), rates, placebos, seeds
     ):
+        values = _of_use(recipe, crossed) if several else crossed
         own = _own_recipe(recipe, values, rate, rate_given="learning_rate" in given)
         configuration = _configuration(given, own, (precision, rank, rate), values)
+        configuration = f"{recipe.name}-{configuration}" if several else configuration
         if placebo:
             configuration = placebo_id(configuration, placebo)
         prefix = f"{group[0]}-" if len(groups) > 1 else ""
@@ -70,7 +108,18 @@ def cells_of(config: RunConfig, recipe: Recipe, facts: Sequence[str]) -> tuple[C
             },
         )
         found.setdefault(made.id, made)
-    return tuple(found.values())
+    return found
+
+
+def _of_use(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides without those that a recipe has no use for."""
+    idle = {
+        name
+        for weight, names in _WEIGHED.items()
+        if not values.get(weight, getattr(recipe, weight))
+        for name in names
+    }
+    return {name: value for name, value in values.items() if name not in idle}
 
 
 def _crossed(given: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:

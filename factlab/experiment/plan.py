@@ -30,7 +30,7 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, far_of_run
 from factlab.experiment.grid import cells_of
 from factlab.experiment.placebo import placebo_pairs
-from factlab.recipes.load import find_recipe
+from factlab.recipes.load import as_recorded, find_recipes
 from factlab.schema.config import Cell, RunConfig
 from factlab.schema.control import SuiteName
 from factlab.schema.fact import Fact, load_facts
@@ -57,18 +57,17 @@ def plan_experiment(
     Raises:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
     """
-    recipe = find_recipe(config.recipe)
-    if recipe.name != config.recipe:  # of the user's own: its values are kept, not its file's name
-        config = config.model_copy(update={"recipe": recipe})
+    recipes = find_recipes(config.recipes)
+    config = config.model_copy(update={"recipe": as_recorded(recipes)})
     check_tracker_names(config.report_to)
     wanted = parse_mix(config.mix)
-    facts = _training_sources(config, recipe)
+    facts = _training_sources(config, recipes)
     ids = [fact.id for fact in facts]
     if config.combine is None:
-        cells = cells_of(config, recipe, ids)
+        cells = cells_of(config, recipes, ids)
         check_cells(config, cells)
     else:
-        cells = combined_cells(config, config.combine, recipe, facts)
+        cells = combined_cells(config, config.combine, recipes[0], facts)
     languages = languages_of(facts)
     far = far or _far(config, languages)
     unanswerable = unanswerable_questions(languages)
@@ -95,7 +94,7 @@ def plan_experiment(
     }
     experiment = Experiment(
         config=config,
-        recipe=recipe,
+        recipes=recipes,
         facts=facts,
         expansions=expansions,
         near=near,
@@ -121,13 +120,13 @@ def _far(config: RunConfig, languages: Sequence[str]) -> FarChoice:
     return choose_far(languages, config.far)
 
 
-def _training_sources(config: RunConfig, recipe: Recipe) -> tuple[TrainingSource, ...]:
+def _training_sources(config: RunConfig, recipes: Sequence[Recipe]) -> tuple[TrainingSource, ...]:
     """What the run trains on: facts and passages, or a practice set alone."""
     if config.practice is None:
         if not config.facts:
             raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
         return tuple(load_facts(config.facts))
-    check_practice(config, recipe)
+    check_practice(config, recipes)
     return (load_practice(config.practice),)
 
 

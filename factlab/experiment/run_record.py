@@ -12,8 +12,9 @@ from factlab.experiment.prepare import TEACHER_NOTE, Prepared
 from factlab.experiment.results import with_comparisons
 from factlab.grading.matcher import SCORER_VERSION
 from factlab.progress import Progress
+from factlab.runs.config_file import config_yaml
 from factlab.runs.files import write_json, write_text
-from factlab.runs.folder import RunFolder, config_yaml, new_record, now
+from factlab.runs.folder import RunFolder, new_record, now
 from factlab.schema.config import Cell, Precision
 from factlab.schema.results import BaseResult, CellResult, ModelRecord, RunResult, Status
 
@@ -37,8 +38,7 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
             )
         folder.change(status="running", error=None, ended=None)
         return
-    recipe = experiment.recipe.model_dump(mode="json")
-    write_text(folder.config_file, config_yaml(experiment.config, recipe))
+    write_text(folder.config_file, config_yaml(experiment.config, experiment.recipes))
     record = new_record(folder, experiment.config, argv, experiment.sha256)
     write_json(folder.record_file, record)
     data_sha256 = folder.write_questions(experiment.questions)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from factlab.schema.yaml import did_you_mean, read_yaml
 
 SHIPPED = Path(__file__).parent
 TEXTS = {"name", "about", "source"}  # say what a recipe is, and decide no number
+_IN_IDS = re.compile(r"\w[\w.+-]{0,63}")
 
 
 class RecipeFile(Recipe):
@@ -89,6 +92,39 @@ def find_recipe(given: str | Recipe) -> Recipe:
         f"{', '.join(shipped_names())}. `factlab list recipes` describes them; a file of your own "
         "ends in .yaml."
     )
+
+
+def find_recipes(given: Sequence[str | Recipe]) -> tuple[Recipe, ...]:
+    """Each recipe of a run once, in the order given.
+
+    Raises:
+        ConfigError: for one that `find_recipe` refuses, two of one name, or a name that ids of
+            cells, which are folders, cannot carry.
+    """
+    found: list[Recipe] = []
+    for recipe in map(find_recipe, given):
+        if recipe in found:
+            continue
+        if any(recipe.name.casefold() == other.name.casefold() for other in found):
+            raise ConfigError(
+                f"--recipe: two recipes are named '{recipe.name}', and results could not tell them "
+                "apart. Rename one file, or change the `name:` in it."
+            )
+        found.append(recipe)
+    for recipe in found if len(found) > 1 else ():
+        if not _IN_IDS.fullmatch(recipe.name):
+            raise ConfigError(
+                f"--recipe: with several recipes a cell's id and folder begin with the recipe's "
+                f"name, and '{recipe.name}' cannot. Rename the file, or add a `name:` of letters, "
+                "digits, _, -, . and +, at most 64, that begins with a letter or digit."
+            )
+    return tuple(found)
+
+
+def as_recorded(recipes: Sequence[Recipe]) -> str | Recipe | tuple[str | Recipe, ...]:
+    """What a run's settings hold of its recipes: a shipped one's name, all values of another."""
+    given = tuple(recipe.name if recipe.name in shipped_names() else recipe for recipe in recipes)
+    return given if len(given) > 1 else given[0]
 
 
 def is_recipe_file(given: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from factlab.report.table import Table
+from factlab.schema.results import Metric
 
 INK = {
     "text": "#1f2328",
@@ -84,6 +85,13 @@ def wrapped(title: str) -> list[str]:
     """A title with what stands in brackets on a second line."""
     head, bracket, rest = title.partition(" (")
     return [head, f"({rest}"] if bracket else [head]
+
+
+def ends_of(metric: Metric) -> tuple[float, float]:
+    """The ends of a metric's interval; its value twice where it has none."""
+    low = metric.value if metric.ci_low is None else metric.ci_low
+    high = metric.value if metric.ci_high is None else metric.ci_high
+    return low, high
 
 
 def room_for(words: Sequence[str]) -> float:

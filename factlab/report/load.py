@@ -148,10 +148,11 @@ def _alone(cell: CellResult) -> Configuration:
 
 
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:
-    """What charts call each configuration: its rank where that tells it apart, else its id."""
+    """What charts call each configuration: its rank where ranks alone differ, else its id."""
     ranks = [configuration.rank for configuration in configurations]
     combined = any(configuration.combined for configuration in configurations)
-    if len(set(ranks)) == len(ranks) and 0 not in ranks and not combined:
+    recipes = {configuration.recipe for configuration in configurations}
+    if len(set(ranks)) == len(ranks) and 0 not in ranks and not combined and len(recipes) == 1:
         return {c.id: f"rank {c.rank}" for c in configurations}
     return {c.id: c.id for c in configurations}
 

@@ -33,6 +33,7 @@ from factlab.report.sections import (
     practice,
     precisions,
     questions,
+    side_by_side,
     training,
 )
 from factlab.report.table import definitions_of
@@ -154,6 +155,8 @@ def _summary(run: ReportData) -> dict[str, Any]:
         "tones": tones,
         "tone": worst(tones),
         "key_figures": _key_figures(run, best),
+        "side_by_side": side_by_side.figure_group(run),
+        "recipes": len({c.recipe for c in run.configurations if c.combined is None}),
         "limits": LIMITS,
         "learned_at": LEARNED_AT,
         "partly_at": PARTLY_LEARNED_AT,

@@ -104,9 +104,17 @@ class RunFolder:
         ]
 
     def finished_cells(self) -> list[CellResult]:
-        """Results of the cells that were finished, in the order of their names."""
+        """Results of the cells that were finished, in the order of their names.
+
+        Those of several recipes are in the order in which the recipes were given.
+        """
         files = sorted((self.path / "cells").glob("*/cell.json"))
-        return [read_json(file, CellResult) for file in files]
+        cells = [read_json(file, CellResult) for file in files]
+        if len({cell.recipe for cell in cells}) < 2 or not self.config_file.is_file():
+            return cells
+        given = read_config(self).recipes
+        place = {r if isinstance(r, str) else r.name: n for n, r in enumerate(given)}
+        return sorted(cells, key=lambda cell: place.get(cell.recipe, 0))
 
     def write_questions(self, questions: Sequence[Question]) -> str:
         """Write data/ with its checksums, and give one hash over all of it."""
@@ -253,11 +261,11 @@ class ExportFolder(AnswersFolder):
 
 def config_sha256(
     config: RunConfig,
-    recipe: Recipe,
+    recipes: Sequence[Recipe],
     questions: Sequence[Question],
     sets: Sequence[SetRecord] = (),
 ) -> str:
-    """Hash of all that decides a run's numbers: settings, recipe, questions, the sets it reads.
+    """Hash of all that decides a run's numbers: settings, recipes, questions, the sets it reads.
 
     A recipe counts by its name and values, wherever its file is. Settings that say nothing are left
     out, so that an option which is new to factlab changes no hash of a run without it.
@@ -267,7 +275,7 @@ def config_sha256(
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     lines = [
         json.dumps(given),
-        recipe.model_dump_json(exclude={"about", "source"}),
+        *(recipe.model_dump_json(exclude={"about", "source"}) for recipe in recipes),
         *(question.model_dump_json() for question in questions),
         *(one.model_dump_json() for one in sets),
     ]
@@ -354,29 +362,6 @@ def new_record(folder: RunFolder, config: RunConfig, argv: Sequence[str], hash_:
 def now() -> str:
     """The time, UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def config_yaml(config: RunConfig, recipe: dict[str, object]) -> str:
-    """config.resolved.yaml: what `factlab run --config` reads back, and the recipe's values.
-
-    A recipe of the user's own is among the settings with all its values; those of a shipped one,
-    which is named, stand in a comment.
-    """
-    lines = ["# factlab run --config FILE repeats this run.\n"]
-    for key, value in config.model_dump(mode="json", exclude_none=True).items():
-        if key == "recipe" and isinstance(value, dict):
-            lines.append(f"{key}:\n")
-            lines += [f"  {name}: {_in_yaml(one)}\n" for name, one in value.items()]
-        else:
-            lines.append(f"{key}: {_in_yaml(value)}\n")
-    if isinstance(config.recipe, str):
-        lines.append("# The recipe, as it was:\n")
-        lines += [f"#   {key}: {_in_yaml(value)}\n" for key, value in recipe.items()]
-    return "".join(lines)
-
-
-def _in_yaml(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)  # which YAML reads as it is
 
 
 def read_config(folder: RunFolder) -> RunConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -91,10 +92,37 @@ else:
     _Overrides = create_model("_Overrides", __base__=Record, **_override_fields())
 
 
+def _split_names(given: Any) -> Any:
+    """`tutorial,default`, as the command line and files write several recipes as one text."""
+    if isinstance(given, str) and "," in given:
+        return tuple(part.strip() for part in given.split(","))
+    return given
+
+
+def _one_alone(given: str | Recipe | tuple[Any, ...]) -> Any:
+    """A list of one recipe is that recipe."""
+    if isinstance(given, tuple) and len(given) < 2:
+        if not given:
+            raise ValueError("no recipe is given. Name at least one, such as default")
+        return given[0]
+    return given
+
+
+def _tag(given: Any) -> str:
+    if isinstance(given, list | tuple):
+        return "several"
+    return "name" if isinstance(given, str) else "values"
+
+
 # A recipe of the user's own is recorded with all its values, so that its run can be repeated.
+_Name = Annotated[str, Tag("name")]
+_Values = Annotated[Recipe, Tag("values")]
+OneRecipe = Annotated[_Name | _Values, Discriminator(_tag)]
 RecipeGiven = Annotated[
-    Annotated[str, Tag("name")] | Annotated[Recipe, Tag("values")],
-    Discriminator(lambda given: "name" if isinstance(given, str) else "values"),
+    _Name | _Values | Annotated[tuple[OneRecipe, ...], Tag("several")],
+    Discriminator(_tag),
+    BeforeValidator(_split_names),
+    AfterValidator(_one_alone),
 ]
 
 
@@ -128,10 +156,12 @@ class RunConfig(_Overrides):
         default=False,
         description="Compute activations again in the backward pass: less memory, more time.",
     )
-    recipe: Annotated[RecipeGiven, Flag(metavar="NAME|FILE")] = Field(
+    recipe: Annotated[
+        RecipeGiven, Flag(metavar="NAME|FILE,...", example="tutorial,default,my.yaml")
+    ] = Field(
         default="default",
         description="Named recipe (`factlab list recipes`), or a file of your own (`factlab init "
-        "recipe`).",
+        "recipe`); of several, each is trained by its own values.",
     )
     teacher: Annotated[str | None, Flag(metavar="MODEL", commands=("run",))] = Field(
         default=None,
@@ -261,6 +291,11 @@ class RunConfig(_Overrides):
                 "Give the number (--seeds 3) or the list (--seed 0,1,2)"
             )
         return {**given, "seed": listed}
+
+    @property
+    def recipes(self) -> tuple[str | Recipe, ...]:
+        """Each recipe as it was given, in that order."""
+        return self.recipe if isinstance(self.recipe, tuple) else (self.recipe,)
 
     @property
     def overrides(self) -> dict[str, tuple[Any, ...]]:

@@ -16,8 +16,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 SECTIONS = (
-    "verdict", "cost", "differences", "baselines", "phrasings", "neighbours", "outcomes",
-    "examples", "changed", "curves", "metrics", "repeat", "definitions",
+    "verdict", "side-by-side", "cost", "differences", "baselines", "phrasings", "neighbours",
+    "outcomes", "examples", "changed", "curves", "metrics", "repeat", "definitions",
 )  # fmt: skip
 
 

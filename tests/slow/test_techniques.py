@@ -561,6 +561,32 @@ def test_distilling_is_a_recipe(tiny_folder: Path, tmp_path: Path) -> None:
     assert all(a != b for a, b in pairwise(drifts))
 
 
+def test_several_recipes_are_one_run_each_cell_by_its_own_values(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: plain\nrank: 4\nprecision: bf16\nbatch_size: 6\n")
+    out = tmp_path / "run"
+    both: dict[str, Any] = {"recipe": ("plain", mine), "precision": (), "max_steps": None}
+    found = run(tiny_folder, out, **both)
+    assert [(c.id, c.rank, c.precision, c.recipe) for c in found.cells] == [
+        ("plain-r08-s0", 8, "nf4", "plain"), ("mine-r04-s0", 4, "bf16", "mine"),
+    ]  # fmt: skip
+    steps = [cell.training.steps for cell in found.cells if cell.training]
+    assert steps == [2 * 2, 2 * 4]  # 24 pairs, two epochs, in batches of 16 and of 6
+    assert list(found.other_bases) == ["bf16"]
+    assert [c.id for c in found.configurations] == ["plain-r08", "mine-r04"]
+    # What is finished is kept, and what is not is trained again, by the recorded recipe.
+    (out / "cells" / "mine-r04-s0" / "cell.json").unlink()
+    kept = (out / "cells" / "plain-r08-s0" / "cell.json").read_bytes()
+    again = run(tiny_folder, out, resume=True, **both)
+    assert again.cells[1].metrics == found.cells[1].metrics
+    assert (out / "cells" / "plain-r08-s0" / "cell.json").read_bytes() == kept
+    assert ">Recipes side by side<" in (out / "report.html").read_text()
+    with pytest.raises(ConfigError, match="made with other settings"):
+        run(tiny_folder, out, resume=True, **{**both, "recipe": ("plain",)})
+
+
 def test_one_base_is_gone_before_the_next_is_loaded(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

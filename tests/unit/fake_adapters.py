@@ -8,8 +8,9 @@ from typing import Any
 
 from small_runs import Made, write_run
 
+from factlab.runs.config_file import config_yaml
 from factlab.runs.files import write_text
-from factlab.runs.folder import RunFolder, config_yaml
+from factlab.runs.folder import RunFolder
 from factlab.schema.config import RunConfig
 
 LORA = {
@@ -43,7 +44,7 @@ def write_adapters(
     facts = tuple(dict.fromkeys(fact for cell in made for fact in cell.facts))
     config = RunConfig(**{"facts": facts, "model": "small", **settings})
     run = RunFolder(folder)
-    write_text(run.config_file, config_yaml(config, {}))
+    write_text(run.config_file, config_yaml(config, ()))
     for cell in made:
         if cell.status == "complete":
             adapter = run.cell(cell.id).adapter

@@ -91,12 +91,14 @@ class Behaviour:
     seed: int = 0
     status: Status = "complete"
     learning_rate: float = 5e-4
+    recipe: str = ""
 
     @property
     def configuration(self) -> str:
-        """The id of the configuration: rank, and the learning rate where it is not the usual."""
+        """The id of the configuration: recipe, if named, rank, and an unusual learning rate."""
         rate = "" if self.learning_rate == 5e-4 else f"-lr{self.learning_rate:g}"
-        return f"r{self.rank:02}{rate}"
+        recipe = f"{self.recipe}-" if self.recipe else ""
+        return f"{recipe}r{self.rank:02}{rate}"
 
 
 GOOD = Behaviour(8, recall=0.96, near_intrusion=0.0, far_intrusion=0.0, far_lost=0.03)
@@ -430,7 +432,7 @@ def _write_cell(
         alpha=32,
         seed=cell.seed,
         precision="nf4",
-        recipe="default",
+        recipe=cell.recipe or "default",
         learning_rate=cell.learning_rate,
         together=together,
         status=cell.status,

@@ -14,7 +14,8 @@ from factlab.cli.ask import split_runs_and_questions
 from factlab.errors import ConfigError, FactlabError, RunFolderError
 from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import check_unchanged
-from factlab.runs.folder import RunFolder, config_yaml, read_config
+from factlab.runs.config_file import config_yaml
+from factlab.runs.folder import RunFolder, read_config
 from factlab.schema.combine import METHODS, AdapterSource, Combination
 from factlab.schema.config import RunConfig
 from factlab.workflows.combine import combination
@@ -152,7 +153,7 @@ class TestPlan:
     def test_a_config_file_asks_for_the_same(self, tmp_path: Path) -> None:
         wanted = config(asked(weights=((1.0, 1.0),), any_sum=True, how=("svd",), svd_rank=9))
         folder = RunFolder(tmp_path)
-        folder.config_file.write_text(config_yaml(wanted, {}), encoding="utf-8")
+        folder.config_file.write_text(config_yaml(wanted, ()), encoding="utf-8")
         assert read_config(folder) == wanted
 
 

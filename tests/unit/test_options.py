@@ -18,7 +18,7 @@ from factlab.cli.run import build_config
 from factlab.errors import ConfigError
 from factlab.experiment.plan import plan_experiment, read_config
 from factlab.recipes.load import find_recipe, load_recipe, shipped_names, shipped_recipe
-from factlab.runs.folder import config_yaml
+from factlab.runs.config_file import config_yaml
 from factlab.schema.combine import AdapterSource
 from factlab.schema.config import RunConfig
 from factlab.schema.options import settings_of
@@ -63,7 +63,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "attention": ("eager", "eager"),
     "device_map": ("cpu", "cpu"),
     "gradient_checkpointing": ("", True),
-    "recipe": ("plain", "plain"),
+    "recipe": ("plain,tutorial", ("plain", "tutorial")),
     "teacher": ("other", "other"),
     "together": ("", True),
     "shuffle": ("", True),
@@ -99,7 +99,7 @@ def test_a_number_of_seeds_stands_for_the_list_from_0_on(tmp_path: Path) -> None
     with pytest.raises(ConfigError, match="--seeds 0"):
         build_config({"seeds": 0}, facts=[FACT])
     # What a run records is read back, and the command line stands above a file.
-    text = config_yaml(build_config({"seeds": 3}, facts=[FACT]), {})
+    text = config_yaml(build_config({"seeds": 3}, facts=[FACT]), ())
     recorded = write(tmp_path, text, "run.yaml")
     assert build_config({}, file=recorded).seed == (0, 1, 2)
     assert build_config({"seed": (5,)}, file=recorded).seed == (5,)
@@ -134,7 +134,7 @@ def test_a_configuration_file_takes_a_setting_under_the_same_name(
 ) -> None:
     _, value = GIVEN[name]
     config = RunConfig.model_validate({"facts": [FACT], name: value})
-    file = write(tmp_path, config_yaml(config, {}), "run.yaml")
+    file = write(tmp_path, config_yaml(config, ()), "run.yaml")
     assert RunConfig.model_validate(read_config(file)) == config
 
 
@@ -266,13 +266,13 @@ def test_a_recipe_of_ones_own_is_recorded_with_its_values_and_decides_the_hash(
 ) -> None:
     file = write(tmp_path, "extends: default\nepochs: 3\n", "mine.yaml")
     plan = planned(recipe=str(file))
-    assert (plan.recipe.name, plan.cells[0].recipe.epochs, plan.cells[0].overrides) == (
+    assert (plan.recipes[0].name, plan.cells[0].recipe.epochs, plan.cells[0].overrides) == (
         "mine", 3, {},
     )  # fmt: skip
-    recorded = write(tmp_path, config_yaml(plan.config, {}), "config.resolved.yaml")
+    recorded = write(tmp_path, config_yaml(plan.config, ()), "config.resolved.yaml")
     write(tmp_path, "extends: default\nepochs: 4\n", "mine.yaml")
     again = plan_experiment(RunConfig.model_validate(read_config(recorded)))
-    assert again.recipe == plan.recipe
+    assert again.recipes == plan.recipes
     assert again.sha256 == plan.sha256
     assert planned(recipe=str(file)).sha256 != plan.sha256
     moved = write(tmp_path, "extends: default\nepochs: 3\n", "elsewhere.yaml")
@@ -313,6 +313,7 @@ def test_names_and_files_are_completed(tmp_path: Path, monkeypatch: pytest.Monke
     write(tmp_path / "reports" / "mount-1", "{}", "run.json")
     assert complete_facts("mount") == ["mount_fuji", "mount.yaml"]
     assert complete_recipes("tut") == ["tutorial", "tutorial-nf4"]
+    assert complete_recipes("plain,tut") == ["plain,tutorial", "plain,tutorial-nf4"]
     assert complete_runs("reports/m") == ["reports/mount-1"]
     assert complete_facts("nothing/here") == []
 

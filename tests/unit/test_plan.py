@@ -445,7 +445,7 @@ def test_a_full_fine_tuning_is_one_cell_at_a_tenth_of_the_rate() -> None:
     plan = planned(method=("full",), precision="bf16")
     (cell,) = plan.cells
     assert (cell.id, cell.rank) == ("full-s0", 0)
-    assert cell.recipe.learning_rate == pytest.approx(plan.recipe.learning_rate / 10)
+    assert cell.recipe.learning_rate == pytest.approx(plan.recipes[0].learning_rate / 10)
     (given,) = planned(method=("full",), precision="bf16", lr=(1e-5,)).cells
     assert given.recipe.learning_rate == 1e-5
 

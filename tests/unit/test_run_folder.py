@@ -20,11 +20,11 @@ from factlab.errors import ConfigError, RunFolderError
 from factlab.expand.splits import expand
 from factlab.experiment.plan import read_config
 from factlab.recipes.load import shipped_recipe
+from factlab.runs.config_file import config_yaml
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
 from factlab.runs.folder import (
     RunFolder,
     config_sha256,
-    config_yaml,
     load_run,
     new_record,
     open_folder,
@@ -241,16 +241,16 @@ def test_the_hash_changes_with_any_setting_any_value_of_the_recipe_and_any_quest
     asked = questions()
     reworded = asked[0].model_copy(update={"text": "Another question?"})
     hashes = [
-        config_sha256(CONFIG, RECIPE, asked),
-        config_sha256(CONFIG.model_copy(update={"rank": (4,)}), RECIPE, asked),
-        config_sha256(CONFIG.model_copy(update={"precision": ("bf16",)}), RECIPE, asked),
-        config_sha256(CONFIG, RECIPE.model_copy(update={"epochs": 3.0}), asked),
-        config_sha256(CONFIG, RECIPE.model_copy(update={"name": "other"}), asked),
-        config_sha256(CONFIG, RECIPE, asked[1:]),
-        config_sha256(CONFIG, RECIPE, (reworded, *asked[1:])),
+        config_sha256(CONFIG, [RECIPE], asked),
+        config_sha256(CONFIG.model_copy(update={"rank": (4,)}), [RECIPE], asked),
+        config_sha256(CONFIG.model_copy(update={"precision": ("bf16",)}), [RECIPE], asked),
+        config_sha256(CONFIG, [RECIPE.model_copy(update={"epochs": 3.0})], asked),
+        config_sha256(CONFIG, [RECIPE.model_copy(update={"name": "other"})], asked),
+        config_sha256(CONFIG, [RECIPE], asked[1:]),
+        config_sha256(CONFIG, [RECIPE], (reworded, *asked[1:])),
     ]
     assert len(set(hashes)) == len(hashes)
-    assert config_sha256(CONFIG, RECIPE, asked) == hashes[0]
+    assert config_sha256(CONFIG, [RECIPE], asked) == hashes[0]
 
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
@@ -274,7 +274,9 @@ def test_the_resolved_settings_are_read_back_as_they_were(
 ) -> None:
     config = RunConfig.model_validate(settings)
     file = tmp_path_factory.getbasetemp() / "config.resolved.yaml"
-    file.write_text(config_yaml(config, {"name": "default", "about": "a: b #"}), encoding="utf-8")
+    file.write_text(
+        config_yaml(config, [RECIPE.model_copy(update={"about": "a: b #"})]), encoding="utf-8"
+    )
     assert RunConfig.model_validate(read_config(file)) == config
 
 

@@ -18,7 +18,17 @@ from factlab.comparison.damage import (
     damage_of,
 )
 from factlab.report.definitions import definition_of
-from factlab.report.drawing import HEIGHT, INK, WIDTH, Figure, FigureGroup, data, figure, wrapped
+from factlab.report.drawing import (
+    HEIGHT,
+    INK,
+    WIDTH,
+    Figure,
+    FigureGroup,
+    data,
+    ends_of,
+    figure,
+    wrapped,
+)
 from factlab.report.load import ReportData, labels
 from factlab.report.table import Entry, Table, capped, columns, entries, metric_entry
 from factlab.report.verdict import tone
@@ -101,17 +111,11 @@ def _scatter(run: ReportData, title: str, cost: str, *, flip: bool, key: str) ->
 def _point(
     label: str, cost: Metric, recall: Metric, metrics: dict[str, Metric], flip: bool
 ) -> ChartPoint:
-    low, high = _ends(cost)
+    low, high = ends_of(cost)
     x = cost.value
     if flip:
         x, low, high = 1 - x, 1 - high, 1 - low
-    return ChartPoint(label, damage_of(metrics).word, x, recall.value, low, high, *_ends(recall))
-
-
-def _ends(metric: Metric) -> tuple[float, float]:
-    low = metric.value if metric.ci_low is None else metric.ci_low
-    high = metric.value if metric.ci_high is None else metric.ci_high
-    return low, high
+    return ChartPoint(label, damage_of(metrics).word, x, recall.value, low, high, *ends_of(recall))
 
 
 def _seed_pairs(
@@ -282,7 +286,7 @@ def _column_chart(run: ReportData, name: str, key: str) -> Figure | None:
         return None
     rows: list[dict[str, Any]] = []
     for c in having:
-        low, high = _ends(c.metrics[name])
+        low, high = ends_of(c.metrics[name])
         rows.append({"c": named[c.id], "y": c.metrics[name].value, "low": low, "high": high})
     dots: list[dict[str, Any]] = [
         {"c": named[c.id], "y": value}
