@@ -134,7 +134,8 @@ class _Made:
         return Fact.model_validate(data)
 
     def _words(self, kind: str, rng: random.Random) -> dict[str, str]:
-        sort = _WORDS.get(kind, "place" if kind in _PLACES else "thing")
+        other: NameSort = "place" if kind in _PLACES else "thing"
+        sort = _WORDS.get(kind, other)
         return {"word": self._coiner.coin(sort, rng), "given": self._coiner.coin("given", rng)}
 
     def _value(self, made: MadeValue, rng: random.Random) -> dict[str, Any]:

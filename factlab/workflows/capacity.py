@@ -101,7 +101,7 @@ def capacity_plan(
         )
     if not files:
         check_number(wanted[-1])
-    given = {} if config.rank else {"rank": RANKS}
+    given = {} if "rank" in config.overrides else {"rank": RANKS}
     return CapacityPlan(
         wanted, config.model_copy(update={**given, "together": True, "facts": ()}), files
     )
@@ -283,7 +283,8 @@ def _run(
 
 def summary(plan: CapacityPlan, runs: dict[int, RunResult]) -> CapacityResult:
     """The rows of all finished runs, and where each configuration saturates."""
-    rows, failed = [], {}
+    rows: list[CapacityRow] = []
+    failed: dict[str, str] = {}
     for number, result in runs.items():
         for configuration in result.configurations:
             row = _row(number, configuration, result)
