@@ -141,20 +141,16 @@ class Experiment:
         self, fact_ids: Sequence[str], choice: AnchorChoice
     ) -> tuple[Question, ...]:
         orders = [self.anchor_orders[fact.id][choice] for fact in self._facts(fact_ids)]
-        found: dict[str, Question] = {}
+        index, found = self._names(fact_ids), dict[str, Question]()
         for question in (q for row in zip_longest(*orders) for q in row if q):
-            found.setdefault(question.text, question)
+            if question.text not in found and index.named(question.text) <= {question.fact}:
+                found[question.text] = question
         if len(orders) < 2:
             return tuple(found.values())
-        index = self._names(fact_ids)
         near = [text for id_ in fact_ids for q in self.near[id_] for text in (q.text, *q.gate)]
         held = [q.text for id_ in fact_ids for q in self.expansions[id_].held_out]
         barred = near_controls(list(found), [*near, *held])
-        return tuple(
-            question
-            for question in found.values()
-            if question.text not in barred and index.named(question.text) <= {question.fact}
-        )
+        return tuple(question for text, question in found.items() if text not in barred)
 
     def questions_of(self, fact_id: str) -> list[Question]:
         """A fact's own questions and near controls.
