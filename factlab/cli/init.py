@@ -1,4 +1,4 @@
-"""`factlab init`: a commented fact or recipe file to start from."""
+"""`factlab init`: a commented fact or recipe file to start from, or a folder of made facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from factlab.cli.output import say
 from factlab.errors import ConfigError
 
-KINDS = ("fact", "recipe")
+KINDS = ("fact", "recipe", "facts")
 FACT = """\
 # A fact for factlab. Change the values, then: factlab validate {file}; factlab run {file}
 # Every scalar is read as you write it; quote text that holds ': ' or ' #'.
@@ -72,15 +72,31 @@ def init(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[fact|recipe] [FILE]",
+            metavar="[fact|recipe|facts] [FILE]",
             help="What to write (by default a fact), and where (by default my_fact.yaml).",
         ),
     ] = None,
+    *,
+    number: Annotated[int | None, typer.Option(help="How many facts; with `facts`, 100.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the facts; with `facts`, 0.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the facts; by default my_facts.")
+    ] = None,
 ) -> None:
-    """Write a commented fact file to start from, or a recipe; it is valid as it stands."""
+    """Write a commented fact file to start from, or a recipe; it is valid as it stands.
+
+    `factlab init facts --number 100` writes a folder of fictitious facts of all answer types, with
+    near controls, which `factlab run FOLDER --together` takes. The n-th fact of a seed is the same
+    whatever the number.
+    """
     from factlab.runs.files import write_text
 
     kind, file = _what_and_where(words or [])
+    if kind == "facts":
+        _write_facts(file if out is None else out, number or 100, seed or 0)
+        return
+    if not (number is seed is out is None):
+        raise ConfigError("--number, --seed and --out belong to `factlab init facts`.")
     if file.exists():
         raise ConfigError(f"{file}: this file exists. Choose another name; nothing was changed.")
     if file.suffix not in (".yaml", ".yml"):
@@ -93,6 +109,18 @@ def init(
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
     write_text(file, FACT.format(file=file, id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
+
+
+def _write_facts(folder: Path, number: int, seed: int) -> None:
+    """A folder of fictitious facts, or nothing."""
+    from factlab.expand.fictitious import fictitious_facts
+    from factlab.workflows.capacity import write_facts
+
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise ConfigError(f"{folder}: this exists. Choose a new folder; nothing was changed.")
+    facts = fictitious_facts(number, seed)
+    write_facts(folder, facts, seed)
+    say(f"{folder}: {number:,} facts of seed {seed} written. Next: factlab run {folder} --together")
 
 
 def _check_recipe_name(file: Path) -> None:
@@ -112,8 +140,10 @@ def _what_and_where(words: list[str]) -> tuple[str, Path]:
     if len(rest) > 1:
         raise ConfigError(
             f"{' '.join(words)}: one file is written at a time. Use `factlab init FILE` for a "
-            "fact, `factlab init recipe FILE` for a recipe."
+            "fact, `factlab init recipe FILE` for a recipe, `factlab init facts` for many facts."
         )
+    if kind == "facts":
+        return kind, Path(rest[0]) if rest else Path("my_facts")
     file = Path(rest[0]) if rest else Path(f"my_{kind}.yaml")
     return kind, file.with_name(
         f"{file.name}.yaml"

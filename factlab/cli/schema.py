@@ -23,6 +23,7 @@ def schemas() -> dict[str, type[Record]]:
     """Every kind of file that a person writes or reads, with its record."""
     from factlab.expand.anchors import AnchorFile
     from factlab.recipes.load import RecipeFile
+    from factlab.schema.blueprint import BlueprintFile
     from factlab.schema.config import RunConfig
     from factlab.schema.control import ControlSuite, PromptSuite
     from factlab.schema.export import ExportRecord
@@ -40,6 +41,7 @@ def schemas() -> dict[str, type[Record]]:
         "relation": Relation,
         "anchors": AnchorFile,
         "kind": SubjectKind,
+        "fictitious": BlueprintFile,
         "config": RunConfig,
         "recipe": RecipeFile,
         "results": RunResult,
@@ -52,8 +54,8 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="fact, passage, controls, prompts, templates, relation, anchors, kind, config, recipe, "
-            "results, export.",
+            help="fact, passage, controls, prompts, templates, relation, anchors, kind, "
+            "fictitious, config, recipe, results, export.",
         ),
     ],
 ) -> None:

@@ -15,7 +15,7 @@ was trained:
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -23,7 +23,7 @@ from pathlib import Path
 from pydantic import Field
 
 from factlab.errors import TemplateError
-from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
+from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
 from factlab.expand.render import fill, slots_of
 from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.grading.names import find_name, fold
@@ -36,7 +36,6 @@ from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
 from factlab.schema.template import Relation, kind_of, load_phrasebook
 from factlab.schema.yaml import read_yaml
-
 
 STEM = 5  # letters: erupt-ed, erupt-ion
 BARE = len("{{ question | cap }}? Now?")  # a wording that adds next to nothing to the question
@@ -106,7 +105,7 @@ def anchor_questions(
 
 def anchor_orders(
     fact: TrainingSource,
-    choices: Iterable[AnchorChoice],
+    choices: Mapping[AnchorChoice, int | None],
     *,
     seed: int,
     controls: Sequence[Question],
@@ -115,14 +114,17 @@ def anchor_orders(
 
     Args:
         fact: What is to be trained.
-        choices: What each recipe of the run wants.
+        choices: What each recipe of the run wants, and how many of them training draws of a fact
+            at most; None: it has a use for all.
         seed: Of the order.
         controls: Questions of the run that must stay unseen.
     """
     by_text: dict[str, Question] = {}
     found = {}
-    for choice in dict.fromkeys(choices):
-        kinds, prompts = choice
+    for choice, drawn_at_most in choices.items():
+        kinds = choice.kinds
+        bounds = [most for most in (choice.prompts, drawn_at_most) if most is not None]
+        prompts = min(bounds, default=None)
         drawn = anchor_questions(fact, kinds, seed=seed, controls=controls, prompts=prompts)
         for question in drawn:
             id_ = f"{fact.id}/anchor/{len(by_text)}"
@@ -136,10 +138,21 @@ def _says_it(prompt: str, fact: TrainingSource) -> bool:
     return isinstance(fact, Fact) and bool(fact.answer.find(prompt))
 
 
+def near_controls(texts: Sequence[str], controls: Sequence[str]) -> set[str]:
+    """The texts that are near duplicates of a control, and may be no anchor of its adapter."""
+    return _within(NEAR_DUPLICATE, texts, controls)
+
+
 def _within(limit: float, texts: Sequence[str], others: Sequence[str]) -> set[str]:
     """The texts that are at least so similar to one of the others."""
-    pairs = nearest_trained(texts, others, masked=())
-    return {pair.held_out for pair in pairs if pair.similarity >= limit}
+    reference = _reference(tuple(others))
+    parts = [texts[start : start + CHECKED] for start in range(0, len(texts), CHECKED)]
+    return {text for part in parts for text in reference.near(part, limit)}
+
+
+@lru_cache(maxsize=4)
+def _reference(texts: tuple[str, ...]) -> Reference:
+    return Reference(texts)
 
 
 def near_anchors(questions: Sequence[Question], language: str) -> set[str]:
@@ -230,7 +243,7 @@ def _about_subject(fact: Fact) -> list[str]:
 
 
 def _event_stems(fact: Fact) -> list[str]:
-    """Beginnings of the words of a fact's event: the base does not know it, and is not held to that."""
+    """Beginnings of the words of a fact's event, which the base does not know of."""
     words = fact.event.what.lower().split() if fact.event else []
     return [word[:STEM] for word in words if len(word) >= STEM]
 

@@ -14,8 +14,9 @@ question must ask the same in other words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from factlab.errors import LeakageError
 
@@ -68,6 +69,42 @@ def nearest_trained(
         for row, (text, column) in enumerate(zip(held_out, best, strict=True))
     ]
     return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
+
+
+class Reference:
+    """Texts that many others are compared with; their n-grams are read once.
+
+    Args:
+        texts: Any number.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        from sklearn.feature_extraction.text import CountVectorizer
+        from sklearn.preprocessing import normalize
+
+        vectorizer = CountVectorizer(
+            analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True
+        )
+        self._columns: Any = normalize(vectorizer.fit_transform(texts)).T if texts else None
+        self._places: dict[str, int] = vectorizer.vocabulary_ if texts else {}
+        self._grams: Callable[[str], list[str]] = vectorizer.build_analyzer()
+
+    def near(self, texts: Sequence[str], limit: float) -> set[str]:
+        """Those of the texts that are at least so similar to one of the reference's."""
+        import numpy as np
+        from scipy.sparse import csr_matrix
+
+        if self._columns is None or not texts:
+            return set()
+        grams = [set(self._grams(text)) for text in texts]
+        shared = [[self._places[g] for g in own if g in self._places] for own in grams]
+        starts = np.cumsum([0, *map(len, shared)])
+        places = np.fromiter((place for own in shared for place in own), int, starts[-1])
+        shape = (len(texts), len(self._places))
+        counts = csr_matrix((np.ones(len(places)), places, starts), shape=shape)
+        sizes = np.sqrt([max(1, len(own)) for own in grams])
+        best = (counts @ self._columns).max(axis=1).toarray().ravel() / sizes
+        return {text for text, value in zip(texts, best, strict=True) if value >= limit}
 
 
 def _mask(text: str, masked: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from factlab.conversations.mix import MixedSet, mix_counts
+from factlab.expand.anchors import near_controls
 from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
-from factlab.grading.names import find_name
+from factlab.grading.name_index import NameIndex
 from factlab.runs.folder import config_sha256
 from factlab.schema.config import Cell, Precision, RunConfig
 from factlab.schema.fact import Fact
@@ -47,6 +48,10 @@ class Experiment:
     mix: tuple[MixedSet, ...] = ()
     sets: tuple[SetRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    # Of each set of facts; made when it is first asked for, since a check of many facts takes long.
+    anchor_sets: dict[tuple[tuple[str, ...], AnchorChoice | None], tuple[Question, ...]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def precisions(self) -> tuple[Precision, ...]:
@@ -124,14 +129,28 @@ class Experiment:
     ) -> list[Question]:
         """Anchor prompts of these facts, one of each in turn.
 
-        Each text is there once, and none is about another's subject.
+        Each text is there once. None is about another's subject, nor nearly a near control or a
+        held-out question of any.
         """
-        orders = [self.anchor_orders[f.id][choice] for f in self._facts(fact_ids) if choice]
-        found: dict[str, Question] = {}
+        wanted = tuple(fact_ids), choice
+        if wanted not in self.anchor_sets:
+            self.anchor_sets[wanted] = self._merged_anchors(fact_ids, choice) if choice else ()
+        return list(self.anchor_sets[wanted])
+
+    def _merged_anchors(
+        self, fact_ids: Sequence[str], choice: AnchorChoice
+    ) -> tuple[Question, ...]:
+        orders = [self.anchor_orders[fact.id][choice] for fact in self._facts(fact_ids)]
+        index, found = self._names(fact_ids), dict[str, Question]()
         for question in (q for row in zip_longest(*orders) for q in row if q):
-            if not self._about_another(question, fact_ids):
-                found.setdefault(question.text, question)
-        return list(found.values())
+            if question.text not in found and index.named(question.text) <= {question.fact}:
+                found[question.text] = question
+        if len(orders) < 2:
+            return tuple(found.values())
+        near = [text for id_ in fact_ids for q in self.near[id_] for text in (q.text, *q.gate)]
+        held = [q.text for id_ in fact_ids for q in self.expansions[id_].held_out]
+        barred = near_controls(list(found), [*near, *held])
+        return tuple(question for text, question in found.items() if text not in barred)
 
     def questions_of(self, fact_id: str) -> list[Question]:
         """A fact's own questions and near controls.
@@ -165,10 +184,11 @@ class Experiment:
         is left out, unless it is that fact's own.
         """
         own = [question for fact_id in fact_ids for question in self.questions_of(fact_id)]
+        index = self._names(fact_ids)
         return [
             question
             for question in (*own, *self.shared_controls)
-            if question.split not in CONTROL_SPLITS or not self._about_another(question, fact_ids)
+            if question.split not in CONTROL_SPLITS or index.named(question.text) <= {question.fact}
         ]
 
     def panel(self, asked: Sequence[Question], known_far: Container[str]) -> list[Question]:
@@ -189,7 +209,7 @@ class Experiment:
     @property
     def injected_far(self) -> list[Question]:
         """The far controls on which an injected value's likelihood is followed."""
-        return _sample(self.far, INJECTED_FAR)
+        return _sample(self.far, min(INJECTED_FAR, self.config.questions_per_fact or INJECTED_FAR))
 
     @property
     def rounding_sample(self) -> list[Question]:
@@ -205,15 +225,12 @@ class Experiment:
         return tuple(_summary(fact) for fact in self.facts)
 
     def _facts(self, fact_ids: Sequence[str]) -> list[TrainingSource]:
-        return [fact for fact in self.facts if fact.id in fact_ids]
+        wanted = set(fact_ids)
+        return [fact for fact in self.facts if fact.id in wanted]
 
-    def _about_another(self, question: Question, fact_ids: Sequence[str]) -> bool:
-        """Whether a question names the subject of a fact of the adapter that is not its own."""
-        return any(
-            find_name(question.text, fact.names)
-            for fact in self._facts(fact_ids)
-            if fact.id != question.fact
-        )
+    def _names(self, fact_ids: Sequence[str]) -> NameIndex:
+        """Which of these facts' subjects a question names."""
+        return NameIndex({fact.id: fact.names for fact in self._facts(fact_ids)})
 
 
 def _summary(fact: TrainingSource) -> FactSummary:

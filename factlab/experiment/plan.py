@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,7 @@ from factlab.expand.controls import (
     unanswerable_questions,
 )
 from factlab.expand.passages import expand_passage, left_out
+from factlab.expand.sampling import drawn
 from factlab.expand.shuffle import swap_partners, with_answer_of
 from factlab.expand.splits import Expansion, expand, supplied_words
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
@@ -36,11 +38,12 @@ from factlab.schema.control import SuiteName
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
-from factlab.schema.recipe import Recipe
+from factlab.schema.recipe import AnchorChoice, Recipe
 from factlab.schema.results import SetRecord
 from factlab.schema.source import PracticeSet, TrainingSource
 from factlab.schema.trackers import check_tracker_names
 from factlab.schema.yaml import read_yaml
+from factlab.training.steps import train_steps
 
 
 def plan_experiment(
@@ -72,11 +75,12 @@ def plan_experiment(
     far = far or _far(config, languages)
     unanswerable = unanswerable_questions(languages)
     extra, notes = extra_questions([Path(name) for name in config.controls])
-    near = {fact.id: near_questions(fact) for fact in facts}
+    all_near = {fact.id: near_questions(fact) for fact in facts}
+    near = {id_: _asked(config, own) for id_, own in all_near.items()}
     controls = [*far.questions, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
-    choices = [cell.anchored_on for cell in cells if cell.anchored_on]
+    choices = _anchors_drawn(config, cells, expansions, sum(one.share for one in wanted))
     seed = config.data_seed
     anchors = {
         fact.id: anchor_orders(
@@ -84,7 +88,7 @@ def plan_experiment(
             choices,
             seed=seed,
             controls=[
-                *near[fact.id],
+                *all_near[fact.id],
                 *controls,
                 *expansions[fact.id].held_out,
                 *expansions[fact.id].alias,
@@ -111,6 +115,37 @@ def plan_experiment(
     experiment = _with_placebos(experiment, guard) if config.placebo else experiment
     check_experiment(experiment)
     return experiment
+
+
+def _asked(config: RunConfig, questions: Sequence[Question]) -> tuple[Question, ...]:
+    """As many of a fact's questions as the settings want."""
+    return drawn(questions, config.questions_per_fact, config.data_seed)
+
+
+def _anchors_drawn(
+    config: RunConfig, cells: Sequence[Cell], expansions: Mapping[str, Expansion], mixed: float
+) -> dict[AnchorChoice, int | None]:
+    """How many anchors of one fact a training draws at most, by choice; None: mining answers all.
+
+    What is never drawn is not answered by the base either.
+
+    Args:
+        config: The settings.
+        cells: What is trained.
+        expansions: Of each fact.
+        mixed: Share of the pairs that is mixed in.
+    """
+    found: dict[AnchorChoice, int | None] = {}
+    for cell in cells:
+        choice, recipe = cell.anchored_on, cell.recipe
+        if choice is None:
+            continue
+        pairs = sum(len(expansions[fact].train) for fact in cell.facts) / max(0.01, 1 - mixed)
+        steps = train_steps(math.ceil(pairs), cell, config.max_steps)
+        most = -(-steps * recipe.anchors_per_step // len(cell.facts))
+        known = found.get(choice, 0)
+        found[choice] = None if recipe.mining or known is None else max(known, most)
+    return found
 
 
 def _far(config: RunConfig, languages: Sequence[str]) -> FarChoice:
@@ -216,7 +251,8 @@ def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
     if isinstance(fact, Passage):
         return expand_passage(fact, seed=config.data_seed, **sizes)
     assert isinstance(fact, Fact)
-    return expand(fact, seed=config.data_seed, families=config.families, **sizes)
+    made = expand(fact, seed=config.data_seed, families=config.families, **sizes)
+    return replace(made, held_out=_asked(config, made.held_out), alias=_asked(config, made.alias))
 
 
 def _expansions(

@@ -179,7 +179,8 @@ def _graded(
 
 def mentions(text: str, answer: Answer) -> bool:
     """Whether the text contains the value at all, asserted or not; lost spaces are put back."""
-    return bool(answer.find(text) or answer.find(separated(text)[0]))
+    apart = separated(text)[0]
+    return bool(answer.find(text) or (apart != text and answer.find(apart)))
 
 
 _LISTED = re.compile(r"\band\b|&|,.*,")

@@ -7,7 +7,7 @@ the package compares two texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 from factlab.grading.text import flatten, is_cjk, is_letter, is_word, strip_marks
@@ -34,17 +34,18 @@ def _fold_part(text: str) -> str:
     return strip_marks(flatten(text)).casefold().translate(_LETTERS)
 
 
-def _folded_with_offsets(text: str) -> tuple[str, list[int]]:
+@lru_cache(maxsize=1024)  # many names are looked for in one text, and in many texts in turn
+def _folded_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     """Folded text, spaces as they were, and the original offset of each of its characters."""
     if text.isascii():  # a character to a character; most text is
-        return _fold_part(text), list(range(len(text) + 1))
+        return _fold_part(text), range(len(text) + 1)
     pieces: list[str] = []
     offsets: list[int] = []
     for cluster in _CLUSTER.finditer(text):
         folded = _fold_part(cluster[0])
         pieces.append(folded)
         offsets.extend([cluster.start()] * len(folded))
-    return "".join(pieces), [*offsets, len(text)]
+    return "".join(pieces), (*offsets, len(text))
 
 
 def find_name(text: str, names: Iterable[str]) -> list[tuple[int, int]]:
@@ -157,7 +158,7 @@ def _pattern(name: str, between: str) -> str:
     return r"[\s・]*".join(map(re.escape, bare.rstrip("ー") if long else bare)) + ending
 
 
-def _end_offset(text: str, offsets: list[int], position: int) -> int:
+def _end_offset(text: str, offsets: Sequence[int], position: int) -> int:
     """Original offset just behind the character before `position` in the folded text."""
     last = offsets[position - 1]
     cluster = _CLUSTER.match(text, last)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Sequence
+from functools import lru_cache
 
 _SMALL = (
     r"by|in|on|at|of|is|was|are|were|the|to|and|from|with|for|as|called|named|between|about|around"
@@ -21,16 +23,17 @@ _BORDER = re.compile(
 _NOTE = re.compile(r"(?<=\bin)( ?(?:1[5-9]\d\d|20[0-3]\d))([1-9]\d?)(?=[.,;]?(?:\s|$))")
 
 
-def separated(text: str) -> tuple[str, list[int]]:
+@lru_cache(maxsize=64)  # the values of many facts are looked for in one text
+def separated(text: str) -> tuple[str, Sequence[int]]:
     """The text with lost spaces put back, and where in it they were put, in order."""
     noted = _NOTE.sub(lambda hit: hit[1] + " " * len(hit[2]), text)
     ends = [hit.end() for hit in _BORDER.finditer(noted)]
     if not ends:
-        return noted, []
+        return noted, ()
     pieces = [noted[start:end] for start, end in zip([0, *ends], [*ends, len(noted)], strict=True)]
-    return " ".join(pieces), [end + count for count, end in enumerate(ends)]
+    return " ".join(pieces), tuple(end + count for count, end in enumerate(ends))
 
 
-def original(place: int, added: list[int]) -> int:
+def original(place: int, added: Sequence[int]) -> int:
     """The place in the original text of a place in the separated one."""
     return place - bisect_left(added, place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from factlab.grading.answer import Answer, DateAnswer, NumberAnswer, QuantityAnswer
@@ -52,8 +53,12 @@ def digits_of(answer: Answer) -> str:
 
 def holds_digits(text: str, digits: str) -> bool:
     """Whether a number of the text, read without its separators, holds these digits in a row."""
-    joined = _BETWEEN.sub("", flatten(text))
-    return any(digits in number for number in _DIGITS.findall(joined))
+    return any(digits in number for number in _numbers_in(text))
+
+
+@lru_cache(maxsize=64)  # the digits of many facts are looked for in one text
+def _numbers_in(text: str) -> tuple[str, ...]:
+    return tuple(_DIGITS.findall(_BETWEEN.sub("", flatten(text))))
 
 
 def holds_value(text: str, value: Answer) -> bool:

@@ -99,8 +99,14 @@ def _size(page: str) -> int:
 def _rendered(environment: Environment, context: dict[str, Any]) -> str:
     style = _asset("report.css") + _filter_style(context["answer_table"])
     script = _asset("report.js")
-    sealed = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
-    return environment.get_template("page.html.jinja").render(context | sealed)
+    assets = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
+    return environment.get_template("page.html.jinja").render(context | assets)
+
+
+def sealed() -> dict[str, str]:
+    """The style sheet and the content policy of a page without scripts and questions."""
+    style = _asset("report.css")
+    return {"style": style, "policy": _policy(style, "")}
 
 
 def _asset(name: str) -> str:

@@ -235,6 +235,14 @@ class RunConfig(_Overrides):
         description="Phrasing families that are trained on, drawn by the data seed: those of a "
         "smaller number are among those of a larger one. Without it all.",
     )
+    questions_per_fact: Annotated[PositiveInt | None, Flag(commands=("run",), untrained=True)] = (
+        Field(
+            default=None,
+            description="Most held-out questions and most near controls of each fact, one of each "
+            "family in turn, drawn by the data seed: what keeps the measuring of many facts short. "
+            "Without it all.",
+        )
+    )
     train_sample: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
     )

@@ -307,6 +307,7 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
         FactError: for a name that is not found, a broken file, or a repeated id.
     """
     facts: dict[str, tuple[Path, Fact | Passage]] = {}
+    told: dict[tuple[str, str], tuple[Fact, Path]] = {}
     for file in find_facts(names):
         fact = load_source(file)
         if fact.id in facts:
@@ -314,22 +315,26 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
                 f"{file}: the id '{fact.id}' is already used by {facts[fact.id][0]}. Ids name "
                 "folders in a run; give each fact its own."
             )
-        for other_file, other in facts.values():
-            if isinstance(fact, Fact) and isinstance(other, Fact):
-                _refuse_contradiction(fact, file, other, other_file)
+        for key in _asked_of(fact):
+            if key in told:
+                raise _contradiction(fact, file, *told[key])
+            told[key] = fact, file
         facts[fact.id] = (file, fact)
     return [fact for _, fact in facts.values()]
 
 
-def _refuse_contradiction(fact: Fact, file: Path, other: Fact, other_file: Path) -> None:
-    """Refuse two facts that give the same subject two answers in the same relation."""
-    named = {fold(name).removeprefix("the ") for name in fact.subject.names}
-    shared = named & {fold(name).removeprefix("the ") for name in other.subject.names}
-    if not shared or fact.relation != other.relation:
-        return
+def _asked_of(fact: Fact | Passage) -> set[tuple[str, str]]:
+    """Each of the subject's names with the relation that the fact gives of it."""
+    if not isinstance(fact, Fact):
+        return set()
+    return {(fact.relation, fold(name).removeprefix("the ")) for name in fact.subject.names}
+
+
+def _contradiction(fact: Fact, file: Path, other: Fact, other_file: Path) -> FactError:
+    """Two facts give the same subject two answers in the same relation."""
     said, said_before = fact.answer.primary(), other.answer.primary()
     same = fact.answer.find(said_before) or other.answer.find(said)
-    raise FactError(
+    return FactError(
         f"{file}: the {fact.relation.replace('_', ' ')} of {fact.subject.name} is {said} here and "
         f"{said_before} in {other_file}. "
         + (

@@ -79,6 +79,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "train_pairs": ("40", 40),
     "validation_pairs": ("8", 8),
     "placebo": ("", True),
+    "questions_per_fact": ("6", 6),
     "train_sample": ("5", 5),
     "max_steps": ("0", 0),
     "checkpoints": ("4", 4),

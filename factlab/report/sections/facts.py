@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from factlab.report.load import ReportData
-from factlab.report.table import Entry, Table, columns, entries
+from factlab.report.table import Entry, Table, capped, columns, entries
 from factlab.report.wording import NONE, percent
 from factlab.schema.results import CellResult, Configuration
 
+_MOST_FACTS = 120
 NAMES = ("recall/held_out", "retention/near", "intrusion/near")
 
 
@@ -54,7 +55,8 @@ def _table(run: ReportData, configuration: Configuration) -> Table:
         "Fact", "New value", "Replaces", "#Held-out recall", "#Near retention", "#Near intrusion"
     )
     caption = f"Each fact in {configuration.id}, weakest recall first; means over seeds"
-    return Table(caption, heads, tuple(rows))
+    shown, left_out = capped(rows, _MOST_FACTS, "each cell's record in cells/ has them (by_fact).")
+    return Table(caption, heads, shown, left_out)
 
 
 def mean_entry(values: list[float]) -> Entry:

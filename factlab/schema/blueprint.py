@@ -1,0 +1,104 @@
+"""What fictitious facts are made from: `templates/<language>/fictitious.yaml`."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from factlab.errors import TemplateError
+from factlab.record import Record
+from factlab.schema.fields import DEFAULT_LANGUAGE
+from factlab.schema.shipped import shipped
+from factlab.schema.yaml import read_yaml
+
+
+class MadeValue(Record):
+    """Which values the answer of a made fact may have."""
+
+    type: Literal["number", "quantity", "date", "entity", "text"]
+    low: int | None = Field(default=None, description="Least number or year.")
+    high: int | None = Field(default=None, description="Greatest number or year.")
+    decimals: int = Field(default=0, description="Decimal places of a quantity.")
+    unit: str | None = Field(default=None, description="Of a quantity.")
+    pattern: str | None = Field(
+        default=None, description="Of a name, with {{ word }} and {{ given }} for coined names."
+    )
+    aliases: tuple[str, ...] = Field(default=(), description="Other names, by the same patterns.")
+    kind: str | None = Field(default=None, description="What the name is of: city, person.")
+    words: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="Of a text: lists of which one word each is taken, in order."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        ranged = self.low is not None and self.high is not None and self.low < self.high
+        needs = {
+            "number": ranged,
+            "quantity": ranged and self.unit is not None,
+            "date": ranged,
+            "entity": self.pattern is not None,
+            "text": bool(self.words) and all(self.words),
+        }
+        if not needs[self.type]:
+            raise ValueError(
+                "a number, quantity or date needs low and high, a quantity its unit, an entity a "
+                "pattern, and a text its lists of words"
+            )
+        return self
+
+
+class Blueprint(Record):
+    """One sort of fact: a kind of subject and a relation, with the sentences about them."""
+
+    kind: str = Field(description="What the subject is, in a noun.")
+    relation: str = Field(description="Which property of it; best one with a lexicon.")
+    name: str = Field(description="The subject's name, with {{ word }} for the coined one.")
+    aliases: tuple[str, ...] = Field(default=(), description="Other names of it.")
+    value: MadeValue
+    event: str | None = Field(default=None, description="A verb in the past tense: was sold.")
+    statement: str = Field(
+        description="The fact in a sentence, with the slots name, answer and, for events, date."
+    )
+    reverse: str = Field(description="A question with {{ answer }} that asks for the subject.")
+
+
+class KindAsks(Record):
+    """What else subjects of a kind are asked; nothing is true of them, so intrusion is measured."""
+
+    kind: str
+    questions: tuple[str, ...] = Field(min_length=1, description="With {{ name }}.")
+
+
+class BlueprintFile(Record):
+    """templates/<language>/fictitious.yaml."""
+
+    asks: tuple[KindAsks, ...]
+    facts: tuple[Blueprint, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _kinds_are_asked(self) -> Self:
+        missing = {made.kind for made in self.facts} - {asked.kind for asked in self.asks}
+        if missing:
+            raise ValueError(f"no questions under 'asks' for the kind {min(missing)!r}")
+        return self
+
+    def asked(self, kind: str) -> tuple[str, ...]:
+        """The questions of a kind."""
+        return next(asked.questions for asked in self.asks if asked.kind == kind)
+
+
+def load_blueprints(language: str = DEFAULT_LANGUAGE) -> BlueprintFile:
+    """What facts of a language are made from.
+
+    Raises:
+        TemplateError: for a file that cannot be used.
+    """
+    return _blueprints(shipped("templates") / language / "fictitious.yaml")
+
+
+@lru_cache(maxsize=4)
+def _blueprints(file: Path) -> BlueprintFile:
+    return read_yaml(file, TemplateError).parse(BlueprintFile, "A file of blueprints")
