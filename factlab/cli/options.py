@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,12 +50,23 @@ COMPLETIONS: dict[str, Callable[[str], list[str]]] = {
 }
 
 
-def with_settings(command: Callable[..., None], name: Command) -> Callable[..., None]:
+def with_settings(
+    command: Callable[..., None], name: Command, *, without: Sequence[str] = ()
+) -> Callable[..., None]:
     """The command with an option per setting in the place of its parameter `settings`.
 
     `command` gets what was given of them as a dict: field of `RunConfig` → value.
+
+    Args:
+        command: The command.
+        name: Whose settings it has.
+        without: Settings that it has no use for, or has an option of its own for.
     """
-    settings = [one for one in settings_of(RunConfig).values() if name in one.option.commands]
+    settings = [
+        one
+        for one in settings_of(RunConfig).values()
+        if name in one.option.commands and one.name not in without
+    ]
     own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():

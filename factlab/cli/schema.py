@@ -29,6 +29,7 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.schema.fact import Fact
     from factlab.schema.passage import Passage
     from factlab.schema.results import RunResult
+    from factlab.schema.search import SearchResult
     from factlab.schema.template import FamilyFile, Relation, SubjectKind
 
     return {
@@ -44,6 +45,7 @@ def schemas() -> dict[str, type[Record]]:
         "recipe": RecipeFile,
         "results": RunResult,
         "export": ExportRecord,
+        "tune": SearchResult,
     }
 
 
@@ -53,7 +55,7 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="fact, passage, controls, prompts, templates, relation, anchors, kind, config, recipe, "
-            "results, export.",
+            "results, export, tune.",
         ),
     ],
 ) -> None:

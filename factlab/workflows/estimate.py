@@ -179,6 +179,11 @@ def _pair_tokens(pairs: Sequence[Question]) -> float:
     )
 
 
+def training_work(plan: Experiment, cell: Cell) -> float:
+    """What training a cell computes, in units that are the same for all cells of a model."""
+    return _training_flop(plan, cell, 1)
+
+
 def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
     recipe, pairs = cell.recipe, plan.pairs_of(cell)
     if not pairs or plan.config.combine is not None:
