@@ -34,7 +34,7 @@ class Axis:
     of: str = ""
 
 
-ANCHORS = "anchor_weight"
+ANCHORS, LAYERS = "anchor_weight", "last_layers"
 SPACE: tuple[Axis, ...] = (
     Axis("rank", (2, 4, 8, 16, 32)),
     Axis("learning_rate", (2e-4, 3e-4, 5e-4, 7e-4, 1e-3, 1.5e-3, 2e-3)),
@@ -43,7 +43,7 @@ SPACE: tuple[Axis, ...] = (
     Axis("schedule", ("linear", "cosine", "constant"), ordered=False),
     Axis("weight_decay", (0.0, 0.01, 0.1)),
     Axis("targets", ("all-linear", "attention", "mlp", "qv", "down_proj"), ordered=False),
-    Axis("last_layers", (4, 8, 16, None)),
+    Axis(LAYERS, (4, 8, 16, None)),
     Axis(ANCHORS, (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
     Axis(
         "anchor_kinds",
@@ -75,9 +75,17 @@ class Space:
     pinned: frozenset[str]
 
     @classmethod
-    def of(cls, given: Mapping[str, tuple[Any, ...]]) -> Space:
-        """The table, with what the command line gives in the place of its rows."""
+    def of(cls, given: Mapping[str, tuple[Any, ...]], blocks: int | None = None) -> Space:
+        """The table, with what the command line gives in the place of its rows.
+
+        Args:
+            given: Field → what it may be.
+            blocks: Of the model, if that is known: so many last ones are all of them.
+        """
         axes = {axis.name: axis for axis in SPACE}
+        if blocks is not None:
+            fewer = tuple(n for n in axes[LAYERS].values if n is None or n < blocks)
+            axes[LAYERS] = replace(axes[LAYERS], values=fewer)
         for name, values in given.items():
             axes[name] = replace(axes.get(name, Axis(name, (), ordered=False)), values=values)
         return cls(axes, frozenset(given))

@@ -50,7 +50,7 @@ class Estimate:
 
 def estimate(plan: Experiment) -> Estimate:
     """Estimate a planned run."""
-    shape = _shape(plan.config.model)
+    shape = shape_here(plan.config.model)
     parameters = shape.parameters if shape else parameters_of(plan.config.model)
     disk = 2e6 + len(plan.cells) * 1e6
     if parameters is None:
@@ -67,7 +67,7 @@ def estimate(plan: Experiment) -> Estimate:
     return Estimate(seconds, memory, round(disk), parameters)
 
 
-def _shape(model: str) -> ModelShape | None:
+def shape_here(model: str) -> ModelShape | None:
     """The shape of a model on this machine, if its kind is one that is counted."""
     if model != EMBEDDED_MODEL and not Path(model).expanduser().exists():
         return None

@@ -26,7 +26,7 @@ from factlab.tuning.folder import SearchFolder, open_search
 from factlab.tuning.search import Measure, RaceCell, Search
 from factlab.tuning.searcher import searcher_here
 from factlab.tuning.space import Space
-from factlab.workflows.estimate import estimate, training_work
+from factlab.workflows.estimate import estimate, shape_here, training_work
 
 _KEPT = ("precision",)  # overrides that all candidates share
 
@@ -68,7 +68,11 @@ def tune(
         KeyboardInterrupt: after the folder was left in order and can be resumed.
     """
     check_search(config, budget)
-    space = Space.of({n: v for n, v in config.overrides.items() if n not in _KEPT})
+    shape = shape_here(config.model)
+    space = Space.of(
+        {n: v for n, v in config.overrides.items() if n not in _KEPT},
+        blocks=shape.layers if shape is not None else None,
+    )
     shared = config.model_copy(
         update={n: () for n in OVERRIDES if n not in _KEPT} | {"recipe": "default"}
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quick_runs import leave_charts_empty
 from small_runs import HELD_OUT, Made, write_run
 
 from factlab.comparison.rule import pareto_front
@@ -34,6 +35,11 @@ from factlab.workflows.tune import check_search, recipe_to_take
 
 WHOLE = Space.of({})
 SEARCHERS = ("random", "optuna")
+
+
+@pytest.fixture(autouse=True)
+def _empty_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_charts_empty(monkeypatch)
 
 
 def some_choice(seed: int, space: Space = WHOLE) -> Choice:
@@ -91,6 +97,8 @@ def test_an_option_fixes_a_value_limits_it_or_adds_one() -> None:
         assert recipe.rank == 4
         assert recipe.epochs in (2.0, 3.0)
         assert recipe.dropout in (0.0, 0.1)
+    few = Space.of({}, blocks=8).axes["last_layers"].values
+    assert few == (4, None)  # the last eight of eight are all
     default = space.shipped()["default"]
     assert (default.rank, default.epochs) == (4, 2.0)
     # Results could not tell it from the shipped one of its name.
@@ -168,7 +176,9 @@ def test_a_difference_within_the_margin_stops_nothing() -> None:
     assert not dominates(Place(0.94, 0.10), Place(0.95, 2.00), MARGIN)
 
 
-@given(st.dictionaries(st.text(max_size=3), st.tuples(shares, shares, shares), min_size=1))
+@given(
+    st.dictionaries(st.text(max_size=3), st.tuples(shares, shares, shares), min_size=1, max_size=8)
+)
 def test_the_front_is_what_no_other_beats(found: dict[str, tuple[float, float, float]]) -> None:
     front = pareto_front(found)
     plane = pareto_front({name: place[:2] for name, place in found.items()})
