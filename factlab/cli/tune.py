@@ -22,7 +22,8 @@ from factlab.cli.output import (
 from factlab.errors import FactlabError
 
 if TYPE_CHECKING:
-    from factlab.schema.search import SearchResult
+    from factlab.schema.search import Candidate, SearchBudget, SearchResult
+    from factlab.workflows.tune import Plan
 
 SHARES = {  # what a table has room for
     "recall/held_out": "recall",
@@ -39,56 +40,65 @@ def register(app: typer.Typer) -> None:
     )
 
 
+Facts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FACT...",
+        help="Facts to choose by: files, folders, or shipped names.",
+        autocompletion=complete_facts,
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0, help="Budget of wall clock; no cell begins that would not fit."),
+]
+Cells = Annotated[
+    int | None,
+    typer.Option(min=1, help="Budget of cells: adapters that are trained and measured."),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="A recipe to try first; may be given again. Without it the shipped ones that consist "
+        "of values that may be chosen.",
+        autocompletion=complete_recipes,
+    ),
+]
+Confirm = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FACT",
+        help="Another fact, to compare the recipe to take with the default on once the budget is "
+        "spent, which this adds to; may be given again, or a folder.",
+        autocompletion=complete_facts,
+    ),
+]
+SearchSeed = Annotated[int, typer.Option(min=0, help="Seed of what is proposed.")]
+SearchOut = Annotated[Path | None, typer.Option(help="The folder; by default one under reports/.")]
+GoOn = Annotated[
+    bool,
+    typer.Option("--resume", help="Continue the search, with the same budget or a larger one."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print tune.json on stdout, all else on stderr.")
+]
+
+
 def tune(
-    facts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FACT...",
-            help="Facts to choose by: files, folders, or shipped names.",
-            autocompletion=complete_facts,
-        ),
-    ] = None,
+    facts: Facts = None,
     *,
-    minutes: Annotated[
-        float | None,
-        typer.Option(min=0, help="Budget of wall clock; no cell begins that would not fit."),
-    ] = None,
-    cells: Annotated[
-        int | None,
-        typer.Option(min=1, help="Budget of cells: adapters that are trained and measured."),
-    ] = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="A recipe to try first; may be given again. Without it the shipped ones that "
-            "consist of values that may be chosen.",
-            autocompletion=complete_recipes,
-        ),
-    ] = None,
-    confirm: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FACT",
-            help="Another fact, to compare the recipe to take with the default on once the budget "
-            "is spent, which this adds to; may be given again, or a folder.",
-            autocompletion=complete_facts,
-        ),
-    ] = None,
-    search_seed: Annotated[int, typer.Option(min=0, help="Seed of what is proposed.")] = 0,
+    minutes: Minutes = None,
+    cells: Cells = None,
+    recipe: Recipes = None,
+    confirm: Confirm = None,
+    search_seed: SearchSeed = 0,
     settings: dict[str, Any],
     config: ConfigFile = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The folder; by default one under reports/.")
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue the search, with the same budget or a larger one."),
-    ] = False,
+    out: SearchOut = None,
+    resume: GoOn = False,
     fresh: Fresh = False,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print tune.json on stdout, all else on stderr.")
-    ] = False,
+    json_: AsJson = False,
 ) -> None:
     """Search for the recipe that gives a model facts with the least damage.
 
@@ -96,31 +106,42 @@ def tune(
     option of a recipe, such as --rank 4,8 or --epochs 2, is what may be chosen of it; see
     docs/tune.md for the rest.
     """
-    from factlab.cli.progress import make_progress
-    from factlab.cli.quiet import quiet_libraries
-    from factlab.cli.run import build_config, resume_command
+    from factlab.cli.run import build_config
     from factlab.schema.search import SearchBudget
-    from factlab.workflows.tune import check_search
-    from factlab.workflows.tune import tune as search
+    from factlab.workflows.tune import check_search, plan_search
 
     chosen = build_config(settings, facts=facts, file=config)
     budget = SearchBudget(cells=cells, minutes=minutes)
-    check_search(chosen, budget)  # before anything that is slow is loaded
+    check_search(chosen, budget)
+    plan = plan_search(
+        chosen, recipes=recipe or (), confirm_on=confirm or (), search_seed=search_seed
+    )
+    result, path = _carry_out(plan, budget, out=out, resume=resume, fresh=fresh)
+    if json_:
+        say(result.model_dump_json(indent=1))
+    else:
+        show_search(result, path)
+
+
+def _carry_out(
+    plan: Plan, budget: SearchBudget, *, out: Path | None, resume: bool, fresh: bool
+) -> tuple[SearchResult, Path]:
+    """Search, and tell how far it has come.
+
+    Raises:
+        typer.Exit: 2 for a user's error, 3 if it was stopped.
+    """
+    from factlab.cli.progress import make_progress
+    from factlab.cli.quiet import quiet_libraries
+    from factlab.cli.run import resume_command
+    from factlab.workflows.tune import tune as search
+
     quiet_libraries()
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
     try:
-        result, path = search(
-            chosen,
-            budget,
-            recipes=recipe or (),
-            confirm_on=confirm or (),
-            search_seed=search_seed,
-            out=out,
-            resume=resume,
-            fresh=fresh,
-            argv=argv,
-            progress=progress,
+        return search(
+            plan, budget, out=out, resume=resume, fresh=fresh, argv=argv, progress=progress
         )
     except FactlabError as error:
         if progress.folder is None:
@@ -134,10 +155,6 @@ def tune(
         again = resume_command(argv, progress.folder)
         complain(f"stopped; finished cells are kept. To resume: {again}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    if json_:
-        say(result.model_dump_json(indent=1))
-        return
-    show_search(result, path)
 
 
 def show_search(result: SearchResult, path: Path) -> None:
@@ -182,7 +199,7 @@ def show_search(result: SearchResult, path: Path) -> None:
     )
 
 
-def _row(one: Any, result: SearchResult) -> list[str]:
+def _row(one: Candidate, result: SearchResult) -> list[str]:
     from factlab.report.search_page import standing_words
 
     shares = [f"{one.metrics[name]:.0%}" if name in one.metrics else "-" for name in SHARES]
@@ -197,7 +214,7 @@ def _row(one: Any, result: SearchResult) -> list[str]:
     ]
 
 
-def _said(one: Any) -> str:
+def _said(one: Candidate) -> str:
     """How a candidate differs from the default, and why it was not measured whole."""
     differs = ", ".join(f"{name} {value}" for name, value in one.differs.items())
     return f"{differs or 'the recipe default'}. {one.reason}".strip()

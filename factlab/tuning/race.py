@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from factlab.comparison.pairs import ENDPOINT_OF
-from factlab.comparison.pool import Pooled, pool
 from factlab.comparison.responses import CellScores
-from factlab.comparison.rule import DIGITS, RECALL, damage_in, damage_terms
+from factlab.comparison.rule import ACROSS, DAMAGE_TERMS, DIGITS, RECALL, counts_down
+from factlab.metrics.measure import averaged
+from factlab.metrics.scores import Scores
 
 CellKey = tuple[tuple[str, ...], int]  # facts and seed
 
@@ -44,30 +45,13 @@ def dominates(other: Place, one: Place, margin: Place) -> bool:
     return gained >= 0 and saved >= 0 and (gained > margin.recall or saved > margin.damage)
 
 
-def pooled_on(name: str, measured: Mapping[CellKey, CellScores], keys: Sequence[CellKey]) -> Pooled:
-    """A candidate as a configuration, over some of its cells: by the code of `factlab compare`."""
-    scores = [_renamed(name, key, measured[key]) for key in keys if key in measured]
-    return pool(name, [one.cell for one in scores], scores, tuple(ENDPOINT_OF))
-
-
-def _renamed(name: str, key: CellKey, scores: CellScores) -> CellScores:
-    """A cell by an id of its own: each run calls its only one the same."""
-    facts, seed = key
-    id_ = f"{name}-{'+'.join(facts)}-s{seed}"
-    cell = scores.cell.model_copy(update={"id": id_, "configuration": name})
-    return CellScores(cell, scores.scores, scores.base_scores, scores.chances)
-
-
 def beaten_by(
-    name: str,
-    measured: Mapping[CellKey, CellScores],
-    others: Mapping[str, Mapping[CellKey, CellScores]],
+    measured: Mapping[CellKey, CellScores], others: Mapping[str, Mapping[CellKey, CellScores]]
 ) -> tuple[str, Place, Place] | None:
     """The first of others that dominates a candidate on the cells that both have.
 
     Args:
-        name: The candidate.
-        measured: Its cells so far.
+        measured: The candidate's cells so far.
         others: The cells of those that were measured whole.
 
     Returns:
@@ -75,16 +59,28 @@ def beaten_by(
     """
     for other, theirs in others.items():
         keys = [key for key in measured if key in theirs]
-        if not keys:
+        mine, its = ([cells[key].scores for key in keys] for cells in (measured, theirs))
+        if not keys or not all(RECALL in scores for scores in (*mine, *its)):
             continue
-        mine = pooled_on(name, measured, keys).configuration
-        its = pooled_on(other, theirs, keys).configuration
-        if RECALL not in mine.metrics or RECALL not in its.metrics:
-            continue
-        terms = damage_terms([mine, its])
-        here, there = (
-            Place(one.metrics[RECALL].value, damage_in(one, terms)) for one in (mine, its)
-        )
+        terms = [
+            name
+            for name in DAMAGE_TERMS
+            if name != ACROSS and all(name in scores for scores in (*mine, *its))
+        ]
+        here, there = place_of(mine, terms), place_of(its, terms)
         if dominates(there, here, margins(terms)):
             return other, there, here
     return None
+
+
+def place_of(cells: Sequence[Scores], terms: Sequence[str]) -> Place:
+    """Where cells stand together, as `comparison/rule.py` has it of a configuration."""
+    found = {name: _mean(cells, name) for name in (RECALL, *terms)}
+    damage = sum(1 - found[name] if counts_down(name) else found[name] for name in terms)
+    return Place(found[RECALL], damage)
+
+
+def _mean(cells: Sequence[Scores], name: str) -> float:
+    """Over questions, of each the mean over its seeds."""
+    items = averaged(item for scores in cells for item in scores[name])
+    return sum(item.value for item in items) / len(items)

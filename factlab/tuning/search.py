@@ -219,7 +219,7 @@ class Search:
             for one in self.state.candidates
             if one.status == "measured"
         }
-        beaten = beaten_by(candidate.id, self.measured.of(candidate), rivals)
+        beaten = beaten_by(self.measured.of(candidate), rivals)
         if beaten is None:
             return candidate
         other, its, own = beaten

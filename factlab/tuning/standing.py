@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from factlab.comparison.choose import choose
 from factlab.comparison.damage import damage_of
-from factlab.comparison.pairs import compare_pairs
-from factlab.comparison.pool import Pooled
+from factlab.comparison.pairs import METRICS, KnownPairs, compare_pairs
+from factlab.comparison.pool import Pooled, pool
 from factlab.comparison.responses import CellScores, RunResponses
 from factlab.comparison.rule import RECALL, damage_in, damage_terms, pareto_front
 from factlab.runs.folder import RunFolder
 from factlab.schema.results import Choice
 from factlab.schema.search import Candidate, FrontWord
-from factlab.tuning.race import CellKey, pooled_on
+from factlab.tuning.race import CellKey
 
 
 @dataclass(slots=True)
@@ -25,10 +25,14 @@ class Measured:
     Attributes:
         folder: Of the search.
         scores: Run → scores; None of one that diverged.
+        pools: Candidate and its number of cells → those together.
+        pairs: What compares two candidates that were measured whole, once computed.
     """
 
     folder: Path
     scores: dict[str, CellScores | None] = field(default_factory=dict)
+    pools: dict[tuple[str, int], Pooled] = field(default_factory=dict)
+    pairs: KnownPairs = field(default_factory=dict)
 
     def of(self, candidate: Candidate) -> dict[CellKey, CellScores]:
         """The cells of a candidate that were measured to their end."""
@@ -40,6 +44,26 @@ class Measured:
             if scores is not None:
                 found[cell.facts, cell.seed] = scores
         return found
+
+    def pooled(self, candidate: Candidate) -> Pooled | None:
+        """A candidate as a configuration, by the code of `factlab compare`."""
+        cells = self.of(candidate)
+        if not cells:
+            return None
+        key = (candidate.id, len(cells))
+        if key not in self.pools:
+            renamed = [_renamed(candidate.id, key, scores) for key, scores in cells.items()]
+            own = [one.cell for one in renamed]
+            self.pools[key] = pool(candidate.id, own, renamed, METRICS)
+        return self.pools[key]
+
+
+def _renamed(name: str, key: CellKey, scores: CellScores) -> CellScores:
+    """A cell by an id of its own: each run calls its only one the same."""
+    facts, seed = key
+    id_ = f"{name}-{'+'.join(facts)}-s{seed}"
+    cell = scores.cell.model_copy(update={"id": id_, "configuration": name})
+    return replace(scores, cell=cell)
 
 
 def read_cell(run: Path) -> CellScores | None:
@@ -62,15 +86,11 @@ def with_standings(
         Candidates in their order; and the choice among those that were measured whole, None where
         there are fewer than two.
     """
-    pooled = {
-        one.id: pooled_on(one.id, cells, list(cells))
-        for one in candidates
-        if (cells := measured.of(one))
-    }
+    pooled = {one.id: found for one in candidates if (found := measured.pooled(one)) is not None}
     whole = {one.id: pooled[one.id] for one in candidates if one.status == "measured"}
     terms = damage_terms([one.configuration for one in pooled.values()])
     front = _front(candidates, whole, terms)
-    choice = choose(list(whole.values()), compare_pairs(list(whole.values())))
+    choice = choose(list(whole.values()), compare_pairs(list(whole.values()), measured.pairs))
     return tuple(
         _with_figures(one, pooled.get(one.id), terms, front.get(one.id)) for one in candidates
     ), choice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,34 +32,87 @@ from factlab.workflows.estimate import estimate, shape_here, training_work
 _KEPT = ("precision",)  # overrides that all candidates share
 
 
-def tune(
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A search before it begins.
+
+    Attributes:
+        experiment: All cells of the default recipe; what all candidates share.
+        space: What may be chosen.
+        race: The cells of each candidate.
+        starts: Recipes that are tried first.
+        unseen: Facts to confirm on: id → what a run calls it.
+        search_seed: Of the proposals.
+    """
+
+    experiment: Experiment
+    space: Space
+    race: tuple[RaceCell, ...]
+    starts: dict[str, Recipe]
+    unseen: dict[str, str]
+    search_seed: int
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that decides what a search measures, and in which order."""
+        said = [self.experiment.sha256, self.space.described(), self.search_seed, *self.starts]
+        return sha256_text("\n".join(map(str, said)))
+
+
+def plan_search(
     config: RunConfig,
-    budget: SearchBudget,
     *,
     recipes: Sequence[str] = (),
     confirm_on: Sequence[str] = (),
     search_seed: int = 0,
+) -> Plan:
+    """Load, check and expand what a search needs.
+
+    Args:
+        config: What all candidates share; what it overrides in a recipe is what may be chosen.
+        recipes: Recipes to try first; without any the shipped ones inside the space.
+        confirm_on: Other facts, to compare the recipe to take with the default on.
+        search_seed: Of the proposals.
+
+    Raises:
+        FactlabError: for whatever is wrong with facts, recipes or settings.
+    """
+    given = {name: values for name, values in config.overrides.items() if name not in _KEPT}
+    shape = shape_here(config.model)
+    space = Space.of(given, blocks=shape.layers if shape is not None else None)
+    shared = {name: () for name in OVERRIDES if name not in _KEPT} | {"recipe": "default"}
+    experiment = plan_experiment(config.model_copy(update=shared))
+    _check_facts(experiment)
+    return Plan(
+        experiment=experiment,
+        space=space,
+        race=_race(experiment, config),
+        starts=_starts(recipes, space),
+        unseen=_unseen(confirm_on, experiment),
+        search_seed=search_seed,
+    )
+
+
+def tune(
+    plan: Plan,
+    budget: SearchBudget,
+    *,
     out: Path | None = None,
     resume: bool = False,
     fresh: bool = False,
     argv: Sequence[str] = (),
     progress: Progress,
-    measure: Measure | None = None,
 ) -> tuple[SearchResult, Path]:
     """Search for a recipe.
 
     Args:
-        config: What all candidates share; what it overrides in a recipe is what may be chosen.
+        plan: What is searched.
         budget: What may be spent.
-        recipes: Recipes to try first; without any the shipped ones inside the space.
-        confirm_on: Other facts, to compare the recipe to take with the default on.
-        search_seed: Of the proposals.
         out: The folder of the search; by default one under reports/.
         resume: Continue the search that is there.
         fresh: Compute the base's answers again, in each run.
         argv: The command line, for the record.
         progress: Where to report.
-        measure: Makes the run of a cell; by default the pipeline.
 
     Returns:
         The search and its folder.
@@ -67,38 +121,20 @@ def tune(
         FactlabError: for a user's error; what was finished stays on disk.
         KeyboardInterrupt: after the folder was left in order and can be resumed.
     """
-    check_search(config, budget)
-    shape = shape_here(config.model)
-    space = Space.of(
-        {n: v for n, v in config.overrides.items() if n not in _KEPT},
-        blocks=shape.layers if shape is not None else None,
-    )
-    shared = config.model_copy(
-        update={n: () for n in OVERRIDES if n not in _KEPT} | {"recipe": "default"}
-    )
-    plan = plan_experiment(shared)
-    _check_facts(plan)
-    race = _race(plan, config)
-    unseen = _unseen(confirm_on, plan)
-    starts = _starts(recipes, space)
-    sha256 = sha256_text(f"{plan.sha256} {space.described()} {search_seed} {sorted(starts)}")
-    folder, begun = open_search(out, plan.name, sha256, resume=resume)
-    rough = None if begun is not None and begun.cells else _rough_seconds(plan)
-    _check_affordable(budget, race, rough)
-    state = begun or _new_state(plan, space, sha256, search_seed, argv)
-    state = state.model_copy(
-        update={"budget": budget, "status": "running", "ended": "", "searcher": searcher_here()}
-    )
-    measure = measure or partial(_measure, fresh=fresh, argv=argv)
+    folder, begun = open_search(out, plan.experiment.name, plan.sha256, resume=resume)
+    rough = None if begun is not None and begun.cells else _rough_seconds(plan.experiment)
+    _check_affordable(budget, plan.race, rough)
+    state = _state(plan, begun, budget, argv)
+    measure = partial(_measure, fresh=fresh, argv=argv)
     with folder.locked():
         progress.begin(str(folder.path))
         folder.write(state)
-        search = Search(folder, state, space, starts, race, measure, progress, rough)
+        search = Search(folder, state, plan.space, plan.starts, plan.race, measure, progress, rough)
         _announce(search, progress)
         try:
             search.run()
             _write_recipe(folder, search.state)
-            search.finish(_confirmation(search, unseen, measure, progress))
+            search.finish(_confirmation(search, plan.unseen, measure, progress))
         except KeyboardInterrupt:
             search.stopped("interrupted")
             raise
@@ -163,7 +199,7 @@ def _check_facts(plan: Experiment) -> None:
             )
 
 
-def _race(plan: Experiment, config: RunConfig) -> list[RaceCell]:
+def _race(plan: Experiment, config: RunConfig) -> tuple[RaceCell, ...]:
     """The cells of each candidate: all facts with the first seed, then with the next."""
     files: dict[str, str] = {}
     for name in config.facts:
@@ -185,7 +221,7 @@ def _race(plan: Experiment, config: RunConfig) -> list[RaceCell]:
         )
         for place, cell in enumerate(plan.cells)
     ]
-    return sorted(cells, key=lambda cell: seeds.index(cell.seed))
+    return tuple(sorted(cells, key=lambda cell: seeds.index(cell.seed)))
 
 
 def _unseen(names: Sequence[str], plan: Experiment) -> dict[str, str]:
@@ -234,21 +270,31 @@ def _check_affordable(budget: SearchBudget, race: Sequence[RaceCell], rough: flo
         )
 
 
-def _new_state(
-    plan: Experiment, space: Space, sha256: str, search_seed: int, argv: Sequence[str]
+def _state(
+    plan: Plan, begun: SearchResult | None, budget: SearchBudget, argv: Sequence[str]
 ) -> SearchResult:
-    return SearchResult(
-        argv=tuple(argv),
+    """A new search, or the one that is resumed, with what this session has of its own."""
+    experiment = plan.experiment
+    state = begun or SearchResult(
         started=now(),
-        settings_sha256=sha256,
-        settings=plan.config,
-        model=plan.config.model,
-        facts=tuple(fact.id for fact in plan.facts),
-        seeds=tuple(dict.fromkeys(plan.config.seed)),
-        search_seed=search_seed,
+        settings_sha256=plan.sha256,
+        settings=experiment.config,
+        model=experiment.config.model,
+        facts=tuple(fact.id for fact in experiment.facts),
+        seeds=tuple(dict.fromkeys(experiment.config.seed)),
+        search_seed=plan.search_seed,
         searcher=searcher_here(),
-        space=space.described(),
-        budget=SearchBudget(),
+        space=plan.space.described(),
+        budget=budget,
+    )
+    return state.model_copy(
+        update={
+            "budget": budget,
+            "status": "running",
+            "ended": "",
+            "searcher": searcher_here(),
+            "argv": tuple(argv),
+        }
     )
 
 

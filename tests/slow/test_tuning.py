@@ -14,7 +14,7 @@ from factlab.runs.folder import RunFolder
 from factlab.schema.config import RunConfig
 from factlab.schema.search import SearchBudget
 from factlab.tuning.folder import SearchFolder
-from factlab.workflows.tune import tune
+from factlab.workflows.tune import plan_search, tune
 
 
 @pytest.mark.usefixtures("few_controls")
@@ -25,7 +25,7 @@ def test_a_search_measures_by_runs_and_goes_on_with_a_larger_budget(
     config = RunConfig(facts=("mount_fuji",), model=str(tiny_folder), **SMALL, **pinned)
     path = tmp_path / "search"
     budget = SearchBudget(cells=2)
-    found, where = tune(config, budget, out=path, progress=Silent())
+    found, where = tune(plan_search(config), budget, out=path, progress=Silent())
     assert where == path
     assert [one.id for one in found.candidates] == ["default", "careful"]
     assert found.status == "complete"
@@ -42,9 +42,11 @@ def test_a_search_measures_by_runs_and_goes_on_with_a_larger_budget(
     assert not SearchFolder(path).recipe_file.exists()
     assert SearchFolder(path).page_file.read_text(encoding="utf-8") == render_search(found)
 
-    more, _ = tune(config, SearchBudget(cells=4), out=path, resume=True, progress=Silent())
+    more, _ = tune(
+        plan_search(config), SearchBudget(cells=4), out=path, resume=True, progress=Silent()
+    )
     assert more.candidates[:2] == found.candidates
     assert len(more.cells) == 4
     with pytest.raises(ConfigError, match="other facts, settings or values"):
         other = config.model_copy(update={"train_pairs": 16})
-        tune(other, SearchBudget(cells=5), out=path, resume=True, progress=Silent())
+        tune(plan_search(other), SearchBudget(cells=5), out=path, resume=True, progress=Silent())
