@@ -22,7 +22,7 @@ from factlab.cli.output import (
 from factlab.errors import FactlabError
 
 if TYPE_CHECKING:
-    from factlab.schema.search import Candidate, SearchBudget, SearchResult
+    from factlab.schema.search import Candidate, Confirmation, SearchBudget, SearchResult
     from factlab.workflows.tune import Plan
 
 SHARES = {  # what a table has room for
@@ -187,16 +187,28 @@ def show_search(result: SearchResult, path: Path) -> None:
         again = resume_command([*result.argv, "--confirm", "OTHER_FACT"], str(path))
         paragraph(f"{OPTIMISTIC} Confirm it on other facts: {again}")
         return
-    paragraph(
-        f"{OPTIMISTIC} On {', '.join(result.confirmation.facts)}, by which nothing was chosen:"
-    )
-    table(
-        ["configuration", *SHARES.values()],
-        [
-            [one.id, *(measured(name, one.metrics.get(name)) for name in SHARES)]
-            for one in result.confirmation.configurations
-        ],
-    )
+    _show_confirmation(result.confirmation)
+
+
+def _show_confirmation(found: Confirmation) -> None:
+    """The recipe to take and the default on other facts, and how they differ there."""
+    from factlab.comparison.wording import signed, signed_interval
+    from factlab.report.search_page import OPTIMISTIC
+
+    paragraph(f"{OPTIMISTIC} On {', '.join(found.facts)}, by which nothing was chosen:")
+    rows = [
+        [one.id, *(measured(name, one.metrics.get(name)) for name in SHARES)]
+        for one in found.configurations
+    ]
+    by_metric = {one.metric: one for one in found.comparisons}
+    if by_metric:
+        first = next(iter(by_metric.values()))
+        differences = [
+            f"{signed(one.difference)} ({signed_interval(one)})" if one is not None else "-"
+            for one in (by_metric.get(name) for name in SHARES)
+        ]
+        rows.append([f"{first.b} − {first.a}, points", *differences])
+    table(["configuration", *SHARES.values()], rows)
 
 
 def _row(one: Candidate, result: SearchResult) -> list[str]:
