@@ -354,11 +354,11 @@ def test_a_search_measures_known_recipes_first_stops_what_is_dominated_and_choos
 
 
 def test_a_search_that_is_stopped_and_resumed_is_the_search_that_was_not(tmp_path: Path) -> None:
-    whole = a_search(tmp_path / "whole", MadeUp()).run()
-    for stop in (0, 1, 5, 8):
+    whole = a_search(tmp_path / "whole", MadeUp(), cells=8).run()
+    for stop in (0, 7):
         path = tmp_path / f"stop{stop}"
         measure = MadeUp(stop_at=stop)
-        first = a_search(path, measure)
+        first = a_search(path, measure, cells=8)
         with pytest.raises(KeyboardInterrupt):
             first.run()
         first.stopped("interrupted")
@@ -366,16 +366,16 @@ def test_a_search_that_is_stopped_and_resumed_is_the_search_that_was_not(tmp_pat
         assert left.status == "interrupted"
         assert len(left.cells) == stop
         assert (path / "tune.html").is_file()
-        again = a_search(path, measure, state=left).run()
+        again = a_search(path, measure, cells=8, state=left).run()
         assert [one.recipe for one in again.candidates] == [one.recipe for one in whole.candidates]
         assert again.choice == whole.choice
         assert len(measure.made) == len(whole.cells)  # nothing was made twice
 
 
 def test_a_larger_budget_goes_on_where_a_smaller_one_ended(tmp_path: Path) -> None:
-    small = a_search(tmp_path / "two", MadeUp(), cells=8).run()
-    more = a_search(tmp_path / "two", MadeUp(), cells=14, state=small).run()
-    once = a_search(tmp_path / "one", MadeUp(), cells=14).run()
+    small = a_search(tmp_path / "two", MadeUp(), cells=6).run()
+    more = a_search(tmp_path / "two", MadeUp(), cells=9, state=small).run()
+    once = a_search(tmp_path / "one", MadeUp(), cells=9).run()
     assert [one.recipe for one in more.candidates] == [one.recipe for one in once.candidates]
 
 
@@ -390,7 +390,7 @@ def test_a_search_ends_before_a_candidate_that_would_not_fit(tmp_path: Path) -> 
 
 def test_a_recipe_that_cannot_be_trained_here_is_said_to_be_and_passed_over(tmp_path: Path) -> None:
     measure = MadeUp(refuse=lambda recipe: recipe.rank != 8)
-    found = a_search(tmp_path, measure, cells=14).run()
+    found = a_search(tmp_path, measure, cells=8).run()
     refused = [one for one in found.candidates if one.status == "refused"]
     assert refused
     assert {one.reason for one in refused} == {"no such layer"}
