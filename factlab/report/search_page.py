@@ -24,6 +24,7 @@ USE = "factlab run FACT --recipe recipe.yaml"
 CONFIRM = "factlab tune … --resume --confirm OTHER_FACT"
 _WIDTH = 620
 _LETTER = 7.5  # pixels of a label's letter
+_NAMED = 4  # candidates of one place that its label names
 _CAVEAT = (
     "Damage is (1 − far retention) + near intrusion + far intrusion, as in the choice of `factlab "
     "compare`. Seconds are those of training one adapter on the machine that ran the search."
@@ -247,15 +248,22 @@ def _chart(placed: list[Candidate], search: SearchResult) -> Any:
 def _labels(
     placed: list[Candidate], right: float, bottom: float, top: float
 ) -> list[dict[str, Any]]:
-    """The name of each point beside it, in pixels, none on another."""
-    found = []
+    """The name of each point beside it, in pixels, none on another; one for points of one place."""
+    heaps: dict[tuple[float, float], list[Candidate]] = {}
     for one in placed:
+        place = round(one.recall or 0.0, 2), round(one.damage or 0.0, 2)
+        heaps.setdefault(place, []).append(one)
+    found = []
+    for heap in heaps.values():
+        one, names = heap[0], [same.id for same in heap]
+        more = f" +{len(names) - _NAMED}" if len(names) > _NAMED else ""
+        name = ", ".join(names[:_NAMED]) + more
         at = _WIDTH * (one.damage or 0.0) / right
-        long = _LETTER * len(one.id)
+        long = _LETTER * len(name)
         fits = at + 11 + long <= _WIDTH
         found.append(
             {
-                "label": one.id,
+                "label": name,
                 "ink": INK[one.cost or "not measured"],  # type: ignore[index]
                 "align": "left" if fits else "right",
                 "begin": at + 11 if fits else at - 11 - long,
