@@ -210,8 +210,7 @@ def _chart(placed: list[Candidate], search: SearchResult) -> Any:
         axis=alt.Axis(format=".0%"),
     )
     points = [
-        {"x": one.damage, "y": one.recall, "ink": INK[one.cost or "not measured"]}  # type: ignore[index]
-        for one in placed
+        {"x": one.damage, "y": one.recall, "ink": INK[one.cost or "not measured"]} for one in placed
     ]
     whole = [p for p, one in zip(points, placed, strict=True) if one.status == "measured"]
     partly = [p for p, one in zip(points, placed, strict=True) if one.status != "measured"]
@@ -264,7 +263,7 @@ def _labels(
         found.append(
             {
                 "label": name,
-                "ink": INK[one.cost or "not measured"],  # type: ignore[index]
+                "ink": INK[one.cost or "not measured"],
                 "align": "left" if fits else "right",
                 "begin": at + 11 if fits else at - 11 - long,
                 "end": at + 11 + long if fits else at - 11,

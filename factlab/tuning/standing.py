@@ -12,6 +12,7 @@ from factlab.comparison.pairs import METRICS, KnownPairs, compare_pairs
 from factlab.comparison.pool import Pooled, pool
 from factlab.comparison.responses import CellScores, RunResponses
 from factlab.comparison.rule import RECALL, damage_in, damage_terms, pareto_front
+from factlab.errors import RunFolderError
 from factlab.runs.folder import RunFolder
 from factlab.schema.results import Choice
 from factlab.schema.search import Candidate, FrontWord
@@ -73,7 +74,13 @@ def read_cell(run: Path) -> CellScores | None:
         RunFolderError: where its files are gone or damaged.
     """
     folder = RunFolder(run)
-    (cell,) = folder.finished_cells()
+    finished = folder.finished_cells()
+    if len(finished) != 1:
+        raise RunFolderError(
+            f"{run}: this run of the search is gone, or is not the one that it made. Restore it, "
+            "or begin a new search with another --out."
+        )
+    (cell,) = finished
     return RunResponses.read(folder).score(cell) if cell.status == "complete" else None
 
 
@@ -113,8 +120,10 @@ def _front(
         if figures is not None and RECALL in figures.metrics and seconds is not None:
             places[one.id] = (figures.metrics[RECALL].value, damage_in(figures, terms), seconds)
     front = pareto_front({name: place[:2] for name, place in places.items()})
-    found: dict[str, FrontWord] = dict.fromkeys(pareto_front(places), "faster")
-    return found | dict.fromkeys(front, "front")
+    found: dict[str, FrontWord] = {
+        name: "front" if name in front else "faster" for name in (*front, *pareto_front(places))
+    }
+    return found
 
 
 def _with_figures(
