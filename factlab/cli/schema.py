@@ -54,8 +54,8 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="fact, passage, controls, prompts, templates, relation, anchors, kind, config, recipe, "
-            "results, export, tune.",
+            help="fact, passage, controls, prompts, templates, relation, anchors, kind, config, "
+            "recipe, results, export, tune.",
         ),
     ],
 ) -> None:
