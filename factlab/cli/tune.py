@@ -50,11 +50,15 @@ Facts = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option(min=0, help="Budget of wall clock; no cell begins that would not fit."),
+    typer.Option(
+        metavar="N", min=0, help="Budget of wall clock; no cell begins that would not fit."
+    ),
 ]
 Cells = Annotated[
     int | None,
-    typer.Option(min=1, help="Budget of cells: adapters that are trained and measured."),
+    typer.Option(
+        metavar="N", min=1, help="Budget of cells: adapters that are trained and measured."
+    ),
 ]
 Recipes = Annotated[
     list[str] | None,
@@ -74,7 +78,7 @@ Confirm = Annotated[
         autocompletion=complete_facts,
     ),
 ]
-SearchSeed = Annotated[int, typer.Option(min=0, help="Seed of what is proposed.")]
+SearchSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of what is proposed.")]
 SearchOut = Annotated[Path | None, typer.Option(help="The folder; by default one under reports/.")]
 GoOn = Annotated[
     bool,
