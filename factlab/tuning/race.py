@@ -19,24 +19,24 @@ from factlab.metrics.scores import Scores
 CellKey = tuple[tuple[str, ...], int]  # facts and seed
 
 
-class Place(NamedTuple):
+class RacePlace(NamedTuple):
     """Where a candidate stands: recall is good, damage is not."""
 
     recall: float
     damage: float
 
 
-def margins(terms: Sequence[str]) -> Place:
+def margins(terms: Sequence[str]) -> RacePlace:
     """Differences that are too small to matter: of recall, and of the sum of the terms of damage.
 
     That of the damage is the largest of its terms', not their sum: a recipe that is worse in one
     term alone is worse.
     """
     allowed = [ENDPOINT_OF[name].margin for name in terms if name in ENDPOINT_OF]
-    return Place(ENDPOINT_OF[RECALL].margin, max(allowed, default=0.0))
+    return RacePlace(ENDPOINT_OF[RECALL].margin, max(allowed, default=0.0))
 
 
-def dominates(other: Place, one: Place, margin: Place) -> bool:
+def dominates(other: RacePlace, one: RacePlace, margin: RacePlace) -> bool:
     """Whether another is no worse in anything, and better in something by more than its margin."""
     gained, saved = (
         round(other.recall - one.recall, DIGITS),
@@ -47,7 +47,7 @@ def dominates(other: Place, one: Place, margin: Place) -> bool:
 
 def beaten_by(
     measured: Mapping[CellKey, CellScores], others: Mapping[str, Mapping[CellKey, CellScores]]
-) -> tuple[str, Place, Place] | None:
+) -> tuple[str, RacePlace, RacePlace] | None:
     """The first of others that dominates a candidate on the cells that both have.
 
     Args:
@@ -73,11 +73,11 @@ def beaten_by(
     return None
 
 
-def place_of(cells: Sequence[Scores], terms: Sequence[str]) -> Place:
+def place_of(cells: Sequence[Scores], terms: Sequence[str]) -> RacePlace:
     """Where cells stand together, as `comparison/rule.py` has it of a configuration."""
     found = {name: _mean(cells, name) for name in (RECALL, *terms)}
     damage = sum(1 - found[name] if counts_down(name) else found[name] for name in terms)
-    return Place(found[RECALL], damage)
+    return RacePlace(found[RECALL], damage)
 
 
 def _mean(cells: Sequence[Scores], name: str) -> float:

@@ -27,7 +27,7 @@ from factlab.schema.results import RunResult, TrainingRecord
 from factlab.schema.search import CandidateCell, SearchBudget, SearchResult
 from factlab.tuning.budget import predicted_seconds, why_over
 from factlab.tuning.folder import SearchFolder, open_search
-from factlab.tuning.race import Place, dominates
+from factlab.tuning.race import RacePlace, dominates
 from factlab.tuning.search import MOST_REFUSED, RaceCell, Search
 from factlab.tuning.searcher import Told, propose
 from factlab.tuning.space import SPACE, Choice, Space, differences, values_of
@@ -156,24 +156,24 @@ def test_a_space_that_was_tried_whole_has_no_further_proposal() -> None:
 # --- the race and the front ---------------------------------------------------------------------
 
 shares = st.floats(0, 1, allow_nan=False)
-places = st.builds(Place, shares, st.floats(0, 3, allow_nan=False))
-MARGIN = Place(0.05, 0.05)
+places = st.builds(RacePlace, shares, st.floats(0, 3, allow_nan=False))
+MARGIN = RacePlace(0.05, 0.05)
 
 
 @given(places, places)
-def test_of_two_candidates_at_most_one_dominates(a: Place, b: Place) -> None:
+def test_of_two_candidates_at_most_one_dominates(a: RacePlace, b: RacePlace) -> None:
     assert not dominates(a, a, MARGIN)
     assert not (dominates(a, b, MARGIN) and dominates(b, a, MARGIN))
     if dominates(a, b, MARGIN):
         assert a.recall >= b.recall - 1e-9
         assert a.damage <= b.damage + 1e-9
-        assert dominates(a, b, Place(0.0, 0.0))
+        assert dominates(a, b, RacePlace(0.0, 0.0))
 
 
 def test_a_difference_within_the_margin_stops_nothing() -> None:
-    assert not dominates(Place(0.95, 0.30), Place(0.90, 0.35), MARGIN)
-    assert dominates(Place(0.95, 0.30), Place(0.95, 0.36), MARGIN)
-    assert not dominates(Place(0.94, 0.10), Place(0.95, 2.00), MARGIN)
+    assert not dominates(RacePlace(0.95, 0.30), RacePlace(0.90, 0.35), MARGIN)
+    assert dominates(RacePlace(0.95, 0.30), RacePlace(0.95, 0.36), MARGIN)
+    assert not dominates(RacePlace(0.94, 0.10), RacePlace(0.95, 2.00), MARGIN)
 
 
 @given(
