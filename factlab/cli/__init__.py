@@ -18,7 +18,7 @@ from factlab.errors import FactlabError
 
 # What a newcomer needs stands first in `factlab --help`.
 FIRST = (
-    *("run", "practice", "init", "import_", "validate", "preview", "schema"),
+    *("run", "tune", "practice", "init", "import_", "validate", "preview", "schema"),
     *(
         "ask",
         "combine",

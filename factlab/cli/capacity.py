@@ -32,7 +32,7 @@ _UNUSED = ("together", "shuffle", "placebo")  # one adapter for all facts is wha
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog="Example: factlab capacity --facts 1,4,24 --rank 1,8 --train-pairs 80")(
-        with_settings(capacity, "run", but=_UNUSED)
+        with_settings(capacity, "run", without=_UNUSED)
     )
 
 

@@ -51,21 +51,21 @@ COMPLETIONS: dict[str, Callable[[str], list[str]]] = {
 
 
 def with_settings(
-    command: Callable[..., None], name: Command, *, but: Collection[str] = ()
+    command: Callable[..., None], name: Command, *, without: Collection[str] = ()
 ) -> Callable[..., None]:
     """The command with an option per setting in the place of its parameter `settings`.
 
     `command` gets what was given of them as a dict: field of `RunConfig` → value.
 
     Args:
-        command: The function behind it.
-        name: The command whose settings it has.
-        but: Settings that it has no use for.
+        command: The command.
+        name: Whose settings it has.
+        without: Settings that it has no use for, or has an option of its own for.
     """
     settings = [
         one
         for one in settings_of(RunConfig).values()
-        if name in one.option.commands and one.name not in but
+        if name in one.option.commands and one.name not in without
     ]
     own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []

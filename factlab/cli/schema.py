@@ -30,6 +30,7 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.schema.fact import Fact
     from factlab.schema.passage import Passage
     from factlab.schema.results import RunResult
+    from factlab.schema.search import SearchResult
     from factlab.schema.template import FamilyFile, Relation, SubjectKind
 
     return {
@@ -46,6 +47,7 @@ def schemas() -> dict[str, type[Record]]:
         "recipe": RecipeFile,
         "results": RunResult,
         "export": ExportRecord,
+        "tune": SearchResult,
     }
 
 
@@ -55,7 +57,7 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="fact, passage, controls, prompts, templates, relation, anchors, kind, "
-            "fictitious, config, recipe, results, export.",
+            "fictitious, config, recipe, results, export, tune.",
         ),
     ],
 ) -> None:

@@ -52,6 +52,8 @@ ACROSS_BASES = tuple(e for e in ENDPOINT_OF.values() if e.spec.use.across_bases)
 ENDPOINTS = tuple(e for e in ENDPOINT_OF.values() if not e.spec.use.across_bases)
 METRICS = tuple(ENDPOINT_OF)
 ALPHA = 0.05
+# (Endpoint, a, b) → their comparison, not yet adjusted for the number of pairs.
+KnownPairs = dict[tuple[str, str, str], "Comparison | None"]
 
 
 def several_bases(configurations: Iterable[Configuration]) -> bool:
@@ -59,12 +61,20 @@ def several_bases(configurations: Iterable[Configuration]) -> bool:
     return len({configuration.precision for configuration in configurations}) > 1
 
 
-def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
+def compare_pairs(
+    pooled: Sequence[Pooled], known: KnownPairs | None = None
+) -> tuple[Comparison, ...]:
     """Every pair on every endpoint that both have, with Holm's p over the pairs of an endpoint.
 
     A placebo is compared with what it stands beside and with nothing else, in a family of its own.
     A pair without a seed in common, or without an item in common, is not compared.
+
+    Args:
+        pooled: The configurations.
+        known: Pairs that were compared before, whose configurations have not changed since; those
+            that are compared now are added.
     """
+    known = {} if known is None else known
     configurations = [one.configuration for one in pooled]
     found: list[Comparison] = []
     chosen_from = [one for one in pooled if one.configuration.placebo is None]
@@ -74,7 +84,12 @@ def compare_pairs(pooled: Sequence[Pooled]) -> tuple[Comparison, ...]:
     ]
     for endpoint in (*ENDPOINTS, *(ACROSS_BASES if several_bases(configurations) else ())):
         for declared_pairs in declared:
-            pairs = [compare_two(endpoint, a, b) for a, b in declared_pairs]
+            pairs: list[Comparison | None] = []
+            for a, b in declared_pairs:
+                key = (endpoint.metric, a.configuration.id, b.configuration.id)
+                if key not in known:
+                    known[key] = compare_two(endpoint, a, b)
+                pairs.append(known[key])
             found += _adjusted([pair for pair in pairs if pair is not None])
     return tuple(found)
 

@@ -93,7 +93,7 @@ def candidates_of(pooled: Sequence[Pooled]) -> list[Configuration]:
 
 def decide(candidates: Sequence[Configuration], pairs: Pairs) -> Decision:
     """Apply the rule to at least one candidate."""
-    terms = _terms(candidates)
+    terms = damage_terms(candidates)
     damage = {c.id: damage_in(c, terms) for c in candidates}
     by_damage = sorted(candidates, key=lambda c: (damage[c.id], *_place(c)))
     words = {c.id: damage_of(c.metrics).word for c in candidates}
@@ -215,7 +215,8 @@ def destructive_seeds(one: Pooled) -> tuple[int, ...]:
 # --- damage -----------------------------------------------------------------------------------
 
 
-def _terms(candidates: Sequence[Configuration]) -> tuple[str, ...]:
+def damage_terms(candidates: Sequence[Configuration]) -> tuple[str, ...]:
+    """The terms of damage that all candidates have."""
     replaced = WITHIN_BASE if several_bases(candidates) else ACROSS
     return tuple(
         name
@@ -275,13 +276,22 @@ def standard_error(comparison: Comparison) -> float:
 # --- the front --------------------------------------------------------------------------------
 
 
-def pareto_front(places: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """Those of (recall, damage) that no other beats in one and at least equals in the other."""
-    exact = {name: (round(r, DIGITS), round(c, DIGITS)) for name, (r, c) in places.items()}
+def pareto_front(places: Mapping[str, tuple[float, ...]]) -> tuple[str, ...]:
+    """Those that no other beats in one thing and at least equals in all.
+
+    Args:
+        places: Of each the recall, of which more is better; then the damage, and whatever else
+            costs something.
+    """
+    exact = {
+        name: (-round(recall, DIGITS), *(round(cost, DIGITS) for cost in costs))
+        for name, (recall, *costs) in places.items()
+    }
     return tuple(
         name
-        for name, (recall, price) in exact.items()
+        for name, mine in exact.items()
         if not any(
-            r >= recall and c <= price and (r, c) != (recall, price) for r, c in exact.values()
+            its != mine and all(a <= b for a, b in zip(its, mine, strict=True))
+            for its in exact.values()
         )
     )

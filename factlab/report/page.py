@@ -74,15 +74,7 @@ def write_report(run_dir: Path) -> Path:
 def render_report(run_dir: Path) -> str:
     """The report of a run folder as one HTML document that loads nothing."""
     run = load_report_data(run_dir)
-    environment = Environment(
-        loader=PackageLoader("factlab.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS | {"change_tone": CHANGE_TONES.__getitem__}
-    environment.globals["definitions_of"] = definitions_of
+    environment = page_environment()
     context = _summary(run) | _sections(run) | _appendix(run)
     page = _rendered(environment, context)
     while (over := _size(page) - MOST_BYTES) > 0 and context["answer_table"].rows:
@@ -92,28 +84,43 @@ def render_report(run_dir: Path) -> str:
     return page
 
 
+def page_environment() -> Environment:
+    """The templates of all pages, with the filters and functions that they use."""
+    environment = Environment(
+        loader=PackageLoader("factlab.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= FILTERS | {"change_tone": CHANGE_TONES.__getitem__}
+    environment.globals["definitions_of"] = definitions_of
+    return environment
+
+
 def _size(page: str) -> int:
     return len(page.encode("utf-8", "xmlcharrefreplace"))
 
 
 def _rendered(environment: Environment, context: dict[str, Any]) -> str:
-    style = _asset("report.css") + _filter_style(context["answer_table"])
-    script = _asset("report.js")
-    assets = {"style": Markup(style), "script": Markup(script), "policy": _policy(style, script)}
+    style = asset("report.css") + _filter_style(context["answer_table"])
+    script = asset("report.js")
+    assets = {"style": Markup(style), "script": Markup(script), "policy": policy(style, script)}
     return environment.get_template("page.html.jinja").render(context | assets)
 
 
 def sealed() -> dict[str, str]:
     """The style sheet and the content policy of a page without scripts and questions."""
-    style = _asset("report.css")
-    return {"style": style, "policy": _policy(style, "")}
+    style = asset("report.css")
+    return {"style": style, "policy": policy(style, "")}
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of the pages."""
     return files("factlab.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     """Nothing loads; the one style sheet and the one script run because their hashes are named."""
     return (
         f"default-src 'none'; style-src '{_sha256(style)}'; script-src '{_sha256(script)}'; "

@@ -50,7 +50,7 @@ class Estimate:
 
 def estimate(plan: Experiment) -> Estimate:
     """Estimate a planned run."""
-    shape = _shape(plan.config.model)
+    shape = shape_here(plan.config.model)
     parameters = shape.parameters if shape else parameters_of(plan.config.model)
     disk = 2e6 + len(plan.cells) * 1e6
     if parameters is None:
@@ -67,7 +67,7 @@ def estimate(plan: Experiment) -> Estimate:
     return Estimate(seconds, memory, round(disk), parameters)
 
 
-def _shape(model: str) -> ModelShape | None:
+def shape_here(model: str) -> ModelShape | None:
     """The shape of a model on this machine, if its kind is one that is counted."""
     if model != EMBEDDED_MODEL and not Path(model).expanduser().exists():
         return None
@@ -177,6 +177,11 @@ def _pair_tokens(pairs: Sequence[Question]) -> float:
     return TEMPLATE_TOKENS + sum(_tokens(pair.trained_text()) for pair in pairs) / max(
         1, len(pairs)
     )
+
+
+def training_work(plan: Experiment, cell: Cell) -> float:
+    """What training a cell computes, in units that are the same for all cells of a model."""
+    return _training_flop(plan, cell, 1)
 
 
 def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:

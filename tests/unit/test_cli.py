@@ -166,6 +166,8 @@ REFUSED = {
     "run mount_fuji --init loftq --bias all": "--init loftq --bias all: what is saved",
     "run mount_fuji nile_length --shuffle --recipe distill": "--shuffle: a teacher has the right",
     "run mount_fuji nile_length --shuffle --keep best": "--keep best --shuffle: validation",
+    "tune mount_fuji": "a search needs a budget. Give --minutes 60, or --cells 12",
+    "tune mount_fuji --cells 4 --precision nf4,bf16": "a search holds the base in one way",
     "plan smollm2-135m-instruct --measure --seq 64": "--seq belongs to the prediction.",
     "run mount_fuji --checkpoints -1": "--checkpoints -1: input should be greater than or equal",
     "run mount_fuji --shuffle --dry-run": "a shuffled run needs at least two facts",
