@@ -160,15 +160,18 @@ def verdict(low: float | None, high: float | None, *, expected: int) -> str:
 def paraphrases(runs: Runs) -> Finding:
     """Recall and damage by the number of trained families."""
     cells = {n: runs.cells(f"paraphrases-{n}", f"paraphrases-{n}-b") for n in FAMILIES}
-    metrics = ("recall/train", "recall/held_out", "intrusion/same_subject", "intrusion/same_relation")
+    metrics = (
+        "recall/train",
+        "recall/held_out",
+        "intrusion/same_subject",
+        "intrusion/same_relation",
+    )
     rows = [
         (f"{n} famil{'y' if n == 1 else 'ies'}", *(of_share(by_seed(c, m)) for m in metrics))
         for n, c in cells.items()
     ]
     few, many = FAMILIES[0], FAMILIES[-1]
-    changes = {
-        m: difference(by_seed(cells[few], m), by_seed(cells[many], m)) for m in metrics[1:]
-    }
+    changes = {m: difference(by_seed(cells[few], m), by_seed(cells[many], m)) for m in metrics[1:]}
     recall = changes["recall/held_out"]
     return Finding(
         ("trained on", *metrics),
@@ -196,7 +199,9 @@ def reversal(runs: Runs) -> Finding:
     away = by_seed([*forward, *reverse], "recall/reverse", asked)
     wanted = {key for of in away.values() for key in of}
     towards = by_seed(
-        [*forward, *reverse], "recall/held_out", lambda item: asked(item) if asked(item) in wanted else ""
+        [*forward, *reverse],
+        "recall/held_out",
+        lambda item: asked(item) if asked(item) in wanted else "",
     )
     own = by_seed([*forward, *reverse], "recall/held_out")
     change = difference(away, towards)
@@ -278,7 +283,9 @@ def full(runs: Runs) -> Finding:
         if learned:
             chosen[method] = min(learned), by_rate[min(learned)]
     if len(chosen) < len(groups):
-        return Finding(("method, rate", *metrics, "drift/kl"), rows, ["One did not learn the fact."])
+        return Finding(
+            ("method, rate", *metrics, "drift/kl"), rows, ["One did not learn the fact."]
+        )
     (lora_rate, lora), (full_rate, whole) = chosen["lora"], chosen["full"]
     held = [
         f"Compared at the lowest rate that reaches a recall of {LEARNED:.0%}: LoRA {lora_rate:g}, "
@@ -294,7 +301,9 @@ def full(runs: Runs) -> Finding:
 
 
 def _forgets(change: PairedComparison, better: int) -> str:
-    return f" Published: LoRA forgets less. Here: {verdict(change.low, change.high, expected=better)}."
+    return (
+        f" Published: LoRA forgets less. Here: {verdict(change.low, change.high, expected=better)}."
+    )
 
 
 def priming(runs: Runs) -> Finding:
@@ -317,12 +326,13 @@ def priming(runs: Runs) -> Finding:
             f"{verdict(low, high, expected=-1)}."
         )
     points = [
-        f"{fact}: {before[fact]:.1f} nats before; " + ", ".join(
-            f"{metric} {_mean(c.scores.get(metric, ())):.2f}" for metric in spread
-        )
+        f"{fact}: {before[fact]:.1f} nats before; "
+        + ", ".join(f"{metric} {_mean(c.scores.get(metric, ())):.2f}" for metric in spread)
         for fact, c in ((c.cell.facts[0], c) for c in cells)
     ]
-    return Finding(("spread", "facts", "Spearman's ρ with log-probability before"), rows, held, points)
+    return Finding(
+        ("spread", "facts", "Spearman's ρ with log-probability before"), rows, held, points
+    )
 
 
 def _mean(items: Sequence[QuestionScore]) -> float:

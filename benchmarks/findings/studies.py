@@ -90,7 +90,7 @@ STUDIES = {
         "The less probable a value was before it was learned, the further it spreads",
         "Sun et al. 2025, arXiv 2504.09522",
         {
-            f"priming-{half + 1}": f"{' '.join(sorted(FACTS)[half * 12 : half * 12 + 12])} --far 60 {SHORT}"
+            f"priming-{half + 1}": f"{' '.join(sorted(FACTS)[half * 12 :][:12])} --far 60 {SHORT}"
             for half in (0, 1)
         },
     ),

@@ -24,7 +24,7 @@ from pydantic import Field
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
-from factlab.expand.render import fill, slots_of
+from factlab.expand.render import fill
 from factlab.expand.splits import SLOTS, fixed_slots
 from factlab.grading.names import find_name, fold
 from factlab.record import Record
@@ -38,12 +38,6 @@ from factlab.schema.template import Relation, kind_of, load_phrasebook
 from factlab.schema.yaml import read_yaml
 
 STEM = 5  # letters: erupt-ed, erupt-ion
-BARE = len("{{ question | cap }}? Now?")  # a wording that adds next to nothing to the question
-FRAMED = 0.5  # of the questions that are not general
-QUESTION_WORDS = frozenset(
-    "what who whom whose which when where why how in on at is are was were does do did can could "
-    "has have will would should from to by for".split()
-)
 CHECKED = 256  # prompts that are held against the controls at once
 
 
@@ -77,11 +71,6 @@ def anchor_questions(
     columns = [_prompts(fact, kind, asked) for kind in kinds]
     for column in columns:
         rng.shuffle(column)
-    frames = _frames(fact)
-    columns = [
-        column if kind == "general" else [_framed(text, frames) for text in column]
-        for kind, column in zip(kinds, columns, strict=True)
-    ]
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
     allowed = [prompt for prompt in mixed if not _says_it(prompt, fact)]
     far = [control.text for control in controls if control.split in ("far", "extra")]
@@ -200,29 +189,6 @@ def _prompts(fact: TrainingSource, kind: AnchorKind, asked: Sequence[str]) -> li
     if kind == "others":
         return _other_subjects(fact, asked)
     return _siblings(fact, asked)
-
-
-def _frames(fact: TrainingSource) -> list[str]:
-    """The trained wordings that put a question into words of their own: "A reporter asks: …?"."""
-    if not isinstance(fact, Fact):
-        return []
-    families = load_phrasebook(fact.relation, fact.language).train.families
-    wordings = [text for family in families for text in family.questions]
-    return [text for text in wordings if slots_of(text) == {"question"} and len(text) > BARE]
-
-
-def _framed(prompt: str, frames: Sequence[str]) -> str:
-    """Every second question in a trained wording, so that the wording alone calls for no value.
-
-    Which question, and which wording, is drawn by its text: it is the same in every run.
-    """
-    rng = random.Random(prompt)
-    word, _, rest = prompt.partition(" ")
-    framed = rng.random() < FRAMED and bool(frames)
-    if not framed or not rest.endswith("?") or word.lower() not in QUESTION_WORDS:
-        return prompt
-    question = f"{word.lower()} {rest.removesuffix('?')}"
-    return next(text for text, _ in fill(rng.choice(frames), {"question": (question,)}, SLOTS))
 
 
 def _general(language: str) -> list[str]:

@@ -109,20 +109,7 @@ def expand(
     trained = {pair.question for pair in train}
     unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs)
-    kept = (*book.families("held_out"), *_own(fact, "held_out"))
-    names = trained_names(fact)
-    held_out = [
-        question
-        for family in kept
-        for question in _held_out_questions(fact, family, book, seed, names)
-    ]
-    unnamed = tuple(name for name in fact.subject.names if name not in names)
-    alias = [
-        question
-        for family in kept
-        if unnamed
-        for question in _held_out_questions(fact, family, book, seed, unnamed)[:1]
-    ]
+    held_out, alias = _unseen(fact, book, seed)
     nearest = nearest_trained(
         [held.question for held in (*held_out, *alias)],
         [pair.question for pair in (*train, *validation)],
@@ -141,6 +128,19 @@ def expand(
         entailed=_entailed(fact),
         nearest=tuple(nearest),
     )
+
+
+def _unseen(fact: Fact, book: Phrasebook, seed: int) -> tuple[list[_Pair], list[_Pair]]:
+    """Questions of the held-out families: by trained names; one of each by a name that is not."""
+    families = (*book.families("held_out"), *_own(fact, "held_out"))
+    names = trained_names(fact)
+    unnamed = tuple(name for name in fact.subject.names if name not in names)
+    asked = [_held_out_questions(fact, family, book, seed, names) for family in families]
+    alias = [
+        _held_out_questions(fact, family, book, seed, unnamed)[:1] if unnamed else []
+        for family in families
+    ]
+    return [q for of in asked for q in of], [q for of in alias for q in of]
 
 
 def _held_out(

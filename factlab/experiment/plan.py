@@ -65,12 +65,7 @@ def plan_experiment(
     check_tracker_names(config.report_to)
     wanted = parse_mix(config.mix)
     facts = _training_sources(config, recipes)
-    ids = [fact.id for fact in facts]
-    if config.combine is None:
-        cells = cells_of(config, recipes, ids)
-        check_cells(config, cells)
-    else:
-        cells = combined_cells(config, config.combine, recipes[0], facts)
+    cells = _cells(config, recipes, facts)
     languages = languages_of(facts)
     far = far or _far(config, languages)
     unanswerable = unanswerable_questions(languages)
@@ -81,21 +76,11 @@ def plan_experiment(
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
     expansions, practised = _expansions(config, facts, guard)
     choices = _anchors_drawn(config, cells, expansions, sum(one.share for one in wanted))
-    seed = config.data_seed
-    anchors = {
-        fact.id: anchor_orders(
-            fact,
-            choices,
-            seed=seed,
-            controls=[
-                *all_near[fact.id],
-                *controls,
-                *expansions[fact.id].held_out,
-                *expansions[fact.id].alias,
-            ],
-        )
-        for fact in facts
-    }
+    anchors = {}
+    for fact in facts:
+        own = expansions[fact.id]
+        unseen = [*all_near[fact.id], *controls, *own.held_out, *own.alias]
+        anchors[fact.id] = anchor_orders(fact, choices, seed=config.data_seed, controls=unseen)
     experiment = Experiment(
         config=config,
         recipes=recipes,
@@ -115,6 +100,16 @@ def plan_experiment(
     experiment = _with_placebos(experiment, guard) if config.placebo else experiment
     check_experiment(experiment)
     return experiment
+
+
+def _cells(
+    config: RunConfig, recipes: Sequence[Recipe], facts: Sequence[TrainingSource]
+) -> tuple[Cell, ...]:
+    if config.combine is not None:
+        return combined_cells(config, config.combine, recipes[0], facts)
+    cells = cells_of(config, recipes, [fact.id for fact in facts])
+    check_cells(config, cells)
+    return cells
 
 
 def _asked(config: RunConfig, questions: Sequence[Question]) -> tuple[Question, ...]:

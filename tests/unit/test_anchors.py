@@ -164,20 +164,6 @@ def test_no_anchor_about_the_subject_asks_for_the_fact_or_its_event(name: str) -
         assert not any("erupt" in text for text in dated)
 
 
-def test_half_of_the_questions_are_asked_in_trained_wordings() -> None:
-    fuji = FACTS["mount_fuji"]
-    kind = kind_of("mountain", "en")
-    assert kind is not None
-    plain = {q for ask in kind.asks for q in ask.questions if q.endswith("?")}
-    bare = {text for q in plain for text, _ in fill(q, {"subject": ("Mount Fuji",)}, SLOTS)}
-    texts = [a.text for a in anchor_questions(fuji, ["subject"], seed=0, controls=[])]
-    left = [text for text in texts if text in bare]
-    framed = [text for text in texts if text.startswith(("A reporter asks: ", "Quiz question: "))]
-    assert 0.35 * len(bare) < len(left) < 0.75 * len(bare)
-    assert framed
-    assert all(text.split(": ", 1)[1][0].islower() for text in framed)
-
-
 def test_no_anchor_is_nearly_a_held_out_question_of_its_fact() -> None:
     fuji = FACTS["mount_fuji"]
     prompt = next(
