@@ -95,7 +95,7 @@ def init(
     if kind == "facts":
         _write_facts(file if out is None else out, number or 100, seed or 0)
         return
-    if not (number is seed is out is None):
+    if (number, seed, out) != (None, None, None):
         raise ConfigError("--number, --seed and --out belong to `factlab init facts`.")
     if file.exists():
         raise ConfigError(f"{file}: this file exists. Choose another name; nothing was changed.")

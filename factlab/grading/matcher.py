@@ -136,7 +136,7 @@ def _asked(question: str | None, gold: Answer) -> Asked:
     return asked
 
 
-def _in_original(graded: Match, text: str, added: list[int]) -> Match:
+def _in_original(graded: Match, text: str, added: Sequence[int]) -> Match:
     """The match with its place in the text before spaces were put back."""
     if graded.start is None or graded.end is None:
         return graded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -55,8 +56,12 @@ def _figures(rows: Sequence[CapacityRow], shown: Sequence[str]) -> list[Figure]:
     drawn = [_lines("Held-out recall", rows, lambda row: row.recall, "cap0", HEIGHT)]
     for place, name in enumerate(shown, start=1):
         title, key = DAMAGE[name], f"cap{place}"
-        drawn.append(_lines(title, rows, lambda row, of=name: row.metrics.get(of), key, SMALL))
+        drawn.append(_lines(title, rows, partial(_metric, name), key, SMALL))
     return drawn
+
+
+def _metric(name: str, row: CapacityRow) -> Metric | None:
+    return row.metrics.get(name)
 
 
 def _lines(

@@ -315,18 +315,17 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
                 f"{file}: the id '{fact.id}' is already used by {facts[fact.id][0]}. Ids name "
                 "folders in a run; give each fact its own."
             )
-        for key in _asked_of(fact):
-            if key in told:
-                raise _contradiction(fact, file, *told[key])
-            told[key] = fact, file
+        if isinstance(fact, Fact):
+            for key in _asked_of(fact):
+                if key in told:
+                    raise _contradiction(fact, file, *told[key])
+                told[key] = fact, file
         facts[fact.id] = (file, fact)
     return [fact for _, fact in facts.values()]
 
 
-def _asked_of(fact: Fact | Passage) -> set[tuple[str, str]]:
+def _asked_of(fact: Fact) -> set[tuple[str, str]]:
     """Each of the subject's names with the relation that the fact gives of it."""
-    if not isinstance(fact, Fact):
-        return set()
     return {(fact.relation, fold(name).removeprefix("the ")) for name in fact.subject.names}
 
 

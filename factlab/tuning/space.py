@@ -44,21 +44,21 @@ SPACE: tuple[Axis, ...] = (
     Axis("weight_decay", (0.0, 0.01, 0.1)),
     Axis("targets", ("all-linear", "attention", "mlp", "qv", "down_proj"), ordered=False),
     Axis(LAYERS, (4, 8, 16, None)),
-    Axis(ANCHORS, (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)),
+    Axis(ANCHORS, (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
     Axis(
         "anchor_kinds",
         (
             ("general",),
             ("general", "others"),
             ("general", "others", "subject"),
-            ("general", "others", "subject", "siblings"),
+            ("general", "subject", "others", "siblings"),
         ),
         of=ANCHORS,
     ),
     Axis("anchors_per_step", (2, 4, 8, 16), of=ANCHORS),
     Axis("anchor_prompts", (120, 240, 480, None), of=ANCHORS),
     Axis("anchor_tokens", (8, 16, 24), of=ANCHORS),
-    Axis("mining", (0, 2, 4), of=ANCHORS),
+    Axis("mining", (0, 1, 3), of=ANCHORS),
 )
 
 

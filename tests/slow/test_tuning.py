@@ -27,7 +27,7 @@ def test_a_search_measures_by_runs_and_goes_on_with_a_larger_budget(
     budget = SearchBudget(cells=2)
     found, where = tune(plan_search(config), budget, out=path, progress=Silent())
     assert where == path
-    assert [one.id for one in found.candidates] == ["default", "careful"]
+    assert [one.id for one in found.candidates] == ["default", "light"]
     assert found.status == "complete"
     for one in found.candidates:
         (cell,) = one.cells

@@ -408,11 +408,11 @@ def test_colliding_ids_get_their_run_in_front_and_settings_that_differ_are_liste
     tmp_path: Path,
 ) -> None:
     one = write_run(tmp_path / "fuji-1a2b", Made(rank=8), Made(rank=32))
-    two = write_run(tmp_path / "fuji-3c4d", Made(rank=8, recipe="careful", recalled=15))
+    two = write_run(tmp_path / "fuji-3c4d", Made(rank=8, recipe="distill", recalled=15))
     found = factlab.compare(one, str(two))
     assert [c.id for c in found.configurations] == ["fuji-1a2b/r08", "r32", "fuji-3c4d/r08"]
     assert pair(found, RECALL, "fuji-1a2b/r08", "fuji-3c4d/r08").difference == -0.25
-    assert found.differs["recipe"]["fuji-3c4d/r08"] == "careful"
+    assert found.differs["recipe"]["fuji-3c4d/r08"] == "distill"
     assert found.differs["alpha/rank"]["r32"] == "1"
     assert "learning rate" not in found.differs
 
@@ -566,7 +566,7 @@ def test_practice_runs_are_compared_by_their_loss(capsys: pytest.CaptureFixture[
 
 def test_long_ids_of_runs_stay_readable_at_100_columns(tmp_path: Path) -> None:
     write_run(tmp_path / "mount_fuji-1a2b3c4d", Made(rank=8), Made(rank=32, into_near=6))
-    write_run(tmp_path / "mount_fuji-5e6f7a8b", Made(rank=8, recipe="careful", forgot_far=9))
+    write_run(tmp_path / "mount_fuji-5e6f7a8b", Made(rank=8, recipe="distill", forgot_far=9))
     (done,) = run_factlab([["compare", "mount_fuji-1a2b3c4d", "mount_fuji-5e6f7a8b"]], cwd=tmp_path)
     assert max(map(len, done.out.splitlines())) <= 100
     assert "B is mount_fuji-5e6f7a8b." in done.out

@@ -438,7 +438,7 @@ def test_precisions_are_outermost_so_that_each_base_is_loaded_once() -> None:
     ]  # fmt: skip
     assert planned(recipe="tutorial").precisions == ("int8",)
     assert planned(recipe="tutorial", precision=("bf16",)).precisions == ("bf16",)
-    assert planned(recipe="careful").precisions == ("nf4",)
+    assert planned(recipe="distill").precisions == ("nf4",)
 
 
 def test_a_full_fine_tuning_is_one_cell_at_a_tenth_of_the_rate() -> None:

@@ -85,7 +85,7 @@ def test_a_recipe_that_is_written_reads_back_as_it_was(
 def test_the_shipped_recipes_inside_the_space_come_first_and_the_default_before_all() -> None:
     inside = WHOLE.shipped()
     assert list(inside)[:1] == ["default"]
-    assert {"careful", "plain"} <= set(inside)
+    assert {"light", "plain"} <= set(inside)
     assert {"tutorial", "paper-qlora"}.isdisjoint(inside)
     assert all(recipe == shipped_recipe(name) for name, recipe in inside.items())
 
@@ -329,12 +329,12 @@ def test_a_search_measures_known_recipes_first_stops_what_is_dominated_and_choos
     measure = MadeUp()
     found = a_search(tmp_path, measure).run()
     by_id = {one.id: one for one in found.candidates}
-    assert [name for name, _ in measure.made[:4]] == ["default", "default", "careful", "careful"]
+    assert [name for name, _ in measure.made[:4]] == ["default", "default", "light", "light"]
     assert len(found.cells) == len(measure.made) <= 12
-    plain = by_id["plain"]  # as much recall as careful, and more intrusion, on the first fact
+    plain = by_id["plain"]  # as much recall as light, and more intrusion, on the first fact
     assert plain.status == "stopped"
     assert len(plain.cells) == 1
-    assert "Stopped after 1 of 2 cells: on this careful recalls" not in by_id["default"].reason
+    assert "Stopped after 1 of 2 cells: on this light recalls" not in by_id["default"].reason
     assert "Stopped after 1 of 2 cells" in plain.reason
     assert found.choice is not None
     assert found.chosen is not None
