@@ -217,8 +217,11 @@ def _event_stems(fact: Fact) -> list[str]:
 def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
     relation = load_phrasebook(fact.relation, fact.language).relation
     own = _of_others(relation, _unasked(fact, relation.others, asked), fact.relation)
-    of_kind = _of_others(relation, _siblings_of(fact, asked), fact.relation)
-    return [*own, *of_kind, *_put(_asks(fact, about=True), _siblings_of(fact, asked))]
+    siblings = _siblings_of(fact, asked)
+    named = {fold(other) for other in relation.others}  # with and without an accent: once
+    more = [other for other in siblings if fold(other) not in named]
+    of_kind = _of_others(relation, more, fact.relation)
+    return [*own, *of_kind, *_put(_asks(fact, about=True), siblings)]
 
 
 def _siblings(fact: Fact, asked: Sequence[str]) -> list[str]:

@@ -166,20 +166,21 @@ def planned(**settings: Any) -> Any:
 
 
 def test_what_differs_stands_in_the_cells_id_and_what_does_not_in_its_overrides() -> None:
-    plan = planned(epochs=(2, 3), batch_size=4, anchor_kinds=("general", "general+subject"))
+    plan = planned(epochs=(2, 4), batch_size=4, anchor_kinds=("general", "general+subject"))
     assert [cell.id for cell in plan.cells] == [
         "r08-ep2-general-s0", "r08-ep2-general+subject-s0",
-        "r08-ep3-general-s0", "r08-ep3-general+subject-s0",
+        "r08-ep4-general-s0", "r08-ep4-general+subject-s0",
     ]  # fmt: skip
     assert plan.cells[3].overrides == {
-        "epochs": "3", "batch_size": "4", "anchor_kinds": "general+subject",
+        "epochs": "4", "batch_size": "4", "anchor_kinds": "general+subject",
     }  # fmt: skip
-    assert [plan.steps(cell) for cell in plan.cells] == [6, 6, 9, 9]
+    assert [plan.steps(cell) for cell in plan.cells] == [6, 6, 12, 12]
 
 
 def test_a_cell_is_anchored_on_the_kinds_of_its_own_and_prompts_are_asked_once() -> None:
-    plan = planned(anchor_kinds=("general", "general+subject"))
-    alone = planned(anchor_kinds="general+subject")
+    kinds = ("general", "general+subject")
+    plan = planned(anchor_kinds=kinds, anchor_prompts=2000, epochs=1000)  # draws all there are
+    alone = planned(anchor_kinds="general+subject", anchor_prompts=2000, epochs=1000)
     general, both = (plan.anchor_prompts((FACT,), cell.recipe.anchored_on) for cell in plan.cells)
     assert {q.text for q in general} < {q.text for q in both}
     (cell,) = alone.cells

@@ -97,9 +97,7 @@ def test_a_fixed_sample_of_the_training_questions_is_asked_one_of_each_family_in
     asked = [question for question in fuji().evaluated(["mount_fuji"]) if question.split == "train"]
     assert len(asked) == len({question.text for question in asked}) == 40
     turns = [question.family for question in asked]
-    families = len({question.family for question in fuji().expansions["mount_fuji"].train})
-    assert len(set(turns[:families])) == families
-    assert turns[families:] == turns[: 40 - families]
+    assert len(set(turns)) == 40  # of more families than that
 
 
 def test_a_sample_takes_families_in_turn_in_whatever_order_they_come() -> None:
@@ -112,7 +110,7 @@ def test_a_sample_takes_families_in_turn_in_whatever_order_they_come() -> None:
 
 
 def test_a_sample_larger_than_the_data_is_all_of_it_each_text_once() -> None:
-    plan = planned(train_pairs=320, train_sample=1000)
+    plan = planned(train_pairs=640, train_sample=1000)  # so many that texts come back
     trained = plan.expansions[FACT].train
     asked = [question.text for question in plan.evaluated([FACT]) if question.split == "train"]
     assert sorted(asked) == sorted({question.text for question in trained})
@@ -123,7 +121,8 @@ def test_everything_else_is_asked_whole() -> None:
     plan = fuji()
     asked = plan.evaluated(["mount_fuji"])
     splits = plan.expansions["mount_fuji"]
-    whole = [*splits.validation, *splits.held_out, *splits.reverse, *splits.entailed]
+    whole = [*splits.validation, *splits.held_out, *splits.alias]
+    whole += [*splits.reverse, *splits.entailed]
     whole += [*plan.near["mount_fuji"], *plan.far, *plan.unanswerable]
     assert asked[40:] == whole
     assert len({question.id for question in asked}) == len(asked)
@@ -137,8 +136,8 @@ def test_a_runs_questions_hold_all_that_is_trained_asked_or_anchored() -> None:
     assert {question.id for question in plan.expansions["mount_fuji"].train} <= everything
     assert {question.id for question in plan.anchors["mount_fuji"]} <= everything
     assert {question.split for question in plan.questions} == {
-        "train", "validation", "held_out", "reverse", "entailed", "near", "far", "unanswerable",
-        "anchor",
+        "train", "validation", "held_out", "alias", "reverse", "entailed", "near", "far",
+        "unanswerable", "anchor",
     }  # fmt: skip
 
 
@@ -202,7 +201,9 @@ def test_anchors_of_several_facts_are_asked_once_and_none_is_about_a_taught_subj
     other = planned("ondine_museum", str(write(tmp_path, text)), together=True, recipe="default")
     assert taken.text in [q.text for q in other.anchor_prompts(["ondine_museum"], ANCHORED)]
     assert not any(
-        "Louvre" in q.text for q in other.anchor_prompts(["ondine_museum", "dune_tower"], ANCHORED)
+        "Louvre" in q.text
+        for q in other.anchor_prompts(["ondine_museum", "dune_tower"], ANCHORED)
+        if q.fact == "ondine_museum"
     )
 
 

@@ -173,8 +173,8 @@ class TestPage:
         page = Page(three)
         assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
         drawn = [attrs for _, attrs in page.tags if attrs.get("class") == "draw"]
-        # Scatters, by configuration, forests, heat maps, distance, panel, losses.
-        assert len(drawn) == 2 + 4 + 3 + 2 + 1 + 4 + 3
+        # Side by side, scatters, by configuration, forests, heat maps, distance, panel, losses.
+        assert len(drawn) == 1 + 2 + 4 + 3 + 2 + 1 + 4 + 3
         assert all(attrs.get("role") == "img" and attrs.get("aria-label") for attrs in drawn)
         assert three.count("<svg ") == len(drawn)
 

@@ -244,7 +244,7 @@ def test_the_hash_changes_with_any_setting_any_value_of_the_recipe_and_any_quest
         config_sha256(CONFIG, [RECIPE], asked),
         config_sha256(CONFIG.model_copy(update={"rank": (4,)}), [RECIPE], asked),
         config_sha256(CONFIG.model_copy(update={"precision": ("bf16",)}), [RECIPE], asked),
-        config_sha256(CONFIG, [RECIPE.model_copy(update={"epochs": 3.0})], asked),
+        config_sha256(CONFIG, [RECIPE.model_copy(update={"epochs": 5.0})], asked),
         config_sha256(CONFIG, [RECIPE.model_copy(update={"name": "other"})], asked),
         config_sha256(CONFIG, [RECIPE], asked[1:]),
         config_sha256(CONFIG, [RECIPE], (reworded, *asked[1:])),
