@@ -110,7 +110,7 @@ def test_a_sample_takes_families_in_turn_in_whatever_order_they_come() -> None:
 
 
 def test_a_sample_larger_than_the_data_is_all_of_it_each_text_once() -> None:
-    plan = planned(train_pairs=640, train_sample=1000)  # so many that texts come back
+    plan = planned(train_pairs=20_000, train_sample=20_000)  # so many that texts come back
     trained = plan.expansions[FACT].train
     asked = [question.text for question in plan.evaluated([FACT]) if question.split == "train"]
     assert sorted(asked) == sorted({question.text for question in trained})
