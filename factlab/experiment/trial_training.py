@@ -100,9 +100,11 @@ def intruded_anchors(
     """
     from factlab.training.attach import activate
 
-    activate(model, trial.name)
     known = evaluator.experiment.injected_values
     values = [known[fact] for fact in trial.cell.facts if fact in known]
+    if not values:  # a passage or a practice set has none
+        return []
+    activate(model, trial.name)
     asked = [
         Question(id=str(i), split="anchor", family="anchor", text=text.prompt)
         for i, text in enumerate(trial.anchors)
