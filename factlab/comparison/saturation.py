@@ -30,7 +30,15 @@ def saturation(rows: Sequence[CapacityRow]) -> Saturation:
         rows: Of one configuration, with different numbers of facts.
     """
     ordered = sorted(rows, key=lambda row: row.facts)
-    holds = None
+    if ordered[0].recall.value < LEARNED_AT:
+        return Saturation(
+            configuration=ordered[0].configuration,
+            holds=None,
+            sentence=f"{ordered[0].configuration}: recall is {ordered[0].recall.value:.0%} at the "
+            f"smallest number, {_facts(ordered[0].facts)}, already: the training falls short, so "
+            "that nothing is known of how many facts would fit.",
+        )
+    holds = ordered[0].facts
     for row in ordered:
         if row.recall.value < LEARNED_AT:
             break
@@ -68,16 +76,13 @@ def _end(metric: Metric, which: str) -> float:
 
 def _sentence(
     rows: Sequence[CapacityRow],
-    holds: int | None,
+    holds: int,
     full: tuple[CapacityRow, CapacityRow] | None,
     *,
     sure: bool,
 ) -> str:
     most = rows[-1].facts
-    if holds is None:
-        held = f"recall is below {LEARNED_AT:.0%} at every number from {rows[0].facts:,} on"
-    else:
-        held = f"recall stays at {LEARNED_AT:.0%} or above up to {_facts(holds)}"
+    held = f"recall stays at {LEARNED_AT:.0%} or above up to {_facts(holds)}"
     if full is None:
         end = "no saturation" if len(rows) > 1 else "one number of facts shows no saturation"
         return f"{rows[0].configuration}: {held}; {end} up to {_facts(most)}, the most measured."

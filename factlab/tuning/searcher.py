@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -90,9 +91,11 @@ def _sampled(space: Space, told: Sequence[Told], seed: int) -> Choice:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = optuna.samplers.TPESampler(
-        n_startup_trials=STARTUP, multivariate=True, group=True, seed=seed
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # `group`; pinned
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=STARTUP, multivariate=True, group=True, seed=seed
+        )
     study = optuna.create_study(directions=["maximize", "minimize", "minimize"], sampler=sampler)
     for one in told:
         study.add_trial(

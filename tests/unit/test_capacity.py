@@ -76,6 +76,12 @@ def test_recall_below_the_limit_is_not_held_though_later_ones_are_above() -> Non
     assert saturation([row(1, 0.8), row(4, 0.95)]).holds is None
 
 
+def test_what_is_not_learned_at_the_smallest_number_says_nothing_of_capacity() -> None:
+    found = saturation([row(1, 0.0), row(3, 0.0)])
+    assert (found.holds, found.full_at) == (None, None)
+    assert "training falls short" in found.sentence
+
+
 @given(recalls=st.lists(st.floats(0, 1), min_size=1, max_size=5))
 def test_facts_recalled_never_pass_the_facts(recalls: list[float]) -> None:
     rows = [row(4**place, recall) for place, recall in enumerate(recalls)]
