@@ -11,16 +11,7 @@ import typer
 
 from factlab.cli.complete import complete_facts
 from factlab.cli.options import ConfigFile, Fresh, Json, whole_numbers, with_settings
-from factlab.cli.output import (
-    EXIT_BAD_INPUT,
-    EXIT_INTERRUPTED,
-    complain,
-    measured,
-    paragraph,
-    say,
-    table,
-)
-from factlab.errors import FactlabError
+from factlab.cli.output import complain, measured, paragraph, say, table
 
 if TYPE_CHECKING:
     from factlab.schema.capacity import CapacityResult
@@ -115,22 +106,15 @@ def _carry_out(
     """
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.cli.run import resume_command
+    from factlab.cli.run import resumable
     from factlab.workflows.capacity import measure_capacity
 
     quiet_libraries()
     argv = ["factlab", *sys.argv[1:]]
-    again = resume_command(argv, str(folder))
-    try:
+    with resumable(argv, lambda: str(folder), on_error="runs", on_stop="runs and cells"):
         return measure_capacity(
             plan, folder, files, argv=argv, progress=make_progress(), fresh=fresh
         )
-    except FactlabError as error:
-        complain(f"{error} Finished runs are kept. To resume: {again}")
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    except KeyboardInterrupt:
-        complain(f"stopped; finished runs and cells are kept. To resume: {again}")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def show_capacity(result: CapacityResult) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,22 +137,10 @@ def carry_out(
     quiet_libraries()
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
-    try:
+    with resumable(argv, lambda: progress.folder):
         result, path = run_experiment(
             config, out=out, resume=resume, argv=argv, progress=progress, fresh=fresh
         )
-    except FactlabError as error:
-        if progress.folder is None:
-            raise
-        again = resume_command(argv, progress.folder)
-        complain(f"{error} Finished cells are kept. To resume: {again}")
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    except KeyboardInterrupt:
-        folder = progress.folder
-        if folder is None:
-            raise
-        complain(f"stopped; finished cells are kept. To resume: {resume_command(argv, folder)}")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
     if as_json:
         say(result.model_dump_json(indent=1))
     else:
@@ -166,6 +155,41 @@ def carry_out(
     if not as_json:
         paragraph(f'To ask it something yourself: factlab ask {path} "…"')
     return result, path
+
+
+@contextmanager
+def resumable(
+    argv: list[str],
+    folder: Callable[[], str | None],
+    *,
+    on_error: str = "cells",
+    on_stop: str = "cells",
+) -> Iterator[None]:
+    """Say how to go on where work is stopped; before there is a folder, errors pass as they are.
+
+    Args:
+        argv: The command, as it was given.
+        folder: Where the work is, once it was begun.
+        on_error: What is kept after a user's error.
+        on_stop: What is kept after Ctrl-C.
+
+    Raises:
+        typer.Exit: 2 for a user's error, 3 if it was stopped.
+    """
+    try:
+        yield
+    except FactlabError as error:
+        if (begun := folder()) is None:
+            raise
+        again = resume_command(argv, begun)
+        complain(f"{error} Finished {on_error} are kept. To resume: {again}")
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    except KeyboardInterrupt:
+        if (begun := folder()) is None:
+            raise
+        again = resume_command(argv, begun)
+        complain(f"stopped; finished {on_stop} are kept. To resume: {again}")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def resume_command(argv: list[str], folder: str) -> str:

@@ -10,16 +10,7 @@ import typer
 
 from factlab.cli.complete import complete_facts, complete_recipes
 from factlab.cli.options import ConfigFile, Fresh, with_settings
-from factlab.cli.output import (
-    EXIT_BAD_INPUT,
-    EXIT_INTERRUPTED,
-    complain,
-    measured,
-    paragraph,
-    say,
-    table,
-)
-from factlab.errors import FactlabError
+from factlab.cli.output import measured, paragraph, say, table
 
 if TYPE_CHECKING:
     from factlab.schema.search import Candidate, Confirmation, SearchBudget, SearchResult
@@ -137,28 +128,16 @@ def _carry_out(
     """
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.cli.run import resume_command
+    from factlab.cli.run import resumable
     from factlab.workflows.tune import tune as search
 
     quiet_libraries()
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
-    try:
+    with resumable(argv, lambda: progress.folder):
         return search(
             plan, budget, out=out, resume=resume, fresh=fresh, argv=argv, progress=progress
         )
-    except FactlabError as error:
-        if progress.folder is None:
-            raise
-        again = resume_command(argv, progress.folder)
-        complain(f"{error} Finished cells are kept. To resume: {again}")
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    except KeyboardInterrupt:
-        if progress.folder is None:
-            raise
-        again = resume_command(argv, progress.folder)
-        complain(f"stopped; finished cells are kept. To resume: {again}")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def show_search(result: SearchResult, path: Path) -> None:

@@ -200,10 +200,11 @@ def _about_subject(fact: Fact) -> list[str]:
     file = shipped("templates") / fact.language / "anchors.yaml"
     phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
+    stems = _event_stems(fact)
     own = [
         question
         for question in _asks(fact, about=False)
-        if not any(stem in question.lower() for stem in _event_stems(fact))
+        if not any(stem in question.lower() for stem in stems)
     ]
     return [text for phrasing in (*phrasings, *own) for text, _ in fill(phrasing, slots, SLOTS)]
 

@@ -16,9 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factlab.errors import LeakageError
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import CountVectorizer
 
 # Two wordings above this differ by a word or two of a short question, and those below by more;
 # tests/unit/test_leakage.py has pairs on both sides. It is a convention, not an estimate.
@@ -49,14 +52,11 @@ def nearest_trained(
         trained: Questions of the train and validation splits.
         masked: Words that the fact supplies, which both sides must share.
     """
-    from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
     if not held_out or not trained:
         return []
-    vectorizer = CountVectorizer(
-        analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True
-    )
+    vectorizer = _ngrams()
     left = [_mask(text, masked) for text in held_out]
     right = [_mask(text, masked) for text in trained]
     vectorizer.fit([*left, *right])
@@ -71,6 +71,13 @@ def nearest_trained(
     return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
 
 
+def _ngrams() -> CountVectorizer:
+    """What counts the n-grams that similarity is made of."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True)
+
+
 class Reference:
     """Texts that many others are compared with; their n-grams are read once.
 
@@ -79,12 +86,9 @@ class Reference:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        from sklearn.feature_extraction.text import CountVectorizer
         from sklearn.preprocessing import normalize
 
-        vectorizer = CountVectorizer(
-            analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True
-        )
+        vectorizer = _ngrams()
         self._columns: Any = normalize(vectorizer.fit_transform(texts)).T if texts else None
         self._places: dict[str, int] = vectorizer.vocabulary_ if texts else {}
         self._grams: Callable[[str], list[str]] = vectorizer.build_analyzer()

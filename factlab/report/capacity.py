@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from factlab.report.drawing import WIDTH, Figure, data, figure, series_of
-from factlab.report.page import sealed
+from factlab.report.page import asset, page_environment, policy
 from factlab.report.sections.families import spread
-from factlab.report.table import Entry, Table, columns, definitions_of, entries, metric_entry
-from factlab.report.wording import FILTERS, integer
+from factlab.report.table import Entry, Table, columns, entries, metric_entry
+from factlab.report.wording import integer
 from factlab.schema.capacity import CapacityResult, CapacityRow
 from factlab.schema.results import Metric
 
@@ -30,24 +29,17 @@ _APART = 0.025  # of a number of facts, between lines, so that intervals do not 
 
 def render_capacity(result: CapacityResult) -> str:
     """The measurement as one HTML document that loads nothing and has no scripts."""
-    environment = Environment(
-        loader=PackageLoader("factlab.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= FILTERS
-    environment.globals["definitions_of"] = definitions_of
+    style = asset("report.css")
     shown = [name for name in DAMAGE if any(name in row.metrics for row in result.rows)]
     context = {
         "result": result,
         "figures": _figures(result.rows, shown),
         "rows": _table(result.rows),
         "names": (HELD_OUT, *shown),
-        **{key: Markup(text) for key, text in sealed().items()},
+        "style": Markup(style),
+        "policy": Markup(policy(style, "")),
     }
-    return environment.get_template("capacity.html.jinja").render(context)
+    return page_environment().get_template("capacity.html.jinja").render(context)
 
 
 def _figures(rows: Sequence[CapacityRow], shown: Sequence[str]) -> list[Figure]:

@@ -109,12 +109,6 @@ def _rendered(environment: Environment, context: dict[str, Any]) -> str:
     return environment.get_template("page.html.jinja").render(context | assets)
 
 
-def sealed() -> dict[str, str]:
-    """The style sheet and the content policy of a page without scripts and questions."""
-    style = asset("report.css")
-    return {"style": style, "policy": policy(style, "")}
-
-
 def asset(name: str) -> str:
     """A style sheet or script of the pages."""
     return files("factlab.report").joinpath(name).read_text(encoding="utf-8")
