@@ -14,6 +14,7 @@ from factlab.conversations.formats import read_row
 from factlab.conversations.rows import READERS, rows_of
 from factlab.conversations.tables import table_rows
 from factlab.errors import DataError
+from factlab.reading.paths import expanded, is_folder
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
@@ -58,12 +59,12 @@ def read_set(source: str) -> ConversationSet:
 
 def _located(source: str) -> tuple[Path | None, str | None]:
     """The path of a local or shipped set (None: it is of the hub), and which part of it."""
-    whole = Path(source).expanduser()
+    whole = expanded(source)
     head, _, split = source.partition(":")
     if _exists(whole):
         _check_kind(whole)
         return whole, None
-    if _exists(folder := Path(head).expanduser()) and folder.is_dir():
+    if is_folder(folder := expanded(head)):
         return folder, split
     known = shipped_sets()
     if source in known:

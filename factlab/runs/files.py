@@ -7,7 +7,6 @@ torn last line is skipped when they are read.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -19,9 +18,15 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from factlab.errors import RunFolderError
+from factlab.reading.paths import MOST_SHOWN
+from factlab.reading.records import read_bytes, strict_json
 from factlab.record import Record
 from factlab.schema.results import SCHEMA_VERSION
 
+MOST_JSON_BYTES = 128_000_000
+# A link in the place of a log is not followed, and a pipe there does not wait for a reader.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 RecordT = TypeVar("RecordT", bound=Record)
 
 
@@ -95,7 +100,7 @@ def append_line(path: Path, record: Record) -> None:
     """Append one record to a log; it is on its way to disk when this returns."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
+        with os.fdopen(os.open(path, _APPEND, 0o644), "a", encoding="utf-8") as stream:
             stream.write(record.model_dump_json() + "\n")
 
 
@@ -106,12 +111,11 @@ def read_json(path: Path, kind: type[RecordT]) -> RecordT:
         RunFolderError: for a missing or damaged file, or one written by a newer factlab.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text)
+        data = strict_json(read_bytes(path, MOST_JSON_BYTES))
     except FileNotFoundError:
         raise RunFolderError(f"{path}: no such file.") from None
     except (OSError, ValueError) as problem:
-        raise RunFolderError(f"{path}: cannot be read ({problem}).") from None
+        raise RunFolderError(f"{path}: cannot be read ({_reason(problem)}).") from None
     version = data.get("schema_version", SCHEMA_VERSION) if isinstance(data, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFolderError(
@@ -119,7 +123,7 @@ def read_json(path: Path, kind: type[RecordT]) -> RecordT:
             f"{SCHEMA_VERSION}. Use the factlab that made the run, or a newer one."
         )
     try:
-        return kind.model_validate_json(text)
+        return kind.model_validate(data)
     except ValidationError as problem:
         if isinstance(version, int) and version < SCHEMA_VERSION:
             raise RunFolderError(
@@ -127,11 +131,9 @@ def read_json(path: Path, kind: type[RecordT]) -> RecordT:
                 f"reads version {SCHEMA_VERSION}. Make the run again; its report.html can still be "
                 "read."
             ) from None
-        first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise RunFolderError(
-            f"{path}: not a {kind.__name__} of schema version {SCHEMA_VERSION}: {where}: "
-            f"{first['msg']}."
+            f"{path}: not a {kind.__name__} of schema version {SCHEMA_VERSION}: "
+            f"{_complaint(problem)}."
         ) from None
 
 
@@ -141,21 +143,41 @@ def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
     Raises:
         RunFolderError: for a damaged line that is not the last.
     """
-    if not path.is_file():
+    try:
+        lines = read_bytes(path).split(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
         return
-    lines = path.read_bytes().split(b"\n")
+    except OSError as problem:
+        raise RunFolderError(f"{path}: cannot be read ({_reason(problem)}).") from None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield kind.model_validate_json(line)
-        except ValidationError as problem:
+            yield kind.model_validate(strict_json(line))
+        except ValueError as problem:
             # A complete line ends in a newline, so only what follows the last one can be torn.
             if number == len(lines):
                 return
             raise RunFolderError(
-                f"{path}:{number}: not a {kind.__name__}: {problem.errors()[0]['msg']}."
+                f"{path}:{number}: not a {kind.__name__}: {_complaint(problem)}."
             ) from None
+
+
+def _complaint(problem: ValueError) -> str:
+    """What is wrong with data, with its place if it is not the whole."""
+    if not isinstance(problem, ValidationError):
+        return _reason(problem)
+    first = problem.errors(include_url=False)[0]
+    where = ".".join(str(part)[:MOST_SHOWN] for part in first["loc"]) or "the document"
+    return f"{where}: {first['msg'][: 3 * MOST_SHOWN]}"
+
+
+def _reason(problem: OSError | ValueError) -> str:
+    """An error's own words, without the path, which stands before them."""
+    if isinstance(problem, UnicodeDecodeError):
+        return "not UTF-8 text"
+    words = problem.strerror if isinstance(problem, OSError) else str(problem)
+    return (words or str(problem))[: 3 * MOST_SHOWN]
 
 
 def sha256_text(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from factlab.errors import ConfigError, RunFolderError
+from factlab.reading.paths import below, check_place, is_file, is_folder, refuse_links, shown
 from factlab.runs.environment import git_state, machine, versions
 from factlab.runs.files import (
     read_json,
@@ -58,11 +59,11 @@ class RunFolder:
     def base(self, precision: str | None = None) -> BaseFolder:
         """The base's answers at a precision; None for the run's first."""
         folder = self.path / "base"
-        return BaseFolder(folder / precision if precision else folder)
+        return BaseFolder(below(folder, precision) if precision else folder)
 
     def other_precisions(self) -> list[str]:
         """Precisions of the base beside the run's first."""
-        return sorted(path.name for path in (self.path / "base").glob("*") if path.is_dir())
+        return sorted(path.name for path in (self.path / "base").glob("*") if is_folder(path))
 
     def data_file(self, split: str) -> Path:
         """The questions of a split."""
@@ -70,11 +71,11 @@ class RunFolder:
 
     def cell(self, cell_id: str) -> CellFolder:
         """The folder of one cell."""
-        return CellFolder(self.path / "cells" / cell_id)
+        return CellFolder(below(self.path / "cells", cell_id))
 
     def export(self, name: str) -> ExportFolder:
         """The folder of one export."""
-        return ExportFolder(self.path / "exports" / name)
+        return ExportFolder(below(self.path / "exports", name))
 
     def exports(self) -> list[ExportFolder]:
         """The exports that were written, in the order of their names."""
@@ -84,7 +85,7 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.record_file.is_file()
+        return is_file(self.record_file)
 
     def record(self) -> RunRecord:
         """Read run.json, or say that this is no run folder."""
@@ -109,8 +110,9 @@ class RunFolder:
         Those of several recipes are in the order in which the recipes were given.
         """
         files = sorted((self.path / "cells").glob("*/cell.json"))
-        cells = [read_json(file, CellResult) for file in files]
-        if len({cell.recipe for cell in cells}) < 2 or not self.config_file.is_file():
+        results = (self.cell(file.parent.name).result() for file in files)
+        cells = [result for result in results if result is not None]
+        if len({cell.recipe for cell in cells}) < 2 or not is_file(self.config_file):
             return cells
         given = read_config(self).recipes
         place = {r if isinstance(r, str) else r.name: n for n, r in enumerate(given)}
@@ -140,10 +142,12 @@ class RunFolder:
         """Hold the folder for this process.
 
         Raises:
-            RunFolderError: if another process holds it, or it cannot be written.
+            RunFolderError: if another process holds it, it cannot be written, or it holds links.
         """
+        check_place(self.path)
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
+            refuse_links(self.path)
             lock = FileLock(self.path / ".lock")
             try:
                 lock.acquire(timeout=0)
@@ -237,8 +241,16 @@ class CellFolder(AnswersFolder):
         return self.path / "cell.json"
 
     def result(self) -> CellResult | None:
-        """The result, if the cell was finished."""
-        return read_json(self.result_file, CellResult) if self.result_file.is_file() else None
+        """The result, if the cell was finished; that of another cell is refused."""
+        if not is_file(self.result_file):
+            return None
+        result = read_json(self.result_file, CellResult)
+        if result.id != self.path.name:
+            raise RunFolderError(
+                f"{self.result_file}: this is the result of the cell {shown(result.id)}. Restore "
+                "the file, or make the run again."
+            )
+        return result
 
 
 class ExportFolder(AnswersFolder):
@@ -256,7 +268,7 @@ class ExportFolder(AnswersFolder):
 
     def record(self) -> ExportRecord | None:
         """What was exported, if it was."""
-        return read_json(self.record_file, ExportRecord) if self.record_file.is_file() else None
+        return read_json(self.record_file, ExportRecord) if is_file(self.record_file) else None
 
 
 def config_sha256(

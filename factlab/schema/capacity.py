@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from factlab.reading.paths import PlainName
 from factlab.record import Record
 from factlab.schema.config import RunConfig
 from factlab.schema.results import Metric, Status
@@ -15,7 +16,7 @@ class CapacityRow(Record):
     facts: int = Field(description="Facts in the adapter.")
     configuration: str
     rank: int
-    run: str = Field(description="Run folder, below that of capacity.json.")
+    run: PlainName = Field(description="Run folder, below that of capacity.json.")
     trainable_parameters: int
     seconds: float = Field(description="Of training one adapter.")
     recall: Metric = Field(description="recall/held_out.")

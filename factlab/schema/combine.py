@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from factlab.reading.paths import PathText, PlainName
 from factlab.record import Record
 from factlab.schema.fields import FORMERLY_DIALS
 
@@ -98,10 +99,10 @@ assert tuple(METHODS) == get_args(How)
 class AdapterSource(Record):
     """An adapter of another run, as it was when it was taken."""
 
-    run: str = Field(description="Its run folder.")
-    cell: str = Field(description="Its cell there.")
+    run: PathText = Field(description="Its run folder.")
+    cell: PlainName = Field(description="Its cell there.")
     sha256: str = Field(description="Of its weights.")
-    facts: tuple[str, ...] = Field(description="The facts that it was trained on.")
+    facts: tuple[PlainName, ...] = Field(description="The facts that it was trained on.")
     rank: PositiveInt
     alpha: float
     seed: NonNegativeInt

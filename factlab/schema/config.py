@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from factlab.reading.paths import PathText
 from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
@@ -115,7 +116,7 @@ def _tag(given: Any) -> str:
 
 
 # A recipe of the user's own is recorded with all its values, so that its run can be repeated.
-_Name = Annotated[str, Tag("name")]
+_Name = Annotated[PathText, Tag("name")]
 _Values = Annotated[Recipe, Tag("values")]
 OneRecipe = Annotated[_Name | _Values, Discriminator(_tag)]
 RecipeGiven = Annotated[
@@ -133,10 +134,10 @@ class RunConfig(_Overrides):
     of other fields; without any it is the recipe's own.
     """
 
-    facts: Annotated[tuple[str, ...], ARGUMENT] = Field(
+    facts: Annotated[tuple[PathText, ...], ARGUMENT] = Field(
         default=(), description="Fact files, folders or shipped names; a run needs at least one."
     )
-    model: Annotated[str, Flag(metavar="MODEL", untrained=True)] = Field(
+    model: Annotated[PathText, Flag(metavar="MODEL", untrained=True)] = Field(
         default=EMBEDDED_MODEL,
         description="Embedded model name, local folder, .gguf file, or hub id.",
     )
@@ -163,7 +164,7 @@ class RunConfig(_Overrides):
         description="Named recipe (`factlab list recipes`), or a file of your own (`factlab init "
         "recipe`); of several, each is trained by its own values.",
     )
-    teacher: Annotated[str | None, Flag(metavar="MODEL", commands=("run",))] = Field(
+    teacher: Annotated[PathText | None, Flag(metavar="MODEL", commands=("run",))] = Field(
         default=None,
         description="Model whose predictions are distilled, with the same vocabulary; without it "
         "the base itself. It has the fact and two answered questions about it in its prompt.",
@@ -180,12 +181,12 @@ class RunConfig(_Overrides):
         description="Train each configuration twice more without the fact: on another fact's "
         "pairs, and on everyday conversations. What controls lose there is not this fact's doing.",
     )
-    controls: Annotated[tuple[str, ...], Flag(metavar="FILE", repeated=True, untrained=True)] = (
-        Field(
-            default=(),
-            description="Extra control suites: JSON lines with question, answer and wrong answers; "
-            "may be given again.",
-        )
+    controls: Annotated[
+        tuple[PathText, ...], Flag(metavar="FILE", repeated=True, untrained=True)
+    ] = Field(
+        default=(),
+        description="Extra control suites: JSON lines with question, answer and wrong answers; "
+        "may be given again.",
     )
     far: Annotated[FarControls, Flag(metavar="N|all|none", untrained=True)] = Field(
         default=200,
@@ -193,13 +194,13 @@ class RunConfig(_Overrides):
         "all: the whole bank, known or not.",
     )
     mix: Annotated[
-        tuple[str, ...], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
+        tuple[PathText, ...], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
     ] = Field(
         default=(),
         description="Conversations mixed into training: everyday:0.3 makes 30 % of an adapter's "
         "training pairs come from that set; may be given again (docs/data.md).",
     )
-    practice: Annotated[str | None, ARGUMENT] = Field(
+    practice: Annotated[PathText | None, ARGUMENT] = Field(
         default=None,
         description="A set of conversations to practise on instead of facts (docs/data.md).",
     )

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from factlab.errors import ControlsError
 from factlab.grading.answer import Answer, gives_away
 from factlab.grading.names import fold
+from factlab.reading.paths import file_of
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.shipped import shipped
@@ -227,7 +228,7 @@ def has_suite(name: SuiteName, language: str) -> bool:
     """Whether a suite is shipped in a language."""
     if name == "far":
         return bool(_bank(language))
-    return (shipped("evals") / language / f"{name}.yaml").is_file()
+    return file_of(shipped("evals") / language, name, ".yaml") is not None
 
 
 def suite_place(name: SuiteName, language: str) -> str:
@@ -237,8 +238,7 @@ def suite_place(name: SuiteName, language: str) -> str:
 
 def near_suite_file(fact_id: str) -> Path | None:
     """The shipped near controls of a fact, if there are any."""
-    file = shipped("evals") / "near" / f"{fact_id}.yaml"
-    return file if file.is_file() else None
+    return file_of(shipped("evals") / "near", fact_id, ".yaml")
 
 
 def neutral_text() -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from factlab.reading.paths import PathText, PlainName
 from factlab.record import Record
 from factlab.schema.results import SCHEMA_VERSION, Metric
 
@@ -39,8 +40,8 @@ class ExportRecord(Record):
     """One exported model."""
 
     schema_version: int = SCHEMA_VERSION
-    id: str = Field(description="Its folder under exports/: cell and format.")
-    cell: str
+    id: PlainName = Field(description="Its folder under exports/: cell and format.")
+    cell: PlainName
     format: str = Field(description="As given to --to, such as gguf:q4_0.")
     base: BaseWeights = Field(
         description="What the adapter was merged into: the base's own weights, or those that the "
@@ -51,8 +52,10 @@ class ExportRecord(Record):
         description="Layers that the adapter was merged into; 0: every weight was trained, so "
         "there was none."
     )
-    place: str = Field(description="The model's folder; relative to the run folder if within it.")
-    files: dict[str, str] = Field(description="File → SHA-256.")
+    place: PathText = Field(
+        description="The model's folder; relative to the run folder if within it."
+    )
+    files: dict[PlainName, str] = Field(description="File → SHA-256.")
     size_bytes: int = Field(description="Of the weight files.")
     verified_chats: int | None = Field(
         description="Questions whose chat was found to be the same tokens in llama.cpp as in the "

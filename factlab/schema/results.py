@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from factlab.reading.paths import PlainName
 from factlab.record import Record
 from factlab.schema.combine import Combined
 from factlab.schema.fields import FORMERLY_DIALS
@@ -179,9 +180,9 @@ class SharedSettings(Record):
 class CellResult(SharedSettings):
     """Everything measured on one adapter."""
 
-    id: str
+    id: PlainName
     configuration: str = Field(description="Id of the configuration that this is a cell of.")
-    facts: tuple[str, ...]
+    facts: tuple[PlainName, ...]
     seed: int
     status: Status
     error: str | None = None
@@ -320,16 +321,16 @@ class RunResult(Record):
     """The whole result of a run; `results.json`."""
 
     schema_version: int = SCHEMA_VERSION
-    run_id: str
+    run_id: PlainName
     status: Status
     scorer_version: str
     model: ModelRecord
     facts: tuple[FactSummary, ...]
     base: BaseResult
-    other_models: dict[str, ModelRecord] = Field(
+    other_models: dict[PlainName, ModelRecord] = Field(
         default_factory=dict, description="Precision → model, of all but the first precision."
     )
-    other_bases: dict[str, BaseResult] = Field(
+    other_bases: dict[PlainName, BaseResult] = Field(
         default_factory=dict, description="Precision → base, of all but the first precision."
     )
     cells: tuple[CellResult, ...]
@@ -374,7 +375,7 @@ class RunRecord(Record):
     """`run.json`: the settings of a run, and its status."""
 
     schema_version: int = SCHEMA_VERSION
-    run_id: str
+    run_id: PlainName
     status: Status
     error: str | None = None
     argv: tuple[str, ...]

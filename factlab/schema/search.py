@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from factlab.reading.paths import PlainName, PlainPath
 from factlab.record import Record
 from factlab.schema.config import RunConfig
 from factlab.schema.recipe import Recipe
@@ -20,8 +21,8 @@ FrontWord = Literal["front", "faster"]
 class CandidateCell(Record):
     """One adapter of a candidate: a run of its own."""
 
-    run: str = Field(description="Its run folder, from the folder of the search.")
-    facts: tuple[str, ...]
+    run: PlainPath = Field(description="Its run folder, from the folder of the search.")
+    facts: tuple[PlainName, ...]
     seed: int
     seconds: float = Field(description="Of the whole run: loading, training, measuring, report.")
     training_seconds: float | None = Field(
@@ -39,7 +40,7 @@ class CandidateCell(Record):
 class Candidate(Record):
     """A recipe that is tried, and what was measured of it."""
 
-    id: str = Field(description="A shipped recipe's name, or t and a number.")
+    id: PlainName = Field(description="A shipped recipe's name, or t and a number.")
     proposed_by: Proposer = Field(
         description="recipe: it was there already; optuna or random: it was proposed."
     )
@@ -82,8 +83,10 @@ class SearchBudget(Record):
 class Confirmation(Record):
     """The recipe to take and the default, on facts that nothing was chosen by."""
 
-    facts: tuple[str, ...]
-    runs: tuple[str, ...] = Field(description="Their run folders, from the folder of the search.")
+    facts: tuple[PlainName, ...]
+    runs: tuple[PlainPath, ...] = Field(
+        description="Their run folders, from the folder of the search."
+    )
     configurations: tuple[Configuration, ...]
     comparisons: tuple[Comparison, ...]
 
@@ -100,7 +103,7 @@ class SearchResult(Record):
     )
     settings: RunConfig = Field(description="What all candidates share.")
     model: str
-    facts: tuple[str, ...]
+    facts: tuple[PlainName, ...]
     seeds: tuple[int, ...]
     search_seed: int
     searcher: Proposer = Field(description="What proposed after the recipes that were there.")

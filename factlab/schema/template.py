@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from factlab.errors import TemplateError
+from factlab.reading.paths import file_of
 from factlab.record import Record
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
@@ -114,8 +115,8 @@ def load_phrasebook(relation: str, language: str, folder: Path | None = None) ->
         TemplateError: for a file that cannot be used, or a family on both sides of the split.
     """
     root = (folder or shipped("templates")) / language
-    own = root / "relations" / f"{relation}.yaml"
-    lexicon = own if own.is_file() else root / "relations" / "_default.yaml"
+    own = file_of(root / "relations", relation, ".yaml")
+    lexicon = own or root / "relations" / "_default.yaml"
     book = Phrasebook(
         train=_families(root / "train.yaml"),
         held_out=_families(root / "held_out.yaml"),
@@ -166,8 +167,8 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
     words = (noun or "").lower().split()
     names = [" ".join(words[start:]) for start in range(len(words))]
     for named in names:  # most are called as their file is, and 30 files take a second to read
-        file = folder / f"{named.replace(' ', '_')}.yaml"
-        if file.is_file():
+        file = file_of(folder, named.replace(" ", "_"), ".yaml")
+        if file is not None:
             return _kind(file)
     for named in names:
         for kind in load_kinds(language):

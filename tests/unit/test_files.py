@@ -207,7 +207,7 @@ def test_a_log_that_cannot_grow_is_said_so_with_its_path(
 ) -> None:
     log = tmp_path / "train_log.jsonl"
     append_line(log, step(1))
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(os, "fdopen", full)
     with pytest.raises(RunFolderError, match=r"train_log\.jsonl: cannot be written \(No space"):
         append_line(log, step(2))
     monkeypatch.undo()
