@@ -76,7 +76,7 @@ def measure_at(precision: Precision, so_far: RunSoFar, progress: Progress, *, fr
     so_far.loaded(precision, evaluator.loaded.record)
 
     # Grouped before the baseline: it counts memory, and refuses what cannot be trained here.
-    groups = list(side_by_side(so_far.to_do(precision), evaluator))
+    groups = list(side_by_side(so_far.to_do(precision), evaluator, folder))
 
     baseline = measure_baseline(folder, evaluator, precision)
     so_far.measured_base(precision, baseline.result)

@@ -59,12 +59,14 @@ class Evaluator:
         loaded: The base.
         progress: Where to report.
         cache: What the base answered in earlier runs, if that may be used again.
+        kept: What a tuned model answered before its run was stopped.
     """
 
     experiment: Experiment
     loaded: LoadedModel
     progress: Progress
     cache: ResponseCache | None = None
+    kept: ResponseCache | None = None
 
     @property
     def base_cache(self) -> BaseCache | None:
@@ -175,10 +177,9 @@ class Evaluator:
             option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
         ]
         bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
-        if model is None and self.cache is not None:
-            completions = self.cache.complete(self.loaded.model, prompts, bounds, advance)
-        else:
-            completions = complete(model or self.loaded.model, prompts, bounds, advance)
+        before = self.cache if model is None else self.kept
+        answer = before.complete if before is not None else complete
+        completions = answer(model or self.loaded.model, prompts, bounds, advance)
         answers = [
             grade(
                 item.question,

@@ -18,6 +18,7 @@ from factlab.schema.results import CurvePoint, ValidationLoss
 if TYPE_CHECKING:
     from torch import nn
 
+    from factlab.experiment.trial_saving import KeptTraining
     from factlab.training.batch import Text
     from factlab.training.teacher import Teacher
 
@@ -40,6 +41,7 @@ class Trial:
         losses: Its validation loss so far.
         stopped: Why its training ended early, if it did.
         best: The best step on the panel and the adapter's weights then, if the best is kept.
+        kept: Its training as it is saved on disk, if it is.
     """
 
     cell: Cell
@@ -55,6 +57,7 @@ class Trial:
     losses: list[ValidationLoss] = field(default_factory=list)
     stopped: str | None = None
     best: tuple[int, Any] | None = None
+    kept: KeptTraining | None = None
 
 
 def new_trial(cell: Cell, name: str, baseline: Baseline, folder: RunFolder) -> Trial:

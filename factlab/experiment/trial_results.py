@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from factlab.errors import DivergedError, TrainingError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from factlab.inference.drift import Drift
+    from factlab.inference.response_cache import ResponseCache
     from factlab.models.load import LoadedModel
 
 
@@ -60,7 +62,8 @@ def measure_trial(
         )
     _save(model, evaluator.loaded, trial)
     write_lines(trial.folder.drift_file, drift.windows)
-    evaluator.evaluate_tuned(model, cell.facts, trial.folder, cell.id)
+    asking = replace(evaluator, kept=_kept_answers(trial, evaluator.loaded))
+    asking.evaluate_tuned(model, cell.facts, trial.folder, cell.id)
     measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
     seconds = time.perf_counter() - started
     return _cell_result(cell, "complete", measured).model_copy(
@@ -71,6 +74,17 @@ def measure_trial(
             "kept_step": kept_step,
         }
     )
+
+
+def _kept_answers(trial: Trial, loaded: LoadedModel) -> ResponseCache | None:
+    """What this very adapter answered before its run was stopped; None for one of a combination."""
+    from factlab.inference.response_cache import ResponseCache
+    from factlab.models.base_cache import base_cache
+
+    if trial.kept is None:
+        return None
+    base = base_cache(loaded, trial.cell.precision)
+    return ResponseCache(base.of_adapter(trial.kept.record.sha256, trial.folder.measuring))
 
 
 def diverged(cell: Cell, error: str) -> CellResult:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator, own_prompts
 from factlab.experiment.trial import Trial
+from factlab.experiment.trial_saving import saving_of
 from factlab.metrics.panel import best_step, curve_point
 from factlab.metrics.traces import holds_value
 from factlab.progress import Silent
 from factlab.runs.files import append_line, writing
+from factlab.runs.interrupts import signals_held_back
 from factlab.schema.config import RunConfig
 from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import TrainStep
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
@@ -28,14 +32,21 @@ if TYPE_CHECKING:
 
 
 def train_trials(
-    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
+    trials: Sequence[Trial],
+    begun: Sequence[Mapping[str, torch.Tensor]],
+    baseline: Baseline,
+    model: PreTrainedModel | PeftModel,
 ) -> list[Trained]:
     """Train the adapters of trials side by side, and follow the panel of each.
 
     Args:
         trials: Of one recipe and equally many steps.
+        begun: What `begin_trial` gave for each.
         baseline: What they are trained from.
         model: The base with all of their adapters on it.
+
+    Raises:
+        KeyboardInterrupt: after the step in which it was asked for; training is saved then.
     """
     from factlab.training.job import AdapterJob
     from factlab.training.steps import checkpoint_steps
@@ -57,7 +68,13 @@ def train_trials(
         return CheckpointResult(figures[0], stop=any(trial.stopped for trial in trials))
 
     names = ", ".join(trial.cell.id for trial in trials)
-    with evaluator.progress.stage(f"train {names}", steps) as advance:
+    save_every = experiment.config.save_every
+    with (
+        evaluator.progress.stage(f"train {names}", steps) as advance,
+        nullcontext() if save_every == "off" else signals_held_back() as ending,
+    ):
+        saving = saving_of(trials, begun, save_every, ending)
+        advance(saving.done)
 
         def log(trial: Trial, step: TrainStep) -> None:
             append_line(trial.folder.train_log_file, step)
@@ -85,6 +102,7 @@ def train_trials(
             measure=follow,
             checkpointing=experiment.config.gradient_checkpointing,
             tracking=_tracking(trials[0], experiment.config),
+            saving=saving,
         )
 
 

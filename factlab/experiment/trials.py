@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -14,22 +13,35 @@ from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator
 from factlab.experiment.trial import Trial, new_trial
 from factlab.experiment.trial_results import diverged, measure_trial
+from factlab.experiment.trial_saving import (
+    begin_trial,
+    drop_training,
+    save_trained,
+    stage_of,
+    take_trained,
+)
 from factlab.experiment.trial_training import train_trials
 from factlab.runs.adapters import adapter_folder
 from factlab.runs.files import write_json
-from factlab.runs.folder import CellFolder, RunFolder
+from factlab.runs.folder import RunFolder
 from factlab.schema.config import Cell
 from factlab.schema.results import CellResult
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
+    from factlab.training.train import Trained
 
-def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[Cell]]:
+
+def side_by_side(
+    cells: Sequence[Cell], evaluator: Evaluator, folder: RunFolder
+) -> Iterator[list[Cell]]:
     """Cells in groups that are trained at once: of equal steps and recipe, but for the rate.
 
-    A combination, which is not trained, is alone.
+    Those whose training was stopped go on with those that had come as far. A combination, which is
+    not trained, is alone.
     """
     from factlab.training.together import adapters_per_step
 
@@ -45,7 +57,8 @@ def side_by_side(cells: Sequence[Cell], evaluator: Evaluator) -> Iterator[list[C
         recipe = cell.recipe.model_copy(update={"learning_rate": 1.0})
         pairs = len(experiment.pairs_of(cell))
         anchored = bool(experiment.anchor_prompts(cell.facts, cell.anchored_on))
-        return recipe, cell.placebo, pairs, experiment.steps(cell), anchored
+        stage = stage_of(cell, folder.cell(cell.id))
+        return recipe, cell.placebo, pairs, experiment.steps(cell), anchored, stage
 
     for _, group in groupby(cells, key=alike):
         members = list(group)
@@ -75,17 +88,17 @@ def run_trials(
     trials = [
         new_trial(cell, name, baseline, folder) for cell, name in zip(cells, names, strict=True)
     ]
-    for trial in trials:
-        _remove_logs(trial.folder)
+    begun = [begin_trial(trial) for trial in trials]
     results: dict[str, CellResult] = {}
 
     def finish(result: CellResult) -> None:
         write_json(folder.cell(result.id).result_file, result)
+        drop_training(folder.cell(result.id))
         results[result.id] = result
 
     with _attached(baseline.evaluator, trials) as model:
         try:
-            for result in _train_and_measure(trials, baseline, model):
+            for result in _train_and_measure(trials, begun, baseline, model):
                 finish(result)
         except DivergedError as error:
             for trial in trials:
@@ -118,25 +131,43 @@ def _attached(
         yield adapted
 
 
-def _remove_logs(folder: CellFolder) -> None:
-    """Remove the logs of a training that was stopped: it begins anew."""
-    for file in (folder.train_log_file, folder.panel_file, folder.validation_log_file):
-        file.unlink(missing_ok=True)
-    shutil.rmtree(folder.tracker, ignore_errors=True)
-
-
 def _train_and_measure(
-    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
+    trials: Sequence[Trial],
+    begun: Sequence[Mapping[str, torch.Tensor]],
+    baseline: Baseline,
+    model: PreTrainedModel | PeftModel,
 ) -> Iterator[CellResult]:
     from factlab.training.attach import activate
 
     if trials[0].cell.combined is not None:  # one that was combined is not trained
         yield from (measure_trial(trial, baseline, model) for trial in trials)
         return
-    for trial, trained in zip(trials, train_trials(trials, baseline, model), strict=True):
+    for trial, trained in zip(trials, _trained(trials, begun, baseline, model), strict=True):
         if trained.failed:
             yield diverged(trial.cell, trained.failed)
             continue
         activate(model, trial.name)
         model.eval()
         yield measure_trial(trial, baseline, model, trained.record)
+
+
+def _trained(
+    trials: Sequence[Trial],
+    begun: Sequence[Mapping[str, torch.Tensor]],
+    baseline: Baseline,
+    model: PreTrainedModel | PeftModel,
+) -> list[Trained]:
+    """Train to the end, unless an earlier process did; kept before anything is measured."""
+    from factlab.training.train import Trained
+
+    # Those of a group have come equally far.
+    if trials[0].kept is not None and trials[0].kept.record.finished is not None:
+        return [
+            Trained(take_trained(trial, model, tensors))
+            for trial, tensors in zip(trials, begun, strict=True)
+        ]
+    made = train_trials(trials, begun, baseline, model)
+    for trial, trained in zip(trials, made, strict=True):
+        if not trained.failed:
+            save_trained(trial, model, trained)
+    return made

@@ -1,4 +1,4 @@
-"""Completions of the base that an earlier run made, read instead of computed again."""
+"""Completions that an earlier process made, read instead of computed again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from factlab.inference.backend import complete
 from factlab.inference.prompts import Completion, Limits, Prompt
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
     from factlab.models.base_cache import BaseCache
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ResponseCache:
-    """Completes prompts by the base, or reads what it completed before.
+    """Completes prompts by a model, or reads what it completed before.
 
     Attributes:
         cache: Where completions are.
@@ -31,7 +32,7 @@ class ResponseCache:
 
     def complete(
         self,
-        model: PreTrainedModel,
+        model: PreTrainedModel | PeftModel,
         prompts: Sequence[Prompt],
         limits: Limits,
         advance: Callable[[int], None] = lambda _: None,

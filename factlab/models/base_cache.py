@@ -50,13 +50,15 @@ def base_cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class BaseCache:
-    """Reads what is kept of one base on this machine, and stores what is new.
+    """Reads what is kept of one model on this machine, and stores what is new.
 
     Attributes:
         identity: What decides it, beside the input.
+        folder: Where it is kept; None: with all that is kept of bases.
     """
 
     identity: str
+    folder: Path | None = None
 
     def read(self, key: object) -> Any:
         """What is stored for a key that JSON can hold, as JSON gives it back, or None."""
@@ -88,7 +90,11 @@ class BaseCache:
 
     def _file(self, key: object, suffix: str) -> Path:
         digest = hashlib.sha256(json.dumps([self.identity, key]).encode()).hexdigest()
-        return base_cache_folder() / f"{digest}.{suffix}"
+        return (self.folder or base_cache_folder()) / f"{digest}.{suffix}"
+
+    def of_adapter(self, sha256: str, folder: Path) -> BaseCache:
+        """What is kept of this base with an adapter on it, in a folder of its own."""
+        return BaseCache(json.dumps([self.identity, sha256]), folder)
 
 
 def base_cache(loaded: LoadedModel, precision: str) -> BaseCache:

@@ -231,6 +231,16 @@ class CellFolder(AnswersFolder):
         return self.path / "validation_log.jsonl"
 
     @property
+    def training(self) -> Path:
+        """What training that is under way can go on from; gone when the cell is finished."""
+        return self.path / "training"
+
+    @property
+    def measuring(self) -> Path:
+        """What was answered so far; gone when the cell is finished."""
+        return self.path / "measuring"
+
+    @property
     def tracker(self) -> Path:
         """What a tracker writes."""
         return self.path / "tracker"
@@ -282,7 +292,8 @@ def config_sha256(
     A recipe counts by its name and values, wherever its file is. Settings that say nothing are left
     out, so that an option which is new to factlab changes no hash of a run without it.
     """
-    left_out = {"report_to", "recipe", "seeds"}  # the number of seeds is in their list
+    # The number of seeds is in their list.
+    left_out = {"report_to", "save_every", "recipe", "seeds"}
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     lines = [

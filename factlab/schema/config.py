@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -31,6 +32,7 @@ ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa", "flash"]
 DeviceMap = Literal["one", "cpu", "auto"]
 Keep = Literal["last", "best"]
+_STEPS, _MINUTES = re.compile(r"[1-9]\d{0,8}"), re.compile(r"\d{1,6}(\.\d{1,3})?m")
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 
@@ -52,6 +54,28 @@ def _trackers(given: Any) -> Any:
     return [
         name for place, name in enumerate(named) if name != "none" and name not in named[:place]
     ]
+
+
+def save_interval(text: str) -> tuple[float | None, int | None]:
+    """The minutes or the steps after which training is saved; None for what does not decide.
+
+    Raises:
+        ValueError: for anything but minutes (10m), steps (50) and off.
+    """
+    if text == "off":
+        return None, None
+    if _STEPS.fullmatch(text):
+        return None, int(text)
+    if _MINUTES.fullmatch(text):
+        return float(text[:-1]), None
+    raise ValueError("give minutes (10m), steps (50), or off")
+
+
+def _save_every(given: Any) -> Any:
+    text = str(given).strip().lower() if isinstance(given, str | int) else given
+    if isinstance(text, str):
+        save_interval(text)
+    return text
 
 
 def _far(given: Any) -> Any:
@@ -267,6 +291,14 @@ class RunConfig(_Overrides):
         default=(),
         description="Trackers that transformers knows, such as tensorboard, wandb or mlflow. They "
         "decide no number, so a run may be resumed with others.",
+    )
+    save_every: Annotated[
+        str, BeforeValidator(_save_every), Flag(metavar="MINUTES|STEPS|off", example="30m")
+    ] = Field(
+        default="10m",
+        description="How often training under way is saved, so that --resume goes on from there: "
+        "minutes (10m) or optimizer steps (50). Ctrl-C and SIGTERM save it in any case; off: "
+        "never. It decides no number, so a run may be resumed with another.",
     )
     pack: Annotated[PositiveInt | None, Flag()] = Field(
         default=None,

@@ -24,6 +24,7 @@ from factlab.schema.results import TrainingRecord, TrainStep
 from factlab.training.attach import enable_gradients
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
+from factlab.training.saving import Saving
 from factlab.training.steps import LAST_STEPS
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def train_together(
     measure: Callable[[int], CheckpointResult] | None = None,
     checkpointing: bool = False,
     tracking: Tracking | None = None,
+    saving: Saving | None = None,
 ) -> list[Trained]:
     """Train adapters on `model` in place, side by side, and leave it in evaluation mode.
 
@@ -112,6 +114,7 @@ def train_together(
         checkpointing: Compute activations again in the backward pass, for less memory; by the
             library's own forward pass.
         tracking: Where the figures of every step go, of one adapter trained alone.
+        saving: Keeps the training as it goes on, and begins it where it was stopped.
 
     Returns:
         What it took, in the order of the jobs. Each has an equal share of the group's
@@ -128,10 +131,10 @@ def train_together(
 
     _check_jobs(jobs, tracking)
     steps, *_ = [job.prepare(loaded.tokenizer, max_steps) for job in jobs]
-    pause = Checkpoints(checkpoints, partial(_measure_and_resume, model, measure))
+    pause = Checkpoints(checkpoints, partial(_measure_and_resume, model, measure), saving)
     dtype, peak = model.dtype, PeakMemory(loaded.device.type)
     seconds = 0.0
-    if steps:
+    if steps and not _made_up(model, jobs, pause):
         seconds = _fit(
             model, loaded, jobs, steps, pause, checkpointing=checkpointing, tracking=tracking
         )
@@ -144,6 +147,23 @@ def train_together(
         Trained(_training_record(model, job, share, len(jobs), peak_bytes), job.failed)
         for job in jobs
     ]
+
+
+def _made_up(
+    model: PreTrainedModel | PeftModel, jobs: Sequence[AdapterJob], pause: Checkpoints
+) -> bool:
+    """Measure what was broken off where training was stopped; gives whether it ends there."""
+    from factlab.training.state import put_weights
+    from factlab.training.trainer import trained_parameters
+
+    states = pause.saving.states if pause.saving else ()
+    if not states or states[0].plain["measured"]:
+        return False
+    enable_gradients(model)
+    for job, state in zip(jobs, states, strict=True):
+        put_weights(trained_parameters(model, job.name), state.tensors)
+    model.eval()
+    return pause.measure(states[0].step).stop
 
 
 def _measure_and_resume(
@@ -185,6 +205,7 @@ def _fit(
     from factlab.training.trainer import AnswerTrainer
 
     on_cpu = loaded.device.type == "cpu"
+    done = pause.saving.done if pause.saving else 0
     enable_gradients(model)
     model.train()
     # The library's forward pass alone computes blocks again.
@@ -201,7 +222,7 @@ def _fit(
             jobs=jobs,
             model=model,
             args=_settings(loaded, jobs[0].cell, steps, scratch, tracking),
-            train_dataset=Dataset.from_list([{"step": step} for step in range(steps)]),
+            train_dataset=Dataset.from_list([{"step": step} for step in range(done, steps)]),
             data_collator=lambda rows: rows[0],
             processing_class=loaded.tokenizer,
             callbacks=[pause],
@@ -212,7 +233,8 @@ def _fit(
             guard(trainer.callback_handler.callbacks, tracking)
         _silence(trainer)
         trainer.train()
-    return time.perf_counter() - started - trainer.paused
+    before = pause.saving.seconds if pause.saving else 0.0
+    return before + time.perf_counter() - started - trainer.paused
 
 
 def _settings(

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
 from factlab.training.loss import AnswerLoss, answer_loss
+from factlab.training.saving import Saving
+from factlab.training.state import put_random_states, states_of, take_up
 
 
 class AnswerTrainer(SFTTrainer):
@@ -259,19 +262,43 @@ class CheckpointResult:
 
 
 class Checkpoints(TrainerCallback):
-    """Calls `measure` after the steps of checkpoints; its time is none of the training's."""
+    """Calls `measure` after the steps of checkpoints, and saves; no time of theirs is training's.
 
-    def __init__(self, steps: Collection[int], measure: Callable[[int], CheckpointResult]) -> None:
+    Args:
+        steps: After which it measures.
+        measure: Is given the step.
+        saving: Where training that was stopped goes on, and what keeps it; None keeps nothing.
+    """
+
+    def __init__(
+        self,
+        steps: Collection[int],
+        measure: Callable[[int], CheckpointResult],
+        saving: Saving | None = None,
+    ) -> None:
         self.steps = steps
         self.measure = measure
+        self.saving = saving
         self.trainer: AnswerTrainer | None = None
         self.tracked = False  # one adapter, by trackers
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-        """Start the clock."""
+        """Go on where training was stopped, and start the clock."""
         del args, kwargs
-        if self.trainer is not None:
-            self.trainer.started = time.perf_counter()
+        if self.trainer is None:
+            return
+        before = 0.0
+        if self.saving is not None and self.saving.states:
+            take_up(self.trainer, self.saving.states)
+            before = self.saving.seconds
+        self.trainer.started = time.perf_counter() - before
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Draw on as the training that was stopped would have; the library seeds before this."""
+        del args, state, control, kwargs
+        if self.saving is not None and self.saving.states:
+            put_random_states(self.saving.states[0].tensors)
+            self.saving.states = ()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measure the model as it is, and report to the trackers."""
@@ -281,14 +308,31 @@ class Checkpoints(TrainerCallback):
         started = time.perf_counter()
         result = CheckpointResult()
         if state.global_step in self.steps:
-            model = kwargs["model"]
-            model.eval()
-            result = self.measure(state.global_step)
-            model.train()
+            result = self._measured(state.global_step, self.trainer, kwargs["model"])
         control.should_training_stop |= result.stop
         if self.tracked:
             self.trainer.report({**figures(self.trainer.jobs[0].steps[-1]), **result.figures})
+        if self.saving is not None and state.global_step < state.max_steps:
+            self.saving.after(state.global_step, partial(states_of, self.trainer))
         self.trainer.paused += time.perf_counter() - started
+
+    def _measured(self, step: int, trainer: AnswerTrainer, model: Any) -> CheckpointResult:
+        """What is measured after a step; where that is broken off, it is made up for later."""
+        if self.saving is None:
+            return _in_evaluation(model, partial(self.measure, step))
+        try:
+            with self.saving.breakable():
+                return _in_evaluation(model, partial(self.measure, step))
+        except KeyboardInterrupt:
+            self.saving.cut_off(partial(states_of, trainer, measured=False))
+            raise
+
+
+def _in_evaluation(model: Any, measure: Callable[[], CheckpointResult]) -> CheckpointResult:
+    model.eval()
+    result = measure()
+    model.train()
+    return result
 
 
 def figures(step: TrainStep) -> dict[str, float]:

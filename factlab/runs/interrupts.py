@@ -1,0 +1,82 @@
+"""Ctrl-C and SIGTERM while work is under way that ends well only between two steps."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(slots=True)
+class HeldSignals:
+    """Signals that are held back until the step under way is done.
+
+    Attributes:
+        held: Those that came.
+    """
+
+    held: list[int] = field(default_factory=list)
+    _open: bool = False
+
+    @property
+    def stop(self) -> bool:
+        """Whether the process is to end after this step."""
+        return bool(self.held)
+
+    @contextmanager
+    def let_through(self) -> Iterator[None]:
+        """Hold none back meanwhile: what is done here may be broken off anywhere.
+
+        Raises:
+            KeyboardInterrupt: for one that was held back, or comes.
+        """
+        if self.held:
+            raise KeyboardInterrupt
+        self._open = True
+        try:
+            yield
+        finally:
+            self._open = False
+
+    def passes(self) -> bool:
+        """Whether a signal that comes now is not held back: none is after the first."""
+        return self._open or bool(self.held)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[HeldSignals]:
+    """Hold the first signal back; a second one acts at once, as it would without this.
+
+    Python has signals in its main thread alone: in another one nothing changes.
+
+    Raises:
+        KeyboardInterrupt: at the end, for a signal that was held back and not answered.
+    """
+    holding = HeldSignals()
+    if threading.current_thread() is not threading.main_thread():
+        yield holding
+        return
+    usual = {one: signal.getsignal(one) for one in SIGNALS}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        act = usual[signal.Signals(number)]
+        if holding.passes() and callable(act):
+            act(number, frame)
+        holding.held.append(number)
+
+    # One that is ignored, as by nohup, stays ignored; one that ends the process still does.
+    ours = [one for one, act in usual.items() if callable(act)]
+    for one in ours:
+        signal.signal(one, hold)
+    try:
+        yield holding
+    finally:
+        for one in ours:
+            signal.signal(one, usual[one])
+    if holding.stop:
+        raise KeyboardInterrupt
