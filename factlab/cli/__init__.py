@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from importlib import import_module
 from pkgutil import iter_modules
 from types import FrameType, ModuleType
@@ -15,6 +16,7 @@ import typer
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
 from factlab.cli.progress import interrupted
 from factlab.errors import FactlabError
+from factlab.runs.interrupts import is_first_signal
 
 # What a newcomer needs stands first in `factlab --help`.
 FIRST = (
@@ -59,6 +61,9 @@ for command_module in command_modules():
     command_module.register(app)
 
 
+HURRY_SECONDS = 1.5
+
+
 def main() -> NoReturn:
     """Run the command line; a user's error is one paragraph, a bug keeps its traceback."""
     # Before tokenizers is imported and anything forks.
@@ -87,7 +92,12 @@ def main() -> NoReturn:
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
+    """End in order; at the second signal, within moments and wherever that is."""
+    del frame
+    if not is_first_signal(number):
+        hurry = threading.Timer(HURRY_SECONDS, os._exit, [EXIT_INTERRUPTED])
+        hurry.daemon = True
+        hurry.start()
     interrupted.set()
     raise KeyboardInterrupt
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from factlab.comparison.responses import RunResponses
 from factlab.errors import FactlabError, ModelError, RunFolderError
+from factlab.experiment.experiment import Experiment
 from factlab.experiment.prepare import TEACHER_NOTE, Prepared
 from factlab.experiment.results import with_comparisons
 from factlab.grading.matcher import SCORER_VERSION
@@ -26,23 +27,50 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
         ModelError: if its model or teacher is another one now.
     """
     experiment = prepared.experiment
+    folder.tidy()
     if resumed:
-        begun = folder.record().model
-        if begun is not None:
-            prepared.files.check_same(begun.sha256)
+        begun = folder.record()
+        if begun.model is not None:
+            prepared.files.check_same(begun.model.sha256)
         teacher = [note for note in experiment.notes if note.startswith(TEACHER_NOTE)]
-        if not set(teacher) <= set(folder.record().notes):
+        if not set(teacher) <= set(begun.notes):
             raise ModelError(
                 f"--teacher {experiment.config.teacher}: its weights are not those that this run "
                 "began with. Restore them, or begin a new run."
             )
+        _check_questions(folder, begun.data_sha256, experiment)
         folder.change(status="running", error=None, ended=None)
         return
     write_text(folder.config_file, config_yaml(experiment.config, experiment.recipes))
-    record = new_record(folder, experiment.config, argv, experiment.sha256)
-    write_json(folder.record_file, record)
     data_sha256 = folder.write_questions(experiment.questions)
-    folder.change(data_sha256=data_sha256, notes=experiment.notes, sets=experiment.sets)
+    record = new_record(folder, experiment.config, argv, experiment.sha256)
+    # Written last: a folder with this file has all that a run begins with.
+    write_json(
+        folder.record_file,
+        record.model_copy(
+            update={
+                "data_sha256": data_sha256,
+                "notes": experiment.notes,
+                "sets": experiment.sets,
+            }
+        ),
+    )
+
+
+def _check_questions(folder: RunFolder, recorded: str | None, experiment: Experiment) -> None:
+    """Write the questions of a resumed run again; they are the same, or it is another run.
+
+    Raises:
+        RunFolderError: if they are not those that the record names.
+    """
+    written = folder.write_questions(experiment.questions)
+    if recorded is not None and written != recorded:
+        raise RunFolderError(
+            f"{folder.path / 'data'}: the questions of this run are not those that it began with "
+            f"(SHA-256 {recorded[:12]}…, now {written[:12]}…). Begin a new run with another --out."
+        )
+    if recorded is None:
+        folder.change(data_sha256=written)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.errors import RunFolderError
 from factlab.experiment.trial import Trial
 from factlab.record import Record
-from factlab.runs.files import folder_being_written, read_json, read_lines, write_json, write_lines
+from factlab.runs.files import folder_being_written, read_json, read_lines, write_json, write_text
 from factlab.runs.folder import CellFolder
 from factlab.schema.config import Cell, save_interval
 from factlab.schema.question import PanelAnswer
@@ -128,7 +128,8 @@ def begin_trial(trial: Trial) -> dict[str, torch.Tensor]:
 def _cut(file: Path, kind: type[TrainStep | PanelAnswer | ValidationLoss], step: int) -> None:
     """Remove from a log what came after a step: it will be made again."""
     if file.is_file():
-        write_lines(file, [line for line in read_lines(file, kind) if line.step <= step])
+        kept = [line for line in read_lines(file, kind) if line.step <= step]
+        write_text(file, "".join(line.model_dump_json() + "\n" for line in kept))
 
 
 def saving_of(

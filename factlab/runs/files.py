@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,8 @@ MOST_JSON_BYTES = 128_000_000
 # A link in the place of a log is not followed, and a pipe there does not wait for a reader.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 _APPEND |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+# What tempfile makes of our prefixes: `.name-` and eight of its characters.
+_DRAFT = re.compile(r"\..+-[a-z0-9_]{8}")
 RecordT = TypeVar("RecordT", bound=Record)
 
 
@@ -57,6 +60,11 @@ def folder_being_written(place: Path) -> Iterator[Path]:
             draft.rename(place)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file or folder was to be renamed once it was whole: its writer was killed."""
+    return _DRAFT.fullmatch(path.name) is not None
 
 
 def _sync(path: Path) -> None:

@@ -10,6 +10,13 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_seen: list[int] = []  # of this process
+
+
+def is_first_signal(number: int) -> bool:
+    """Take note of a signal that is to end the process, and say whether it is the first."""
+    _seen.append(number)
+    return len(_seen) == 1
 
 
 @dataclass(slots=True)
@@ -67,6 +74,8 @@ def signals_held_back() -> Iterator[HeldSignals]:
         act = usual[signal.Signals(number)]
         if holding.passes() and callable(act):
             act(number, frame)
+        else:
+            is_first_signal(number)
         holding.held.append(number)
 
     # One that is ignored, as by nohup, stays ignored; one that ends the process still does.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from factlab.errors import ConfigError, RunFolderError
 from factlab.runs.files import read_json, write_json, write_text
-from factlab.runs.folder import RunFolder
+from factlab.runs.folder import RunFolder, check_unused
 from factlab.schema.search import SearchResult
 
 
@@ -87,22 +87,14 @@ def open_search(
         out: The folder itself, or None for one under reports/ that is named by what is searched.
         name: What the facts are called.
         sha256: What the search would measure; only the same is resumed.
-        resume: Continue the search that is there.
+        resume: Continue the search that is there; where none was begun, begin.
 
     Raises:
-        ConfigError: for a folder that holds something else, or nothing to resume.
+        ConfigError: for a folder that holds something else.
     """
     folder = SearchFolder(out or Path("reports") / f"tune-{name}-{sha256[:8]}")
     if not folder.exists:
-        if resume:
-            raise ConfigError(
-                f"{folder.path}: there is no search to resume here. Run without --resume to begin "
-                "one."
-            )
-        if folder.path.is_dir() and any(f.name != ".lock" for f in folder.path.iterdir()):
-            raise ConfigError(
-                f"{folder.path}: this folder is not empty. Choose an empty or a new one with --out."
-            )
+        check_unused(folder.path)
         return folder, None
     state = folder.read()
     if not resume:

@@ -23,7 +23,7 @@ from factlab.pipeline import run_experiment
 from factlab.progress import Progress, Silent
 from factlab.report.capacity import render_capacity
 from factlab.runs.files import read_json, sha256_text, write_json, write_text
-from factlab.runs.folder import RunFolder, load_run
+from factlab.runs.folder import RunFolder, check_unused, load_run
 from factlab.schema.capacity import CapacityResult, CapacityRow
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact, find_facts
@@ -169,11 +169,8 @@ def begin(plan: CapacityPlan, out: Path, *, resume: bool) -> tuple[Path, ...]:
     file = out / "capacity.json"
     if file.is_file():
         _check_resumed(fresh, read_json(file, CapacityResult), out, resume=resume)
-    elif resume:
-        raise ConfigError(f"{out}: there is nothing to resume here. Run without --resume.")
-    elif out.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out}: this folder is not empty. Choose another with --out.")
     else:
+        check_unused(out)
         write_json(file, fresh)
     if plan.files:
         return plan.files

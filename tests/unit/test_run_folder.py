@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -103,11 +104,37 @@ def test_a_folder_that_holds_something_is_refused(here: Path) -> None:
         opened(here)
 
 
-def test_nothing_to_resume_is_said_so(here: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^reports/mount_fuji-9c1d9c1d: there is no run to resu"):
-        opened(resume=True)
-    with pytest.raises(ConfigError, match=r"nowhere: there is no run to resume here\. Run without"):
-        opened(here / "nowhere", resume=True)
+def test_where_there_is_nothing_to_resume_a_run_is_begun(here: Path) -> None:
+    assert opened(resume=True) == (Path("reports/mount_fuji-9c1d9c1d"), False)
+    assert opened(here / "nowhere", resume=True) == (here / "nowhere", False)
+
+
+def test_a_run_that_was_killed_while_it_set_up_is_begun_again(here: Path) -> None:
+    begun = Path("reports/mount_fuji-9c1d9c1d")
+    (begun / "data").mkdir(parents=True)
+    write(begun / "data", "{}", "held_out.jsonl")
+    write(begun / "data", "{}", ".near.jsonl-a1b2c3d4")
+    write(begun, "rank: 8", "config.resolved.yaml")
+    write(begun, "", ".run.json-x_y_z0_9")
+    assert opened(resume=True) == (begun, False)
+    assert opened(begun) == (begun, False)
+    RunFolder(begun).tidy()
+    assert list(begun.iterdir()) == []
+
+
+@pytest.mark.parametrize("other", ["data/mine.jsonl", "notes.txt", "cells/r08-s0/cell.json"])
+def test_files_of_others_beside_a_beginning_are_neither_used_nor_removed(
+    here: Path, other: str
+) -> None:
+    begun = here / "begun"
+    (begun / other).parent.mkdir(parents=True)
+    write(begun, "rank: 8", "config.resolved.yaml")
+    write((begun / other).parent, "", Path(other).name)
+    with pytest.raises(ConfigError, match="not empty"):
+        opened(begun, resume=True)
+    RunFolder(begun).tidy()
+    assert (begun / other).is_file()
+    assert (begun / "config.resolved.yaml").is_file()
 
 
 # --- one writer at a time -----------------------------------------------------------------------
@@ -339,3 +366,39 @@ def test_without_git_or_a_commit_nothing_is_said_of_it(
     monkeypatch.setattr("factlab.runs.environment.subprocess.run", git)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     assert git_state() == {}
+
+
+# --- signals --------------------------------------------------------------------------------------
+
+STEP = """
+import os, signal, sys, time
+from factlab.cli import _as_interrupt
+from factlab.runs.interrupts import signals_held_back
+
+signal.signal(signal.SIGTERM, _as_interrupt)
+with signals_held_back() as ending:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("held back", ending.stop, flush=True)
+    if sys.argv[1] == "again":
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        except KeyboardInterrupt:
+            print("at once", flush=True)
+            time.sleep(60)  # whatever still goes on
+    if sys.argv[1] == "in between":
+        with ending.let_through():
+            print("never")
+print("never")
+"""
+
+
+def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:
+    def ended(how: str) -> tuple[str, int]:
+        command = [sys.executable, "-c", STEP, how]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout, done.returncode
+
+    assert ended("once") == ("held back True\n", -signal.SIGINT)  # a KeyboardInterrupt at the end
+    assert ended("in between")[0] == "held back True\n"
+    assert ended("again") == ("held back True\nat once\n", 3)
