@@ -17,7 +17,7 @@ from factlab.experiment.trials import run_trials, side_by_side
 from factlab.models.chat import forget_rendered
 from factlab.models.process_memory import imports_frozen
 from factlab.progress import Progress, Silent
-from factlab.runs.folder import open_folder
+from factlab.runs.opening import open_folder
 from factlab.schema.config import Precision, RunConfig
 from factlab.schema.results import RunResult
 

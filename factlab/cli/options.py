@@ -30,7 +30,11 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Validate, expand and estimate; write nothing.")
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue the unfinished run of these settings.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue the unfinished run of these settings; where there is none, begin.",
+    ),
 ]
 Fresh = Annotated[
     bool,

@@ -16,6 +16,7 @@ from factlab.progress import Progress
 from factlab.runs.config_file import config_yaml
 from factlab.runs.files import write_json, write_text
 from factlab.runs.folder import RunFolder, new_record, now
+from factlab.runs.opening import tidy
 from factlab.schema.config import Cell, Precision
 from factlab.schema.results import BaseResult, CellResult, ModelRecord, RunResult, Status
 
@@ -27,7 +28,7 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
         ModelError: if its model or teacher is another one now.
     """
     experiment = prepared.experiment
-    folder.tidy()
+    tidy(folder)
     if resumed:
         begun = folder.record()
         if begun.model is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator, own_prompts
+from factlab.experiment.experiment import Experiment
 from factlab.experiment.trial import Trial
 from factlab.experiment.trial_saving import saving_of
 from factlab.metrics.panel import best_step, curve_point
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
+    from factlab.training.job import AdapterJob
     from factlab.training.tracking import Tracking
     from factlab.training.train import Trained
 
@@ -48,7 +49,6 @@ def train_trials(
     Raises:
         KeyboardInterrupt: after the step in which it was asked for; training is saved then.
     """
-    from factlab.training.job import AdapterJob
     from factlab.training.steps import checkpoint_steps
     from factlab.training.train import train_together
     from factlab.training.trainer import CheckpointResult
@@ -76,22 +76,8 @@ def train_trials(
         saving = saving_of(trials, begun, save_every, ending)
         advance(saving.done)
 
-        def log(trial: Trial, step: TrainStep) -> None:
-            append_line(trial.folder.train_log_file, step)
-            if trial is trials[0]:
-                advance(1)
-
         jobs = [
-            AdapterJob(
-                trial.cell,
-                experiment.pairs_of(trial.cell),
-                trial.anchors,
-                partial(log, trial),
-                trial.name,
-                trial.teacher,
-                trial.base_head,
-            )
-            for trial in trials
+            _job(trial, experiment, advance if trial is trials[0] else None) for trial in trials
         ]
         return train_together(
             model,
@@ -104,6 +90,25 @@ def train_trials(
             tracking=_tracking(trials[0], experiment.config),
             saving=saving,
         )
+
+
+def _job(trial: Trial, experiment: Experiment, advance: Callable[[int], None] | None) -> AdapterJob:
+    from factlab.training.job import AdapterJob
+
+    def log(step: TrainStep) -> None:
+        append_line(trial.folder.train_log_file, step)
+        if advance is not None:
+            advance(1)
+
+    return AdapterJob(
+        trial.cell,
+        experiment.pairs_of(trial.cell),
+        trial.anchors,
+        log,
+        trial.name,
+        trial.teacher,
+        trial.base_head,
+    )
 
 
 def intruded_anchors(

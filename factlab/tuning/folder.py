@@ -8,7 +8,8 @@ from pathlib import Path
 
 from factlab.errors import ConfigError, RunFolderError
 from factlab.runs.files import read_json, write_json, write_text
-from factlab.runs.folder import RunFolder, check_unused
+from factlab.runs.folder import RunFolder
+from factlab.runs.opening import check_unused
 from factlab.schema.search import SearchResult
 
 

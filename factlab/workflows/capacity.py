@@ -23,7 +23,8 @@ from factlab.pipeline import run_experiment
 from factlab.progress import Progress, Silent
 from factlab.report.capacity import render_capacity
 from factlab.runs.files import read_json, sha256_text, write_json, write_text
-from factlab.runs.folder import RunFolder, check_unused, load_run
+from factlab.runs.folder import RunFolder, load_run
+from factlab.runs.opening import check_unused
 from factlab.schema.capacity import CapacityResult, CapacityRow
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact, find_facts

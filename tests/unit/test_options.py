@@ -86,6 +86,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "keep": ("best", "best"),
     "early_stop": ("2", 2),
     "report_to": ("tensorboard", ("tensorboard",)),
+    "save_every": ("50", "50"),
     "pack": ("1", 1),
     "max_new_tokens": ("9", 9),
     "generation_batch": ("3", 3),

@@ -28,8 +28,8 @@ from factlab.runs.folder import (
     config_sha256,
     load_run,
     new_record,
-    open_folder,
 )
+from factlab.runs.opening import open_folder, tidy
 from factlab.schema.config import RunConfig
 from factlab.schema.question import Question
 
@@ -118,7 +118,7 @@ def test_a_run_that_was_killed_while_it_set_up_is_begun_again(here: Path) -> Non
     write(begun, "", ".run.json-x_y_z0_9")
     assert opened(resume=True) == (begun, False)
     assert opened(begun) == (begun, False)
-    RunFolder(begun).tidy()
+    tidy(RunFolder(begun))
     assert list(begun.iterdir()) == []
 
 
@@ -132,7 +132,7 @@ def test_files_of_others_beside_a_beginning_are_neither_used_nor_removed(
     write((begun / other).parent, "", Path(other).name)
     with pytest.raises(ConfigError, match="not empty"):
         opened(begun, resume=True)
-    RunFolder(begun).tidy()
+    tidy(RunFolder(begun))
     assert (begun / other).is_file()
     assert (begun / "config.resolved.yaml").is_file()
 
