@@ -6,6 +6,8 @@
 # make test-long   the tests that take longer: broad simulations of the statistics, peak memory on real
 #                  weights (marker `long`; docs/contributing.md says what belongs there)
 #
+# make torture     runs that are killed or denied a write, resumed, and compared with one that was not
+#
 # make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # One process per core, each with whole files: what a file sets up is set up once.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-long check setup setup-dev clean
+.PHONY: run test test-long torture check setup setup-dev clean
 
 run: setup
 	$(BIN)/factlab run mount_fuji
@@ -26,6 +28,9 @@ test: setup-dev
 
 test-long: setup-dev
 	$(PYTEST) -m long $(ARGS)
+
+torture: setup-dev
+	$(BIN)/python tests/torture.py --kills 200 --errors 200 $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff format --check factlab tests benchmarks

@@ -48,3 +48,7 @@ class DivergedError(TrainingError):
 
 class RunFolderError(FactlabError):
     """A run folder cannot be read, written or shared."""
+
+
+class OutOfMemoryError(FactlabError):
+    """The machine has less memory than the work takes."""

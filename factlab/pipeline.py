@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.experiment.baseline import load_evaluator, measure_baseline
+from factlab.experiment.failures import failures_explained
 from factlab.experiment.prepare import prepare
 from factlab.experiment.run_record import (
     RunSoFar,
@@ -57,11 +58,13 @@ def run_experiment(
         progress.begin(str(folder.path))
         for note in experiment.notes:
             progress.note(note)
-        with failures_recorded(folder):
+        with failures_recorded(folder), failures_explained(folder.path):
             so_far = RunSoFar.read(folder, prepared)
             for precision in experiment.precisions:
                 measure_at(precision, so_far, progress, fresh=fresh)
             result = so_far.finish()
+        # The run is complete: where drawing it fails, `factlab report` does it again.
+        with failures_explained(folder.path):
             write_run_report(folder, progress)
     return result, folder.path
 

@@ -17,7 +17,7 @@ from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say
 from factlab.cli.progress import make_progress
-from factlab.errors import ConfigError, FactlabError
+from factlab.errors import ConfigError, FactlabError, OutOfMemoryError
 from factlab.schema.config import RunConfig
 from factlab.schema.options import flag_of
 from factlab.schema.yaml import words_of
@@ -138,9 +138,12 @@ def carry_out(
     progress = make_progress()
     argv = ["factlab", *sys.argv[1:]]
     with resumable(argv, lambda: progress.folder):
-        result, path = run_experiment(
-            config, out=out, resume=resume, argv=argv, progress=progress, fresh=fresh
-        )
+        try:
+            result, path = run_experiment(
+                config, out=out, resume=resume, argv=argv, progress=progress, fresh=fresh
+            )
+        except OutOfMemoryError as error:
+            raise OutOfMemoryError(f"{error}{_what_it_takes(config)}") from None
     if as_json:
         say(result.model_dump_json(indent=1))
     else:
@@ -155,6 +158,19 @@ def carry_out(
     if not as_json:
         paragraph(f'To ask it something yourself: factlab ask {path} "…"')
     return result, path
+
+
+def _what_it_takes(config: RunConfig) -> str:
+    """The memory that a run was estimated to take, where that is known, as a sentence."""
+    from factlab.experiment.plan import plan_experiment
+    from factlab.memory.machine import memory_budget
+    from factlab.workflows.estimate import estimate
+
+    needed = None if config.practice else estimate(plan_experiment(config)).memory_bytes
+    if needed is None:
+        return ""
+    there = f"{(memory_budget().total_bytes or 0) / 2**30:.1f} GiB"
+    return f" By estimate it takes {needed / 2**30:.1f} GiB at its peak; the machine has {there}."
 
 
 @contextmanager

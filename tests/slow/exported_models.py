@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from small import TEMPLATE
+from tiny_model import TEMPLATE
 
 from factlab.models import pretokenizers
 

@@ -7,11 +7,6 @@ from typing import Any
 
 import factlab
 
-# The chat template of the models that are made here.
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 SMALL = {
     "precision": "fp32",
     "train_pairs": 24,

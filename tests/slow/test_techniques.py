@@ -13,8 +13,9 @@ import pytest
 import torch
 from cells import cell, questions
 from safetensors.torch import save_file
-from small import TEMPLATE, run
+from small import run
 from states import packs, predicting_states
+from tiny_model import TEMPLATE
 
 import factlab
 from factlab.errors import ConfigError, ModelError, TrainingError
