@@ -28,7 +28,10 @@ def explained(error: Exception) -> BaseException:
         (OSError(errno.ENOSPC, "x", "a/log.jsonl"), r"^a/log\.jsonl: .*No space left on device"),
         (OSError(errno.EIO, "x"), r"^reports/fuji: .*Input/output error"),
         (OSError(errno.EROFS, "x"), "Read-only file system"),
-        (OfRustError("Error while serializing: I/O error (os error 28)"), "No space left on device"),
+        (
+            OfRustError("Error while serializing: I/O error (os error 28)"),
+            "No space left on device",
+        ),
     ],
 )
 def test_a_disk_that_refuses_is_one_sentence(error: Exception, says: str) -> None:
