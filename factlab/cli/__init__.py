@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import typer
 
-from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain
+from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, refuse_usage
 from factlab.cli.progress import interrupted
+from factlab.cli.streams import guard_streams
 from factlab.errors import FactlabError
 from factlab.runs.interrupts import is_first_signal
 
@@ -68,11 +69,12 @@ def main() -> NoReturn:
     """Run the command line; a user's error is one paragraph, a bug keeps its traceback."""
     # Before tokenizers is imported and anything forks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    guard_streams()  # for good: Python prints the traceback of a bug after this has ended
     sys.unraisablehook = _unraisable
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, _as_interrupt)
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(prog_name="factlab", standalone_mode=False, color=False) or 0
         if code == TYPER_INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)
@@ -80,7 +82,7 @@ def main() -> NoReturn:
         complain(str(error))
         sys.exit(EXIT_BAD_INPUT)
     except typer.TyperException as error:
-        error.show()  # type: ignore[attr-defined]  # all that reach here can show themselves
+        refuse_usage(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         complain("stopped.")

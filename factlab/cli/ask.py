@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from factlab.cli.complete import complete_runs
-from factlab.cli.output import paragraph, say
+from factlab.cli.output import paragraph, say, say_json
 from factlab.errors import ConfigError
 
 
@@ -48,14 +47,14 @@ def ask(
     quiet_libraries()
     answered = answer_questions(runs, questions, progress=make_progress())
     if json_:
-        say(json.dumps(answered, ensure_ascii=False, indent=1))
+        say_json(answered)
         return
     for item in answered:
         say()
         paragraph(str(item["question"]))
         width = max(len(name) for name in ("base", *item["answers"]))
         for name, text in {"base": item["base"], **item["answers"]}.items():
-            lines = str(text).splitlines() or ["(nothing)"]
+            lines = (str(text) or "(nothing)").split("\n")
             say(f"  {name:<{width}}  {lines[0]}")
             for line in lines[1:]:
                 say(f"  {'':<{width}}  {line}")

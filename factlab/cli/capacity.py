@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from factlab.cli.complete import complete_facts
 from factlab.cli.options import ConfigFile, Fresh, Json, whole_numbers, with_settings
-from factlab.cli.output import complain, measured, paragraph, say, table
+from factlab.cli.output import complain, measured, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
     from factlab.schema.capacity import CapacityResult
@@ -75,7 +74,7 @@ def capacity(
     _say_costs(costs(plan, files), complain)
     result = _carry_out(plan, folder, files, fresh=fresh)
     if json_:
-        say(result.model_dump_json(indent=1))
+        say_json(result)
         return
     show_capacity(result)
     say(f"picture: {folder / 'capacity.html'}")
@@ -106,11 +105,11 @@ def _carry_out(
     """
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.cli.run import resumable
+    from factlab.cli.run import command_line, resumable
     from factlab.workflows.capacity import measure_capacity
 
     quiet_libraries()
-    argv = ["factlab", *sys.argv[1:]]
+    argv = command_line()
     with resumable(argv, lambda: str(folder), on_error="runs", on_stop="runs and cells"):
         return measure_capacity(
             plan, folder, files, argv=argv, progress=make_progress(), fresh=fresh

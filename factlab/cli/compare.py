@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
@@ -12,7 +11,7 @@ import typer
 
 from factlab.cli.gates import BOUNDS_HELP, exit_if_failed
 from factlab.cli.options import run_argument
-from factlab.cli.output import measured, paragraph, say, table
+from factlab.cli.output import Cell, measured, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
     from factlab.comparison import RunComparison
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 SHOWN_PAIRS = 10  # a terminal's worth for each endpoint; --json has all
 PRACTICE = {
-    "loss\nnats/token": "nll/practice",
-    "token\naccuracy": "token_accuracy/practice",
-    "retention\nfar": "retention/far",
-    "drift\nKL": "drift/kl",
+    ("loss", "nats/token"): "nll/practice",
+    ("token", "accuracy"): "token_accuracy/practice",
+    ("retention", "far"): "retention/far",
+    ("drift", "KL"): "drift/kl",
 }
 PRACTICE_LEGEND = (
     "Loss and token accuracy: of held-out conversations. Retention, in percent: of the controls "
@@ -74,7 +73,7 @@ def compare(
     found, failed = compare_with_gates(runs, fail_if or (), against)
     if json_:
         gates = [gate.model_dump(mode="json") for gate in failed]
-        say(json.dumps({**found.model_dump(mode="json"), "failed_gates": gates}, indent=1))
+        say_json({**found.model_dump(mode="json"), "failed_gates": gates})
     else:
         _show(found)
     exit_if_failed(failed, fail_if or ())
@@ -118,7 +117,14 @@ def _short(text: str, letters: dict[str, str]) -> str:
 def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
     front = found.choice.pareto if found.choice is not None else ()
     columns = _columns(found.configurations)
-    header = ("", "rank\n(scale)", "learning\nrate", "facts ×\nseeds", *columns, "front")
+    header = (
+        "",
+        ("rank", "(scale)"),
+        ("learning", "rate"),
+        ("facts ×", "seeds"),
+        *columns,
+        "front",
+    )
     rows = [
         [_short(c.id, letters), *_row(c), *_figures(c, columns), "*" if c.id in front else ""]
         for c in found.configurations
@@ -126,25 +132,25 @@ def _show_configurations(found: RunComparison, letters: dict[str, str]) -> None:
     table(header, rows)
 
 
-def _columns(configurations: Sequence[Configuration]) -> dict[str, tuple[str, ...]]:
+def _columns(configurations: Sequence[Configuration]) -> dict[Cell, tuple[str, ...]]:
     """Heading → metrics: of facts, of the probes of passages, or of practice."""
     from factlab.metrics.catalogue import PROBE_METRICS
 
     names = {name for c in configurations for name in c.metrics}
     if "nll/practice" in names:
         return {heading: (name,) for heading, name in PRACTICE.items()}
-    probes: dict[str, tuple[str, ...]] = {
-        f"probes\n{name.partition('/')[2]}": (name,) for name in PROBE_METRICS if name in names
+    probes: dict[Cell, tuple[str, ...]] = {
+        ("probes", name.partition("/")[2]): (name,) for name in PROBE_METRICS if name in names
     }
-    retention: dict[str, tuple[str, ...]] = {
-        "retention\nfar / near": ("retention/far", "retention/near")
+    retention: dict[Cell, tuple[str, ...]] = {
+        ("retention", "far / near"): ("retention/far", "retention/near")
     }
     if probes:
         return {**probes, **retention}
     return {
         "recall": ("recall/held_out",),
         **retention,
-        "intrusion\nnear / far": ("intrusion/near", "intrusion/far"),
+        ("intrusion", "near / far"): ("intrusion/near", "intrusion/far"),
     }
 
 
@@ -156,7 +162,9 @@ def _row(configuration: Configuration) -> list[str]:
     ]
 
 
-def _figures(configuration: Configuration, columns: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _figures(
+    configuration: Configuration, columns: Mapping[Cell, tuple[str, ...]]
+) -> Iterator[str]:
     from factlab.metrics.catalogue import spec_of
 
     for names in columns.values():
@@ -217,7 +225,7 @@ def _show_pairs(found: RunComparison, letters: dict[str, str]) -> None:
         paragraph(f"Shown are the pairs with {name}; --json has all {total} comparisons.")
 
 
-def _pair_row(comparison: Comparison, letters: dict[str, str]) -> list[str]:
+def _pair_row(comparison: Comparison, letters: dict[str, str]) -> list[Cell]:
     from factlab.comparison.wording import signed, signed_interval
     from factlab.metrics.catalogue import spec_of
 
@@ -233,8 +241,8 @@ def _pair_row(comparison: Comparison, letters: dict[str, str]) -> list[str]:
     ]
 
 
-def _pair(a: str, b: str) -> str:
-    return f"{a} → {b}" if len(a) + len(b) < 24 else f"{a}\n→ {b}"
+def _pair(a: str, b: str) -> Cell:
+    return f"{a} → {b}" if len(a) + len(b) < 24 else (a, f"→ {b}")
 
 
 def _p(value: float | None) -> str:

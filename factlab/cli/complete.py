@@ -1,8 +1,13 @@
-"""What a shell completes: names that are cheap to list. Nothing here loads a model or a fact."""
+"""What a shell completes: names that are cheap to list. Nothing here loads a model or a fact.
+
+A name that cannot be shown as it is would be completed to another one, so it is left out.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from factlab.display.characters import visible
 
 
 def complete_facts(incomplete: str) -> list[str]:
@@ -36,7 +41,8 @@ def complete_runs(incomplete: str) -> list[str]:
 
 
 def _begun(names: object, incomplete: str) -> list[str]:
-    return [str(name) for name in names if str(name).startswith(incomplete)]  # type: ignore[attr-defined]
+    listed = [str(name) for name in names]  # type: ignore[attr-defined]
+    return [name for name in listed if name.startswith(incomplete) and visible(name) == name]
 
 
 def _files(incomplete: str, suffixes: tuple[str, ...]) -> list[str]:
@@ -55,5 +61,7 @@ def _files(incomplete: str, suffixes: tuple[str, ...]) -> list[str]:
     return [
         one
         for one in found
-        if one.startswith(incomplete) and (hidden or not Path(one).name.startswith("."))
+        if one.startswith(incomplete)
+        and (hidden or not Path(one).name.startswith("."))
+        and visible(one) == one
     ]

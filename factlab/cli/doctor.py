@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from factlab.cli.output import EXIT_BAD_INPUT, say
+from factlab.cli.output import EXIT_BAD_INPUT, say, say_json
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +40,7 @@ def doctor(
         **_machine(),
     }
     if json_:
-        say(json.dumps(findings, indent=1))
+        say_json(findings)
     else:
         for name, value in findings.items():
             say(f"{name.replace('_', ' '):<14} {value}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factlab.cli.output import complain, paragraph, say, table
+from factlab.cli.output import complain, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
     from factlab.conversations.selection import Length
@@ -29,7 +28,7 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     needs = estimate(plan)
     free = _Free(memory_budget().total_bytes or 0, _free_disk_bytes(out or Path("reports")))
     if as_json:
-        say(json.dumps(_document(plan, needs, free), indent=1))
+        say_json(_document(plan, needs, free))
         return
     _show_plan(plan)
     _show_needs(plan, needs, free)

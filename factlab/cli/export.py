@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from factlab.cli.options import RunArgument
-from factlab.cli.output import measured, paragraph, say, table
+from factlab.cli.output import measured, paragraph, say, say_json, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def export(
         progress=make_progress(),
     )
     if json_:
-        say(document.model_dump_json(indent=1))
+        say_json(document)
     else:
         _show(document, run)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from factlab.cli.output import say
+from factlab.display.characters import visible
 from factlab.errors import ConfigError
 
 KINDS = ("fact", "recipe", "facts")
@@ -103,11 +104,11 @@ def init(
         raise ConfigError(f"{file}: a {kind} file ends in .yaml.")
     if kind == "recipe":
         _check_recipe_name(file)
-        write_text(file, RECIPE.format(file=file) + _recipe_values())
+        write_text(file, RECIPE.format(file=visible(str(file))) + _recipe_values())
         say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
         return
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
-    write_text(file, FACT.format(file=file, id=name.strip("_")[:64] or "my_fact"))
+    write_text(file, FACT.format(file=visible(str(file)), id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from factlab.cli.options import setting_option
-from factlab.cli.output import say
+from factlab.cli.output import say_json
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _predict(
 
     found = plan_memory(model, workload, _precisions(precision), budget)
     if as_json:
-        say(json.dumps(plan_document(found), indent=1))
+        say_json(plan_document(found))
     else:
         show_plan(found)
 
@@ -94,7 +93,7 @@ def _measure(model: str, precision: str, *, as_json: bool) -> None:
 
     profile = profile_model(model, _precisions(precision), make_progress())
     if as_json:
-        say(profile.model_dump_json(indent=1))
+        say_json(profile)
     else:
         show_profile(profile)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from factlab.cli.complete import complete_facts
 from factlab.cli.options import setting_option
-from factlab.cli.output import paragraph, say, table
+from factlab.cli.output import paragraph, say, say_json, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def preview(
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")
     plan = plan_experiment(build_config({"model": model} if model else {}, facts=facts))
     if json_:
-        say(json.dumps([_as_json(plan, fact) for fact in plan.facts], ensure_ascii=False))
+        say_json([_as_json(plan, fact) for fact in plan.facts], indent=None)
         return
     from factlab.models.tokens import preview_tokenizer
 

@@ -8,6 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from factlab.cli.output import rich_console, tell
+from factlab.cli.streams import guard_streams
+from factlab.display.characters import visible
+
 LINE_EVERY_SECONDS = 15.0
 TELLING = 0.05  # share done before an estimate says anything: the first answers come late
 interrupted = threading.Event()  # set by Ctrl-C
@@ -45,7 +49,7 @@ class _Face:
 
     def say(self, message: str) -> None:
         """One line."""
-        print(message, file=sys.stderr, flush=True)  # noqa: T201
+        tell(message)
 
 
 class Bars(_Face):
@@ -54,7 +58,6 @@ class Bars(_Face):
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         """Begin a stage of `total` units."""
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -65,15 +68,16 @@ class Bars(_Face):
         )
 
         columns = (
-            TextColumn("{task.description:<34}"),
+            TextColumn("{task.description:<34}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True)) as bars:
-            task = bars.add_task(name, total=total)
+        with Progress(*columns, console=rich_console(stderr=True)) as bars:
+            guard_streams()  # what is printed below a bar goes through rich, which put itself there
+            task = bars.add_task(visible(name), total=total)
 
             def advance(done: int) -> None:
                 bars.advance(task, done)

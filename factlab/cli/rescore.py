@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from factlab.cli.output import paragraph, say, table
+from factlab.cli.output import paragraph, say_json, table
 from factlab.errors import ConfigError
 
 
@@ -44,7 +43,7 @@ def _rescore(run: Path, *, as_json: bool) -> None:
 
     result, changed = rescore_run(run)
     if as_json:
-        say(result.model_dump_json(indent=1))
+        say_json(result)
         return
     from factlab.cli.show import summarize
 
@@ -60,7 +59,7 @@ def _grade(cases: Path, *, as_json: bool) -> None:
 
     graded = grade_cases(cases)
     if as_json:
-        say(json.dumps(graded, ensure_ascii=False, indent=1))
+        say_json(graded)
         return
     rows = [
         [str(case.get("id", case["line"])), str(case["outcome"]), str(case["found"] or "-")]

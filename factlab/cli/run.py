@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from factlab.cli.complete import complete_facts, complete_runs
 from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
-from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say
+from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say, say_json
 from factlab.cli.progress import make_progress
 from factlab.errors import ConfigError, FactlabError, OutOfMemoryError
 from factlab.schema.config import RunConfig
@@ -136,7 +136,7 @@ def carry_out(
 
     quiet_libraries()
     progress = make_progress()
-    argv = ["factlab", *sys.argv[1:]]
+    argv = command_line()
     with resumable(argv, lambda: progress.folder):
         try:
             result, path = run_experiment(
@@ -145,7 +145,7 @@ def carry_out(
         except OutOfMemoryError as error:
             raise OutOfMemoryError(f"{error}{_what_it_takes(config)}") from None
     if as_json:
-        say(result.model_dump_json(indent=1))
+        say_json(result)
     else:
         from factlab.cli.show import summarize
 
@@ -171,6 +171,21 @@ def _what_it_takes(config: RunConfig) -> str:
         return ""
     there = f"{(memory_budget().total_bytes or 0) / 2**30:.1f} GiB"
     return f" By estimate it takes {needed / 2**30:.1f} GiB at its peak; the machine has {there}."
+
+
+def command_line() -> list[str]:
+    """The command as it was given, for the record of what it makes.
+
+    Raises:
+        ConfigError: for a word that is not UTF-8, which no record can hold.
+    """
+    for word in sys.argv[1:]:
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            raise ConfigError(
+                f"{word}: this is not UTF-8, and a run records its command. Rename the file or "
+                "folder."
+            )
+    return ["factlab", *sys.argv[1:]]
 
 
 @contextmanager

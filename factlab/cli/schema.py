@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factlab.cli.output import say
+from factlab.cli.output import say_json
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def schema(
         raise ConfigError(
             f"unknown kind '{kind}'.{did_you_mean(kind, known)} Known kinds: {', '.join(known)}."
         )
-    say(json.dumps(editor_schema(known[kind]), indent=2, ensure_ascii=False))
+    say_json(editor_schema(known[kind]), indent=2)
 
 
 def editor_schema(record: type[Record]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from factlab.cli.options import RunArgument
-from factlab.cli.output import measured, paragraph, say, table
+from factlab.cli.output import measured, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
     from factlab.schema.results import Metric, RunResult
@@ -43,7 +43,7 @@ def show(
     record = RunFolder(run).record()
     result = load_run(run)
     if json_:
-        say(result.model_dump_json(indent=1))
+        say_json(result)
         return
     summarize(result)
     say(f"status: {record.status}, started {record.started}, ended {record.ended or 'not yet'}")

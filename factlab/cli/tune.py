@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from factlab.cli.complete import complete_facts, complete_recipes
 from factlab.cli.options import ConfigFile, Fresh, with_settings
-from factlab.cli.output import measured, paragraph, say, table
+from factlab.cli.output import measured, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
     from factlab.schema.search import Candidate, Confirmation, SearchBudget, SearchResult
@@ -113,7 +112,7 @@ def tune(
     )
     result, path = _carry_out(plan, budget, out=out, resume=resume, fresh=fresh)
     if json_:
-        say(result.model_dump_json(indent=1))
+        say_json(result)
     else:
         show_search(result, path)
 
@@ -128,12 +127,12 @@ def _carry_out(
     """
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
-    from factlab.cli.run import resumable
+    from factlab.cli.run import command_line, resumable
     from factlab.workflows.tune import tune as search
 
     quiet_libraries()
     progress = make_progress()
-    argv = ["factlab", *sys.argv[1:]]
+    argv = command_line()
     with resumable(argv, lambda: progress.folder):
         return search(
             plan, budget, out=out, resume=resume, fresh=fresh, argv=argv, progress=progress

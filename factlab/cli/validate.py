@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from factlab.cli.complete import complete_facts
-from factlab.cli.output import complain, say
+from factlab.cli.output import complain, say, say_json
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +38,7 @@ def validate(
             for phrasing in (*fact.phrasings.train, *fact.phrasings.held_out):
                 check_phrasing(phrasing)
     if json_:
-        say(json.dumps([fact.model_dump(mode="json") for fact in found], ensure_ascii=False))
+        say_json([fact.model_dump(mode="json") for fact in found], indent=None)
         return
     for fact in found:
         if isinstance(fact, Passage):

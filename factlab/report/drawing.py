@@ -13,6 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from factlab.display.characters import visible
 from factlab.report.table import Table
 from factlab.schema.results import Metric
 
@@ -154,6 +155,15 @@ def _dressed(chart: Any) -> Any:
     )
 
 
+def _readable(part: Any) -> Any:
+    """A part of a chart, with all text in it as it can be shown."""
+    if isinstance(part, dict):
+        return {visible(key): _readable(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_readable(value) for value in part]
+    return visible(part) if isinstance(part, str) else part
+
+
 def _shortened(tag: re.Match[str]) -> str:
     """Coordinates to two decimals; what stands between tags is somebody's name and is kept."""
     return re.sub(r"(\d+\.\d{2})\d+", r"\1", tag.group())
@@ -163,7 +173,8 @@ def _svg(chart: Any, prefix: str) -> Markup:
     """Inline SVG without namespaces (HTML knows them) and with ids that are its own."""
     import vl_convert
 
-    text = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    # The drawer ends the process for a character that XML does not allow.
+    text = vl_convert.vegalite_to_svg(_readable(chart.to_dict()), allowed_base_urls=[])
     text = re.sub(r' (?:xmlns(?::xlink)?|version|role|aria-[a-z]+|class)="[^"]*"', "", text)
     text = re.sub(r'id="clip', f'id="{prefix}clip', text)
     text = re.sub(r"url\(#clip", f"url(#{prefix}clip", text)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from factlab.comparison.damage import LEARNED_AT, LIMITS, PARTLY_LEARNED_AT
+from factlab.display.characters import visible_lines
 from factlab.report import design_limits, overfitting, provenance
 from factlab.report.changes import CHANGE_TONES, CHANGES
 from factlab.report.definitions import DEFINITIONS, OUTCOMES
@@ -85,10 +86,15 @@ def render_report(run_dir: Path) -> str:
 
 
 def page_environment() -> Environment:
-    """The templates of all pages, with the filters and functions that they use."""
+    """The templates of all pages, with the filters and functions that they use.
+
+    All text passes here: it is escaped for HTML, and what a browser would obey or nobody could see
+    is shown as what it is.
+    """
     environment = Environment(
         loader=PackageLoader("factlab.report", "templates"),
         autoescape=True,
+        finalize=_readable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -96,6 +102,13 @@ def page_environment() -> Environment:
     environment.filters |= FILTERS | {"change_tone": CHANGE_TONES.__getitem__}
     environment.globals["definitions_of"] = definitions_of
     return environment
+
+
+def _readable(value: Any) -> Any:
+    """A value that a template prints; markup is made of the same text and passes likewise."""
+    if isinstance(value, Markup):
+        return Markup(visible_lines(value))
+    return visible_lines(value) if isinstance(value, str) else value
 
 
 def _size(page: str) -> int:

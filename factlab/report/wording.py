@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from factlab.comparison.wording import amount, phrase
+from factlab.display.characters import visible_lines
 from factlab.schema.results import Metric
 from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
 NONE = "–"
-# C0 controls draw nothing or break parsers; a model may emit them, and lone surrogates too.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_RANGE = re.compile(r"\d+–\d")
 
 
 def clean(text: str, *, limit: int | None = None) -> str:
-    """Model text that can be written as UTF-8 and shown, cut at `limit` characters."""
-    visible = _CONTROLS.sub("�", text)
-    if limit is not None and len(visible) > limit:
-        return visible[:limit].rstrip() + "…"
-    return visible
+    """Model text as it can be shown, cut at `limit` characters."""
+    shown = visible_lines(text)
+    if limit is not None and len(shown) > limit:
+        return shown[:limit].rstrip() + "…"
+    return shown
 
 
 def integer(value: float) -> str:
@@ -147,9 +149,11 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
     return f"{integer(count)} {noun if count == 1 else nouns or noun + 's'}"
 
 
-def unbroken(text: str) -> str:
+def unbroken(text: str) -> Markup:
     """The same text with no line break inside a range or between a number and its percent sign."""
-    return re.sub(r"(?<=\d)–(?=\d)", "\u2060–\u2060", text).replace(" %", "\u00a0%")
+    return Markup(_RANGE.sub(r'<span class="whole">\g<0></span>', escape(text))).replace(
+        " %", "\u00a0%"
+    )
 
 
 def split_label(split: str) -> str:

@@ -17,6 +17,16 @@ MOST_FUNCTION_LINES = 60
 MOST_PIPELINE_LINES = 150
 # Tables of data, which a reader looks things up in: as long as they have rows.
 DATA = {"metrics/catalogue.py"}
+# What prints: these two put what is printed into visible text, and these two processes talk to
+# factlab through a pipe.
+EXITS = {"cli/output.py", "cli/streams.py"}
+PIPES = {"cli/profile_process.py", "export/llamacpp_server.py"}
+PRINTS = {"print", "echo", "secho", "Console", "print_exc", "print_exception", "getpass", "input"}
+# Who may make markup: of escaped text, of factlab's own style sheet and script, of a drawn chart.
+MARKUP = {
+    *("report/capacity.py", "report/changes.py", "report/drawing.py", "report/page.py"),
+    *("report/search_page.py", "report/wording.py"),
+}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -94,3 +104,52 @@ def test_no_room_has_the_name_of_a_public_function() -> None:
 
     rooms = {f.stem for f in PACKAGE.iterdir() if f.is_dir() or f.suffix == ".py"}
     assert rooms.isdisjoint(factlab.__all__)
+
+
+def called(node: ast.AST) -> str:
+    """The last name of what a call calls."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def test_nothing_is_printed_but_through_the_one_exit() -> None:
+    """What a terminal would obey is made visible there; so a new command has no say in it."""
+    found = [
+        f"{name_of(file)}:{node.lineno}"
+        for file in FILES
+        if name_of(file) not in EXITS | PIPES
+        for node in nodes(file)
+        if called(node) in PRINTS
+        or (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__")
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "sys"
+            and name_of(file) not in ("cli/__init__.py", "cli/progress.py")  # fileno, isatty
+        )
+    ]
+    assert found == []
+
+
+def test_no_table_is_written_for_spreadsheets() -> None:
+    """A text that begins with = would be computed there. There is no exit to CSV, so no rule."""
+    found = [
+        f"{name_of(file)}:{node.lineno}"
+        for file in FILES
+        for node in nodes(file)
+        if called(node) in ("writer", "DictWriter", "to_csv", "to_excel")
+    ]
+    assert found == []
+
+
+def test_pages_are_made_by_one_environment_which_escapes() -> None:
+    """The other environments make questions and chats, which are text."""
+    makers = {name_of(f) for f in FILES for node in nodes(f) if called(node) == "Environment"}
+    assert makers == {"report/page.py", "expand/render.py"}
+    marking = {name_of(file) for file in FILES for node in nodes(file) if called(node) == "Markup"}
+    assert marking <= MARKUP
+    for template in (PACKAGE / "report" / "templates").iterdir():
+        text = template.read_text(encoding="utf-8")
+        assert "autoescape" not in text, template.name
+        assert "safe" not in text.replace("unsafe", ""), template.name
