@@ -13,7 +13,6 @@ import os
 import shutil
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -331,9 +330,6 @@ class TestStreams:
         print(ALL, file=sys.stderr)  # noqa: T201
         sys.stderr.writelines([ALL])
         logging.getLogger("somebody").error("%s", ALL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.warn(ALL, stacklevel=1)
         with pytest.raises(AttributeError):
             _ = sys.stdout.buffer
         shown = stream.getvalue().replace("\nFORGED", "").replace("\nfactlab: F", "")
