@@ -11,12 +11,15 @@ import typer
 
 from factlab.cli.gates import BOUNDS_HELP, exit_if_failed
 from factlab.cli.options import run_argument
-from factlab.cli.output import Cell, measured, paragraph, say, say_json, table
+from factlab.cli.output import Cell, measured, paragraph, say, say_csv, say_json, table
+from factlab.display.spreadsheet import Field
+from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
     from factlab.comparison import RunComparison
     from factlab.schema.results import Comparison, Configuration, Metric
 
+FIGURES = ("value", "ci_low", "ci_high", "n", "clusters", "covers", "scorer")  # of a CSV row
 SHOWN_PAIRS = 10  # a terminal's worth for each endpoint; --json has all
 PRACTICE = {
     ("loss", "nats/token"): "nll/practice",
@@ -66,17 +69,32 @@ def compare(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON document on stdout.")
     ] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print each metric of each configuration as a CSV row.")
+    ] = False,
 ) -> None:
     """Compare the configurations of runs over the same questions, and say which to choose."""
     from factlab.comparison.gates import compare_with_gates
 
+    if json_ and csv:
+        raise ConfigError("--json and --csv both write to stdout. Remove one of them.")
     found, failed = compare_with_gates(runs, fail_if or (), against)
     if json_:
         gates = [gate.model_dump(mode="json") for gate in failed]
         say_json({**found.model_dump(mode="json"), "failed_gates": gates})
+    elif csv:
+        say_csv(_csv_rows(found.configurations))
     else:
         _show(found)
     exit_if_failed(failed, fail_if or ())
+
+
+def _csv_rows(configurations: Sequence[Configuration]) -> Iterator[Sequence[Field]]:
+    yield "configuration", "recipe", "rank", "learning rate", "metric", *FIGURES
+    for one in configurations:
+        for name, metric in one.metrics.items():
+            setting = (one.id, one.recipe, one.rank, one.learning_rate)
+            yield *setting, name, *(getattr(metric, figure) for figure in FIGURES)
 
 
 def _show(found: RunComparison) -> None:

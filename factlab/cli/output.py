@@ -10,11 +10,12 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from factlab.cli.streams import beneath
 from factlab.display.characters import visible, visible_json
+from factlab.display.spreadsheet import Field, csv_text
 from factlab.record import Record
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def say_json(document: Any, *, indent: int | None = 1) -> None:
         text = json.dumps(document, ensure_ascii=False, indent=indent)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(visible_json(text, ascii_only=not encoding.lower().startswith("utf")))  # noqa: T201
+
+
+def say_csv(rows: Iterable[Sequence[Field]]) -> None:
+    """Print rows to stdout as CSV, the first of them the heads."""
+    print(csv_text(rows), end="")  # noqa: T201
 
 
 def paragraph(text: str) -> None:

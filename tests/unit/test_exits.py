@@ -6,6 +6,7 @@ in turn.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import logging
@@ -29,6 +30,7 @@ from factlab.cli.complete import complete_facts
 from factlab.cli.progress import make_progress
 from factlab.cli.streams import guard_streams
 from factlab.display.characters import visible, visible_json, visible_lines
+from factlab.display.spreadsheet import csv_text
 
 BUNDLES = bundles()
 BUILT = typer.main.get_command(cli.app)  # once: a process of its own would build it for each line
@@ -271,6 +273,7 @@ def test_a_preview_cannot_act(tmp_path: Path, command: Command) -> None:
         "list runs",
         "compare reports/r reports/s",
         "compare reports/r --json",
+        "compare reports/r --csv",
         "rescore --cases cases.jsonl",
         "rescore --cases cases.jsonl --json",
         "ask reports/r why",
@@ -376,6 +379,36 @@ class TestStreams:
         said, *_, document = written.getvalue().decode("ascii").strip().rpartition("\n{")
         assert said.startswith("\\u9ad8\\u3055 \\udcff")
         assert json.loads("{" + document) == {"高さ": "é 👩"}
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠A1",
+    " =1",
+    "\t=1",
+    "\r=1",
+]
+
+
+class TestSpreadsheet:
+    @pytest.mark.parametrize("text", FORMULAS)
+    def test_a_formula_is_text(self, text: str) -> None:
+        (row,) = csv.reader(io.StringIO(csv_text([[text, f"a{text}"]])))
+        assert row[0][0] in "'\\"
+        assert row[0].removeprefix("'") == visible(text)
+        assert row[1] == f"a{visible(text)}"
+
+    def test_numbers_stay_numbers_and_fields_stay_fields(self) -> None:
+        text = csv_text([[-1, -0.5, "-0.5", "-1e3", None, 'a,"b"', "-inf", f"x\n{ALL}"]])
+        assert text.startswith('-1,-0.5,"-0.5","-1e3","",')
+        (row,) = csv.reader(io.StringIO(text))
+        assert row[5:] == ['a,"b"', "'-inf", visible(f"x\n{ALL}")]
 
 
 class TestNames:
