@@ -69,6 +69,7 @@ def main() -> NoReturn:
     """Run the command line; a user's error is one paragraph, a bug keeps its traceback."""
     # Before tokenizers is imported and anything forks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars move the cursor
     guard_streams()  # for good: Python prints the traceback of a bug after this has ended
     sys.unraisablehook = _unraisable
     for wanted in (signal.SIGTERM, signal.SIGINT):

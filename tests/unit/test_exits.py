@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -22,6 +23,8 @@ import pytest
 import typer
 from fake_run import GOOD, WEAK, write_fake_run
 from helpers import MINIMAL, write
+from hypothesis import given
+from hypothesis import strategies as st
 from payloads import DANGEROUS, KINDS, LONE, bundles, forged, leaked, poison, quoted
 
 from factlab import cli
@@ -218,6 +221,16 @@ class TestCharacters:
         document = visible_json(json.dumps({text: text}, ensure_ascii=False))
         assert not DANGEROUS.search(document)
         assert json.loads(document) == {text: text}
+
+    @given(st.text(st.characters()))
+    def test_any_text_is_shown_once_and_for_all(self, text: str) -> None:
+        shown = visible(text)
+        assert visible(shown) == shown
+        assert not re.search("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]", shown)
+        assert visible_lines(text).count("\n") == text.count("\n")
+        document = json.dumps({text: text}, ensure_ascii=False)
+        assert json.loads(visible_json(document)) == {text: text}
+        assert visible_json(document, ascii_only=True).isascii()
 
     @pytest.mark.parametrize(
         "text",
