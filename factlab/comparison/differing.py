@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from factlab.comparison.loaded import LoadedRun, measured_questions
 from factlab.comparison.pool import Pooled
+from factlab.reading.paths import is_file
+from factlab.reading.records import read_text
 from factlab.recipes.load import TEXTS, shipped_recipes
 from factlab.runs.config_file import recipe_comment
 from factlab.runs.files import sha256_text
@@ -57,7 +59,7 @@ def settings_of_run(run: LoadedRun, facts: Sequence[str]) -> dict[str, str]:
     """What all configurations of a run share, and other runs may not."""
     pairs = [q.text + (q.target or "") for q in measured_questions(run.folder, ("train",), facts)]
     found = {"training pairs": f"{len(pairs)} ({sha256_text(chr(0).join(pairs))[:6]})"}
-    if run.folder.config_file.is_file():
+    if is_file(run.folder.config_file):
         config = read_config(run.folder)
         settings = config.model_dump(mode="json", exclude=SAID_ELSEWHERE)
         found |= {name.replace("_", " "): str(value) for name, value in settings.items()}
@@ -66,9 +68,10 @@ def settings_of_run(run: LoadedRun, facts: Sequence[str]) -> dict[str, str]:
 
 def recipe_values(folder: RunFolder) -> dict[str, dict[str, str]]:
     """What the recipes of a run say, by recipe; of a shipped one only if it is as it was then."""
-    if not folder.config_file.is_file():
+    if not is_file(folder.config_file):
         return {}
-    text, config = folder.config_file.read_text(encoding="utf-8"), read_config(folder)
+    config = read_config(folder)  # refuses what is no text
+    text = read_text(folder.config_file)
     found = {}
     for given in config.recipes if config.combine is None else ():
         recipe = given if isinstance(given, Recipe) else shipped_recipes().get(given)

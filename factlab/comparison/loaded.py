@@ -10,6 +10,7 @@ from pathlib import Path
 from factlab.errors import ConfigError, RunFolderError
 from factlab.metrics.versions import MATCH_SCORER
 from factlab.runs.folder import RunFolder
+from factlab.runs.integrity import refuse_damaged
 from factlab.schema.question import Question
 from factlab.schema.results import CellResult, RunRecord
 from factlab.schema.splits import COMPARED_SPLITS, Split
@@ -46,7 +47,7 @@ def load_runs(paths: Sequence[Path]) -> list[LoadedRun]:
     """Read what was recorded about runs.
 
     Raises:
-        RunFolderError: for a folder that is no run, or has no finished cell.
+        RunFolderError: for a folder that is no run, has no finished cell, or is damaged.
         ConfigError: for a run that is named twice.
     """
     if not paths:
@@ -74,6 +75,7 @@ def _finished(folder: RunFolder, record: RunRecord) -> tuple[CellResult, ...]:
             f"{folder.path}: no cell of this run is finished ({record.status}), so there is "
             "nothing to compare. `factlab run … --resume` continues it."
         )
+    refuse_damaged(folder)
     return cells
 
 

@@ -73,8 +73,8 @@ class RunResponses:
             return Responses.of(
                 questions,
                 _about(ids, base.answers()),
-                _about(ids, read_lines(base.likelihoods_file, LikelihoodRecord)),
-                _about(ids, read_lines(base.in_context_file, AnswerRecord)),
+                _about(ids, read_lines(base.likelihoods_file, LikelihoodRecord, whole=True)),
+                _about(ids, read_lines(base.in_context_file, AnswerRecord, whole=True)),
             )
 
         others = {name: responses_of(folder.base(name)) for name in folder.other_precisions()}
@@ -91,7 +91,7 @@ class RunResponses:
         responses = Responses.of(
             candidates,
             files.answers(),
-            read_lines(files.likelihoods_file, LikelihoodRecord),
+            read_lines(files.likelihoods_file, LikelihoodRecord, whole=True),
         )
         return QuestionSet(
             facts, [question for question in candidates if responses.has(question)]
@@ -115,7 +115,7 @@ class RunResponses:
 
     def _drift(self, cell: CellResult) -> Scores:
         file = self.folder.cell(cell.id).drift_file
-        return drift_scores(cell.facts, list(read_lines(file, DriftWindow)))
+        return drift_scores(cell.facts, list(read_lines(file, DriftWindow, whole=True)))
 
     def _check(self, cell: CellResult, question_set: QuestionSet, base: Responses) -> None:
         if not question_set.questions:

@@ -41,7 +41,9 @@ def base_result(
     facts = tuple(fact for fact in responses.by_fact if fact is not None)
     asked = [q for same in responses.by_fact.values() for q in same if base.has(q)]
     found = measure_base(QuestionSet(facts, asked), base)
-    again = list(read_lines(responses.folder.base(precision).rounding_file, AnswerRecord))
+    again = list(
+        read_lines(responses.folder.base(precision).rounding_file, AnswerRecord, whole=True)
+    )
     found.metrics |= (rounding := rounding_changes(asked, base, again))
     if not rounding:
         reason = "the base was not computed again by another forward pass."
@@ -61,7 +63,7 @@ def measured_cell(
     asked, tuned = responses.tuned(cell_id, facts)
     files = responses.folder.cell(cell_id)
     base = responses.base_at(precision)
-    windows = list(read_lines(files.drift_file, DriftWindow))
+    windows = list(read_lines(files.drift_file, DriftWindow, whole=True))
     found = measure_tuned(asked, base, tuned, windows)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)

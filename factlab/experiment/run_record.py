@@ -16,6 +16,7 @@ from factlab.progress import Progress
 from factlab.runs.config_file import config_yaml
 from factlab.runs.files import write_json, write_text
 from factlab.runs.folder import RunFolder, new_record, now
+from factlab.runs.integrity import run_fingerprints
 from factlab.runs.opening import tidy
 from factlab.schema.config import Cell, Precision
 from factlab.schema.results import BaseResult, CellResult, ModelRecord, RunResult, Status
@@ -171,7 +172,7 @@ class RunSoFar:
         diverged = any(result and result.status == "diverged" for result in self.cells.values())
         status: Status = "diverged" if diverged else "complete"
         result = with_comparisons(RunResponses.read(self.folder), self.result(status))
-        self.folder.change(status=status, ended=now())
+        self.folder.change(status=status, ended=now(), files=run_fingerprints(self.folder))
         return result
 
 

@@ -24,6 +24,7 @@ from factlab.experiment.trial_training import train_trials
 from factlab.runs.adapters import adapter_folder
 from factlab.runs.files import write_json
 from factlab.runs.folder import RunFolder
+from factlab.runs.integrity import sealed
 from factlab.schema.config import Cell
 from factlab.schema.results import CellResult
 
@@ -92,9 +93,10 @@ def run_trials(
     results: dict[str, CellResult] = {}
 
     def finish(result: CellResult) -> None:
-        write_json(folder.cell(result.id).result_file, result)
-        drop_training(folder.cell(result.id))
-        results[result.id] = result
+        files = folder.cell(result.id)
+        results[result.id] = result = sealed(files, result)
+        write_json(files.result_file, result)
+        drop_training(files)
 
     with _attached(baseline.evaluator, trials) as model:
         try:

@@ -9,9 +9,10 @@ from pathlib import Path
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.export.formats import ExportFormat
 from factlab.export.merge import check_mergeable, check_tuned
-from factlab.models.cache import sha256_of
 from factlab.models.resolve import ModelFiles, resolve_model
+from factlab.reading.records import sha256_of
 from factlab.runs.folder import ExportFolder, RunFolder, read_config
+from factlab.runs.integrity import refuse_changed_adapters, refuse_damaged
 from factlab.schema.config import RunConfig
 from factlab.schema.export import BaseWeights, ExportRecord
 from factlab.schema.results import CellResult, RunRecord
@@ -104,6 +105,8 @@ def plan_export(
     record = folder.record()
     config = read_config(folder)
     chosen = _chosen_cell(folder, record, cell)
+    refuse_damaged(folder)
+    refuse_changed_adapters(folder, [chosen])
     if base == "measured" and is_full(chosen):
         raise ConfigError(
             f"--base measured: every weight of {chosen.id} was trained, so there is no base to "

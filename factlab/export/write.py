@@ -9,7 +9,7 @@ from factlab.export import llamacpp
 from factlab.export.base_weights import HeldBase
 from factlab.export.merge import Merged, load_tuned, merge, save_merged
 from factlab.export.plan import ExportPlan, ExportTarget
-from factlab.models.cache import sha256_of
+from factlab.reading.records import sha256_of
 from factlab.runs.environment import versions
 from factlab.runs.files import folder_being_written, write_json
 from factlab.runs.folder import now

@@ -9,9 +9,13 @@ from typing import Any
 
 import yaml
 
+from factlab.errors import RunFolderError
 from factlab.metrics.responses import Responses
+from factlab.reading.paths import is_file, is_folder
+from factlab.reading.records import read_bytes
 from factlab.runs.files import read_json, read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
+from factlab.runs.integrity import problems
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import (
@@ -63,6 +67,7 @@ class ReportData:
         settings: The same, read; empty where it is missing or no YAML.
         exports: What was exported.
         exported: Answers of each export by its id, then by question id.
+        problems: What is not as the run wrote it, in sentences.
     """
 
     record: RunRecord
@@ -78,6 +83,7 @@ class ReportData:
     settings: dict[str, Any]
     exports: tuple[ExportRecord, ...] = ()
     exported: Mapping[str, Mapping[str, AnswerRecord]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
     def before(self, cell: CellResult, question: Question) -> AnswerRecord | None:
         """The base's answer to a question's own text, at the cell's precision."""
@@ -170,10 +176,10 @@ def load_report_data(run_dir: Path) -> ReportData:
     exports = folder.exports()
 
     def said(base: BaseFolder) -> Responses:
-        return Responses.of(asked, base.answers())
+        return Responses.of(asked, read_lines(base.answers_file, AnswerRecord))
 
-    folders = sorted(path for path in (run_dir / "cells").glob("*") if path.is_dir())
-    has_results = (run_dir / "results.json").is_file()
+    folders = sorted(path for path in (run_dir / "cells").glob("*") if is_folder(path))
+    has_results = is_file(run_dir / "results.json")
     if has_results:
         result = read_json(run_dir / "results.json", RunResult)
     else:
@@ -181,7 +187,7 @@ def load_report_data(run_dir: Path) -> ReportData:
     result = result.model_copy(update={"cells": _with_late_cells(result, folders)})
     done = {cell.id for cell in result.cells}
     config_file = run_dir / "config.resolved.yaml"
-    config = config_file.read_text(encoding="utf-8") if config_file.is_file() else ""
+    config = read_bytes(config_file).decode(errors="replace") if is_file(config_file) else ""
     return ReportData(
         record=record,
         result=result,
@@ -204,9 +210,21 @@ def load_report_data(run_dir: Path) -> ReportData:
         settings=_settings(config),
         exports=tuple(one for folder in exports if (one := folder.record()) is not None),
         exported={
-            folder.path.name: {a.question_id: a for a in folder.answers()} for folder in exports
+            folder.path.name: {
+                a.question_id: a for a in read_lines(folder.answers_file, AnswerRecord)
+            }
+            for folder in exports
         },
+        problems=_problems(folder),
     )
+
+
+def _problems(folder: RunFolder) -> tuple[str, ...]:
+    """What is not as the run wrote it, as far as that can be told."""
+    try:
+        return tuple(problems(folder))
+    except RunFolderError as error:
+        return (str(error),)
 
 
 def _settings(config: str) -> dict[str, Any]:
@@ -231,7 +249,7 @@ def _with_late_cells(result: RunResult, folders: list[Path]) -> tuple[CellResult
     late = [
         read_json(folder / "cell.json", CellResult)
         for folder in folders
-        if folder.name not in listed and (folder / "cell.json").is_file()
+        if folder.name not in listed and is_file(folder / "cell.json")
     ]
     return (*result.cells, *late)
 

@@ -98,7 +98,8 @@ def _set_rows(one: SetRecord) -> list[tuple[str, str]]:
 
 def notices(data: ReportData) -> list[str]:
     """Why this run is incomplete, in sentences; none for a complete run."""
-    record, found = data.record, []
+    record = data.record
+    found = [f"A file of this run is not as it was written: {text}" for text in data.problems]
     if record.status != "complete":
         why = f" The reason recorded: {record.error}" if record.error else ""
         found.append(f"The run is {record.status}; this page shows what it has recorded.{why}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from factlab.errors import ConfigError, RunFolderError
-from factlab.models.cache import sha256_of
+from factlab.reading.records import read_bytes, sha256_of, strict_json
 from factlab.runs.folder import RunFolder, read_config
+from factlab.runs.integrity import refuse_changed_adapters
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterSource
 from factlab.schema.config import RunConfig
 from factlab.schema.results import CellResult, ModelRecord, RunRecord
@@ -54,6 +54,7 @@ class StoredRun:
                 f"{self.path}: no cell is finished, so there is no adapter to ask. Its status is "
                 f"'{self.record.status}'; `factlab run … --resume` continues it."
             )
+        refuse_changed_adapters(self.folder, self.cells)
 
     @cached_property
     def config(self) -> RunConfig:
@@ -206,7 +207,7 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     """
     file = folder / ADAPTER_CONFIG
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = strict_json(read_bytes(file))
     except (OSError, ValueError) as problem:
         raise RunFolderError(f"{file}: cannot be read ({problem}). Make the run again.") from None
     if not isinstance(found, dict):

@@ -145,11 +145,16 @@ def read_json(path: Path, kind: type[RecordT]) -> RecordT:
         ) from None
 
 
-def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
+def read_lines(path: Path, kind: type[RecordT], *, whole: bool = False) -> Iterator[RecordT]:
     """Records of a JSON-lines file, none if it is absent; a torn last line is skipped.
 
+    Args:
+        path: The file.
+        kind: The class of its records.
+        whole: It was written at once, not line by line, so that a torn line is damage.
+
     Raises:
-        RunFolderError: for a damaged line that is not the last.
+        RunFolderError: for a damaged line that is not the last, or is in a whole file.
     """
     try:
         lines = read_bytes(path).split(b"\n")
@@ -164,7 +169,7 @@ def read_lines(path: Path, kind: type[RecordT]) -> Iterator[RecordT]:
             yield kind.model_validate(strict_json(line))
         except ValueError as problem:
             # A complete line ends in a newline, so only what follows the last one can be torn.
-            if number == len(lines):
+            if number == len(lines) and not whole:
                 return
             raise RunFolderError(
                 f"{path}:{number}: not a {kind.__name__}: {_complaint(problem)}."

@@ -22,6 +22,7 @@ from factlab.runs.files import (
     write_text,
     writing,
 )
+from factlab.runs.integrity import refuse_changed_results
 from factlab.schema.config import RunConfig
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
@@ -101,7 +102,7 @@ class RunFolder:
         return [
             question
             for file in sorted((self.path / "data").glob("*.jsonl"))
-            for question in read_lines(file, Question)
+            for question in read_lines(file, Question, whole=True)
         ]
 
     def finished_cells(self) -> list[CellResult]:
@@ -180,7 +181,7 @@ class AnswersFolder:
 
     def answers(self) -> list[AnswerRecord]:
         """Its answers."""
-        return list(read_lines(self.answers_file, AnswerRecord))
+        return list(read_lines(self.answers_file, AnswerRecord, whole=True))
 
 
 class BaseFolder(AnswersFolder):
@@ -335,8 +336,10 @@ def load_run(path: str | Path) -> RunResult:
     """The result of a run, read from its folder.
 
     Raises:
-        RunFolderError: for a folder that holds no results.
+        RunFolderError: for a folder that holds no results, or others than the run wrote.
     """
     folder = RunFolder(Path(path))
     folder.record()
-    return read_json(folder.results_file, RunResult)
+    result = read_json(folder.results_file, RunResult)
+    refuse_changed_results(folder)
+    return result

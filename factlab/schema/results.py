@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from factlab.reading.paths import PlainName
+from factlab.reading.paths import PlainName, PlainPath
 from factlab.record import Record
 from factlab.schema.combine import Combined
 from factlab.schema.fields import FORMERLY_DIALS
@@ -26,6 +26,8 @@ def placebo_id(configuration: str, kind: Placebo) -> str:
     return f"{configuration}-placebo-{kind}"
 
 
+# File → SHA-256; of answers that of the prompts that they are to, which no rescoring changes.
+Fingerprints = dict[PlainPath, str]
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
 
 
@@ -198,6 +200,7 @@ class CellResult(SharedSettings):
     kept_step: int | None = Field(default=None, description="Step of the adapter measured.")
     training: TrainingRecord | None = None
     measuring_seconds: float | None = None
+    files: Fingerprints = Field(default_factory=dict, description="Those of its files.")
 
 
 class BaseResult(Record):
@@ -383,6 +386,7 @@ class RunRecord(Record):
     ended: str | None = None
     config_sha256: str
     data_sha256: str | None = None
+    files: Fingerprints = Field(default_factory=dict, description="Once the run is over.")
     seeds: tuple[int, ...]
     notes: tuple[str, ...] = Field(default=(), description="What was left out, and why.")
     sets: tuple[SetRecord, ...] = Field(

@@ -14,6 +14,7 @@ from factlab.comparison.responses import CellScores, RunResponses
 from factlab.comparison.rule import RECALL, damage_in, damage_terms, pareto_front
 from factlab.errors import RunFolderError
 from factlab.runs.folder import RunFolder
+from factlab.runs.integrity import refuse_damaged
 from factlab.schema.results import Choice
 from factlab.schema.search import Candidate, FrontWord
 from factlab.tuning.race import CellKey
@@ -80,6 +81,7 @@ def read_cell(run: Path) -> CellScores | None:
             f"{run}: this run of the search is gone, or is not the one that it made. Restore it, "
             "or begin a new search with another --out."
         )
+    refuse_damaged(folder)
     (cell,) = finished
     return RunResponses.read(folder).score(cell) if cell.status == "complete" else None
 

@@ -15,6 +15,7 @@ from factlab.metrics.verdicts import grade_text, injected_values
 from factlab.report import write_report
 from factlab.runs.files import read_json, read_lines, write_json, write_lines
 from factlab.runs.folder import RunFolder
+from factlab.runs.integrity import refuse_damaged, run_fingerprints
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import CellResult, RunResult
 
@@ -43,6 +44,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
         )
     with folder.locked():
         before = read_json(folder.results_file, RunResult)
+        refuse_damaged(folder, computed=False)
         changed = _grade_again(folder)
         responses = RunResponses.read(folder)
         base = base_result(responses, before.base.measuring_seconds)
@@ -63,6 +65,8 @@ def rescore(run: Path) -> tuple[RunResult, int]:
             }
         )
         whole = with_comparisons(responses, result)
+        if folder.record().files:
+            folder.change(files=run_fingerprints(folder))
         write_report(folder.path)
     return whole, changed
 
@@ -110,7 +114,7 @@ def _grade_again(folder: RunFolder) -> int:
     files += [export.answers_file for export in folder.exports()]
     changed = 0
     for file in files:
-        old = list(read_lines(file, AnswerRecord))
+        old = list(read_lines(file, AnswerRecord, whole=True))
         new = [_graded(record, questions, injected) for record in old]
         changed += sum(a.outcome != b.outcome for a, b in zip(old, new, strict=True))
         if new:

@@ -580,7 +580,6 @@ def _record(cells: tuple[Behaviour, ...], status: Status) -> RunRecord:
         started="2026-03-02T10:14:07+00:00",
         ended="2026-03-02T10:31:55+00:00" if status == "complete" else None,
         config_sha256="9c1d" * 16,
-        data_sha256="0b7e" * 16,
         seeds=tuple(sorted({cell.seed for cell in cells})) or (0,),
         versions={"factlab": "0.1.0", "torch": "2.10.0", "transformers": "5.17.0"},
         git={"commit": "4f2a91c", "dirty": "no"},
