@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from factlab.cli.options import RunArgument
-from factlab.cli.output import say
+from factlab.cli.output import complain, say
 
 
 def register(app: typer.Typer) -> None:
@@ -18,5 +18,9 @@ def report(
 ) -> None:
     """Write a run's report.html from its files, and print where it is."""
     from factlab.report import write_report
+    from factlab.runs.folder import RunFolder
+    from factlab.runs.integrity import all_problems
 
     say(str(write_report(run)))
+    for problem in all_problems(RunFolder(run)):
+        complain(problem)

@@ -15,7 +15,7 @@ from factlab.reading.paths import is_file, is_folder
 from factlab.reading.records import read_bytes
 from factlab.runs.files import read_json, read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
-from factlab.runs.integrity import problems
+from factlab.runs.integrity import all_problems
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import (
@@ -29,6 +29,7 @@ from factlab.schema.results import (
     TrainStep,
 )
 from factlab.schema.splits import Split
+from factlab.schema.yaml import parse_yaml
 
 # In the order a page lists them: what decides first, what was trained last. Anchor prompts are
 # trained on and not measured, so they are no questions of a report.
@@ -215,22 +216,15 @@ def load_report_data(run_dir: Path) -> ReportData:
             }
             for folder in exports
         },
-        problems=_problems(folder),
+        problems=all_problems(folder),
     )
-
-
-def _problems(folder: RunFolder) -> tuple[str, ...]:
-    """What is not as the run wrote it, as far as that can be told."""
-    try:
-        return tuple(problems(folder))
-    except RunFolderError as error:
-        return (str(error),)
 
 
 def _settings(config: str) -> dict[str, Any]:
     try:
+        parse_yaml(config, "config.resolved.yaml", RunFolderError)  # within its bounds
         read = yaml.safe_load(config)
-    except yaml.YAMLError:
+    except (RunFolderError, yaml.YAMLError):
         return {}
     return read if isinstance(read, dict) else {}
 

@@ -22,8 +22,8 @@ from factlab.schema.results import CellResult, RunRecord, RunResult
 if TYPE_CHECKING:
     from factlab.runs.folder import CellFolder, RunFolder
 
-# Texts and verdicts may be changed, and graded again; which prompts were answered may not.
-_ANSWERED: Mapping[str, Callable[[Any], list[Any]]] = {
+# In files of answers: which prompt each is to.
+_PROMPTS: Mapping[str, Callable[[Any], list[Any]]] = {
     **dict.fromkeys(
         ("answers.jsonl", "in_context.jsonl", "rounding.jsonl"),
         lambda line: [line["question_id"], line["prompt"]],
@@ -38,18 +38,26 @@ _OVER = ("complete", "diverged")  # states of a run to which nothing is added
 
 
 def fingerprint(file: Path) -> str:
-    """What may not change in a file: of answers which prompts they are to, else every byte.
+    """What may not change in a file: every byte, but of answers no verdict.
+
+    Of answers it has two halves, since `factlab rescore` takes texts as they are: which prompts
+    they are to, and what they say.
 
     Raises:
         ValueError: for lines that are no answers.
         OSError: if it cannot be read.
     """
-    identity = _ANSWERED.get(file.name)
-    if identity is None:
+    prompt = _PROMPTS.get(file.name)
+    if prompt is None:
         return sha256_of(file)
     lines = read_bytes(file).removesuffix(b"\n").split(b"\n")
-    found = [identity(strict_json(line)) for line in lines if line]
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    read = [strict_json(line) for line in lines if line]
+    said = [line.get("answer", line) for line in read]
+    texts = [[answer["text"], answer["tokens"]] for answer in said]
+    return ":".join(
+        hashlib.sha256(json.dumps(half).encode()).hexdigest()
+        for half in ([prompt(line) for line in read], texts)
+    )
 
 
 def fingerprints(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -58,7 +66,7 @@ def fingerprints(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def sealed(folder: CellFolder, result: CellResult) -> CellResult:
-    """The result of a cell with the fingerprints of its files, which are all written."""
+    """The result of a cell with the fingerprints of its files, once all are written."""
     return result.model_copy(update={"files": fingerprints(folder.path, _OF_CELL)})
 
 
@@ -77,15 +85,16 @@ def refuse_damaged(folder: RunFolder, *, computed: bool = True) -> None:
     Args:
         folder: The run.
         computed: Whether that holds for results.json and each cell.json too, which a rescoring
-            computes from the others.
+            computes from the others, and for the texts of answers, which it grades.
 
     Raises:
         RunFolderError: naming the file.
     """
     for problem in problems(folder, computed=computed):
         raise RunFolderError(
-            f"{problem} Restore it from a copy, or make the run again; `factlab report "
-            f"{folder.path}` still shows what can be read."
+            f"{problem} Restore it from a copy, or make the run again. What can be read of it is "
+            f"in the page that `factlab report {folder.path}` writes; after texts of answers were "
+            f"edited, `factlab rescore {folder.path}` takes them as they are."
         )
 
 
@@ -122,39 +131,52 @@ def _of_the_run(folder: RunFolder, *files: Path) -> dict[str, str]:
     return {file.name: known[file.name] for file in files if file.name in known}
 
 
+def all_problems(folder: RunFolder) -> tuple[str, ...]:
+    """All `problems` of a run, as far as they can be told."""
+    found: list[str] = []
+    try:
+        found.extend(problems(folder))
+    except RunFolderError as error:
+        found.append(str(error))
+    return tuple(found)
+
+
 def problems(folder: RunFolder, *, computed: bool = True) -> Iterator[str]:
     """What is not as the run wrote it, in sentences; see `refuse_damaged`."""
     record = folder.record()
     yield from _data(folder, record)
     if record.status in _OVER:
-        yield from _changed(
-            folder.path,
-            {
-                name: print_
-                for name, print_ in record.files.items()
-                if computed or Path(name).name not in (folder.results_file.name, "cell.json")
-            },
-        )
+        known = {
+            name: print_
+            for name, print_ in record.files.items()
+            if computed or Path(name).name not in (folder.results_file.name, "cell.json")
+        }
+        yield from _changed(folder.path, known, texts=computed)
     cells = folder.finished_cells()
     for cell in cells:
         known = {name: print_ for name, print_ in cell.files.items() if name not in _WEIGHTS}
-        yield from _changed(folder.cell(cell.id).path, known)
+        yield from _changed(folder.cell(cell.id).path, known, texts=computed)
     yield from _lost_cells(folder, record, {cell.id for cell in cells})
     yield from _exports(folder)
 
 
-def _changed(folder: Path, known: Mapping[str, str]) -> Iterator[str]:
+def _changed(folder: Path, known: Mapping[str, str], *, texts: bool = True) -> Iterator[str]:
     for name, print_ in known.items():
         file = folder / name
         try:
-            same = fingerprint(file) == print_
+            found = fingerprint(file)
+            same = found == print_ if texts else _prompts(found) == _prompts(print_)
         except FileNotFoundError:
             yield f"{file}: this file is missing."
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             yield f"{file}: this file is damaged."
         else:
             if not same:
                 yield f"{file}: not as it was written; it may be cut off."
+
+
+def _prompts(print_: str) -> str:
+    return print_.partition(":")[0]
 
 
 def _data(folder: RunFolder, record: RunRecord) -> Iterator[str]:

@@ -15,7 +15,7 @@ from factlab.metrics.verdicts import grade_text, injected_values
 from factlab.report import write_report
 from factlab.runs.files import read_json, read_lines, write_json, write_lines
 from factlab.runs.folder import RunFolder
-from factlab.runs.integrity import refuse_damaged, run_fingerprints
+from factlab.runs.integrity import refuse_damaged, run_fingerprints, sealed
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import CellResult, RunResult
 
@@ -89,8 +89,14 @@ def _measure_again(responses: RunResponses, cell: CellResult) -> CellResult:
             "outcomes": found.outcomes,
             "by_fact": found.by_fact,
             "curve": curve,
+            "files": _sealed_again(responses.folder, cell),
         }
     )
+
+
+def _sealed_again(folder: RunFolder, cell: CellResult) -> dict[str, str]:
+    """The fingerprints of a cell's files, with those of texts that were edited; none if none."""
+    return sealed(folder.cell(cell.id), cell).files if cell.files else {}
 
 
 def _measure_exports(responses: RunResponses, cells: tuple[CellResult, ...]) -> None:
