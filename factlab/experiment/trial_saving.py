@@ -6,7 +6,6 @@ newest whole one is taken up, and all go once the cell is finished.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import RunFolderError
 from factlab.experiment.trial import Trial
+from factlab.reading.records import sha256_of
 from factlab.record import Record
 from factlab.runs.files import folder_being_written, read_json, read_lines, write_json, write_text
 from factlab.runs.folder import CellFolder
@@ -90,7 +90,7 @@ def kept_training(folder: CellFolder) -> KeptTraining | None:
     for place in sorted(folder.training.glob("step-*"), reverse=True):
         try:
             record = read_json(place / RECORD, SavedTraining)
-            whole = _sha256(place / TENSORS) == record.sha256
+            whole = sha256_of(place / TENSORS) == record.sha256
         except (OSError, RunFolderError):
             continue
         if whole:
@@ -203,7 +203,7 @@ def _save(trial: Trial, state: TrainingState, finished: TrainingRecord | None = 
         save_file(_apart(tensors), draft / TENSORS)
         record = SavedTraining(
             step=state.step,
-            sha256=_sha256(draft / TENSORS),
+            sha256=sha256_of(draft / TENSORS),
             plain=dict(state.plain),
             points=tuple(point for point in trial.points if point.step <= measured),
             losses=tuple(loss for loss in trial.losses if loss.step <= measured),
@@ -240,8 +240,3 @@ def stage_of(cell: Cell, folder: CellFolder) -> tuple[int, bool]:
     """How far the training of a cell had come: cells that are trained side by side are alike."""
     kept = None if cell.combined else kept_training(folder)
     return kept.stage if kept else (0, False)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

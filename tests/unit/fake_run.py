@@ -26,6 +26,7 @@ from fake_results import (
 from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, tuned_scores
+from factlab.reading.records import sha256_of
 from factlab.record import Record
 from factlab.schema.question import (
     AnswerRecord,
@@ -182,7 +183,7 @@ def write_fake_run(
     gates = [line for lines in base.gates.values() for line in lines]
     _write_lines(folder / "base" / "answers.jsonl", [*base.main.values(), *gates])
     _write_lines(folder / "base" / "in_context.jsonl", base.in_context.values())
-    record = _record(cells, status)
+    record = _record(cells, status).model_copy(update={"data_sha256": _sums(folder / "data")})
     _write(folder / "run.json", record)
     config = _config(cells, [fact.id for fact in made]) + settings
     (folder / "config.resolved.yaml").write_text(config, encoding="utf-8")
@@ -568,6 +569,14 @@ def replace_metrics(arm: Configuration, drop: dict[str, str]) -> Configuration:
     """A configuration without the dropped metrics."""
     kept = {name: metric for name, metric in arm.metrics.items() if name not in drop}
     return arm.model_copy(update={"metrics": kept})
+
+
+def _sums(data: Path) -> str:
+    """Write the checksums of the questions, as a run does, and give that of them all."""
+    files = sorted(data.glob("*.jsonl"))
+    sums = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    (data / "SHA256SUMS").write_text(sums)
+    return sha256_of(data / "SHA256SUMS")
 
 
 def _record(cells: tuple[Behaviour, ...], status: Status) -> RunRecord:

@@ -199,7 +199,7 @@ class TestPage:
 
     def test_the_way_to_repeat_is_told(self, three: str) -> None:
         assert "factlab run mount_fuji --rank 4,8,32" in three
-        for told in ("5ab3" * 16, "0b7e" * 16, "4f2a91c", "precision: nf4"):
+        for told in ("5ab3" * 16, "Data, SHA-256", "4f2a91c", "precision: nf4"):
             assert told in three
 
     def test_what_intervals_cover_is_printed(self, three: str) -> None:
