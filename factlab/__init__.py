@@ -6,6 +6,7 @@ when they are used, so that importing factlab is fast and loads no torch.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
     from factlab.schema.results import RunResult as RunResult
 
 __version__ = "0.1.0"
+
+# Libraries read these when they are first imported, which nothing of factlab does before this. TRL
+# tells the hub of every training otherwise. What a user has set is left.
+NO_TELEMETRY = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "GRADIO_ANALYTICS_ENABLED": "False",  # Trackio's
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "WANDB_ERROR_REPORTING": "false",
+}
+for _name, _value in NO_TELEMETRY.items():
+    os.environ.setdefault(_name, _value)
 
 _HOMES = {
     "Fact": "factlab.schema.fact",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +16,13 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# Nothing but this machine is reached, neither from here nor from what a test starts.
+OFFLINE = Path(__file__).parent / "offline"
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.getenv("PYTHONPATH")]))
+sys.path.insert(0, str(OFFLINE))
+sys.modules.pop("sitecustomize", None)  # one of the system's, or this one if a test starts tests
+import sitecustomize as offline  # noqa: E402
 
 # A busy machine is slow now and then; no test is about time.
 settings.register_profile("factlab", deadline=None)
@@ -44,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_fetched() -> Iterator[None]:
+    """A test that reached for another machine fails, even if a library passed over the refusal."""
+    yield
+    reached, offline.attempts[:] = list(offline.attempts), []
+    assert not reached, f"reached for {reached}"
 
 
 @pytest.fixture(scope="module", autouse=True)

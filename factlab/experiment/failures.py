@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from factlab.errors import OutOfMemoryError, RunFolderError
+from factlab.models.files import lacks_memory
 
 # What is the machine's state and not a bug.
 _DISK = {
@@ -18,7 +19,6 @@ _DISK = {
     if hasattr(errno, name)
 }
 _IN_RUST = re.compile(r"\(os error (\d+)\)")
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def failures_explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        if isinstance(problem, MemoryError) or _says_no_memory(problem):
+        if lacks_memory(problem):
             raise OutOfMemoryError(
                 f"out of memory ({_first_line(problem)}). Less is taken with a smaller "
                 "--batch-size or --generation-batch, with --gradient-checkpointing, or with "
@@ -48,13 +48,6 @@ def failures_explained(folder: Path) -> Iterator[None]:
             f"{place}: cannot be written or read ({os.strerror(number)}). Free space there, or "
             "mend the disk; what was finished is kept."
         ) from None
-
-
-def _says_no_memory(problem: Exception) -> bool:
-    text = str(problem).lower()
-    return isinstance(problem, RuntimeError | OSError) and (
-        type(problem).__name__ == "OutOfMemoryError" or any(words in text for words in _NO_MEMORY)
-    )
 
 
 def _disk_error(problem: Exception) -> int | None:

@@ -86,12 +86,11 @@ def _from_llamacpp(
     questions: ExportQuestions,
     advance: llamacpp.Advance,
 ) -> tuple[list[Response], str]:
-    from transformers import AutoTokenizer
-
     from factlab.inference.generate import end_tokens_in, read_answer
     from factlab.models.chat import prompt_ids
+    from factlab.models.load import load_tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(plan.files.folder, trust_remote_code=False)
+    tokenizer = load_tokenizer(plan.files)
     ends = end_tokens_in(plan.files.folder, tokenizer)
     prompts = [prompt_ids(tokenizer, q.text, q.before) for q in questions.all]
     limit = plan.config.max_new_tokens

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from factlab.errors import ModelError
-from factlab.models.load import UNREADABLE, LoadOptions, load_model
+from factlab.models.complete import load_whole
+from factlab.models.load import LoadOptions, load_model
 from factlab.models.quantised import dequantise, torch_dtype
 from factlab.models.resolve import ModelFiles
 from factlab.schema.config import QUANTISED, ComputeDtype, Precision
@@ -42,18 +42,13 @@ def load_in_fp32(files: ModelFiles, held: HeldBase | None) -> PreTrainedModel:
 
 def _own_weights(files: ModelFiles) -> PreTrainedModel:
     import torch
-    from transformers import AutoModelForCausalLM
 
-    try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            files.folder, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
-        )
-    except UNREADABLE as problem:
-        raise ModelError(
-            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
-            f"model ({str(problem).splitlines()[0][:200]})."
-        ) from None
-    return model
+    return load_whole(
+        files.folder,
+        f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language model",
+        dtype=torch.float32,
+        use_safetensors=True,
+    )
 
 
 def _measured_weights(files: ModelFiles, held: HeldBase) -> PreTrainedModel:

@@ -23,6 +23,8 @@ from factlab.export.merge import Merged
 from factlab.export.vocabulary import read_vocabulary
 from factlab.models.families import FAMILIES
 from factlab.models.families.family import Gguf
+from factlab.models.files import reading
+from factlab.models.load import load_tokenizer
 from factlab.models.resolve import ModelFiles
 
 if TYPE_CHECKING:
@@ -46,16 +48,11 @@ def check_convertible(files: ModelFiles) -> None:
     Raises:
         ModelError: saying what is known.
     """
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
-    try:
+    with reading(f"{files.name}: its settings cannot be read"):
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as problem:
-        raise ModelError(
-            f"{files.name}: its settings or its tokenizer cannot be read "
-            f"({str(problem).splitlines()[0][:200]})."
-        ) from None
+    tokenizer = load_tokenizer(files)
     architecture_of(config)
     read_vocabulary(tokenizer, config.vocab_size)
 

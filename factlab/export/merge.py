@@ -9,7 +9,6 @@ changed and no other may have.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError, RunFolderError
 from factlab.export.base_weights import HeldBase, load_in_fp32, own_generation_settings
+from factlab.models.adapter_files import MOST_SETTINGS, check_adapter
 from factlab.models.adapters import PEFT_PREFIX, lora_layers, missing_keys_are_errors
+from factlab.models.checked import MOST_CONFIG, check_weights
+from factlab.models.files import read_object
+from factlab.models.load import load_tokenizer
 from factlab.models.quiet import no_progress_bars
 from factlab.models.resolve import ModelFiles
+from factlab.models.stored import stored_weights
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from factlab.schema.export import BaseWeights
 
@@ -65,8 +69,9 @@ def check_mergeable(files: ModelFiles, adapter: Path, base: BaseWeights) -> None
     for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (adapter / name).is_file():
             raise RunFolderError(f"{adapter / name}: no such file, so there is nothing to merge.")
+    check_adapter(adapter)
     adapted_layers(adapter)
-    settings = _read_json(adapter / ADAPTER_CONFIG)
+    settings = read_object(adapter / ADAPTER_CONFIG, MOST_SETTINGS)
     trained_on = settings.get("base_model_name_or_path")
     if trained_on not in (None, "", files.name):
         raise ModelError(
@@ -75,7 +80,7 @@ def check_mergeable(files: ModelFiles, adapter: Path, base: BaseWeights) -> None
         )
     if base == "measured":
         return
-    if "quantization_config" in _read_json(files.folder / "config.json"):
+    if "quantization_config" in read_object(files.folder / "config.json", MOST_CONFIG):
         raise ModelError(
             f"{files.name}: its own files are quantised, so there are no unquantised weights to "
             "merge into. `--base measured` merges into its weights as they are dequantised."
@@ -101,7 +106,6 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: HeldBase) -
         ModelError: if the adapter is damaged, is of another model, or changes nothing.
     """
     from peft import PeftModel
-    from transformers import AutoTokenizer
 
     model: Any = load_in_fp32(files, held if base == "measured" else None)
     before = _fingerprints(model)
@@ -117,8 +121,7 @@ def merge(files: ModelFiles, adapter: Path, base: BaseWeights, held: HeldBase) -
             f"of another model ({' '.join(str(problem).split())[:200]})."
         ) from None
     _check_changes(plain, before, named, adapter)
-    tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    return Merged(plain, tokenizer, len(named), updates)
+    return Merged(plain, load_tokenizer(files), len(named), updates)
 
 
 def _updates(tuned: PeftModel) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -140,7 +143,9 @@ def check_tuned(files: ModelFiles, folder: Path) -> None:
     """
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise RunFolderError(f"{folder}: holds no model, so there is nothing to export.")
-    own, base = (_read_json(place / "config.json") for place in (folder, files.folder))
+    own, base = (
+        read_object(place / "config.json", MOST_CONFIG) for place in (folder, files.folder)
+    )
     other = [name for name in _SHAPE if own.get(name) != base.get(name)]
     if other:
         raise ModelError(
@@ -155,12 +160,10 @@ def load_tuned(files: ModelFiles, folder: Path) -> Merged:
     Raises:
         ModelError: if its weights cannot be read.
     """
-    from transformers import AutoTokenizer
-
+    check_weights(folder, str(folder))
     model: Any = load_in_fp32(ModelFiles(str(folder), "folder", folder), None)
     own_generation_settings(model, files)
-    tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    return Merged(model, tokenizer, modules=0)
+    return Merged(model, load_tokenizer(files), modules=0)
 
 
 def save_merged(merged: Merged, folder: Path, dtype: str) -> None:
@@ -187,14 +190,7 @@ def adapted_layers(adapter: Path) -> frozenset[str]:
     Raises:
         ModelError: for a damaged file.
     """
-    from safetensors import SafetensorError, safe_open
-
-    file = adapter / ADAPTER_WEIGHTS
-    try:
-        with safe_open(file, "pt") as opened:
-            keys = list(opened.keys())
-    except (OSError, SafetensorError) as problem:
-        raise ModelError(f"{file}: cannot be read ({problem}); it may be cut off.") from None
+    keys = stored_weights([adapter / ADAPTER_WEIGHTS]).shapes
     found = [_LORA_KEY.fullmatch(key.removeprefix(PEFT_PREFIX)) for key in keys]
     return frozenset(match[1] for match in found if match)
 
@@ -249,11 +245,3 @@ def _sums(model: Any) -> Iterator[tuple[str, tuple[float, float]]]:
 
 def _finite(values: torch.Tensor) -> bool:
     return bool(values.isfinite().all())
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise ModelError(f"{file}: cannot be read ({problem}).") from None
-    return found if isinstance(found, dict) else {}

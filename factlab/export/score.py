@@ -64,9 +64,9 @@ def _verified(
     plan: ExportPlan, target: ExportTarget, record: ExportRecord, questions: ExportQuestions
 ) -> ExportRecord:
     """Check a file that was written when llama.cpp was not installed to check it."""
-    from transformers import AutoTokenizer
+    from factlab.models.load import load_tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(plan.files.folder, trust_remote_code=False)
+    tokenizer = load_tokenizer(plan.files)
     found = llamacpp.check_chats(gguf_file(target, record), tokenizer, questions.all)
     return record.model_copy(update={"verified_chats": found})
 

@@ -9,8 +9,11 @@ from typing import Any
 from factlab.errors import ConfigError, ModelError
 from factlab.models.families import FAMILIES
 from factlab.models.families.family import Family
+from factlab.models.files import shortened
 from factlab.schema.targets import ALL_LINEAR, TARGETS
 from factlab.schema.yaml import did_you_mean
+
+MOST_SIZE = 1_000_000_000  # of layers, widths and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
     """
     name = config.get("model_type")
     if not isinstance(name, str) or name not in FAMILIES:
-        said = f"model_type '{name}'" if name else "no model_type"
+        said = f"model_type {shortened(repr(name))}" if name else "no model_type"
         raise ModelError(
             f"{where}: its config has {said}, and the layers of that kind of model are not known "
             f"here, so its memory cannot be counted. Known: {', '.join(FAMILIES)}."
@@ -172,7 +175,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
 def _plain(config: Mapping[str, Any], family: Family) -> bool:
     """Whether a config asks for nothing that factlab's own decoder leaves to the library."""
     rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    return (
+    return isinstance(rope, dict) and (
         config.get("hidden_act", "silu") == "silu"
         and rope.get("rope_type", rope.get("type", "default")) in ("default", "linear", "llama3")
         and not family.windowed(config)
@@ -224,10 +227,11 @@ class _Sizes:
                 f"{self.where}: its config has no '{key}', without which the model cannot be "
                 "counted."
             )
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not isinstance(value, int) or not whole or not 0 < value <= MOST_SIZE:
             raise ModelError(
-                f"{self.where}: '{key}' in its config is {value!r}; a whole number above 0 is "
-                "wanted."
+                f"{shortened(self.where)}: '{key}' in its config is {shortened(repr(value))}; a "
+                f"whole number above 0 is wanted, of at most {MOST_SIZE:,}."
             )
         return value
 

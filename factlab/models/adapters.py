@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.schema.combine import ADAPTER_WEIGHTS
+from factlab.models.adapter_files import check_adapter
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -34,7 +34,7 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
     from peft import PeftModel
 
     for folder in folders.values():
-        _check_readable(folder)
+        check_adapter(folder)
     model: Any = None
     for name, folder in folders.items():
         try:
@@ -55,20 +55,6 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
             ) from None
     model.eval()
     return model  # type: ignore[no-any-return]
-
-
-def _check_readable(folder: Path) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    file = folder / ADAPTER_WEIGHTS
-    try:
-        with safe_open(file, framework="pt") as weights:
-            weights.keys()
-    except (OSError, SafetensorError) as problem:
-        raise ModelError(
-            f"{file}: these weights cannot be read ({problem}). Restore the file, or make its run "
-            "again."
-        ) from None
 
 
 def _check_whole(missing: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from factlab.errors import ModelError
+from factlab.reading.records import sha256_of
 
 MANIFEST = "manifest.json"
 
@@ -26,12 +26,6 @@ def cache_folder() -> Path:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "factlab"
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, as hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +43,10 @@ class CachedModel:
         """What is wrong with it, in words, or None if every byte is as it was written."""
         try:
             expected = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-        except (OSError, ValueError, KeyError):
+            named = dict(expected)
+        except (OSError, ValueError, KeyError, TypeError):
             return f"{self.folder / MANIFEST} is missing or cannot be read"
-        for name, digest in expected.items():
+        for name, digest in named.items():
             file = self.folder / name
             if not file.is_file():
                 return f"{file} is missing"

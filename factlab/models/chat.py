@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from factlab.errors import ModelError
+from factlab.models.files import said
 from factlab.schema.question import Turn
 
 if TYPE_CHECKING:
@@ -135,14 +136,12 @@ def _answer_text(
 
 
 def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, open_turn: bool) -> str:
-    from jinja2 import TemplateError
-
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
     try:
         text = tokenizer.apply_chat_template(
             messages, add_generation_prompt=open_turn, tokenize=False
         )
-    except TemplateError as problem:
+    except Exception as problem:  # a template may fail in any way
         raise refusal([turn.role for turn in turns], problem) from None
     return str(text)
 
@@ -150,6 +149,6 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, open
 def refusal(roles: Sequence[str], problem: Exception) -> ModelError:
     """What to say where a chat template does not take turns of these roles."""
     return ModelError(
-        f"this model's chat template refuses a conversation of {', '.join(roles)} ({problem}). "
-        "Remove such conversations, or choose another model."
+        f"this model's chat template refuses a conversation of {', '.join(roles)} "
+        f"({said(problem)}). Remove such conversations, or choose another model."
     )

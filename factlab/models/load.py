@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from safetensors import SafetensorError
-
 from factlab.errors import ModelError
 from factlab.models.cache import CachedModel
+from factlab.models.complete import check_computes, load_whole
+from factlab.models.files import reading, shortened
 from factlab.models.forward import use_library_pass
 from factlab.models.process_memory import retain_freed_memory, return_large_blocks
 from factlab.models.processor import multiplies_bf16
@@ -92,14 +92,8 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
-    except UNREADABLE as problem:
-        raise ModelError(
-            f"{files.name}: the tokenizer in {files.folder} cannot be loaded "
-            f"({str(problem).splitlines()[0][:200]})."
-        ) from None
-    return tokenizer
+    with reading(f"{shortened(files.name)}: the tokenizer in {files.folder} cannot be loaded"):
+        return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
 
 
 def load_outline(files: ModelFiles) -> PreTrainedModel:
@@ -111,15 +105,15 @@ def load_outline(files: ModelFiles) -> PreTrainedModel:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    try:
+    with (
+        reading(
+            f"{shortened(files.name)}: the config in {files.folder} is not of a causal language "
+            "model that can be built"
+        ),
+        torch.device("meta"),
+    ):
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-        with torch.device("meta"):
-            outline: Any = AutoModelForCausalLM.from_config(config)
-    except UNREADABLE as problem:
-        raise ModelError(
-            f"{files.name}: the config in {files.folder} is not of a causal language model that "
-            f"can be built ({str(problem).splitlines()[0][:200]})."
-        ) from None
+        outline: Any = AutoModelForCausalLM.from_config(config)
     return outline  # type: ignore[no-any-return]
 
 
@@ -155,6 +149,7 @@ def load_model(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     _plain_greedy(model)
+    check_computes(model, tokenizer, files.folder)
     record = ModelRecord(
         name=files.name,
         source=files.source,
@@ -180,26 +175,19 @@ def _read_weights(
 
     On a CPU quantised weights are dequantised, or read from the folder of an earlier run.
     """
-    from transformers import AutoModelForCausalLM
-
     cached = folder if folder is not None and folder.exists else None
-    try:
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            cached.folder if cached else files.folder,
-            dtype=torch_dtype(computed_in(precision, options.compute)),
-            quantization_config=None if cached else quantization_config(precision, options.compute),
-            device_map="auto"
-            if not on_cpu and options.devices == "auto"
-            else {"": "cpu" if on_cpu else "cuda"},
-            attn_implementation=_ATTENTION[options.attention],
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
-    except UNREADABLE as problem:
-        raise ModelError(
-            f"{files.name}: the weights in {files.folder} cannot be loaded as a causal language "
-            f"model at {precision} ({str(problem).splitlines()[0][:200]})."
-        ) from None
+    model = load_whole(
+        cached.folder if cached else files.folder,
+        f"{shortened(files.name)}: the weights in {files.folder} cannot be loaded as a causal "
+        f"language model at {precision}",
+        dtype=torch_dtype(computed_in(precision, options.compute)),
+        quantization_config=None if cached else quantization_config(precision, options.compute),
+        device_map="auto"
+        if not on_cpu and options.devices == "auto"
+        else {"": "cpu" if on_cpu else "cuda"},
+        attn_implementation=_ATTENTION[options.attention],
+        use_safetensors=True,
+    )
     if cached:
         return model, bytes_when_quantised(cached.folder)
     if precision not in QUANTISED:
@@ -291,8 +279,6 @@ _PRECISION_NOTES: dict[Precision, str] = {
     "fp16": "fp16",
     "fp32": "fp32",
 }
-# What reading weights or a tokenizer that are cut short, of another kind or too new ends in.
-UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError)
 _ATTENTION: dict[Attention, str | None] = {
     "auto": None,
     "eager": "eager",

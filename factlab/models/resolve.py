@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factlab.errors import ModelError
-from factlab.models.cache import CachedModel, building, cache_folder, sha256_of
+from factlab.models.cache import CachedModel, building, cache_folder
+from factlab.models.checked import check_model
 from factlab.models.embedded import ensure_embedded
+from factlab.models.files import check_plain, local_path, reading, said, shortened
 from factlab.models.gguf import CONVERSION, convert_gguf
+from factlab.reading.records import sha256_of
 from factlab.schema.config import EMBEDDED_MODEL
 
 _HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+_MOST_STEM = 80  # characters of a GGUF file's name that the cache's folder has
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,22 @@ class ModelFiles:
 def resolve_model(name: str) -> ModelFiles:
     """Find the embedded model, a local folder or GGUF file, or a model of the hub.
 
+    A folder or file is checked before anything of it is loaded (`checked.py`).
+
     Raises:
-        ModelError: for a name that is none of these, or weights of a kind that is not loaded.
+        ModelError: for a name that is none of these, weights of a kind that is not loaded, or files
+            that are damaged or not to be trusted.
     """
     if name == EMBEDDED_MODEL:
         return ModelFiles(name, "embedded", ensure_embedded())
-    path = Path(name).expanduser()
-    if path.is_file():
-        return ModelFiles(name, "folder", _converted(path))
-    if path.is_dir():
-        return ModelFiles(name, "folder", _usable(path, name))
-    check_model_name(name)
-    return ModelFiles(name, "hub", _usable(_from_hub(name), name))
+    path = local_path(name)
+    if path is None:
+        check_model_name(name)
+        source, folder = "hub", _usable(_from_hub(name), name)
+    else:
+        source, folder = "folder", _usable(path, name) if path.is_dir() else _converted(path)
+    check_model(folder, name)
+    return ModelFiles(name, source, folder)
 
 
 def check_model_name(name: str) -> None:
@@ -68,25 +76,28 @@ def check_model_name(name: str) -> None:
     Raises:
         ModelError: if it is neither the embedded model, a path that exists, nor a hub id.
     """
-    if name == EMBEDDED_MODEL or Path(name).expanduser().exists():
+    if name == EMBEDDED_MODEL or local_path(name) is not None:
         return
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ModelError(
-            f"{name}: no such model. Known: '{EMBEDDED_MODEL}' (embedded, the default), a local "
-            "folder with config.json and *.safetensors, a .gguf file, or a hub id such as "
+            f"{shortened(name)}: no such model. Known: '{EMBEDDED_MODEL}' (embedded, the default), "
+            "a local folder with config.json and *.safetensors, a .gguf file, or a hub id such as "
             "owner/name."
         )
 
 
 def _usable(folder: Path, name: str) -> Path:
-    if any(folder.glob("*.safetensors")) and (folder / "config.json").is_file():
+    with reading(f"{folder}: cannot be read"):
+        found = sorted(file.name for file in folder.iterdir())
+    if "config.json" in found and any(file.endswith(".safetensors") for file in found):
         return folder
-    ggufs = sorted(folder.glob("*.gguf"))
+    ggufs = [file for file in found if file.endswith(".gguf")]
     if len(ggufs) == 1:
-        return _converted(ggufs[0])
+        return _converted(folder / ggufs[0])
+    name = shortened(name)
     if ggufs:
         raise ModelError(f"{name} holds {len(ggufs)} GGUF files. Pass the path of the one to use.")
-    pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in folder.glob(pattern)]
+    pickles = [file for file in found if file.endswith((".bin", ".pt", ".pth"))]
     if pickles:
         raise ModelError(
             f"{name} holds only pickled weights ({pickles[0]}), which can run code when loaded. "
@@ -101,8 +112,12 @@ def _usable(folder: Path, name: str) -> Path:
 def _converted(file: Path) -> Path:
     if file.suffix != ".gguf":
         raise ModelError(f"{file}: a folder, or a file that ends in .gguf, is wanted.")
-    name = f"{file.stem}-{sha256_of(file)[:16]}-{CONVERSION}"
-    cached = CachedModel(cache_folder() / "models" / name)
+    check_plain(file)
+    with reading(f"{file}: cannot be read"):
+        digest = sha256_of(file)
+    cached = CachedModel(
+        cache_folder() / "models" / f"{file.stem[:_MOST_STEM]}-{digest[:16]}-{CONVERSION}"
+    )
     if not cached.exists:
         with building(cached.folder) as draft:
             if draft is not None:
@@ -122,9 +137,8 @@ def _from_hub(name: str) -> Path:
 
 def not_from_hub(name: str, problem: Exception) -> ModelError:
     """The refusal of a model that the hub did not give."""
-    said = str(problem).strip().splitlines()
     return ModelError(
-        f"{name}: not found: no local folder of that name, and the hub did not give it "
-        f"({type(problem).__name__}: {said[0][:200] if said else 'no reason given'}). Check the "
-        f"spelling and the network; '{EMBEDDED_MODEL}' needs no hub."
+        f"{shortened(name)}: not found: no local folder of that name, and the hub did not give it "
+        f"({type(problem).__name__}: {said(problem)}). Check the spelling and the network; "
+        f"'{EMBEDDED_MODEL}' needs no hub."
     )

@@ -5,17 +5,17 @@ The real renderer is models/chat.py; a test holds this one to it, token for toke
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from factlab.models.chat import refusal
+from factlab.models.checked import MOST_TOKENIZER_CONFIG, check_files, small_files
 from factlab.models.embedded import embedded_model
+from factlab.models.files import local_path, read_object, reading
+from factlab.models.trial import try_out
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
 
@@ -47,12 +47,12 @@ class PreviewTokenizer:
 
     def _render(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-        template = environment.from_string(self.template)
         try:
+            template = environment.from_string(self.template)
             return template.render(
                 messages=messages, add_generation_prompt=open_turn, **self.special
             )
-        except TemplateError as problem:
+        except Exception as problem:  # a template may fail in any way
             raise refusal([message["role"] for message in messages], problem) from None
 
     def _tokens(self, text: str) -> list[str]:
@@ -61,14 +61,23 @@ class PreviewTokenizer:
 
 
 def preview_tokenizer(model: str) -> PreviewTokenizer | None:
-    """The tokenizer of a model that is on this machine, or None if it is not, or has no chat."""
+    """The tokenizer of a model that is on this machine, or None if it is not, or has no chat.
+
+    Raises:
+        ModelError: if its files are damaged or not to be trusted.
+    """
     from tokenizers import Tokenizer
 
-    folder = embedded_model().folder if model == EMBEDDED_MODEL else Path(model).expanduser()
-    file, config_file = folder / "tokenizer.json", folder / "tokenizer_config.json"
-    if not file.is_file() or not config_file.is_file():
+    folder = embedded_model().folder if model == EMBEDDED_MODEL else local_path(model)
+    if folder is None or not folder.is_dir():
         return None
-    config = json.loads(config_file.read_text(encoding="utf-8"))
+    file, config_file = folder / "tokenizer.json", folder / "tokenizer_config.json"
+    if not file.exists() or not config_file.exists():
+        return None
+    if model != EMBEDDED_MODEL:
+        check_files(folder)
+        try_out(folder, model, small_files(folder))
+    config = read_object(config_file, MOST_TOKENIZER_CONFIG)
     beside = folder / "chat_template.jinja"
     template = (
         beside.read_text(encoding="utf-8") if beside.is_file() else config.get("chat_template")
@@ -76,9 +85,10 @@ def preview_tokenizer(model: str) -> PreviewTokenizer | None:
     if not isinstance(template, str):
         return None
     special = {name: _text(config.get(name)) for name in ("bos_token", "eos_token", "pad_token")}
-    return PreviewTokenizer(Tokenizer.from_file(str(file)), template, special)
+    with reading(f"{file}: this tokenizer cannot be loaded"):
+        return PreviewTokenizer(Tokenizer.from_file(str(file)), template, special)
 
 
 def _text(token: Any) -> str:
     """A special token as text; older files write it as a dict."""
-    return str(token["content"]) if isinstance(token, dict) else str(token or "")
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token or "")

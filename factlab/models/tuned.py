@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from factlab.models.checked import check_weights
+from factlab.models.complete import load_whole
+
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
 
@@ -15,9 +18,16 @@ def load_tuned_model(folder: Path, base: LoadedModel) -> Any:
     Args:
         folder: As transformers writes it.
         base: Whose generation settings it gets, since those that were saved were not measured with.
-    """
-    from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=base.model.dtype)
+    Raises:
+        ModelError: if its files cannot be read, or are not whole.
+    """
+    check_weights(folder, str(folder))
+    model: Any = load_whole(
+        folder,
+        f"{folder}: the weights cannot be loaded as a causal language model",
+        dtype=base.model.dtype,
+        use_safetensors=True,
+    )
     model.generation_config = base.model.generation_config
     return model.to(base.device).eval()

@@ -84,8 +84,12 @@ def _too_large(file: Path, size: int, most: int) -> OSError:
     return OSError(errno.EFBIG, said, str(file))
 
 
-def strict_json(text: str | bytes) -> Any:
+def strict_json(text: str | bytes, *, constants: bool = False) -> Any:
     """JSON as data, if it says one thing: finite numbers, and each key once.
+
+    Args:
+        text: In UTF-8.
+        constants: Whether Infinity and NaN are taken: libraries write them into models' settings.
 
     Raises:
         ValueError: for anything else, with the reason in words.
@@ -94,7 +98,7 @@ def strict_json(text: str | bytes) -> Any:
         text = text if isinstance(text, str) else text.decode()
         found = json.loads(
             text,
-            parse_constant=_no_number,
+            parse_constant=float if constants else _no_number,
             parse_float=_finite,
             parse_int=_whole,
             object_pairs_hook=_each_once,

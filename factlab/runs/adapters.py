@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ConfigError, RunFolderError
-from factlab.reading.records import read_bytes, sha256_of, strict_json
+from factlab.errors import ConfigError, ModelError, RunFolderError
+from factlab.models.adapter_files import MOST_SETTINGS, adapter_settings
+from factlab.models.files import check_plain, read_object
+from factlab.reading.records import sha256_of
 from factlab.runs.folder import RunFolder, read_config
 from factlab.runs.integrity import refuse_changed_adapters
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterSource
@@ -104,7 +106,7 @@ class StoredAdapter:
 
     def source(self) -> AdapterSource:
         """What a combined run keeps of it."""
-        lora = read_adapter_config(self.folder)  # PiSSA's is kept at twice the rank it had
+        lora = adapter_settings(self.folder)  # PiSSA's is kept at twice the rank it had
         return AdapterSource(
             run=str(self.run.path),
             cell=self.cell.id,
@@ -191,7 +193,10 @@ def check_unchanged(sources: Iterable[AdapterSource]) -> None:
 def _weights_sha256(folder: Path) -> str:
     file = folder / ADAPTER_WEIGHTS
     try:
+        check_plain(file)
         return sha256_of(file)
+    except ModelError as problem:
+        raise RunFolderError(f"{problem} Restore the adapter, or make its run again.") from None
     except OSError as problem:
         raise RunFolderError(
             f"{file}: cannot be read ({problem.strerror}). Restore the adapter, or make its run "
@@ -205,14 +210,10 @@ def read_adapter_config(folder: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: if it cannot be read.
     """
-    file = folder / ADAPTER_CONFIG
     try:
-        found = strict_json(read_bytes(file))
-    except (OSError, ValueError) as problem:
-        raise RunFolderError(f"{file}: cannot be read ({problem}). Make the run again.") from None
-    if not isinstance(found, dict):
-        raise RunFolderError(f"{file}: not an adapter's settings. Make the run again.")
-    return found
+        return read_object(folder / ADAPTER_CONFIG, MOST_SETTINGS)
+    except ModelError as problem:
+        raise RunFolderError(f"{problem} Make the run again.") from None
 
 
 def check_addable(folders: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import TrainingError
 from factlab.models.adapters import lora_layers
+from factlab.models.stored import weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -97,7 +98,7 @@ def _stored(folder: Path | None) -> Iterator[dict[str, Any]]:
 
     with ExitStack() as stack:
         found: dict[str, Any] = {}
-        for file in sorted(folder.glob("*.safetensors")) if folder else ():
+        for file in weight_files(folder) if folder else ():
             opened: Any = stack.enter_context(safe_open(file, framework="pt"))
             found |= dict.fromkeys(opened.keys(), opened)
         yield found

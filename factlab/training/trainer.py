@@ -45,6 +45,9 @@ class AnswerTrainer(SFTTrainer):
             if parameter.requires_grad:
                 parameter.data = parameter.data.float()
 
+    def _send_telemetry(self) -> None:
+        """Nothing is told to anyone, even if the library was imported before factlab was."""
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Nothing: the library takes the list of steps for its samples. See `report`."""
         del logs, start_time

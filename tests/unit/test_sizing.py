@@ -243,9 +243,9 @@ REFUSED = {
     "plan 7b --attention packed": "--attention packed: not known. Known: auto, eager, sdpa, flash",
     "plan none.json": "none.json: no such model.",
     "plan empty": "empty: a folder with config.json, or with one .gguf file, is wanted.",
-    "plan list.json": "list.json: a model's config is wanted",
+    "plan list.json": "list.json: an object is wanted, with settings by name.",
     "plan torn.json": "torn.json: cannot be read as JSON",
-    "plan torn.gguf": "torn.gguf cannot be read as a GGUF model",
+    "plan torn.gguf": "torn.gguf cannot be read as a GGUF file",
 }
 
 
