@@ -26,6 +26,7 @@ from helpers import MINIMAL, write
 from hypothesis import given
 from hypothesis import strategies as st
 from payloads import DANGEROUS, KINDS, LONE, bundles, forged, leaked, poison, quoted
+from small_runs import Made, write_run
 
 from factlab import cli
 from factlab.cli import output
@@ -38,6 +39,7 @@ from factlab.display.spreadsheet import csv_text
 BUNDLES = bundles()
 BUILT = typer.main.get_command(cli.app)  # once: a process of its own would build it for each line
 ALL = "".join(KINDS.values())
+NAMED = "".join(text for text in KINDS.values() if "/" not in text)[:90]  # a run folder's name
 
 # Command lines that show an argument, X. Each is refused, or does little.
 ARGUMENTS = """\
@@ -185,8 +187,11 @@ def command(streams: Streams, monkeypatch: pytest.MonkeyPatch) -> Command:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of somebody's who says everything."""
     place = tmp_path_factory.mktemp("exits")
-    for name in ("r", "s"):
-        run = write_fake_run(place / "reports" / name, WEAK, GOOD, scale=0.2)
+    write_fake_run(place / "reports" / "r", WEAK, GOOD, scale=0.2)
+    for name in (NAMED, "t"):  # which can be compared, and have one id, so that paths are shown
+        write_run(place / "reports" / "t", Made(), Made(rank=16, recalled=12))
+        (place / "reports" / "t").rename(place / "reports" / name)
+    for run in (place / "reports").iterdir():
         for file in (*run.glob("*.json"), *run.glob("cells/*/*.json*"), *run.glob("*/*.jsonl")):
             poison(file, SAID, BUNDLES)
     (place / "cases.jsonl").write_text(
@@ -284,19 +289,20 @@ def test_a_preview_cannot_act(tmp_path: Path, command: Command) -> None:
         "show reports/r",
         "show reports/r --json",
         "list runs",
-        "compare reports/r reports/s",
-        "compare reports/r --json",
-        "compare reports/r --csv",
+        "show reports/NAMED",
+        "compare reports/t reports/NAMED",
+        "compare reports/t reports/NAMED --json",
+        "compare reports/t reports/NAMED --csv",
         "rescore --cases cases.jsonl",
         "rescore --cases cases.jsonl --json",
         "ask reports/r why",
         "export reports/r --to merged",
-        "combine reports/r reports/s --dry-run",
+        "combine reports/t reports/NAMED --dry-run",
     ],
 )
 def test_somebodys_run_cannot_act(line: str, command: Command) -> None:
-    shown = command(*line.split())
-    if line.startswith(("show", "rescore", "list")):
+    shown = command(*(word.replace("NAMED", NAMED) for word in line.split()))
+    if line.startswith(("show", "rescore", "list", "compare")):
         assert "\\x" in shown or "\\u" in shown  # the payloads were there
 
 
