@@ -114,6 +114,8 @@ def poison(file: Path, keys: frozenset[str], texts: list[str]) -> None:
 
     def changed(node: Any, key: str) -> Any:
         nonlocal count
+        if key == "data_sha256":
+            return None  # whoever changes a run also takes away what it could be held to
         if isinstance(node, dict):
             return {
                 name: changed(value, key if key in WHOLE else name) for name, value in node.items()
