@@ -17,6 +17,7 @@ from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, refus
 from factlab.cli.progress import interrupted
 from factlab.cli.streams import guard_streams
 from factlab.errors import FactlabError
+from factlab.reading.paths import shown
 from factlab.runs.interrupts import is_first_signal
 
 # What a newcomer needs stands first in `factlab --help`.
@@ -92,6 +93,12 @@ def main() -> NoReturn:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # Of a path, whichever it was: too long, not permitted, through a file, a circle of links.
+        complain(f"{shown(os.fsdecode(error.filename))}: {error.strerror}. Check this path.")
+        sys.exit(EXIT_BAD_INPUT)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> NoReturn:

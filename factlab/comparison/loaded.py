@@ -9,6 +9,7 @@ from pathlib import Path
 
 from factlab.errors import ConfigError, RunFolderError
 from factlab.metrics.versions import MATCH_SCORER
+from factlab.reading.paths import real
 from factlab.runs.folder import RunFolder
 from factlab.runs.integrity import refuse_damaged
 from factlab.schema.question import Question
@@ -52,7 +53,7 @@ def load_runs(paths: Sequence[Path]) -> list[LoadedRun]:
     """
     if not paths:
         raise ConfigError("no run is named. Give run folders; `factlab list runs` shows them.")
-    folders = {path.resolve(): RunFolder(path) for path in paths}
+    folders = {real(path): RunFolder(path) for path in paths}
     if len(folders) < len(paths):
         raise ConfigError("a run folder is named twice. Name each run once.")
     records = {path: folder.record() for path, folder in folders.items()}

@@ -10,6 +10,7 @@ from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.export.formats import ExportFormat
 from factlab.export.merge import check_mergeable, check_tuned
 from factlab.models.resolve import ModelFiles, resolve_model
+from factlab.reading.paths import real
 from factlab.reading.records import sha256_of
 from factlab.runs.folder import ExportFolder, RunFolder, read_config
 from factlab.runs.integrity import refuse_changed_adapters, refuse_damaged
@@ -184,7 +185,7 @@ def _check_destination(folder: RunFolder, target: ExportTarget, *, score: bool) 
     """Refuse a place that is taken, unless this very export is there and will be scored."""
     record = target.record
     if record is not None and (lies := _recorded_place(folder, record)) != (
-        target.destination.resolve()
+        real(target.destination)
     ):
         if lies.exists():
             raise ConfigError(
@@ -213,4 +214,4 @@ def _check_destination(folder: RunFolder, target: ExportTarget, *, score: bool) 
 
 
 def _recorded_place(folder: RunFolder, record: ExportRecord) -> Path:
-    return (folder.path / record.place).resolve()
+    return real(folder.path / record.place)

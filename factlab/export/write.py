@@ -9,6 +9,7 @@ from factlab.export import llamacpp
 from factlab.export.base_weights import HeldBase
 from factlab.export.merge import Merged, load_tuned, merge, save_merged
 from factlab.export.plan import ExportPlan, ExportTarget
+from factlab.reading.paths import real
 from factlab.reading.records import sha256_of
 from factlab.runs.environment import versions
 from factlab.runs.files import folder_being_written, write_json
@@ -77,9 +78,7 @@ def _record(
     files = sorted(file for file in draft.iterdir() if file.is_file())
     weights = [file for file in files if file.suffix in (".safetensors", ".gguf")]
     within = target.destination == target.folder.model
-    place = (
-        target.destination.relative_to(plan.folder.path) if within else target.destination.resolve()
-    )
+    place = target.destination.relative_to(plan.folder.path) if within else real(target.destination)
     return ExportRecord(
         id=target.folder.path.name,
         cell=plan.cell.id,

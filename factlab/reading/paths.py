@@ -109,6 +109,11 @@ def expanded(text: str | Path) -> Path:
         return Path(text)
 
 
+def real(path: Path) -> Path:
+    """Where a path leads: links resolved as far as they lead anywhere."""
+    return Path(os.path.realpath(path))
+
+
 def is_file(path: Path) -> bool:
     """Whether a path leads to a file; not, if it can lead nowhere."""
     try:

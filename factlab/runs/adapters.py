@@ -11,6 +11,7 @@ from typing import Any
 from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.models.adapter_files import MOST_SETTINGS, adapter_settings
 from factlab.models.files import check_plain, read_object
+from factlab.reading.paths import real
 from factlab.reading.records import sha256_of
 from factlab.runs.folder import RunFolder, read_config
 from factlab.runs.integrity import refuse_changed_adapters
@@ -131,9 +132,9 @@ def open_runs(paths: Sequence[Path]) -> list[StoredRun]:
     """
     opened: dict[Path, StoredRun] = {}
     for path in paths:
-        if path.resolve() not in opened:
-            opened[path.resolve()] = StoredRun(path)
-    return [opened[path.resolve()] for path in paths]
+        if real(path) not in opened:
+            opened[real(path)] = StoredRun(path)
+    return [opened[real(path)] for path in paths]
 
 
 def check_one_model(runs: Iterable[StoredRun]) -> None:

@@ -11,6 +11,7 @@ from factlab.comparison.loaded import fingerprints, measured_questions
 from factlab.errors import ConfigError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
+from factlab.reading.paths import real
 from factlab.runs.adapters import (
     StoredAdapter,
     StoredRun,
@@ -164,7 +165,7 @@ def _adapter(run: StoredRun, name: str | None) -> StoredAdapter:
 def _refuse_twice(adapters: Sequence[StoredAdapter]) -> None:
     seen: set[Path] = set()
     for adapter in adapters:
-        place = adapter.folder.resolve()
+        place = real(adapter.folder)
         if place in seen:
             raise ConfigError(
                 f"{adapter.run.path}: its cell '{adapter.cell.id}' is named twice. An adapter with "
