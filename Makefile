@@ -6,6 +6,8 @@
 # make test-long   the tests that take longer: broad simulations of the statistics, peak memory on real
 #                  weights (marker `long`; docs/contributing.md says what belongs there)
 #
+# make audit     known vulnerabilities of what is pinned (asks the package index)
+# make sbom      sbom.json: what an installation consists of (CycloneDX)
 # make torture     runs that are killed or denied a write, resumed, and compared with one that was not
 #
 # make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
@@ -13,12 +15,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # One process per core, each with whole files: what a file sets up is set up once.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-long torture check setup setup-dev clean
+.PHONY: run test test-long torture audit sbom check setup setup-dev clean
 
 run: setup
 	$(BIN)/factlab run mount_fuji
@@ -31,6 +34,14 @@ test-long: setup-dev
 
 torture: setup-dev
 	$(BIN)/python tests/torture.py --kills 200 --errors 200 $(ARGS)
+
+audit: $(TOOLS)/.installed
+	$(TOOLS)/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+
+sbom: setup $(TOOLS)/.installed
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+	  --output-reproducible -o sbom.json
+	@echo "wrote sbom.json"
 
 check: setup-dev
 	$(BIN)/ruff format --check factlab tests benchmarks
@@ -54,5 +65,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
+# Apart from what is audited.
+$(TOOLS)/.installed: Makefile
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) sbom.json build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

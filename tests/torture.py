@@ -298,6 +298,8 @@ def main() -> None:
             each = (given.kills // len(runs), given.errors // len(runs))
             for what, wrong in trials(f"{command} {model}", folder, *each, draw):
                 count["wrong" if wrong else "held"] += 1
+                if count.total() % 10 == 0:
+                    print(f"{count.total()} of {sum(each) * len(runs)}", file=sys.stderr)  # noqa: T201
                 if wrong:
                     print(f"{name}, {what}: {wrong}", flush=True)  # noqa: T201
     print(f"{count['held']} held, {count['wrong']} did not")  # noqa: T201
