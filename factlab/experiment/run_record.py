@@ -11,6 +11,7 @@ from factlab.errors import FactlabError, ModelError, RunFolderError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.prepare import TEACHER_NOTE, Prepared
 from factlab.experiment.results import with_comparisons
+from factlab.experiment.trial_saving import drop_training
 from factlab.grading.matcher import SCORER_VERSION
 from factlab.progress import Progress
 from factlab.runs.config_file import config_yaml
@@ -123,6 +124,9 @@ class RunSoFar:
     def read(cls, folder: RunFolder, prepared: Prepared) -> RunSoFar:
         """Start from what is on disk: a resumed run has finished cells."""
         cells = {cell.id: folder.cell(cell.id).result() for cell in prepared.experiment.cells}
+        for cell_id, result in cells.items():
+            if result is not None:  # the process may have been killed before it tidied up
+                drop_training(folder.cell(cell_id))
         return cls(folder, prepared, cells)
 
     def to_do(self, precision: Precision) -> list[Cell]:

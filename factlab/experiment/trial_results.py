@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factlab.errors import DivergedError, TrainingError
@@ -13,9 +15,12 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial import Trial
 from factlab.metrics.measure import Measurement
-from factlab.runs.files import write_lines, writing
+from factlab.runs.files import write_lines, write_text, writing
+from factlab.schema.combine import ADAPTER_CONFIG
 from factlab.schema.config import Cell
 from factlab.schema.results import CellResult, Status, TrainingRecord
+
+_SETS = ("target_modules", "exclude_modules", "modules_to_save")  # of an adapter's settings
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -143,6 +148,14 @@ def _save_adapter(model: PeftModel, loaded: LoadedModel, trial: Trial) -> None:
             for file in own.iterdir():
                 file.rename(trial.folder.adapter / file.name)
             own.rmdir()
+        _put_in_order(trial.folder.adapter / ADAPTER_CONFIG)
+
+
+def _put_in_order(file: Path) -> None:
+    """Sort what PEFT keeps as a set and lists in the order of this process's hashes."""
+    config = json.loads(file.read_text(encoding="utf-8"))
+    lists = {k: sorted(v) for k, v in config.items() if k in _SETS and isinstance(v, list)}
+    write_text(file, json.dumps(config | lists, indent=2, sort_keys=True) + "\n")
 
 
 def _cell_result(
