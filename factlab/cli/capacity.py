@@ -49,7 +49,7 @@ def capacity(
         bool, typer.Option("--dry-run", help="Say what it takes; write nothing.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the unfinished measurement of this folder.")
+        bool, typer.Option("--resume", help="Continue the measurement of this folder, or begin it.")
     ] = False,
     fresh: Fresh = False,
     json_: Json = False,

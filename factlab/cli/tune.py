@@ -72,7 +72,9 @@ SearchSeed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of what 
 SearchOut = Annotated[Path | None, typer.Option(help="The folder; by default one under reports/.")]
 GoOn = Annotated[
     bool,
-    typer.Option("--resume", help="Continue the search, with the same budget or a larger one."),
+    typer.Option(
+        "--resume", help="Continue the search, with the same budget or a larger one, or begin it."
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print tune.json on stdout, all else on stderr.")

@@ -23,7 +23,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
         "generation_batch: 128\nprecision: fp32\n"
         f"facts: [ondine_museum]\nmodel: {tiny_folder}\n"
     )
-    ranks = "2,3,4,5"
+    ranks = "2,3"
     command = [*FACTLAB, "run", "--config", str(settings), "--max-steps", "2", "--rank", ranks]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     first = None
@@ -46,5 +46,5 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
     )
     assert resumed.returncode == 0, resumed.stderr
     assert folder.record().status == "complete"
-    assert len(folder.finished_cells()) == 4
+    assert len(folder.finished_cells()) == 2
     assert first.stat().st_mtime_ns == kept
