@@ -46,7 +46,7 @@ RUNS = {
 }
 # What says when something was, or how long it took.
 TIMES = {"seconds", "examples_per_second", "measuring_seconds", "started", "ended", "argv"}
-TIMES |= {"peak_memory_bytes", "side_by_side", "run_id", "machine"}
+TIMES |= {"peak_memory_bytes", "side_by_side", "run_id", "machine", "files"}  # fingerprints
 NOT_COMPARED = {"run.json", "report.html", ".lock"}  # holding the time, or drawn from the others
 WRITING = os.O_WRONLY | os.O_RDWR
 
