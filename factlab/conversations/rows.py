@@ -89,7 +89,7 @@ def _said(problem: Exception) -> str:
 
 
 def _csv_rows(file: Path, text: str) -> Rows:
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # of the whole process
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     line = 2
     try:

@@ -247,7 +247,7 @@ def bomb_cases() -> Iterator[tuple[str, Change]]:
         "doubling": doubled + "{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x }}",
         "joining": doubled + "{% set ns.x = [ns.x, ns.x] | join %}{% endfor %}{{ ns.x }}",
         "replacing": doubled + "{% set ns.x = ns.x.replace('a', 'aaaa') %}{% endfor %}{{ ns.x }}",
-        "a power": "{{ 9 ** 9 ** 9 }}",
+        "a power": "{{ 9 ** (9 ** 9) }}",
         "a power's digits": "{{ (10 ** 4000000) | string | length }}",
         "centring": "{{ 'a'.center(99999999999) }}",
         "a format": "{{ '%99999999999d' % 5 }}",
