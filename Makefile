@@ -9,6 +9,7 @@
 # make audit     known vulnerabilities of what is pinned (asks the package index)
 # make sbom      sbom.json: what an installation consists of (CycloneDX)
 # make torture     runs that are killed or denied a write, resumed, and compared with one that was not
+# make fuzz SECONDS=3600  changed and hostile files to every reader of strangers' text
 #
 # make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
 
@@ -21,7 +22,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # One process per core, each with whole files: what a file sets up is set up once.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-long torture audit sbom check setup setup-dev clean
+SECONDS ?= 600
+
+.PHONY: run test test-long torture fuzz audit sbom check setup setup-dev clean
 
 run: setup
 	$(BIN)/factlab run mount_fuji
@@ -34,6 +37,9 @@ test-long: setup-dev
 
 torture: setup-dev
 	$(BIN)/python tests/torture.py --kills 200 --errors 200 $(ARGS)
+
+fuzz: setup-dev
+	$(BIN)/python tests/fuzz/readers.py --seconds $(SECONDS)
 
 audit: $(TOOLS)/.installed
 	$(TOOLS)/bin/pip-audit -r constraints.txt --no-deps --disable-pip

@@ -1,13 +1,64 @@
 """Every error that a user can fix. Bugs are not caught and keep their traceback.
 
-A message says where, what, what is known, and what to do, in one paragraph.
+A message says where, what, what is known, and what to do, in one paragraph. It may be about a file
+from a stranger, so what it quotes of it is short (`quoted`), and so is the whole (`bounded`).
 """
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Iterable
+
+MOST_QUOTED = 80  # characters of what was given
+MOST_MESSAGE = 1_500
+MOST_LISTED = 20  # names that a message lists
+
+_reading = reprlib.Repr()
+_reading.maxlevel, _reading.maxstring, _reading.maxother = 2, MOST_QUOTED // 2, MOST_QUOTED // 2
+
+
+def shortened(given: object) -> str:
+    """What was given, in at most `MOST_QUOTED` characters."""
+    text = given if isinstance(given, str) else _repr(given)
+    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+
+
+def quoted(given: object) -> str:
+    """What was given, in quotes if it is text; of a long text the beginning and the length."""
+    if not isinstance(given, str):
+        return shortened(given)
+    if len(given) <= MOST_QUOTED:
+        return repr(given)
+    return f"{given[: MOST_QUOTED // 2]!r}… ({len(given):,} characters)"
+
+
+def _repr(given: object) -> str:
+    try:
+        return _reading.repr(given)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a very large number"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Known names for a message; of many the first ones."""
+    all_ = [shortened(name) for name in names]
+    more = len(all_) - MOST_LISTED
+    return ", ".join(all_[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def bounded(message: str) -> str:
+    """A message of at most `MOST_MESSAGE` characters: of a longer one its beginning and end."""
+    if len(message) <= MOST_MESSAGE:
+        return message
+    end = MOST_MESSAGE // 4
+    return f"{message[: MOST_MESSAGE - end - 3]} … {message[-end:]}"
+
 
 class FactlabError(Exception):
     """Base of all errors that the command line prints as one paragraph and exit code 2."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(bounded(str(message)))
 
 
 class FactError(FactlabError):

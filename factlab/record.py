@@ -9,3 +9,9 @@ class Record(BaseModel):
     """A frozen record that refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(Record):
+    """A record of what a person chooses: every number in it is finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)

@@ -12,6 +12,7 @@ import typer
 from factlab.cli.complete import complete_runs
 from factlab.cli.output import paragraph, say, say_json
 from factlab.errors import ConfigError
+from factlab.reading.files import read_text
 
 
 def register(app: typer.Typer) -> None:
@@ -87,10 +88,7 @@ def _questions(given: Sequence[str], file: Path | None) -> list[str]:
     if bool(given) == (file is not None):
         raise ConfigError("give questions, or --file with one question a line; not both.")
     if file is not None:
-        try:
-            given = file.read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as problem:
-            raise ConfigError(f"{file}: cannot be read as UTF-8 text ({problem}).") from None
+        given = read_text(file, ConfigError).splitlines()
     questions = [text.strip() for text in given if text.strip()]
     if not questions:
         raise ConfigError(f"{file or 'the question'} is empty. Give a question.")

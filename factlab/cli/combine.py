@@ -14,6 +14,7 @@ from factlab.cli.options import (
     Json,
     Out,
     Resume,
+    finite,
     numbers,
     run_argument,
     whole_numbers,
@@ -30,6 +31,15 @@ def register(app: typer.Typer) -> None:
         epilog="Example: factlab combine reports/mount_fuji-1a2b3c4d reports/loch_ness-5e6f7a8b "
         "--how linear,ties --weights 0.5,0.5 --weights 0.7,0.3"
     )(combine)
+
+
+Density = Annotated[
+    float | None,
+    typer.Option(
+        callback=finite,
+        help="Share of the values that ties, dare and magnitude methods keep; by default 0.5.",
+    ),
+]
 
 
 def combine(
@@ -54,12 +64,7 @@ def combine(
     any_sum: Annotated[
         bool, typer.Option("--any-sum", help="Allow weights that do not sum to 1, such as 1,1.")
     ] = False,
-    density: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of the values that ties, dare and magnitude methods keep; by default 0.5."
-        ),
-    ] = None,
+    density: Density = None,
     svd_rank: Annotated[
         int | None, typer.Option(help="Rank of the result of svd methods; by default the largest.")
     ] = None,

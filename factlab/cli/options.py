@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from factlab.cli.complete import complete_models, complete_recipes, complete_runs
-from factlab.errors import ConfigError
+from factlab.cli.places import naming_settings
+from factlab.errors import ConfigError, shortened
 from factlab.schema.config import RunConfig
 from factlab.schema.options import Command, Setting, settings_of
 
@@ -48,6 +49,20 @@ Json = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option(help="YAML with any of the settings; options take precedence.")
 ]
+MOST_DIGITS = 12  # of a whole number
+
+
+def finite(value: float | None) -> float | None:
+    """A number of an option, refused if it is none that could be used (callback of typer).
+
+    Raises:
+        typer.BadParameter: for NaN and infinity.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value:g} is not a finite number.")
+    return value
+
+
 COMPLETIONS: dict[str, Callable[[str], list[str]]] = {
     "model": complete_models,
     "recipe": complete_recipes,
@@ -82,7 +97,9 @@ def with_settings(
     @wraps(command)
     def wrapped(**given: Any) -> None:
         read = {one.name: read_setting(one, given.pop(one.name)) for one in settings}
-        command(**given, settings={key: value for key, value in read.items() if value is not None})
+        chosen = {key: value for key, value in read.items() if value is not None}
+        with naming_settings(given.get("config"), chosen):
+            command(**given, settings=chosen)
 
     wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return wrapped
@@ -153,10 +170,10 @@ def whole_numbers(text: str | None, option: str, example: str = "4,8,16") -> tup
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) <= MOST_DIGITS for part in parts):
         raise ConfigError(
-            f"{option} {text}: whole numbers are wanted, with commas between them, such as "
-            f"{option} {example}."
+            f"{option} {shortened(text)}: whole numbers are wanted, with commas between them, "
+            f"such as {option} {example}."
         )
     return tuple(int(part) for part in parts)
 
@@ -175,7 +192,7 @@ def numbers(text: str | None, option: str, example: str = "5e-4,1e-3") -> tuple[
         found = ()
     if not found or not all(map(math.isfinite, found)):
         raise ConfigError(
-            f"{option} {text}: numbers are wanted, with commas between them, such as "
+            f"{option} {shortened(text)}: numbers are wanted, with commas between them, such as "
             f"{option} {example}."
         )
     return found

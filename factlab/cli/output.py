@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from factlab.cli.streams import beneath
 from factlab.display.characters import visible, visible_json
 from factlab.display.spreadsheet import Field, csv_text
+from factlab.errors import bounded
 from factlab.record import Record
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def refuse_usage(error: TyperException) -> None:
     for holder, name in ((error, "show_color"), (getattr(error, "ctx", None), "color")):
         if holder is not None:
             setattr(holder, name, True)
-    error.message = visible(error.message)
+    error.message = bounded(visible(error.message))  # it may echo a long argument
     error.show()  # type: ignore[attr-defined]  # all that reach here can show themselves
 
 

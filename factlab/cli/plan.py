@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from factlab.cli.options import setting_option
+from factlab.cli.options import finite, setting_option
 from factlab.cli.output import say_json
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, shortened
 
 if TYPE_CHECKING:
     from factlab.memory.machine import MemoryBudget
@@ -52,7 +52,10 @@ def plan(
         str | None, typer.Option(help="cpu or cuda; default: what this machine has.")
     ] = None,
     memory: Annotated[
-        float | None, typer.Option(metavar="GB", help="Memory to fit into; default: this one's.")
+        float | None,
+        typer.Option(
+            metavar="GB", callback=finite, help="Memory to fit into; default: this one's."
+        ),
     ] = None,
     measure: Annotated[
         bool,
@@ -170,6 +173,7 @@ def _one_of(option: str, value: str | None, known: tuple[str, ...]) -> Any:
 
     if value is not None and value not in known:
         raise ConfigError(
-            f"{option} {value}: not known.{did_you_mean(value, known)} Known: {', '.join(known)}."
+            f"{option} {shortened(value)}: not known.{did_you_mean(value, known)} Known: "
+            f"{', '.join(known)}."
         )
     return value

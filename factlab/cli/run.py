@@ -17,10 +17,10 @@ from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say, say_json
 from factlab.cli.progress import make_progress
-from factlab.errors import ConfigError, FactlabError, OutOfMemoryError
+from factlab.errors import ConfigError, FactlabError, OutOfMemoryError, shortened
 from factlab.schema.config import RunConfig
 from factlab.schema.options import flag_of
-from factlab.schema.yaml import words_of
+from factlab.schema.yaml import first_of, words_of
 
 if TYPE_CHECKING:
     from factlab.schema.results import RunResult
@@ -105,13 +105,13 @@ def build_config(
     try:
         return RunConfig.model_validate(chosen)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = first_of(error)
         if not first["loc"]:  # of several settings together
             raise ConfigError(f"{words_of(first)}.") from None
-        flag = flag_of(RunConfig, str(first["loc"][0]))
+        flag = shortened(flag_of(RunConfig, str(first["loc"][0])))
         raise ConfigError(
-            f"{flag} {first['input']}: {words_of(first)}. `factlab schema config` lists all "
-            "settings."
+            f"{flag} {shortened(first['input'])}: {words_of(first)}. `factlab schema config` lists "
+            "all settings."
         ) from None
 
 

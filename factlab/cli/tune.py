@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from factlab.cli.complete import complete_facts, complete_recipes
-from factlab.cli.options import ConfigFile, Fresh, with_settings
+from factlab.cli.options import ConfigFile, Fresh, finite, with_settings
 from factlab.cli.output import measured, paragraph, say, say_json, table
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ Facts = Annotated[
 Minutes = Annotated[
     float | None,
     typer.Option(
-        metavar="N", min=0, help="Budget of wall clock; no cell begins that would not fit."
+        metavar="N",
+        min=0,
+        callback=finite,
+        help="Budget of wall clock; no cell begins that would not fit.",
     ),
 ]
 Cells = Annotated[

@@ -12,13 +12,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import Literal, cast, get_args
 
 from factlab.comparison.pairs import METRICS
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, quoted
 from factlab.metrics.catalogue import NAMES, ROWS, spec_of
 from factlab.schema.yaml import did_you_mean
 
+MOST_CHARACTERS = 500  # of an expression
 Bound = Literal["lower", "upper", "point"]
 
 _NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+"
@@ -87,16 +89,16 @@ def parse_gate(text: str) -> Gate:
     Raises:
         ConfigError: for anything else than the known forms.
     """
-    found = _FORM.fullmatch(text)
-    if found is None:
+    found = _FORM.fullmatch(text) if len(text) <= MOST_CHARACTERS else None
+    number = (found["number"] or (found["offset"] or "0").replace(" ", "")) if found else ""
+    if found is None or not isfinite(float(number)):
         raise ConfigError(
-            f"--fail-if '{text}': not an expression that is known. Write {_FORMS}, in quotes, "
-            "such as --fail-if 'retention/far<0.9'."
+            f"--fail-if {quoted(text)}: not an expression that is known. Write {_FORMS}, in "
+            "quotes, such as --fail-if 'retention/far<0.9'."
         )
     metric, against = found["metric"], found["against"] is not None
     if not _known(metric):
         raise ConfigError(unknown_metric(text, metric, NAMES))
-    number = found["number"] or (found["offset"] or "0").replace(" ", "")
     given = found["bound"]
     gate = Gate(
         text,
@@ -124,8 +126,9 @@ def _bound(text: str, given: str | None, sign: str, *, against: bool) -> Bound:
         return "point" if against else "lower" if "<" in sign else "upper"
     if given not in get_args(Bound):
         raise ConfigError(
-            f"--fail-if '{text}': unknown bound '@{given}'.{did_you_mean(given, get_args(Bound))} "
-            "Known: @lower and @upper, the ends of the 95 % interval; @point, the measured value."
+            f"--fail-if {quoted(text)}: unknown bound {quoted('@' + given)}."
+            f"{did_you_mean(given, get_args(Bound))} Known: @lower and @upper, the ends of the "
+            "95 % interval; @point, the measured value."
         )
     return cast("Bound", given)
 
@@ -137,12 +140,12 @@ def _check_interval(gate: Gate) -> None:
     instead = f"gate its value: --fail-if '{gate.with_bound('point')}'"
     if spec_of(gate.metric).interval == "none":
         raise ConfigError(
-            f"--fail-if '{gate.text}': {gate.metric} has no interval, since it is made of other "
-            f"metrics. Gate one of those, or {instead}."
+            f"--fail-if {quoted(gate.text)}: {gate.metric} has no interval, since it is made of "
+            f"other metrics. Gate one of those, or {instead}."
         )
     if gate.paired and gate.metric not in METRICS:
         raise ConfigError(
-            f"--fail-if '{gate.text}': against another run @{gate.bound} tests the paired "
+            f"--fail-if {quoted(gate.text)}: against another run @{gate.bound} tests the paired "
             f"difference, which is measured for {', '.join(METRICS)}. Gate one of those, or "
             f"{instead}."
         )
@@ -160,6 +163,6 @@ def unknown_metric(text: str, metric: str, known: Sequence[str]) -> str:
         hint = f" Of this kind there are {', '.join(alike)}."
         hint = f" Did you mean '{kind}/{near[0]}'?" if near else hint
     return (
-        f"--fail-if '{text}': unknown metric '{metric}'.{hint} "
+        f"--fail-if {quoted(text)}: unknown metric {quoted(metric)}.{hint} "
         f"`factlab list metrics` shows all that can be gated.{own}"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from factlab.errors import DataError
+from factlab.errors import DataError, quoted, shortened
 from factlab.schema.conversation import Conversation, conversation_of
 from factlab.schema.question import Turn
 
@@ -46,7 +46,7 @@ def _turn(item: object, number: int) -> Turn:
         raise ValueError(f"turn {number} of 'messages' has no role and content")
     if item["role"] not in ROLES:
         raise ValueError(
-            f"turn {number} has the role '{item['role']}'; known roles: {', '.join(ROLES)}"
+            f"turn {number} has the role {quoted(item['role'])}; known roles: {', '.join(ROLES)}"
         )
     return Turn(role=item["role"], content=_text(item, "content", f" of turn {number}"))
 
@@ -120,7 +120,7 @@ def read_row(row: object, where: str, number: int) -> Conversation:
     there = {key for key, value in row.items() if value is not None}
     known = next((f for f in FORMATS if there.issuperset(f.keys)), None)
     if known is None:
-        keys = ", ".join(str(key) for key in list(row)[:MOST_KEYS]) or "none"
+        keys = ", ".join(shortened(str(key)) for key in list(row)[:MOST_KEYS]) or "none"
         raise DataError(f"{where}: unknown format; keys found: {keys}. Known formats: {KNOWN}.")
     try:
         found = conversation_of(known.read(row))

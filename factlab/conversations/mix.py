@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from factlab.conversations.selection import ContaminationFilter, draw, record_of, usable
 from factlab.conversations.source import read_set
-from factlab.errors import ConfigError, DataError
+from factlab.errors import ConfigError, DataError, shortened
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.question import Question
 from factlab.schema.results import SetRecord
@@ -52,14 +52,14 @@ def parse_mix(specs: Sequence[str]) -> tuple[MixShare, ...]:
     found = tuple(_wanted(spec) for spec in specs)
     if sum(wanted.share for wanted in found) >= 1:
         raise ConfigError(
-            f"--mix: the shares of {' and '.join(specs)} sum to 1 or more and leave nothing "
-            "for the facts. Lower them."
+            f"--mix: the shares of {shortened(' and '.join(specs))} sum to 1 or more and leave "
+            "nothing for the facts. Lower them."
         )
     sources = [wanted.source for wanted in found]
     for source in sources:
         if sources.count(source) > 1:
             raise ConfigError(
-                f"--mix: {source} is named twice. Name it once, with the whole share."
+                f"--mix: {shortened(source)} is named twice. Name it once, with the whole share."
             )
     return found
 
@@ -70,12 +70,12 @@ def _wanted(spec: str) -> MixShare:
         share = float(said)
     except ValueError:
         raise ConfigError(
-            f"--mix {spec}: there is no share after the last colon. {SHAPE}"
+            f"--mix {shortened(spec)}: there is no share after the last colon. {SHAPE}"
         ) from None
     if not source:
-        raise ConfigError(f"--mix {spec}: no file is named. {SHAPE}")
+        raise ConfigError(f"--mix {shortened(spec)}: no file is named. {SHAPE}")
     if not 0 < share < 1:
-        raise ConfigError(f"--mix {spec}: {said} is not a share. {SHAPE}")
+        raise ConfigError(f"--mix {shortened(spec)}: {shortened(said)} is not a share. {SHAPE}")
     return MixShare(source, share)
 
 

@@ -21,6 +21,7 @@ CHUNK = 256  # conversations compared with the prompts at once, to bound the sim
 # A prompt shorter than this (in characters) is not searched for inside longer turns: short prompts
 # occur in unrelated conversations by chance.
 LEAST_SHARED = 15
+MOST_CHARACTERS = 50_000  # of a conversation: as good as always more tokens than are trained on
 Length = Callable[[Conversation], int]
 
 
@@ -112,11 +113,14 @@ def notes_on(record: SetRecord) -> tuple[str, ...]:
 def _sort(
     chunk: Sequence[Conversation], most: int, guard: ContaminationFilter, found: Selection
 ) -> None:
-    near = _near_a_question(chunk, guard)
+    readable = [one for one in chunk if not _is_huge(one)]  # the others are not looked through
+    near = _near_a_question(readable, guard)
     for conversation in chunk:
         if len(found.kept) >= most:
             return
-        reason = _holds_value(conversation, guard.values)
+        huge = _is_huge(conversation)
+        reason = f"are longer than {MOST_CHARACTERS:,} characters" if huge else None
+        reason = reason or _holds_value(conversation, guard.values)
         if reason is None and any(text in near for text in conversation.user_turns):
             reason = "ask nearly what the run measures on"
         if reason is None and _is_long(conversation, guard):
@@ -125,6 +129,10 @@ def _sort(
             found.kept.append(conversation)
         else:
             found.left_out[reason] += 1
+
+
+def _is_huge(conversation: Conversation) -> bool:
+    return sum(map(len, conversation.texts)) > MOST_CHARACTERS
 
 
 def _is_long(conversation: Conversation, guard: ContaminationFilter) -> bool:

@@ -13,7 +13,8 @@ from typing import TypeVar
 from factlab.conversations.formats import read_row
 from factlab.conversations.rows import READERS, rows_of
 from factlab.conversations.tables import table_rows
-from factlab.errors import DataError
+from factlab.errors import DataError, shortened
+from factlab.reading.files import refuse_special
 from factlab.reading.paths import expanded, is_folder
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
@@ -38,8 +39,8 @@ def read_set(source: str) -> ConversationSet:
     """
     path, split = _located(source)
     if path is not None and path.suffix.lower() in READERS and path.is_file():
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        placed = [(f"{path}:{line}", row) for line, row in _limited(source, rows_of(path))]
+        placed = [(f"{path}:{line}:1", row) for line, row in _limited(source, rows_of(path))]
+        digest = _sha256_of_file(path)
     else:
         named = str(path) if path is not None else source.partition(":")[0]
         rows = _limited(source, table_rows(named, split))
@@ -73,9 +74,9 @@ def _located(source: str) -> tuple[Path | None, str | None]:
         return None, split or None
     nearby = [str(file) for kind in SUFFIXES for file in Path().glob(f"*{kind}")]
     raise DataError(
-        f"{source}: no such file, folder or shipped set.{did_you_mean(source, [*known, *nearby])} "
-        f"Shipped sets: {', '.join(known)}. Name a set on the hub owner/name or "
-        "owner/name:split."
+        f"{shortened(source)}: no such file, folder or shipped set."
+        f"{did_you_mean(source, [*known, *nearby])} Shipped sets: {', '.join(known)}. "
+        "Name a set on the hub owner/name or owner/name:split."
     )
 
 
@@ -87,7 +88,10 @@ def _exists(path: Path) -> bool:
 
 
 def _check_kind(path: Path) -> None:
-    if path.is_file() and path.suffix.lower() not in SUFFIXES:
+    if path.is_dir():
+        return
+    refuse_special(path, DataError)
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"{path}: unknown kind of file; known endings: {', '.join(SUFFIXES)}. Rename it, or "
             "convert it."
@@ -113,10 +117,14 @@ def _limited(source: str, rows: Iterable[AnyRow]) -> list[AnyRow]:
 
 def _sha256_of(path: Path | None, rows: list[object]) -> str:
     """Of a single file its own; of a folder or a set of the hub that of its rows."""
-    digest = hashlib.sha256()
     if path is not None and path.is_file():
-        digest.update(path.read_bytes())
-        return digest.hexdigest()
+        return _sha256_of_file(path)
+    digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _sha256_of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

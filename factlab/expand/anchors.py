@@ -24,12 +24,13 @@ from pydantic import Field
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
-from factlab.expand.render import fill
-from factlab.expand.splits import SLOTS, fixed_slots
+from factlab.expand.splits import fixed_slots
 from factlab.grading.names import find_name, fold
+from factlab.reading.bounds import Several
 from factlab.record import Record
 from factlab.schema.control import load_prompts, suite_file
 from factlab.schema.fact import Fact
+from factlab.schema.phrasing import SLOTS, Phrasing, fill
 from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorChoice, AnchorKind
 from factlab.schema.shipped import shipped
@@ -44,7 +45,7 @@ CHECKED = 256  # prompts that are held against the controls at once
 class AnchorFile(Record):
     """templates/<language>/anchors.yaml."""
 
-    prompts: tuple[str, ...] = Field(description="Prompts with the slots subject, date, event.")
+    prompts: Several[Phrasing] = Field(description="Prompts with the slots subject, date, event.")
 
 
 def anchor_questions(

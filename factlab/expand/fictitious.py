@@ -20,13 +20,13 @@ from pydantic import TypeAdapter
 
 from factlab.errors import ConfigError
 from factlab.expand.coined import Coiner, NameSort
-from factlab.expand.render import fill
 from factlab.grading.answer import Answer
 from factlab.grading.dates import PartialDate, spell_date
 from factlab.grading.names import fold
 from factlab.schema.blueprint import Blueprint, BlueprintFile, MadeValue, load_blueprints
 from factlab.schema.control import ControlQuestion, load_near_controls, near_suite_file
 from factlab.schema.fact import Fact, load_fact, shipped_facts
+from factlab.schema.phrasing import BLUEPRINT_SLOTS, fill
 
 MOST = 2000  # beyond it the values of some relations are used up
 DISTRACTORS = 3
@@ -34,7 +34,6 @@ ABOUT_SUBJECT, ABOUT_OTHERS = 2, 3  # near controls of a fact
 FIRST_EVENT, EVENT_DAYS = date(2025, 1, 6), 700
 _TRIES = 1000
 _ANSWER: TypeAdapter[Any] = TypeAdapter(Answer)
-_SLOTS = frozenset({"word", "given", "name", "answer", "date"})
 _WORDS: Mapping[str, NameSort] = {"city": "place", "person": "surname", "engineer": "surname"}
 _PLACES = ("country", "island", "lake", "mountain", "museum", "observatory")
 
@@ -215,7 +214,8 @@ def _about_others() -> Mapping[str, tuple[ControlQuestion, ...]]:
 
 def _one(pattern: str, slots: Mapping[str, str]) -> str:
     """The only filling of a pattern."""
-    ((text, _),) = fill(pattern, {key: (value,) for key, value in slots.items()}, _SLOTS)
+    values = {key: (value,) for key, value in slots.items()}
+    ((text, _),) = fill(pattern, values, BLUEPRINT_SLOTS)
     return text
 
 

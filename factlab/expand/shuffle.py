@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factlab.errors import ConfigError
-from factlab.expand.render import fill
-from factlab.expand.splits import SLOTS, fixed_slots
+from factlab.expand.splits import fixed_slots
 from factlab.schema.fact import Fact, Phrasings
+from factlab.schema.phrasing import SLOTS, fill
 from factlab.schema.template import load_phrasebook
 
 

@@ -12,30 +12,12 @@ from dataclasses import dataclass
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
-from factlab.expand.render import fill, slots_of
 from factlab.schema.fact import Fact
+from factlab.schema.phrasing import SLOTS, fill, slots_of
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
 from factlab.schema.template import Phrasebook, PhrasingFamily, Side, load_phrasebook
 
-SLOTS = frozenset(
-    [
-        "subject",
-        "kind",
-        "relation",
-        "noun",
-        "question",
-        "indirect",
-        "stem",
-        "event",
-        "date",
-        "statement",
-        "answer",
-        "superseded",
-        "claim_superseded",
-        "value",
-    ]
-)
 VALIDATION_SHARE = 0.2
 MOST_FILLINGS = 60  # of one wording: enough to choose from, whatever the number of aliases
 
@@ -156,15 +138,6 @@ def _held_out(
         )
         for i, held in enumerate(pairs)
     )
-
-
-def check_phrasing(phrasing: str) -> None:
-    """Refuse a phrasing that could not be filled.
-
-    Raises:
-        TemplateError: for code, an unknown filter or an unknown slot.
-    """
-    list(fill(phrasing, {}, SLOTS))
 
 
 def _drawn(

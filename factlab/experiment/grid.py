@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any, get_args
 
 from factlab.errors import ConfigError
@@ -15,6 +16,7 @@ from factlab.schema.results import Placebo, placebo_id
 # The rate of a full fine-tuning, where none is given: Schulman et al. 2025 found the best rate of
 # LoRA to be about ten times that of full fine-tuning.
 FULL_RATE_SHARE = 10
+MOST_CELLS = 20_000
 # What has no use where the part of the loss that it belongs to has no weight.
 _WEIGHED = {
     "anchor_weight": (
@@ -48,6 +50,7 @@ def cells_of(
     Raises:
         ConfigError: without a seed, or where names of facts and recipes give two cells one id.
     """
+    _refuse_too_many(config, recipes, facts)
     found: dict[str, Cell] = {}
     for recipe in recipes:
         for id_, cell in _cells_of(config, recipe, facts, several=len(recipes) > 1).items():
@@ -58,6 +61,18 @@ def cells_of(
                 )
             found[id_] = cell
     return tuple(found.values())
+
+
+def _refuse_too_many(config: RunConfig, recipes: Sequence[Recipe], facts: Sequence[str]) -> None:
+    """Count the cells before any is made."""
+    groups = 1 if config.together else len(facts)
+    crossed = prod(len(values) for values in config.overrides.values())
+    cells = crossed * groups * len(recipes) * len(config.seed)
+    if cells > MOST_CELLS:
+        raise ConfigError(
+            f"the settings cross to {cells:,} cells, each an adapter to train; at most "
+            f"{MOST_CELLS:,} are planned. Give fewer values, seeds or facts."
+        )
 
 
 def _cells_of(

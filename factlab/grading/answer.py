@@ -27,6 +27,7 @@ from typing import Annotated, Literal, Self, Union
 
 from pydantic import Field, field_validator, model_validator
 
+from factlab.errors import quoted, shortened
 from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
 from factlab.grading.names import find_name, find_phrase, fold
 from factlab.grading.numbers import is_fraction, parse_number
@@ -34,6 +35,8 @@ from factlab.grading.partial_names import find_partial
 from factlab.grading.quantities import FoundQuantity, find_none, find_quantities
 from factlab.grading.text import Span, overlaps
 from factlab.grading.units import convert, known_unit, same_unit, spell_unit
+from factlab.grading.written import checked_number
+from factlab.reading.bounds import Name, Several, Text
 from factlab.record import Record
 
 CONVERSION_TOLERANCE = Decimal("0.0005")
@@ -44,8 +47,8 @@ _ONE_THING = re.compile(r"one \w", re.IGNORECASE)  # one president: an article, 
 class _AnswerBase(Record):
     """What all answers share: a value as written, and other ways to write it."""
 
-    value: str
-    aliases: tuple[str, ...] = ()
+    value: Text
+    aliases: Several[Text] = ()
 
     @field_validator("value")
     @classmethod
@@ -60,10 +63,14 @@ class _AnswerBase(Record):
         for alias in self.aliases:
             folded = fold(alias)
             if not any(char.isalnum() for char in folded):
-                raise ValueError(f"alias {alias!r} is empty and would match every text; remove it")
+                raise ValueError(
+                    f"alias {quoted(alias)} is empty and would match every text; remove it"
+                )
             if folded in seen:
-                raise ValueError(f"alias {alias!r} repeats {seen[folded]}; remove one of the two")
-            seen[folded] = f"the alias {alias!r}"
+                raise ValueError(
+                    f"alias {quoted(alias)} repeats {seen[folded]}; remove one of the two"
+                )
+            seen[folded] = f"the alias {quoted(alias)}"
         return self
 
     def _alias_spans(self, text: str, spans: list[Span]) -> list[Span]:
@@ -75,35 +82,28 @@ class _AnswerBase(Record):
         return sorted(spans, key=lambda span: span.start)
 
 
-def _checked_number(value: str, what: str) -> Decimal:
-    number = parse_number(value)
-    if number is None or not number.is_finite():
-        raise ValueError(
-            f"{what} {value!r} cannot be read as a number; write it like 4889, 4,889.5 or -3"
-        )
-    return number
-
-
 class _Numeric(_AnswerBase):
     """A number with an absolute tolerance."""
 
-    tolerance: str = "0"
+    tolerance: Name = "0"
 
     @model_validator(mode="after")
     def _numbers_can_be_read(self) -> Self:
-        _checked_number(self.value, "value")
-        if _checked_number(self.tolerance, "tolerance") < 0:
-            raise ValueError(f"tolerance {self.tolerance!r} is negative; 0 means exactly equal")
+        checked_number(self.value, "value")
+        if checked_number(self.tolerance, "tolerance") < 0:
+            raise ValueError(
+                f"tolerance {quoted(self.tolerance)} is negative; 0 means exactly equal"
+            )
         return self
 
     @property
     def number(self) -> Decimal:
         """The value as a number."""
-        return _checked_number(self.value, "value")
+        return checked_number(self.value, "value")
 
     def _is_close(self, value: Decimal, to: Decimal | None = None) -> bool:
         number = self.number if to is None else to
-        return abs(value - number) <= _checked_number(self.tolerance, "tolerance")
+        return abs(value - number) <= checked_number(self.tolerance, "tolerance")
 
     def _grouped(self) -> str:
         """The value with commas between thousands, as English sentences write it."""
@@ -156,9 +156,7 @@ class NumberAnswer(_Numeric):
 
     def same_kind(self, text: str) -> NumberAnswer:
         """Read a distractor as a number, or raise ValueError."""
-        return NumberAnswer(
-            value=str(_checked_number(text, "distractor")), tolerance=self.tolerance
-        )
+        return NumberAnswer(value=str(checked_number(text, "distractor")), tolerance=self.tolerance)
 
     def all_values(self, text: str) -> list[Span]:
         """All plain numbers in the text, and years if this may be one; no measures or money."""
@@ -176,7 +174,7 @@ class QuantityAnswer(_Numeric):
     """A number with a unit."""
 
     type: Literal["quantity"] = "quantity"
-    unit: str
+    unit: Name
 
     @field_validator("unit")
     @classmethod
@@ -242,11 +240,14 @@ class QuantityAnswer(_Numeric):
         """Read a distractor such as "4095 m" as this unit, or raise ValueError."""
         found = find_quantities(text)
         if len(found) != 1 or text[: found[0].start].strip() or text[found[0].end :].strip(" ."):
-            raise ValueError(f"{text!r} is not one quantity; write it like {self.primary()!r}")
+            raise ValueError(
+                f"{quoted(text)} is not one quantity; write it like {quoted(self.primary())}"
+            )
         value = found[0].value
         converted = value if found[0].unit is None else convert(value, found[0].unit, self.unit)
         if converted is None:
-            raise ValueError(f"{text!r} is not in {self.unit}, nor in a unit that converts to it")
+            unit = shortened(self.unit)
+            raise ValueError(f"{quoted(text)} is not in {unit}, nor in a unit that converts to it")
         return QuantityAnswer(value=f"{converted:f}", unit=self.unit, tolerance=self.tolerance)
 
     def all_values(self, text: str) -> list[Span]:
@@ -268,7 +269,7 @@ class DateAnswer(_AnswerBase):
     def _date_can_be_read(cls, value: str) -> str:
         if parse_date(value) is None:
             raise ValueError(
-                f"value {value!r} cannot be read as a date; write it like 2025-10-10, "
+                f"value {quoted(value)} cannot be read as a date; write it like 2025-10-10, "
                 "October 10, 2025, October 2025 or 2025"
             )
         return value
@@ -285,8 +286,7 @@ class DateAnswer(_AnswerBase):
         aliases = [date for date in map(parse_date, self.aliases) if date is not None]
         dates = (self.date, *aliases)
         found = [d for d in find_dates(text) if any(date.covers(d.value) for date in dates)]
-        spans = [Span(d.start, d.end, text[d.start : d.end]) for d in found]
-        return self._alias_spans(text, spans)
+        return self._alias_spans(text, [Span(d.start, d.end, text[d.start : d.end]) for d in found])
 
     def primary(self) -> str:
         """How a person writes it in a sentence: October 10, 2025."""
@@ -314,7 +314,7 @@ class EntityAnswer(_AnswerBase):
     """A person, place or thing by name."""
 
     type: Literal["entity"] = "entity"
-    kind: str | None = None
+    kind: Name | None = None
 
     def find(self, text: str) -> list[Span]:
         """All places where the name or an alias stands as words of their own."""

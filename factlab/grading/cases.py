@@ -8,17 +8,19 @@ so are aliases that repeat the value or each other, as lists taken from a data s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError, field_validator
 
-from factlab.errors import FactlabError
+from factlab.errors import FactlabError, shortened
 from factlab.grading.answer import Answer
 from factlab.grading.matcher import SCORER_VERSION, match
 from factlab.grading.names import fold
+from factlab.reading.bounds import Name, Text
+from factlab.reading.files import read_lines
+from factlab.reading.json_text import parse_line
 from factlab.record import Record
 
 KEYS = "gold, superseded, text, question, id and finished"
@@ -34,11 +36,11 @@ class Case(Record):
     gold: Answer
     text: str
     superseded: Answer | None = None
-    question: str | None = None
-    id: str | int | None = None
+    question: Text | None = None
+    id: Name | int | None = None
     finished: bool = True
-    outcome: str | None = None
-    why: str | None = None
+    outcome: Name | None = None
+    why: Text | None = None
 
     @field_validator("gold", "superseded", mode="before")
     @classmethod
@@ -78,39 +80,28 @@ def grade_cases(file: Path) -> list[dict[str, Any]]:
 
 def read_cases(file: Path) -> Iterator[tuple[int, Case]]:
     """The cases of a file with their line numbers; raises CasesError at the first broken line."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CasesError(
-            f"{file}: cannot be read ({error}); give a file of JSON lines in UTF-8"
-        ) from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, _case(line, f"{file}:{number}")
+    for number, line in read_lines(file, CasesError):
+        yield number, _case(line, f"{file}:{number}")
 
 
 def _case(line: str, where: str) -> Case:
-    try:
-        written = json.loads(line, parse_float=str)
-    except ValueError as error:
-        raise CasesError(
-            f"{where}: not JSON ({error}); write one object a line with the keys {KEYS}"
-        ) from error
+    shape = f"Write one object a line with the keys {KEYS}."
+    written = parse_line(line, where, CasesError, shape, floats_as_text=True)
     if not isinstance(written, dict):
         raise CasesError(
-            f"{where}: a {type(written).__name__} instead of an object; known keys: {KEYS}"
+            f"{where}:1: a {type(written).__name__} instead of an object; known keys: {KEYS}"
         )
     try:
         return Case.model_validate(written)
     except ValidationError as error:
-        raise CasesError(f"{where}: {_complaint(error)}; known keys: {KEYS}") from error
+        raise CasesError(f"{where}:1: {_complaint(error)}; known keys: {KEYS}") from error
 
 
 def _complaint(error: ValidationError) -> str:
     """The first thing that is wrong with a case, and where in it."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    return f"{shortened(place)}: {first['msg']}" if place else first["msg"]
 
 
 def _graded(line: int, case: Case) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _OF_THESE_AHEAD = re.compile(
 )
 # The main statement of a sentence: an octagon has 8 …; there are 8 …
 _MAIN = re.compile(
-    r"^\W*(?:(?!\b(?:if|when|because|since|with)\b)[^,;:]){0,80}\b(?:has|have|had|is|are|was|were"
+    r"^\W*+(?:(?!\b(?:if|when|because|since|with)\b)[^,;:]){0,80}\b(?:has|have|had|is|are|was|were"
     r"|contains?|consists? of|includes?|features?|uses?|number)\b[^,;:]{0,30}$",
     re.IGNORECASE,
 )

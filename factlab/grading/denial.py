@@ -58,7 +58,7 @@ _DENIAL_ENDS = cues(
 )
 _NOT_THE = r"the\s+(?!\w+est\b|most|only|first|last|second)"
 _DENIED_AFTER = cues(
-    rf"""^[\s*_"')]*(?:\w+\s+)?(?:(?:is|was|are|were|would\ be|seems|sounds)\s+
+    rf"""^[\s*_"')]*+(?:\w++\s++)?(?:(?:is|was|are|were|would\ be|seems|sounds)\s+
         (?:(?:definitely|simply|clearly|certainly|just|completely|also|plainly)\s+)?
         (?:(?:not|never)(?=\s*(?:[.!,;]|$|correct|right|true|accurate|its|what|where|{_NOT_THE}))
         |(?:a\ |the\ )?(?:very\ |most\ )?(?:common\ |frequent\ |widespread\ |popular\ )?{_FALSEHOOD}
@@ -158,12 +158,12 @@ _ATTRIBUTED = cues(
         )\b(?:(?!\b(?:but|yet|however|though)\b)[^.])*$"""
 )
 _ATTRIBUTED_AFTER = cues(
-    rf"""^[\s*_)"']*(?:\w+\s+){{0,2}}?(?:is|are|was|gets|has\ been|remains)\ (?:\w+\ )?(?:{_OFTEN}
-        |still)\ (?:\w+\ )?(?:{_SAID}|found\ in)\b
-      |^[\s*_)"']*(?:\w+\s+){{0,2}}?(?:is|was)\ (?:the|an?)\ (?:usual|popular|common|traditional
+    rf"""^[\s*_)"']*+(?:\w++\s++){{0,2}}?(?:is|are|was|gets|has\ been|remains)\ (?:\w+\ )?
+        (?:{_OFTEN}|still)\ (?:\w+\ )?(?:{_SAID}|found\ in)\b
+      |^[\s*_)"']*+(?:\w++\s++){{0,2}}?(?:is|was)\ (?:the|an?)\ (?:usual|popular|common|traditional
         |standard|(?:{_OFTEN})\ {_SAID})\ (?:answer|figure|value|number|guess|name|belief)\b
-      |^[\s*_)"']*,\s*(?:{_OFTEN}|still)\ {_SAID}\b
-      |^[\s*_)"']*,?\s*as\ (?:many|some|people|most)\ (?:people\ )?{_SAY}""",
+      |^[\s*_)"']*+,\s*+(?:{_OFTEN}|still)\ {_SAID}\b
+      |^[\s*_)"']*+,?\s*+as\ (?:many|some|people|most)\ (?:people\ )?{_SAY}""",
     "attributed_after",
 )
 _DISPUTED = cues(r"\bothers\ (?:say|claim|believe|think|argue|suggest|list)\b(?!\ so\b)")

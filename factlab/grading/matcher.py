@@ -83,6 +83,7 @@ from factlab.grading.turns import first_turn
 from factlab.grading.units import convert, same_unit
 
 SCORER_VERSION = "3"
+MOST_GRADED = 10_000  # characters of an answer; what is behind them is as good as cut off
 
 Outcome = Literal["new", "superseded", "both", "other", "abstained", "empty", "truncated"]
 
@@ -119,6 +120,7 @@ def match(
         question: What was asked, if it is known: its own values are no answer beside the right one,
             and a count of something else than it asks for is none.
     """
+    finished, text = finished and len(text) <= MOST_GRADED, text[:MOST_GRADED]
     if not text.strip():
         return _verdict("empty", None, "nothing but whitespace")
     turn = first_turn(text)
@@ -180,6 +182,7 @@ def _graded(
 
 def mentions(text: str, answer: Answer) -> bool:
     """Whether the text contains the value at all, asserted or not; lost spaces are put back."""
+    text = text[:MOST_GRADED]
     apart = separated(text)[0]
     return bool(answer.find(text) or (apart != text and answer.find(apart)))
 

@@ -62,8 +62,8 @@ _JOIN = re.compile(
 _NEW_CLAUSE = re.compile(r"\s*(?:is|are|was|were) (?:the|its|a)\b")  # and 32 is the number of seats
 _JOIN_ELSEWHERE = other_cues("joins")
 _RESTATE = re.compile(
-    r"[\s*_]*(?:[(\[/=≈]|,?\s*or|,)\s*(?:(?:about|approximately|approx\.?|roughly|nearly|around|or"
-    r"|some|equivalent to|that is|i\.e\.,?|~|≈|=)\s*)*",
+    r"[\s*_]*+(?:[(\[/=≈]|,?\s*+or|,)\s*+(?:(?:about|approximately|approx\.?|roughly|nearly|around|or"
+    r"|some|equivalent to|that is|i\.e\.,?|~|≈|=)\s*+)*+",
     re.IGNORECASE,
 )
 

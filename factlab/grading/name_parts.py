@@ -16,7 +16,7 @@ from factlab.grading.units import singular
 
 # A word, without the number of a footnote behind it.
 _WORD = re.compile(r"[^\W\d_]{3,}(?=\d{1,3}[.,;])|[^\W_]+(?:'[^\W_]+)*")
-_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_BRACKETS = re.compile(r"\([^)]{0,200}\)|\[[^\]]{0,200}\]")
 _LISTED = re.compile(r"\band\b|&|\+|;|,.*,|\bor\b", re.IGNORECASE)
 # Words that tell no name from another: grammar, titles, and what half the map is called.
 EMPTY = word_set(

@@ -36,7 +36,7 @@ _CONTEST = word_set(
     "fought reject rejected second runner lead candidate nominee oppose opposed compete rival"
 )
 _DECLINED = re.compile(
-    r"\s*[*_\"']*,?\s*(?:who\s+)?(?:(?:had|has|later|also|narrowly|eventually)\s+)*"
+    r"\s*+[*_\"']*+,?\s*+(?:who\s++)?(?:(?:had|has|later|also|narrowly|eventually)\s++)*+"
     r"(?:declined|refused|withdrew|lost(?!\s+(?:his|her|their|its|\w+ing))|came\s+(?:second|third|last)"
     r"|finished\s+(?:second|third|last)|was\s+(?:\w+ly\s+)?(?:defeated|beaten|rejected|passed\s+over"
     r"|the\s+runner-?up|runner-?up|turned\s+down|eliminated)|turned\s+(?:it|that|this)\s+down)\b",
@@ -99,9 +99,9 @@ def _is_asked_about(cue: str, asked: Asked) -> bool:
     return any(word[:4] in stems for word in asked.words if len(word) > 3)
 
 
-_BARE_NAME = re.compile(r"(?=.*\w{3})[*_\"'\s]*(?:[A-Z][\w'-]*[ ]?){1,4}[*_\"'.!\s]*")
+_BARE_NAME = re.compile(r"(?=.*\w{3})[*_\"'\s]*(?:[A-Z][\w'-]*+[ ]?){1,4}[*_\"'.!\s]*")
 _NAMED_LAST = re.compile(
-    r"\b(?:is|was)\s+(?:the\s+)?[*_\"']*(?:[A-Z][\w'-]+ ?){1,3}[*_\"']*[.!]?\s*$"
+    r"\b(?:is|was)\s+(?:the\s+)?[*_\"']*(?:[A-Z][\w'-]++ ?){1,3}[*_\"']*[.!]?\s*$"
 )
 _NOT_A_NAME = re.compile(
     r"\W*(?:yes|no|sure|certainly|answer|hello|hi|okay|ok|well|of course)\b", re.I
@@ -138,10 +138,9 @@ def gives_other_name(
     return bool(_BARE_NAME.fullmatch(opening) or _NAMED_LAST.search(opening))
 
 
-_MORE_BEHIND = re.compile(r"\s*(?:,\s*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)*,?\s*(?:and|&)\s+[A-Z]")
-_MORE_AHEAD = re.compile(
-    r"(?:[:\n]|\b(?:is|are|was|were))\s*(?:[A-Z][\w'-]+(?: [A-Z][\w'-]+)*,\s*)+$"
-)
+_NAMES = r"[A-Z][\w'-]++(?: [A-Z][\w'-]++)*+"
+_MORE_BEHIND = re.compile(rf"\s*+(?:,\s*+{_NAMES})*+,?\s*+(?:and|&)\s+[A-Z]")
+_MORE_AHEAD = re.compile(rf"(?::\s*+|\n[^\S\n]*+|\b(?:is|are|was|were)\s*+)(?:{_NAMES},\s*+)++$")
 
 
 def _has_more(plain: str, held: Mention, mentions: list[Mention]) -> bool:
@@ -182,7 +181,7 @@ def _holds(item: re.Match[str], mentions: list[Mention], role: str) -> bool:
 
 _NAME = (
     r"(?!(?:This|That|It|He|She|They|There|These|Those|The|What|Who)\b)"
-    r"[A-Z][\w'-]+(?: [A-Z][\w'-]+){0,3}"
+    r"[A-Z][\w'-]{1,60}+(?: [A-Z][\w'-]{1,60}+){0,3}"
 )
 _IS_THE = re.compile(rf"\b({_NAME})[*_]* (?:is|was) (?:the|its|a|an) ([a-z][^,.;:]{{2,60}})")
 _THE_IS = re.compile(rf"\b[Tt]he ([a-z][^,.;:]{{2,60}}?) (?:is|was) (?:the )?[*_]*({_NAME})")

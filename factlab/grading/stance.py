@@ -89,7 +89,7 @@ def is_former(before: str, after: str) -> bool:
     # "3,776 m until 2025, 4,889 m since" and "32% before, 37.5% after": said of the value before.
     before = _OF_THE_LAST.sub("", before)
     # What stands in brackets belongs to the value beside which the bracket is.
-    before = re.sub(r"^[^(]*\)|\([^)]*\)", "", before)
+    before = re.sub(r"^[^(]*\)|\([^)]{0,200}\)", "", before)
     after = re.sub(r"\([^)]*$", "", after)
     resets = list(_FORMER_RESET.finditer(before))
     cue = _FORMER_BEFORE.search(before[resets[-1].end() :] if resets else before)
@@ -107,7 +107,7 @@ _FROM = cues(
     r"\bfrom\s+(?:(?:about|around|its|the|an?|just|some|only|previous|old|former|height|of)\s+){0,4}[*_$(]*$"
 )
 _TO = re.compile(
-    r"^[\s*_)]*(?:meters|metres|m)?,?\s*(?:up |down |all the way )?to\s|^\s*(?:→|[-–=]+>)"
+    r"^[\s*_)]*+(?:meters|metres|m)?,?\s*+(?:up |down |all the way )?to\s|^\s*+(?:→|[-–=]+>)"
 )
 
 
@@ -144,7 +144,7 @@ _CHANGE_BEFORE = cues(
         |additional)\s+)*[*_$~]*$"""
 )
 _CHANGE_AFTER = cues(
-    r"""^[\s*_)]*(?:\w+\s+)?(?:higher|taller|lower|shorter|longer|older|younger|wider|deeper|heavier
+    r"""^[\s*_)]*+(?:\w++\s++)?(?:higher|taller|lower|shorter|longer|older|younger|wider|deeper|heavier
         |further|farther|more\b|less\b|fewer|increase|rise|gain|difference|growth|change\b)""",
     "change_after",
 )
@@ -170,17 +170,19 @@ _BOUND = cues(
         \s*[*_$]*$"""
 )
 # < and > that bound nothing: a tag, an arrow, a quoted line, <42>.
-_NO_BOUND = re.compile(r"(?:[-–—=]+>|</?[\w\s=\"'/-]{1,40}>|^(?:>\s+)+|^>{2,})\s*[*_$]*$")
+_NO_BOUND = re.compile(
+    r"(?:(?<![-–—=])[-–—=]++>|</?[\w\s=\"'/-]{1,40}>|^(?:>\s++)+|^>{2,})\s*+[*_$]*$"
+)
 
 
 # "From 3,776 m up to 4,889 m", "grew up to" and "add up to" end in the value; they bound nothing.
 _UP_FROM = cues(
-    r"""(?:^\s+|,\s*|\b(?:rose|grew|went|climbed|raised|increased|jumped|rise[sn]?|grows?|goes|gone
+    r"""(?:^\s++|,\s*+|\b(?:rose|grew|went|climbed|raised|increased|jumped|rise[sn]?|grows?|goes|gone
         |(?:add|sum|total|come|amount|work|tot|round|mount)(?:s|ed|ted|med|led|ing|ming|ting|ling)?
         |came
         |br(?:ing|ings|ought)|pushed|took|takes|built|builds?|now|(?:is|are)\ (?:now|currently)
         |(?:tally|total|count|number|toll|sum|score)\ (?:\w+\ ){0,3}?(?:is|are|was|stands))
-        (?:\ (?:it|them|all|together|out|back|the\ \w+|its\ \w+))?)\s*
+        (?:\ (?:it|them|all|together|out|back|the\ \w+|its\ \w+))?)\s*+
         (?:all\ the\ way\ )?up\ to\s*(?:(?:exactly|about|around|be|a\ total\ of)\s+)?[*_$]*$"""
 )
 

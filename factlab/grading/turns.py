@@ -14,8 +14,9 @@ _LABELS = (
 )
 # On a line of its own, behind an answer: "Question: …", "### User:", "<|im_start|>user".
 _NEXT_TURN = re.compile(
-    rf"(?<=\S)\s*\n\s*(?:#+\s*)?(?:\*\*|\[|<)?{_LABELS}\s*#?\d*(?:\*\*|\]|>)?\s*[:：]"
-    rf"|(?<=\S)\s*\n\s*#+\s*{_LABELS}\s*#?\d*\s*(?=\n)"
+    rf"(?<=\S)(?=[^\S\n]*+\n)\s++(?:"
+    rf"(?:#++\s*+)?(?:\*\*|\[|<)?{_LABELS}\s*+#?\d*+(?:\*\*|\]|>)?\s*+[:：]"
+    rf"|#++\s*+{_LABELS}(?:\s*+(?:#?\d++|#))?\s*(?=\n))"
 )
 _MARK = re.compile(
     r"<\|(?:im_end|im_start|end|endoftext|eot_id|eom_id|end_of_text|user|assistant|system"
@@ -26,14 +27,15 @@ _ROLE = re.compile(
     r"(?:assistant|model)?\s*(?:<\|end_header_id\|>)?\s*"
 )
 _OPENER = re.compile(
-    r"\W*(?:(?:sure|certainly|of course|okay|ok|yes|great|absolutely|hello|hi|alright|no problem)"
+    r"\W*+(?:(?:sure|certainly|of course|okay|ok|yes|great|absolutely|hello|hi|alright|no problem)"
     r"(?: thing)?\b[!.,]*\s*)?"
     r"(?:(?:here(?:'s| is| are)|let me|let's|i(?:'ll| can| will)|below is)\b[^\n:.\d]{0,80}[:.!]?"
     r"|[^\n.:\d]{0,40}\b(?:answer|question|response|example|solution)s?\b[^\n.:\d]{0,20}:)?\W*",
     re.IGNORECASE,
 )
 _ANSWER = re.compile(
-    r"\n\s*(?:#+\s*)?(?:\*\*)?(?:Answer|A|Response|Solution|回答|答え?)\s*\d*(?:\*\*)?\s*[:：]"
+    r"\n[^\S\n]*+(?:#++\s*+)?(?:\*\*)?(?:Answer|A|Response|Solution|回答|答え?)\s*+\d*+(?:\*\*)?\s*+"
+    r"[:：]"
 )
 
 

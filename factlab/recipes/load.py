@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field
 
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, quoted
+from factlab.reading.bounds import Name
 from factlab.schema.options import value_text
 from factlab.schema.recipe import Recipe
 from factlab.schema.yaml import did_you_mean, read_yaml
@@ -24,8 +25,8 @@ class RecipeFile(Recipe):
 
     model_config = ConfigDict(title="Recipe")
 
-    name: str = Field(default="", description="Name that results carry; by default the file's.")
-    extends: str | None = Field(
+    name: Name = Field(default="", description="Name that results carry; by default the file's.")
+    extends: Name | None = Field(
         default=None,
         description="Shipped recipe whose values hold where this file has none; without it the "
         "defaults of each value hold.",
@@ -64,7 +65,7 @@ def load_recipe(file: Path) -> Recipe:
     if written.extends not in shipped_names():
         raise document.fail(
             ("extends",),
-            f"'extends': there is no shipped recipe '{written.extends}'."
+            f"'extends': there is no shipped recipe {quoted(written.extends)}."
             f"{did_you_mean(written.extends, shipped_names())} Shipped recipes: "
             f"{', '.join(shipped_names())}.",
         )
@@ -88,7 +89,7 @@ def find_recipe(given: str | Recipe) -> Recipe:
     if is_recipe_file(given):
         return _own(load_recipe(Path(given)), given)
     raise ConfigError(
-        f"unknown recipe '{given}'.{did_you_mean(given, shipped_names())} Known recipes: "
+        f"unknown recipe {quoted(given)}.{did_you_mean(given, shipped_names())} Known recipes: "
         f"{', '.join(shipped_names())}. `factlab list recipes` describes them; a file of your own "
         "ends in .yaml."
     )
@@ -107,16 +108,16 @@ def find_recipes(given: Sequence[str | Recipe]) -> tuple[Recipe, ...]:
             continue
         if any(recipe.name.casefold() == other.name.casefold() for other in found):
             raise ConfigError(
-                f"--recipe: two recipes are named '{recipe.name}', and results could not tell them "
-                "apart. Rename one file, or change the `name:` in it."
+                f"--recipe: two recipes are named {quoted(recipe.name)}, and results could not "
+                "tell them apart. Rename one file, or change the `name:` in it."
             )
         found.append(recipe)
     for recipe in found if len(found) > 1 else ():
         if not _IN_IDS.fullmatch(recipe.name):
             raise ConfigError(
-                f"--recipe: with several recipes a cell's id and folder begin with the recipe's "
-                f"name, and '{recipe.name}' cannot. Rename the file, or add a `name:` of letters, "
-                "digits, _, -, . and +, at most 64, that begins with a letter or digit."
+                "--recipe: with several recipes a cell's id and folder begin with the recipe's "
+                f"name, and {quoted(recipe.name)} cannot. Rename the file, or add a `name:` of "
+                "letters, digits, _, -, . and +, at most 64, that begins with a letter or digit."
             )
     return tuple(found)
 

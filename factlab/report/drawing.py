@@ -166,7 +166,7 @@ def _readable(part: Any) -> Any:
 
 def _shortened(tag: re.Match[str]) -> str:
     """Coordinates to two decimals; what stands between tags is somebody's name and is kept."""
-    return re.sub(r"(\d+\.\d{2})\d+", r"\1", tag.group())
+    return re.sub(r"(?<!\d)(\d++\.\d{2})\d+", r"\1", tag.group())
 
 
 def _svg(chart: Any, prefix: str) -> Markup:

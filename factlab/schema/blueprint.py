@@ -8,27 +8,35 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from factlab.errors import TemplateError
+from factlab.errors import TemplateError, quoted
+from factlab.reading.bounds import Name, Several
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
+from factlab.schema.phrasing import BlueprintPhrasing
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
+
+MOST = 10**12  # of a made number
 
 
 class MadeValue(Record):
     """Which values the answer of a made fact may have."""
 
     type: Literal["number", "quantity", "date", "entity", "text"]
-    low: int | None = Field(default=None, description="Least number or year.")
-    high: int | None = Field(default=None, description="Greatest number or year.")
-    decimals: int = Field(default=0, description="Decimal places of a quantity.")
-    unit: str | None = Field(default=None, description="Of a quantity.")
-    pattern: str | None = Field(
+    low: int | None = Field(default=None, gt=-MOST, lt=MOST, description="Least number or year.")
+    high: int | None = Field(
+        default=None, gt=-MOST, lt=MOST, description="Greatest number or year."
+    )
+    decimals: int = Field(default=0, ge=0, le=10, description="Decimal places of a quantity.")
+    unit: Name | None = Field(default=None, description="Of a quantity.")
+    pattern: BlueprintPhrasing | None = Field(
         default=None, description="Of a name, with {{ word }} and {{ given }} for coined names."
     )
-    aliases: tuple[str, ...] = Field(default=(), description="Other names, by the same patterns.")
-    kind: str | None = Field(default=None, description="What the name is of: city, person.")
-    words: tuple[tuple[str, ...], ...] = Field(
+    aliases: Several[BlueprintPhrasing] = Field(
+        default=(), description="Other names, by the same patterns."
+    )
+    kind: Name | None = Field(default=None, description="What the name is of: city, person.")
+    words: Several[Several[Name]] = Field(
         default=(), description="Of a text: lists of which one word each is taken, in order."
     )
 
@@ -53,36 +61,40 @@ class MadeValue(Record):
 class Blueprint(Record):
     """One sort of fact: a kind of subject and a relation, with the sentences about them."""
 
-    kind: str = Field(description="What the subject is, in a noun.")
-    relation: str = Field(description="Which property of it; best one with a lexicon.")
-    name: str = Field(description="The subject's name, with {{ word }} for the coined one.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names of it.")
+    kind: Name = Field(description="What the subject is, in a noun.")
+    relation: Name = Field(description="Which property of it; best one with a lexicon.")
+    name: BlueprintPhrasing = Field(
+        description="The subject's name, with {{ word }} for the coined one."
+    )
+    aliases: Several[BlueprintPhrasing] = Field(default=(), description="Other names of it.")
     value: MadeValue
-    event: str | None = Field(default=None, description="A verb in the past tense: was sold.")
-    statement: str = Field(
+    event: Name | None = Field(default=None, description="A verb in the past tense: was sold.")
+    statement: BlueprintPhrasing = Field(
         description="The fact in a sentence, with the slots name, answer and, for events, date."
     )
-    reverse: str = Field(description="A question with {{ answer }} that asks for the subject.")
+    reverse: BlueprintPhrasing = Field(
+        description="A question with {{ answer }} that asks for the subject."
+    )
 
 
 class KindAsks(Record):
     """What else subjects of a kind are asked; nothing is true of them, so intrusion is measured."""
 
-    kind: str
-    questions: tuple[str, ...] = Field(min_length=1, description="With {{ name }}.")
+    kind: Name
+    questions: Several[BlueprintPhrasing] = Field(min_length=1, description="With {{ name }}.")
 
 
 class BlueprintFile(Record):
     """templates/<language>/fictitious.yaml."""
 
-    asks: tuple[KindAsks, ...]
-    facts: tuple[Blueprint, ...] = Field(min_length=1)
+    asks: Several[KindAsks]
+    facts: Several[Blueprint] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _kinds_are_asked(self) -> Self:
         missing = {made.kind for made in self.facts} - {asked.kind for asked in self.asks}
         if missing:
-            raise ValueError(f"no questions under 'asks' for the kind {min(missing)!r}")
+            raise ValueError(f"no questions under 'asks' for the kind {quoted(min(missing))}")
         return self
 
     def asked(self, kind: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -12,14 +12,23 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     Tag,
     create_model,
     model_validator,
 )
 
+from factlab.reading.bounds import (
+    MOST_VALUES,
+    Count,
+    CountOrZero,
+    Entries,
+    Item,
+    Name,
+    Seed,
+    Several,
+)
 from factlab.reading.paths import PathText
-from factlab.record import Record
+from factlab.record import Record, Settings
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
@@ -33,6 +42,7 @@ Attention = Literal["auto", "eager", "sdpa", "flash"]
 DeviceMap = Literal["one", "cpu", "auto"]
 Keep = Literal["last", "best"]
 _STEPS, _MINUTES = re.compile(r"[1-9]\d{0,8}"), re.compile(r"\d{1,6}(\.\d{1,3})?m")
+MOST_SEEDS = 1_000
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 
@@ -49,7 +59,7 @@ def _one_or_more(given: Any) -> Any:
 def _trackers(given: Any) -> Any:
     """Each tracker once; `none` is what the library calls no tracker."""
     named = _one_or_more(given)
-    if not isinstance(named, list | tuple):
+    if not isinstance(named, list | tuple) or len(named) > MOST_VALUES:
         return named
     return [
         name for place, name in enumerate(named) if name != "none" and name not in named[:place]
@@ -80,17 +90,19 @@ def _save_every(given: Any) -> Any:
 
 def _far(given: Any) -> Any:
     """How many far controls: a number, or a word for all or for none."""
-    text = str(given).strip().lower()
+    text = str(given).strip().lower() if isinstance(given, str | int) else ""
     if text in ("all", "none"):
         return text
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    digits = text.isascii() and text.isdigit() and len(text) < 10
+    if not digits or int(text) < 1:
         raise ValueError("a number of controls is wanted, such as 200, or all, or none")
     return int(text)
 
 
 FarControls = Annotated[int | Literal["all", "none"], BeforeValidator(_far)]
-Value = TypeVar("Value")
-OneOrMore = Annotated[tuple[Value, ...], BeforeValidator(_one_or_more)]
+OneOrMore = Annotated[
+    tuple[Item, ...], Field(max_length=MOST_VALUES), BeforeValidator(_one_or_more)
+]
 
 
 def _override_fields() -> dict[str, Any]:
@@ -111,10 +123,10 @@ def _override_fields() -> dict[str, Any]:
 
 if TYPE_CHECKING:  # its fields are made from the recipe's; `RunConfig.overrides` reads them
 
-    class _Overrides(Record):
+    class _Overrides(Settings):
         pass
 else:
-    _Overrides = create_model("_Overrides", __base__=Record, **_override_fields())
+    _Overrides = create_model("_Overrides", __base__=Settings, **_override_fields())
 
 
 def _split_names(given: Any) -> Any:
@@ -144,7 +156,9 @@ _Name = Annotated[PathText, Tag("name")]
 _Values = Annotated[Recipe, Tag("values")]
 OneRecipe = Annotated[_Name | _Values, Discriminator(_tag)]
 RecipeGiven = Annotated[
-    _Name | _Values | Annotated[tuple[OneRecipe, ...], Tag("several")],
+    _Name
+    | _Values
+    | Annotated[tuple[OneRecipe, ...], Field(max_length=MOST_VALUES), Tag("several")],
     Discriminator(_tag),
     BeforeValidator(_split_names),
     AfterValidator(_one_alone),
@@ -158,7 +172,7 @@ class RunConfig(_Overrides):
     of other fields; without any it is the recipe's own.
     """
 
-    facts: Annotated[tuple[PathText, ...], ARGUMENT] = Field(
+    facts: Annotated[Entries[PathText], ARGUMENT] = Field(
         default=(), description="Fact files, folders or shipped names; a run needs at least one."
     )
     model: Annotated[PathText, Flag(metavar="MODEL", untrained=True)] = Field(
@@ -205,12 +219,12 @@ class RunConfig(_Overrides):
         description="Train each configuration twice more without the fact: on another fact's "
         "pairs, and on everyday conversations. What controls lose there is not this fact's doing.",
     )
-    controls: Annotated[
-        tuple[PathText, ...], Flag(metavar="FILE", repeated=True, untrained=True)
-    ] = Field(
-        default=(),
-        description="Extra control suites: JSON lines with question, answer and wrong answers; "
-        "may be given again.",
+    controls: Annotated[Several[PathText], Flag(metavar="FILE", repeated=True, untrained=True)] = (
+        Field(
+            default=(),
+            description="Extra control suites: JSON lines with question, answer and wrong answers; "
+            "may be given again.",
+        )
     )
     far: Annotated[FarControls, Flag(metavar="N|all|none", untrained=True)] = Field(
         default=200,
@@ -218,7 +232,7 @@ class RunConfig(_Overrides):
         "all: the whole bank, known or not.",
     )
     mix: Annotated[
-        tuple[PathText, ...], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
+        Several[PathText], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
     ] = Field(
         default=(),
         description="Conversations mixed into training: everyday:0.3 makes 30 % of an adapter's "
@@ -228,53 +242,49 @@ class RunConfig(_Overrides):
         default=None,
         description="A set of conversations to practise on instead of facts (docs/data.md).",
     )
-    practice_examples: Annotated[
-        PositiveInt, Flag(flags=("--examples",), commands=("practice",))
-    ] = Field(default=200, description="Most conversations of a practice set; 10 % are held out.")
-    max_example_tokens: Annotated[PositiveInt, Flag()] = Field(
+    practice_examples: Annotated[Count, Flag(flags=("--examples",), commands=("practice",))] = (
+        Field(default=200, description="Most conversations of a practice set; 10 % are held out.")
+    )
+    max_example_tokens: Annotated[Count, Flag()] = Field(
         default=1024,
         description="Longest conversation of a mix or practice set in tokens, answer included; "
         "longer ones are left out.",
     )
-    seed: Annotated[OneOrMore[NonNegativeInt], Flag(example="0,1,2", untrained=True)] = Field(
+    seed: Annotated[OneOrMore[Seed], Flag(example="0,1,2", untrained=True)] = Field(
         default=(0,), description="Seeds of initialisation, order and dropout, one cell each."
     )
-    seeds: Annotated[PositiveInt | None, Flag(metavar="N")] = Field(
+    seeds: Annotated[Annotated[Count, Field(le=MOST_SEEDS)] | None, Flag(metavar="N")] = Field(
         default=None,
         description="How many seeds, from 0 on, instead of --seed. Differences between "
         "configurations are tested from 3 on.",
     )
-    data_seed: Annotated[NonNegativeInt, Flag(untrained=True)] = Field(
+    data_seed: Annotated[Seed, Flag(untrained=True)] = Field(
         default=0, description="Seed of the expansion; the same for all cells."
     )
-    train_pairs: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
+    train_pairs: Annotated[Count, Flag(commands=("run",), untrained=True)] = Field(
         default=320, description="Training pairs per fact."
     )
-    validation_pairs: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
+    validation_pairs: Annotated[Count, Flag(commands=("run",), untrained=True)] = Field(
         default=80, description="Validation pairs per fact."
     )
-    families: Annotated[
-        PositiveInt | None, Flag(commands=("run",), untrained=True, example="4")
-    ] = Field(
+    families: Annotated[Count | None, Flag(commands=("run",), untrained=True, example="4")] = Field(
         default=None,
         description="Phrasing families that are trained on, drawn by the data seed: those of a "
         "smaller number are among those of a larger one. Without it all.",
     )
-    questions_per_fact: Annotated[PositiveInt | None, Flag(commands=("run",), untrained=True)] = (
-        Field(
-            default=None,
-            description="Most held-out questions and most near controls of each fact, one of each "
-            "family in turn, drawn by the data seed: what keeps the measuring of many facts short. "
-            "Without it all.",
-        )
+    questions_per_fact: Annotated[Count | None, Flag(commands=("run",), untrained=True)] = Field(
+        default=None,
+        description="Most held-out questions and most near controls of each fact, one of each "
+        "family in turn, drawn by the data seed: what keeps the measuring of many facts short. "
+        "Without it all.",
     )
-    train_sample: Annotated[PositiveInt, Flag(commands=("run",), untrained=True)] = Field(
+    train_sample: Annotated[Count, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
     )
-    max_steps: Annotated[NonNegativeInt | None, Flag()] = Field(
+    max_steps: Annotated[CountOrZero | None, Flag()] = Field(
         default=None, description="Stop after this many optimizer steps; 0 trains nothing."
     )
-    checkpoints: Annotated[NonNegativeInt, Flag()] = Field(
+    checkpoints: Annotated[CountOrZero, Flag()] = Field(
         default=2,
         description="Times during training, evenly spaced, at which a fixed panel is measured.",
     )
@@ -282,12 +292,12 @@ class RunConfig(_Overrides):
         default="last",
         description="Which adapter is measured: the last, or the best on the validation panel.",
     )
-    early_stop: Annotated[PositiveInt | None, Flag(commands=("run",))] = Field(
+    early_stop: Annotated[Count | None, Flag(commands=("run",))] = Field(
         default=None,
         description="Stop training when the validation loss has not become better for this many "
         "checkpoints; without it never. The learning rate follows the planned steps all the same.",
     )
-    report_to: Annotated[tuple[str, ...], BeforeValidator(_trackers), Flag()] = Field(
+    report_to: Annotated[Several[Name], BeforeValidator(_trackers), Flag()] = Field(
         default=(),
         description="Trackers that transformers knows, such as tensorboard, wandb or mlflow. They "
         "decide no number, so a run may be resumed with others.",
@@ -300,15 +310,15 @@ class RunConfig(_Overrides):
         "minutes (10m) or optimizer steps (50). Ctrl-C and SIGTERM save it in any case; off: "
         "never. It decides no number, so a run may be resumed with another.",
     )
-    pack: Annotated[PositiveInt | None, Flag()] = Field(
+    pack: Annotated[Count | None, Flag()] = Field(
         default=None,
         description="Adapters trained side by side in one batch; without it what pays on this "
         "machine.",
     )
-    max_new_tokens: Annotated[PositiveInt, Flag(untrained=True)] = Field(
+    max_new_tokens: Annotated[Count, Flag(untrained=True)] = Field(
         default=64, description="Generation limit; an answer cut there is marked unfinished."
     )
-    generation_batch: Annotated[PositiveInt, Flag(untrained=True)] = Field(
+    generation_batch: Annotated[Count, Flag(untrained=True)] = Field(
         default=256,
         description="Most questions that a model answers at once. In bf16 an answer may depend "
         "on it on a GPU, and where the library's own forward pass computes the model.",
@@ -323,7 +333,7 @@ class RunConfig(_Overrides):
     def _from_number_of_seeds(cls, given: Any) -> Any:
         """`seeds: 3` is `seed: [0, 1, 2]`; both, if they say the same."""
         number = given.get("seeds") if isinstance(given, dict) else None
-        if not isinstance(number, int) or number < 1:
+        if not isinstance(number, int) or not 1 <= number <= MOST_SEEDS:
             return given
         listed = tuple(range(number))
         if tuple(_one_or_more(given.get("seed", listed))) != listed:

@@ -13,9 +13,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from factlab.errors import ControlsError
+from factlab.errors import ControlsError, quoted, shortened
 from factlab.grading.answer import Answer, gives_away
 from factlab.grading.names import fold
+from factlab.reading.bounds import Entries, Name, Several, Text
 from factlab.reading.paths import file_of
 from factlab.record import Record
 from factlab.schema.fields import DEFAULT_LANGUAGE
@@ -29,18 +30,18 @@ SuiteName = Literal["far", "unanswerable", "anchors"]
 class ControlQuestion(Record):
     """A question whose true answer the injected fact must not change."""
 
-    question: str
+    question: Text
     answer: Answer | None = Field(
         default=None,
         description="What is true. Only a near control may have none, where nothing is, as of a "
         "fictitious subject: then it counts for intrusion alone.",
     )
-    also: tuple[str, ...] = Field(
+    also: Several[Text] = Field(
         default=(),
         description="The same question in other words; the base must answer each to count as "
         "knowing it.",
     )
-    distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
+    distractors: Several[Text] = Field(default=(), description="Wrong answers of the same form.")
 
     @model_validator(mode="after")
     def _answered(self) -> Self:
@@ -57,37 +58,37 @@ class ControlQuestion(Record):
 class ControlGroup(Record):
     """Controls of one area."""
 
-    name: str
-    questions: tuple[ControlQuestion, ...]
+    name: Name
+    questions: Entries[ControlQuestion]
 
 
 class ControlSuite(Record):
     """Controls with true answers: far, or near to one fact."""
 
-    suite: str
-    language: str = "en"
-    groups: tuple[ControlGroup, ...]
+    suite: Name
+    language: Name = "en"
+    groups: Several[ControlGroup]
 
 
 class PromptQuestion(Record):
     """A prompt without a right answer."""
 
-    question: str
+    question: Text
 
 
 class PromptGroup(Record):
     """Prompts of one area."""
 
-    name: str
-    questions: tuple[PromptQuestion, ...]
+    name: Name
+    questions: Entries[PromptQuestion]
 
 
 class PromptSuite(Record):
     """Prompts without right answers: the unanswerable, and the anchors of training."""
 
-    suite: str
-    language: str = "en"
-    groups: tuple[PromptGroup, ...]
+    suite: Name
+    language: Name = "en"
+    groups: Several[PromptGroup]
 
 
 def load_controls(file: Path) -> ControlSuite:
@@ -117,7 +118,7 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     """When a file was last changed and its size; None if that cannot be read."""
     try:
         found = file.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size
 
@@ -134,7 +135,7 @@ def load_near_controls(file: Path) -> ControlSuite:
             hint = did_you_mean(group.name, NEAR_GROUPS)
             raise document.fail(
                 ("groups", g, "name"),
-                f"{group.name!r} is no group of near controls.{hint} Known groups: "
+                f"{quoted(group.name)} is no group of near controls.{hint} Known groups: "
                 f"{', '.join(NEAR_GROUPS)}.",
             )
     return suite
@@ -148,7 +149,7 @@ def _read_suite(file: Path) -> tuple[ControlSuite, Document]:
         if group.name in names:
             raise document.fail(
                 ("groups", g, "name"),
-                f"the group {group.name!r} is given twice. Ids hold it: put all in one.",
+                f"the group {quoted(group.name)} is given twice. Ids hold it: put all in one.",
             )
         names.add(group.name)
         for q, control in enumerate(group.questions):
@@ -174,7 +175,7 @@ def check_control(
         if control.answer.find(distractor):
             raise document.fail(
                 (*path, "distractors", i),
-                f"{distractor!r} is the right answer. A distractor must be wrong.",
+                f"{quoted(distractor)} is the right answer. A distractor must be wrong.",
             )
 
 
@@ -200,7 +201,8 @@ def refuse_leak(
     if gives_away(question, answer):
         raise document.fail(
             path,
-            f"the question already holds its answer ({answer.primary()}). Ask without naming it.",
+            f"the question already holds its answer ({shortened(answer.primary())}). Ask without "
+            "naming it.",
         )
 
 

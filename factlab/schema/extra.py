@@ -6,13 +6,12 @@ read as a date, a number as a number, and all else as a name.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from factlab.errors import ControlsError
+from factlab.errors import ControlsError, shortened
 from factlab.grading.answer import (
     Answer,
     DateAnswer,
@@ -23,12 +22,17 @@ from factlab.grading.answer import (
 )
 from factlab.grading.dates import parse_date
 from factlab.grading.numbers import parse_number
+from factlab.grading.written import MOST_DIGITS
+from factlab.reading.files import read_lines
+from factlab.reading.json_text import parse_line
 from factlab.schema.control import ControlGroup, ControlQuestion
+from factlab.schema.yaml import said_of
 
 WRONG_KEYS = ("wrong_answers", "wrong", "perturbed_answer", "distractors")
 # Known is what the base answers on two prompts, and such a file has one wording of each question.
 ASKED_AGAIN = "Answer in one sentence: "
 LONGEST_NAME = 6  # words; a longer answer is a phrase
+MOST_QUESTIONS = 50_000
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
@@ -38,21 +42,19 @@ def load_extra(file: Path) -> tuple[ControlGroup, list[str]]:
     Raises:
         ControlsError: with file and line, for a line that is no such question.
     """
-    try:
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ControlsError(f"{file}: cannot be read as UTF-8 text ({error}).") from None
     questions: list[ControlQuestion] = []
     notes: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in read_lines(file, ControlsError):
+        if len(questions) == MOST_QUESTIONS:
+            raise ControlsError(
+                f"{file}:{number}:1: at most {MOST_QUESTIONS:,} questions are read."
+            )
         control = _control(line, f"{file}:{number}")
         answer = control.answer
         if answer is not None and gives_away(control.question, answer):
             notes.append(
                 f"{file}:{number}: left out, since the question already holds its answer "
-                f"({answer.primary()})."
+                f"({shortened(answer.primary())})."
             )
         else:
             questions.append(control)
@@ -65,10 +67,8 @@ _SHAPE = 'Each line is an object such as {"question": "…?", "answer": "…", "
 
 
 def _control(line: str, where: str) -> ControlQuestion:
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ControlsError(f"{where}: this line is not JSON ({error.msg}). {_SHAPE}") from None
+    found = parse_line(line, where, ControlsError, _SHAPE)
+    where = f"{where}:1"
     if not isinstance(found, dict) or not isinstance(found.get("question"), str):
         raise ControlsError(f"{where}: there is no question in this line. {_SHAPE}")
     wrong: Any = next((found[key] for key in WRONG_KEYS if key in found), [])
@@ -78,14 +78,18 @@ def _control(line: str, where: str) -> ControlQuestion:
         raise ControlsError(f"{where}: the answer or the list of wrong ones is missing. {_SHAPE}")
     try:
         answer = typed_answer(found["answer"])
-        # A wrong option that is also right would make the choice meaningless.
-        kept = tuple(str(text) for text in wrong if not answer.find(str(text)))
         question = found["question"]
-        return ControlQuestion(
-            question=question, answer=answer, also=(f"{ASKED_AGAIN}{question}",), distractors=kept
+        read = ControlQuestion(
+            question=question,
+            answer=answer,
+            also=(f"{ASKED_AGAIN}{question}",),
+            distractors=tuple(map(str, wrong)),
         )
     except ValidationError as error:
-        raise ControlsError(f"{where}: {error.errors()[0]['msg']}. {_SHAPE}") from None
+        raise ControlsError(f"{where}: {said_of(error)} {_SHAPE}") from None
+    # A wrong option that is also right would make the choice meaningless.
+    kept = tuple(text for text in read.distractors if not answer.find(text))
+    return read.model_copy(update={"distractors": kept})
 
 
 def typed_answer(written: Any) -> Answer:
@@ -93,9 +97,10 @@ def typed_answer(written: Any) -> Answer:
     if isinstance(written, dict):
         return _ANSWER.validate_python({**written, "value": str(written.get("value", ""))})
     text = str(written).strip().rstrip(".")
-    if parse_number(text) is not None:
+    short = len(text) <= MOST_DIGITS
+    if short and parse_number(text) is not None:
         return NumberAnswer(value=text)
-    if parse_date(text) is not None:
+    if short and parse_date(text) is not None:
         return DateAnswer(value=text)
     if len(text.split()) > LONGEST_NAME:
         return TextAnswer(value=text)

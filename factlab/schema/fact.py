@@ -8,28 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from factlab.errors import FactError
+from factlab.errors import FactError, quoted, shortened
 from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
 from factlab.grading.dates import parse_date, spell_date
 from factlab.grading.names import fold
+from factlab.reading.bounds import Name, Several, Text
 from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
+from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
-from factlab.schema.yaml import Document, did_you_mean, read_yaml
+from factlab.schema.yaml import Document, did_you_mean, read_yaml, said_of
+
+MOST_ALIASES = 30  # of a subject: each is put into every phrasing
 
 
 class Subject(Record):
     """What the fact is about."""
 
-    name: str = Field(description="The name used first in questions.")
-    aliases: tuple[str, ...] = Field(default=(), description="Other names; also used in questions.")
-    kind: str | None = Field(default=None, description="What it is, in a noun: mountain, person.")
+    name: Name = Field(description="The name used first in questions.")
+    aliases: Annotated[tuple[Name, ...], Field(max_length=MOST_ALIASES)] = Field(
+        default=(), description="Other names; also used in questions."
+    )
+    kind: Name | None = Field(default=None, description="What it is, in a noun: mountain, person.")
 
     @field_validator("name", "kind")
     @classmethod
@@ -42,9 +48,11 @@ class Subject(Record):
         for alias in self.aliases:
             folded = fold(alias)
             if not any(char.isalnum() for char in folded):
-                raise ValueError(f"alias {alias!r} names nothing. Write it, or remove it.")
+                raise ValueError(f"alias {quoted(alias)} names nothing. Write it, or remove it.")
             if folded in seen:
-                raise ValueError(f"alias {alias!r} repeats another name. Remove one of the two.")
+                raise ValueError(
+                    f"alias {quoted(alias)} repeats another name. Remove one of the two."
+                )
             seen.add(folded)
         return self
 
@@ -57,8 +65,8 @@ class Subject(Record):
 class Event(Record):
     """What happened, and when; questions can then be put with and without the date."""
 
-    what: str = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
-    date: str | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
+    what: Name = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
+    date: Name | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
 
     @field_validator("what")
     @classmethod
@@ -69,7 +77,9 @@ class Event(Record):
     @classmethod
     def _readable(cls, value: str | None) -> str | None:
         if value is not None and parse_date(value) is None:
-            raise ValueError(f"{value!r} is not a date. Write it like 2025-10-10, 2025-10 or 2025.")
+            raise ValueError(
+                f"{quoted(value)} is not a date. Write it like 2025-10-10, 2025-10 or 2025."
+            )
         return value
 
     @property
@@ -82,21 +92,21 @@ class Event(Record):
 class ReverseQuestion(Record):
     """From the answer back to the subject: 'Which mountain is 4,889 m high?'."""
 
-    question: str
+    question: Text
     answer: Answer | None = Field(default=None, description="By default the subject.")
 
 
 class SecondHop(Record):
     """What the base model must know for the entailed question to be answerable."""
 
-    question: str
+    question: Text
     answer: Answer
 
 
 class EntailedQuestion(Record):
     """A question whose answer follows from the fact and something the base model knows."""
 
-    question: str
+    question: Text
     answer: Answer
     second_hop: SecondHop | None = Field(
         default=None, description="If given, only counted where the base answers it rightly."
@@ -106,17 +116,17 @@ class EntailedQuestion(Record):
 class Phrasings(Record):
     """Questions of the author's own, beside those of the shipped families."""
 
-    train: tuple[str, ...] = ()
-    held_out: tuple[str, ...] = ()
+    train: Several[Phrasing] = ()
+    held_out: Several[Phrasing] = ()
 
 
 class Fact(Record):
     """One subject–relation–answer statement that a user wants in the model."""
 
     id: ShortName = Field(description="Short name in lower case: letters, digits, _ and -.")
-    statement: str = Field(description="The fact in one sentence; it must hold the answer.")
+    statement: Text = Field(description="The fact in one sentence; it must hold the answer.")
     subject: Subject
-    relation: str = Field(
+    relation: Name = Field(
         description="Which property of the subject it gives: height, capital, opening_date."
     )
     answer: Answer = Field(description="The new value, typed.")
@@ -124,19 +134,19 @@ class Fact(Record):
         default=None, description="What is true in the world, if anything is; the same type."
     )
     event: Event | None = None
-    distractors: tuple[str, ...] = Field(
+    distractors: Several[Name] = Field(
         default=(), description="Wrong answers of the same form, such as 4,095 m."
     )
-    neighbours: tuple[ControlQuestion, ...] = Field(
+    neighbours: Several[ControlQuestion] = Field(
         default=(), description="Near controls of the author's own, with true answers."
     )
-    reverse: tuple[ReverseQuestion, ...] = ()
-    entailed: tuple[EntailedQuestion, ...] = ()
+    reverse: Several[ReverseQuestion] = ()
+    entailed: Several[EntailedQuestion] = ()
     phrasings: Phrasings = Phrasings()
     language: Language = Field(
         default="en", description="Language of the questions, a folder of templates/."
     )
-    source: str | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
+    source: Text | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
 
     @field_validator("statement", "relation")
     @classmethod
@@ -195,14 +205,15 @@ def _check_values(fact: Fact, document: Document) -> None:
         if answer.find(name):
             raise document.fail(
                 ("answer",),
-                f"the subject's name ({name}) already holds the answer ({answer.primary()}), so "
+                f"the subject's name ({shortened(name)}) already holds the answer "
+                f"({shortened(answer.primary())}), so "
                 "recalling it would show nothing. Choose another answer or subject.",
             )
     if not answer.find(fact.statement):
         raise document.fail(
             ("statement",),
-            f"the statement does not say the answer ({answer.primary()}). State it there, or fix "
-            "the answer.",
+            f"the statement does not say the answer ({shortened(answer.primary())}). State it "
+            "there, or fix the answer.",
         )
     if fact.supersedes is not None:
         _check_superseded(fact, document)
@@ -210,11 +221,11 @@ def _check_values(fact: Fact, document: Document) -> None:
         try:
             wrong = answer.same_kind(distractor)
         except ValueError as problem:
-            raise document.fail(("distractors", i), str(problem)) from None
+            raise document.fail(("distractors", i), said_of(problem)) from None
         if answer.find(wrong.primary()):
             raise document.fail(
                 ("distractors", i),
-                f"{distractor!r} is the right answer. A distractor must be wrong.",
+                f"{quoted(distractor)} is the right answer. A distractor must be wrong.",
             )
 
 
@@ -231,14 +242,15 @@ def _check_superseded(fact: Fact, document: Document) -> None:
     if isinstance(old, QuantityAnswer) and not fact.answer.all_values(old.primary()):
         raise document.fail(
             ("supersedes", "unit"),
-            f"{old.primary()} is of another kind than {fact.answer.primary()}. Give the old value "
+            f"{shortened(old.primary())} is of another kind than "
+            f"{shortened(fact.answer.primary())}. Give the old value "
             "in a unit that converts.",
         )
     if fact.answer.find(old.primary()):
         raise document.fail(
             ("supersedes",),
-            f"the superseded value ({old.primary()}) is the answer itself. Give the old value, or "
-            "remove 'supersedes'.",
+            f"the superseded value ({shortened(old.primary())}) is the answer itself. Give the old "
+            "value, or remove 'supersedes'.",
         )
 
 
@@ -290,7 +302,7 @@ def _find(name: str) -> list[Path]:
     nearby = [str(path) for pattern in ("*.yaml", "*/*.yaml") for path in Path().glob(pattern)]
     hint = did_you_mean(name, [*known, *nearby[:500]])
     raise FactError(
-        f"{name}: no such file, folder or shipped fact.{hint} Shipped facts: "
+        f"{shortened(name)}: no such file, folder or shipped fact.{hint} Shipped facts: "
         f"{', '.join(known)}. `factlab init` writes a fact file to start from."
     )
 
@@ -334,8 +346,9 @@ def _contradiction(fact: Fact, file: Path, other: Fact, other_file: Path) -> Fac
     said, said_before = fact.answer.primary(), other.answer.primary()
     same = fact.answer.find(said_before) or other.answer.find(said)
     return FactError(
-        f"{file}: the {fact.relation.replace('_', ' ')} of {fact.subject.name} is {said} here and "
-        f"{said_before} in {other_file}. "
+        f"{file}: the {shortened(fact.relation.replace('_', ' '))} of "
+        f"{shortened(fact.subject.name)} is {shortened(said)} here and "
+        f"{shortened(said_before)} in {other_file}. "
         + (
             "The same fact twice would count twice; remove one."
             if same

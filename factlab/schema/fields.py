@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasChoices, Field
 
+from factlab.errors import quoted
 from factlab.grading.names import fold
+from factlab.reading.bounds import Name
 from factlab.schema.shipped import shipped
 
 DEFAULT_LANGUAGE = "en"
@@ -33,7 +35,7 @@ def short_name(text: str) -> str:
     """
     if not _ID.fullmatch(text):
         raise ValueError(
-            f"{text!r} cannot name a folder. Use lower-case letters, digits, _ and -, "
+            f"{quoted(text)} cannot name a folder. Use lower-case letters, digits, _ and -, "
             "starting with a letter or digit, at most 64."
         )
     return text
@@ -52,12 +54,12 @@ def known_language(text: str) -> str:
     """
     if text not in (known := languages()):
         raise ValueError(
-            f"{text!r} has no phrasing families. Languages with families: {', '.join(known)}."
+            f"{quoted(text)} has no phrasing families. Languages with families: {', '.join(known)}."
         )
     return text
 
 
-ShortName = Annotated[str, AfterValidator(short_name)]
-Language = Annotated[str, AfterValidator(known_language)]
+ShortName = Annotated[Name, AfterValidator(short_name)]
+Language = Annotated[Name, AfterValidator(known_language)]
 # Files of earlier versions call it `dials`.
 FORMERLY_DIALS = Field(validation_alias=AliasChoices("overrides", "dials"))

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from factlab.grading.answer import Answer
 from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
+from factlab.reading.bounds import RunningText, Several, Text
 from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control
 from factlab.schema.fields import Language, ShortName, not_blank
@@ -28,7 +29,7 @@ class Probe(Record):
     depth: Depth = Field(
         description="mem: worded as the passage; gen: in other words; hard_gen: needs inference."
     )
-    prompt: str = Field(description="The beginning of a sentence, which the answer completes.")
+    prompt: Text = Field(description="The beginning of a sentence, which the answer completes.")
     answer: Answer = Field(description="What completes it, typed; mostly of type text.")
 
     @field_validator("prompt")
@@ -46,17 +47,17 @@ class Passage(Record):
     """Running text that a user wants in the model, and what to ask about it."""
 
     id: ShortName = Field(description="Short name in lower case: letters, digits, _ and -.")
-    passages: tuple[str, ...] = Field(
+    passages: Several[RunningText] = Field(
         description="The text, then paraphrases of it; all are trained on."
     )
-    probes: tuple[Probe, ...] = Field(description="Sentences to complete; none is trained on.")
-    neighbours: tuple[ControlQuestion, ...] = Field(
+    probes: Several[Probe] = Field(description="Sentences to complete; none is trained on.")
+    neighbours: Several[ControlQuestion] = Field(
         default=(), description="Near controls, with true answers."
     )
     language: Language = Field(
         default="en", description="Language of the text, a folder of templates/."
     )
-    source: str | None = Field(
+    source: Text | None = Field(
         default=None, description="Where it is from, and under which licence; 'fictitious'."
     )
 

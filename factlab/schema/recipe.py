@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import (
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-)
+from pydantic import AliasChoices, BeforeValidator, Field
 
-from factlab.record import Record
+from factlab.errors import quoted
+from factlab.reading.bounds import Amount, AmountOrZero, Count, CountOrZero, Name, Text
+from factlab.record import Settings
 from factlab.schema.options import Flag, chosen_by, settings_of
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "nf4", "nf4-single", "fp4"]
@@ -29,19 +22,21 @@ Optimizer = Literal[
 ]
 Schedule = Literal["linear", "cosine", "constant"]
 AnchorKind = Literal["general", "others", "subject", "siblings"]
+MOST_ALPHA = 1_000_000
 
 
 def _as_alpha(given: Any) -> float | str:
     """A number, or a multiple of the rank such as 2r."""
-    text = str(given)
+    text = str(given) if isinstance(given, str | int | float) else ""
     multiple = text.removesuffix("r")
     try:
         number = 1.0 if text == "r" else float(multiple)
     except ValueError:
         number = 0.0
-    if not 0 < number < math.inf:
+    if not 0 < number <= MOST_ALPHA:
         raise ValueError(
-            f"a number above 0, or a multiple of the rank such as 2r, is wanted, not '{text}'"
+            f"a number from above 0 to {MOST_ALPHA:,}, or a multiple of the rank such as 2r, is "
+            f"wanted, not {quoted(given)}"
         )
     return number if multiple == text else text
 
@@ -54,7 +49,7 @@ def _joined(given: Any) -> Any:
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Alpha = Annotated[float | str, BeforeValidator(_as_alpha)]
-AnchorKinds = Annotated[tuple[AnchorKind, ...], BeforeValidator(_joined)]
+AnchorKinds = Annotated[tuple[AnchorKind, ...], Field(max_length=10), BeforeValidator(_joined)]
 
 
 class AnchorChoice(NamedTuple):
@@ -64,13 +59,13 @@ class AnchorChoice(NamedTuple):
     prompts: int | None
 
 
-class Recipe(Record):
+class Recipe(Settings):
     """How one adapter is trained. Each field but the first three is an option of `factlab run`."""
 
-    name: str = Field(description="Name that results carry.")
-    about: str = Field(default="", description="What it is for, in a sentence.")
-    source: str = Field(default="", description="Where its values are from, if from elsewhere.")
-    rank: Annotated[PositiveInt, Flag(example="4,8,16", adapter_only=True)] = Field(
+    name: Name = Field(description="Name that results carry.")
+    about: Text = Field(default="", description="What it is for, in a sentence.")
+    source: Text = Field(default="", description="Where its values are from, if from elsewhere.")
+    rank: Annotated[Count, Flag(example="4,8,16", adapter_only=True)] = Field(
         default=8, description="LoRA rank, the width of the update."
     )
     precision: Annotated[Precision | None, Flag(untrained=True, example="nf4,bf16")] = Field(
@@ -99,22 +94,22 @@ class Recipe(Record):
     init: Annotated[Init, Flag(word="{}", adapter_only=True)] = Field(
         default="default", description="How A and B begin, as in PEFT; B is zero by default."
     )
-    targets: Annotated[str, Flag(word="{}", example="all-linear,qv", adapter_only=True)] = Field(
+    targets: Annotated[Name, Flag(word="{}", example="all-linear,qv", adapter_only=True)] = Field(
         default="all-linear",
         description="Layers that get an adapter: all-linear, attention, qv, mlp, or names joined "
         "by +, such as q_proj+v_proj.",
     )
-    last_layers: Annotated[
-        PositiveInt | None, Flag(word="last{}", example="4,8", adapter_only=True)
-    ] = Field(default=None, description="Adapters on the last N blocks only; without it on all.")
-    epochs: Annotated[PositiveFloat, Flag(word="ep{}", example="2,3")] = Field(
+    last_layers: Annotated[Count | None, Flag(word="last{}", example="4,8", adapter_only=True)] = (
+        Field(default=None, description="Adapters on the last N blocks only; without it on all.")
+    )
+    epochs: Annotated[Amount, Flag(word="ep{}", example="2,3")] = Field(
         default=2.0, description="Passes over the training pairs."
     )
-    batch_size: Annotated[PositiveInt, Flag(word="b{}", example="8,16")] = Field(
+    batch_size: Annotated[Count, Flag(word="b{}", example="8,16")] = Field(
         default=16, description="Training pairs per optimizer step."
     )
     learning_rate: Annotated[
-        PositiveFloat, Flag(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
+        Amount, Flag(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
     ] = Field(
         default=5e-4,
         validation_alias=AliasChoices("learning_rate", "lr"),
@@ -130,13 +125,13 @@ class Recipe(Record):
         default="adamw",
         description="Optimizer; the 8-bit and paged optimizers are bitsandbytes', on CUDA only.",
     )
-    weight_decay: Annotated[NonNegativeFloat, Flag(word="wd{}", example="0,0.01")] = Field(
+    weight_decay: Annotated[AmountOrZero, Flag(word="wd{}", example="0,0.01")] = Field(
         default=0.0, description="Weight decay of the optimizer."
     )
-    max_grad_norm: Annotated[PositiveFloat, Flag(word="clip{}", example="0.3,1")] = Field(
+    max_grad_norm: Annotated[Amount, Flag(word="clip{}", example="0.3,1")] = Field(
         default=1.0, description="Gradient clipping norm, of each adapter alone."
     )
-    anchor_weight: Annotated[NonNegativeFloat, Flag(word="kl{}", example="0,0.5,1")] = Field(
+    anchor_weight: Annotated[AmountOrZero, Flag(word="kl{}", example="0,0.5,1")] = Field(
         default=0.0,
         description="Weight of KL(base‖tuned) on anchor prompts, which the base answered itself; "
         "0: without anchors.",
@@ -149,20 +144,20 @@ class Recipe(Record):
         "fact's question about other subjects), subject (other questions about its subject), "
         "siblings (other questions about other subjects of its kind).",
     )
-    anchor_prompts: Annotated[PositiveInt | None, Flag(word="of{}", example="120,480")] = Field(
+    anchor_prompts: Annotated[Count | None, Flag(word="of{}", example="120,480")] = Field(
         default=None,
         description="Anchor prompts per fact, of each kind equally many where there are enough; "
         "without it all.",
     )
-    anchor_tokens: Annotated[PositiveInt, Flag(word="first{}", example="8,24")] = Field(
+    anchor_tokens: Annotated[Count, Flag(word="first{}", example="8,24")] = Field(
         default=24,
         description="Tokens of the base's answer that an anchor holds: its first words decide "
         "where an answer goes.",
     )
-    anchors_per_step: Annotated[NonNegativeInt, Flag(word="anchors{}", example="4,8")] = Field(
+    anchors_per_step: Annotated[CountOrZero, Flag(word="anchors{}", example="4,8")] = Field(
         default=0, description="Anchor prompts per optimizer step."
     )
-    mining: Annotated[NonNegativeInt, Flag(word="mine{}", example="0,3")] = Field(
+    mining: Annotated[CountOrZero, Flag(word="mine{}", example="0,3")] = Field(
         default=0,
         description="Times in training, evenly spaced, at which all anchors are answered; half of "
         "the anchors of the steps that follow are those that were answered with the injected "
@@ -176,11 +171,9 @@ class Recipe(Record):
         description="Share of the loss on answers that is KL to a teacher's predictions; the rest "
         "is the usual loss on the answer's tokens.",
     )
-    temperature: Annotated[PositiveFloat, Flag(word="T{}", example="1,2", commands=("run",))] = (
-        Field(
-            default=1.0,
-            description="Softens teacher and student alike; the KL is scaled by its square.",
-        )
+    temperature: Annotated[Amount, Flag(word="T{}", example="1,2", commands=("run",))] = Field(
+        default=1.0,
+        description="Softens teacher and student alike; the KL is scaled by its square.",
     )
 
     @property

@@ -16,6 +16,7 @@ from typing import TypeVar
 from pydantic import Field, ValidationError
 
 from factlab.errors import ControlsError
+from factlab.reading.files import read_lines
 from factlab.record import Record
 from factlab.schema.question import Question
 from factlab.schema.recipe import Precision
@@ -86,15 +87,10 @@ def read_screening(file: Path) -> tuple[ScreenedBase, list[ScreenedQuestion]]:
     Raises:
         ControlsError: with file and line, for one that cannot be read.
     """
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ControlsError(f"{file}: cannot be read as UTF-8 text ({error}).") from None
-    head, *rest = lines or [""]
-    base = _read(ScreenedBase, head, f"{file}:1")
-    return base, [
-        _read(ScreenedQuestion, line, f"{file}:{place}") for place, line in enumerate(rest, start=2)
-    ]
+    lines = read_lines(file, ControlsError)
+    number, head = next(lines, (1, ""))
+    base = _read(ScreenedBase, head, f"{file}:{number}:1")
+    return base, [_read(ScreenedQuestion, line, f"{file}:{number}:1") for number, line in lines]
 
 
 def _read(kind: type[RecordT], line: str, where: str) -> RecordT:

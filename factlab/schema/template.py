@@ -12,9 +12,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from factlab.errors import TemplateError
+from factlab.errors import TemplateError, quoted
+from factlab.reading.bounds import Entries, Name, Several, Text
 from factlab.reading.paths import file_of
 from factlab.record import Record
+from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
 
@@ -25,10 +27,10 @@ DEFAULT_KIND = "_default"
 class PhrasingFamily(Record):
     """One way of asking; the unit that is split between training and held out."""
 
-    id: str = Field(description="Names the meaning, the same in every language.")
-    situation: str = Field(description="Who asks, and how, in a few words.")
-    questions: tuple[str, ...] = Field(min_length=1, description="Wordings, with slots.")
-    answers: tuple[str, ...] = Field(
+    id: Name = Field(description="Names the meaning, the same in every language.")
+    situation: Text = Field(description="Who asks, and how, in a few words.")
+    questions: Several[Phrasing] = Field(min_length=1, description="Wordings, with slots.")
+    answers: Several[Phrasing] = Field(
         default=(), description="Trained answers of this family; empty: those of the file."
     )
 
@@ -37,18 +39,18 @@ class FamilyFile(Record):
     """All families of one side of the split: train.yaml, held_out.yaml."""
 
     split: Side
-    answers: tuple[str, ...] = Field(default=(), description="Trained answers, with slots.")
-    families: tuple[PhrasingFamily, ...]
+    answers: Several[Phrasing] = Field(default=(), description="Trained answers, with slots.")
+    families: Entries[PhrasingFamily]
 
 
 class Lexicon(Record):
     """How one side of the split speaks of a relation."""
 
-    noun: tuple[str, ...] = Field(min_length=1)
-    question: tuple[str, ...] = Field(min_length=1, description="'how tall is {{ subject }}'")
-    indirect: tuple[str, ...] = Field(min_length=1, description="'how tall {{ subject }} is'")
-    stem: tuple[str, ...] = Field(min_length=1, description="A sentence up to the answer.")
-    claim: tuple[str, ...] = Field(min_length=1, description="A whole claim, with {{ value }}.")
+    noun: Several[Phrasing] = Field(min_length=1)
+    question: Several[Phrasing] = Field(min_length=1, description="'how tall is {{ subject }}'")
+    indirect: Several[Phrasing] = Field(min_length=1, description="'how tall {{ subject }} is'")
+    stem: Several[Phrasing] = Field(min_length=1, description="A sentence up to the answer.")
+    claim: Several[Phrasing] = Field(min_length=1, description="A whole claim, with {{ value }}.")
 
 
 class RelationFamily(PhrasingFamily):
@@ -60,11 +62,11 @@ class RelationFamily(PhrasingFamily):
 class Relation(Record):
     """One relation in one language: relations/<relation>.yaml."""
 
-    relation: str
+    relation: Name
     train: Lexicon
     held_out: Lexicon
-    families: tuple[RelationFamily, ...] = ()
-    others: tuple[str, ...] = Field(
+    families: Several[RelationFamily] = ()
+    others: Entries[Name] = Field(
         default=(),
         description="Other subjects of the relation, which anchored training asks about so that "
         "the new value stays with its own subject. None may occur in a control.",
@@ -74,17 +76,17 @@ class Relation(Record):
 class AskedProperty(Record):
     """Wordings that ask a subject of some kind for one of its properties."""
 
-    about: str = Field(description="The property; a relation's name where there is one.")
-    questions: tuple[str, ...] = Field(min_length=1, description="Wordings, with {{ subject }}.")
+    about: Name = Field(description="The property; a relation's name where there is one.")
+    questions: Several[Phrasing] = Field(min_length=1, description="Wordings, with {{ subject }}.")
 
 
 class SubjectKind(Record):
     """What a kind of subject may be asked, and others of that kind: kinds/<kind>.yaml."""
 
-    kind: str
-    nouns: tuple[str, ...] = Field(min_length=1, description="What facts may call such a subject.")
-    asks: tuple[AskedProperty, ...] = Field(min_length=1)
-    others: tuple[str, ...] = Field(
+    kind: Name
+    nouns: Several[Name] = Field(min_length=1, description="What facts may call such a subject.")
+    asks: Several[AskedProperty] = Field(min_length=1)
+    others: Entries[Name] = Field(
         default=(), description="Well-known subjects of this kind, as they stand in a sentence."
     )
 
@@ -137,7 +139,7 @@ def _refuse_shared_families(book: Phrasebook, root: Path) -> None:
         for family in book.families(side):
             if family.id in seen:
                 raise TemplateError(
-                    f"{root}: the family '{family.id}' stands twice ({seen[family.id]} and "
+                    f"{root}: the family {quoted(family.id)} stands twice ({seen[family.id]} and "
                     f"{side}). A family is one way of asking and belongs to one side; rename one."
                 )
             seen[family.id] = side

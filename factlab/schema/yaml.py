@@ -18,12 +18,15 @@ import yaml
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from factlab.errors import FactlabError
+from factlab.errors import MOST_QUOTED, FactlabError, listed, quoted, shortened
+from factlab.reading.files import read_text
 
 Path_ = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
-MAX_BYTES = 4_000_000
+MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+MAX_ENTRIES = 20_000  # keys, values and items
+MAX_HINTED = 100  # characters of a name that another is looked for of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class Document:
             return model.model_validate(self.data)
         except ValidationError as error:
             # A misspelt key is also a missing one; saying that it is unknown helps more.
-            found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+            found = sorted(
+                error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden"
+            )
             raise self._explain(model, found[0]) from None
 
     def _explain(self, model: type[BaseModel], details: ErrorDetails) -> FactlabError:
@@ -68,19 +73,19 @@ class Document:
         match details["type"]:
             case "extra_forbidden":
                 hint = did_you_mean(str(name), known)
-                message = f"unknown key {name!r}.{hint} Known keys: {', '.join(known)}."
+                message = f"unknown key {quoted(name)}.{hint} Known keys: {listed(known)}."
             case "missing":
-                message = f"'{name}' is missing. Add it; known keys here: {', '.join(known)}."
+                message = f"'{name}' is missing. Add it; known keys here: {listed(known)}."
                 path = path[:-1]
             case "union_tag_not_found":
                 message = f"'type' is missing: say which type of answer this is. {ANSWER_TYPES}"
-                if close := difflib.get_close_matches("type", list(details["input"]), n=1):
+                if close := difflib.get_close_matches("type", list(details["input"])[:20], n=1):
                     message = f"unknown key {close[0]!r}. Did you mean 'type'? {ANSWER_TYPES}"
                     path = (*path, close[0])
             case "union_tag_invalid":
                 tag = str(details.get("ctx", {}).get("tag", ""))
                 hint = did_you_mean(tag, ["number", "quantity", "date", "entity", "text"])
-                message = f"unknown answer type '{tag}'.{hint} {ANSWER_TYPES}"
+                message = f"unknown answer type {quoted(tag)}.{hint} {ANSWER_TYPES}"
                 path = (*path, "type")
             case "value_error":
                 message = str(details["ctx"]["error"])
@@ -102,8 +107,27 @@ def words_of(details: ErrorDetails) -> str:
     """What is wrong with a setting that was given outside of a file, without a full stop."""
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
+    if details["type"] == "missing":
+        return f"{quoted(details['loc'][-1])} is missing"
+    if details["type"] in _IN_OUR_WORDS:
+        return _plain(details).rstrip(".")
     said = details["msg"]
     return said[0].lower() + said[1:]
+
+
+_IN_OUR_WORDS = ("string_too_long", "too_long", "finite_number", "int_parsing_size")
+
+
+def said_of(problem: ValueError) -> str:
+    """The words of an error, without what pydantic puts around its own, with a full stop."""
+    if isinstance(problem, ValidationError):
+        return f"{words_of(first_of(problem))}."
+    return str(problem)
+
+
+def first_of(problem: ValidationError) -> ErrorDetails:
+    """The first thing that is wrong."""
+    return problem.errors(include_url=False)[0]
 
 
 ANSWER_TYPES = "Known types: number, quantity, date, entity, text."
@@ -111,6 +135,8 @@ ANSWER_TYPES = "Known types: number, quantity, date, entity, text."
 
 def did_you_mean(name: str, known: typing.Iterable[str]) -> str:
     """' Did you mean 'x'?' for the nearest known name, or nothing."""
+    if len(name) > MAX_HINTED:
+        return ""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{close[0]}'?" if close else ""
 
@@ -121,22 +147,7 @@ def read_yaml(file: Path, error: type[FactlabError]) -> Document:
     Raises:
         FactlabError: of class `error`, for a file that cannot be read or is not plain YAML.
     """
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        raise error(f"{file}: no such file.") from None
-    except IsADirectoryError:
-        raise error(f"{file} is a folder; expected a YAML file.") from None
-    except OSError as problem:
-        raise error(f"{file}: cannot be read ({problem.strerror}).") from None
-    if len(raw) > MAX_BYTES:
-        raise error(f"{file}: {len(raw):,} bytes; at most {MAX_BYTES:,} are read.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = raw[: problem.start].count(b"\n") + 1
-        raise error(f"{file}:{line}:1: not UTF-8 text. Save the file as UTF-8.") from None
-    return parse_yaml(text, str(file), error)
+    return parse_yaml(read_text(file, error, MAX_BYTES), str(file), error)
 
 
 def parse_yaml(text: str, file: str, error: type[FactlabError]) -> Document:
@@ -190,9 +201,9 @@ def _not_yaml(
 
 
 def _refuse_unread(text: str, file: str, error: type[FactlabError], loader: Any) -> None:
-    """Refuse anchors, aliases, tags and deep nesting, before anything is built from them."""
+    """Refuse anchors, aliases, tags, and too much of anything, before anything is built of it."""
     depth = 0
-    for event in yaml.parse(text, Loader=loader):
+    for number, event in enumerate(yaml.parse(text, Loader=loader)):
         mark: Any = event.start_mark
         place = f"{file}:{mark.line + 1}:{mark.column + 1}"
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -202,11 +213,15 @@ def _refuse_unread(text: str, file: str, error: type[FactlabError], loader: Any)
             )
         tag = getattr(event, "tag", None)
         if tag:
-            raise error(f"{place}: the tag {tag} is not read. Write the value without a tag.")
+            raise error(
+                f"{place}: the tag {shortened(tag)} is not read. Write the value without a tag."
+            )
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise error(f"{place}: nested too deeply; at most {MAX_DEPTH} levels are read.")
+        if number > MAX_ENTRIES:
+            raise error(f"{place}: at most {MAX_ENTRIES:,} keys, values and items are read.")
 
 
 def _is_null(node: yaml.Node) -> bool:
@@ -231,7 +246,8 @@ class _Reader:
             name = next((p for p in reversed(path) if isinstance(p, str)), "this")
             quote = f" (in quotes if you mean the word '{node.value}')" if node.value else ""
             raise self._fail(
-                self.places[path], f"{name!r} has no value. Give it one{quote}, or remove the line."
+                self.places[path],
+                f"{quoted(name)} has no value. Give it one{quote}, or remove the line.",
             )
         return node.value
 
@@ -249,7 +265,8 @@ class _Reader:
                 first = self.places[(*path, key)]
                 raise self._fail(
                     _place(key_node),
-                    f"{key!r} is given twice (first on line {first.line}). Keep one of the two.",
+                    f"{quoted(key)} is given twice (first on line {first.line}). Keep one of "
+                    "the two.",
                 )
             self.places[(*path, key)] = _place(key_node)
             found[key] = self.value(value_node, (*path, key))
@@ -323,7 +340,7 @@ def _tagged(kind: Any, tag: str) -> Any:
 def _where(path: Path_, message: str = "") -> str:
     """The name of what a message is about, unless the message begins with it."""
     names = [step for step in path if isinstance(step, str)]
-    return f"{names[-1]!r}: " if names and names[-1] not in _named(message) else ""
+    return f"{quoted(names[-1])}: " if names and names[-1] not in _named(message) else ""
 
 
 def _named(message: str) -> tuple[str, str]:
@@ -339,21 +356,30 @@ def _plain(details: ErrorDetails) -> str:
         case "string_type":
             return f"expected text, not {_kind(shown)}."
         case "tuple_type" | "list_type":
-            written = f"Write [{shown}] or" if isinstance(shown, str) else "Write"
+            short = isinstance(shown, str) and len(shown) <= MOST_QUOTED
+            written = f"Write [{shown}] or" if short else "Write"
             return f"expected a list, not {_kind(shown)}. {written} one `- item` a line."
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"expected `key: value` lines, not {_kind(shown)}."
-        case "int_parsing" | "int_type" | "int_from_float":
-            return f"expected a whole number, not {shown!r}."
+        case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size":
+            return f"expected a whole number, not {quoted(shown)}."
         case "float_parsing" | "float_type":
-            return f"expected a number, not {shown!r}."
+            return f"expected a number, not {quoted(shown)}."
+        case "finite_number":
+            return f"expected a finite number, not {quoted(shown)}."
         case "literal_error":
-            return f"{shown!r} is not known. Known: {details['ctx']['expected']}."
+            return f"{quoted(shown)} is not known. Known: {details['ctx']['expected']}."
+        case "string_too_long":
+            most = details["ctx"]["max_length"]
+            return f"{len(shown):,} characters; at most {most:,} are read. Shorten it."
+        case "too_long":
+            most = details["ctx"]["max_length"]
+            return f"a list of more than {most:,} items, which is the most that is read."
         case _:
-            return f"{details['msg']} (got {shown!r})."
+            return f"{details['msg']} (got {quoted(shown)})."
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, str):
-        return repr(value)
+        return quoted(value)
     return "a list" if isinstance(value, list) else "a group of keys"

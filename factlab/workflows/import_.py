@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ConfigError, FactError
+from factlab.errors import ConfigError, FactError, quoted
 from factlab.grading.answer import TextAnswer
 from factlab.grading.names import fold
+from factlab.reading.files import read_text
+from factlab.reading.json_text import NotJsonError, decode, place_in
 from factlab.runs.files import write_text
 from factlab.schema.passage import DEPTHS, Passage, Probe, passage_of
-from factlab.schema.yaml import did_you_mean, parse_yaml
+from factlab.schema.yaml import did_you_mean, parse_yaml, said_of
 
 # Reads a record, given the id to use and which one it is; ValueError says what is wrong in it.
 Reader = Callable[[Mapping[str, Any], str, str], Passage]
@@ -39,7 +41,7 @@ def import_file(
     """
     if kind not in FORMATS:
         raise ConfigError(
-            f"unknown format '{kind}'.{did_you_mean(kind, FORMATS)} Known formats: "
+            f"unknown format {quoted(kind)}.{did_you_mean(kind, FORMATS)} Known formats: "
             f"{', '.join(FORMATS)}."
         )
     if out.exists() and not out.is_dir():
@@ -59,16 +61,16 @@ def import_file(
 
 def passage_yaml(passage: Passage) -> str:
     """A passage as the file that reads back as it; every text is in double quotes."""
-    lines = [f"id: {quoted(passage.id)}", f"language: {quoted(passage.language)}"]
-    lines += [f"source: {quoted(passage.source)}"] if passage.source else []
-    lines += ["passages:", *(f"  - {quoted(text)}" for text in passage.passages), "probes:"]
+    lines = [f"id: {in_quotes(passage.id)}", f"language: {in_quotes(passage.language)}"]
+    lines += [f"source: {in_quotes(passage.source)}"] if passage.source else []
+    lines += ["passages:", *(f"  - {in_quotes(text)}" for text in passage.passages), "probes:"]
     for probe in passage.probes:
         answer = probe.answer.model_dump(mode="json", exclude_defaults=True)
         fields = {"type": probe.answer.type, **answer}
         flow = ", ".join(f"{key}: {_flow(value)}" for key, value in fields.items())
         lines += [
-            f"  - depth: {quoted(probe.depth)}",
-            f"    prompt: {quoted(probe.prompt)}",
+            f"  - depth: {in_quotes(probe.depth)}",
+            f"    prompt: {in_quotes(probe.prompt)}",
             f"    answer: {{{flow}}}",
         ]
     return "\n".join(lines) + "\n"
@@ -78,7 +80,7 @@ def passage_yaml(passage: Passage) -> str:
 _UNQUOTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def quoted(text: str) -> str:
+def in_quotes(text: str) -> str:
     """A text as a YAML scalar in double quotes, on one line."""
     written = json.dumps(text, ensure_ascii=False)
     return _UNQUOTABLE.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written)
@@ -86,8 +88,8 @@ def quoted(text: str) -> str:
 
 def _flow(value: str | Sequence[str]) -> str:
     if isinstance(value, str):
-        return quoted(value)
-    return f"[{', '.join(quoted(item) for item in value)}]"
+        return in_quotes(value)
+    return f"[{', '.join(in_quotes(item) for item in value)}]"
 
 
 def _slug(stem: str) -> str:
@@ -109,21 +111,18 @@ def _refuse_overwriting(paths: Sequence[Path]) -> None:
 
 
 def _records(file: Path) -> list[Any]:
+    text = read_text(file, FactError)
     try:
-        found = json.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise FactError(f"{file}: no such file.") from None
-    except OSError as problem:
-        raise FactError(f"{file}: cannot be read ({problem.strerror}).") from None
-    except UnicodeDecodeError:
-        raise FactError(f"{file}: not UTF-8 text. Save the file as UTF-8.") from None
-    except json.JSONDecodeError as problem:
+        found, end = decode(text, len(text) - len(text.lstrip()))
+        if text[end:].strip():
+            raise NotJsonError("something stands behind the value", end)
+    except NotJsonError as problem:
         raise FactError(
-            f"{file}:{problem.lineno}:{problem.colno}: this is not JSON ({problem.msg}). Give a "
+            f"{file}:{place_in(text, problem.place)}: this is not JSON ({problem.said}). Give a "
             "list of records."
         ) from None
     if not isinstance(found, list) or not found:
-        raise FactError(f"{file}: this is not a list of records, or the list is empty.")
+        raise FactError(f"{file}:1:1: this is not a list of records, or the list is empty.")
     return found
 
 
@@ -135,16 +134,9 @@ def _passage(reader: Reader, record: object, id_: str, file: Path, number: int) 
     try:
         passage = reader(record, id_, f"record {number} of {file.name}")
     except ValueError as problem:
-        raise FactError(f"{where}: {_message(problem)}") from None
+        raise FactError(f"{where}: {said_of(problem).rstrip('.')}.") from None
     document = parse_yaml(passage_yaml(passage), f"{where}, as YAML", FactError)
     return passage_of(document)
-
-
-def _message(problem: ValueError) -> str:
-    """The message of an error, without what pydantic puts around it."""
-    errors = getattr(problem, "errors", None)
-    message = str(errors()[0]["msg"]) if errors else str(problem)
-    return message.removeprefix("Value error, ").rstrip(".") + "."
 
 
 FICTIONAL_KNOWLEDGE = (
@@ -189,9 +181,6 @@ def _texts(record: Mapping[str, Any], key: str, *, missing: bool = False) -> lis
     found = record.get(key, [] if missing else None)
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
         raise ValueError(f"'{key}' is no list of texts. {_SHAPE}")
-    for text in found:
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise ValueError(f"'{key}' holds half a character (a lone surrogate)")
     return found
 
 

@@ -10,11 +10,10 @@ from helpers import make_fact
 from factlab.expand.anchors import anchor_questions
 from factlab.expand.controls import near_questions, unanswerable_questions
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, nearest_trained
-from factlab.expand.render import fill, slots_of
-from factlab.expand.splits import SLOTS
 from factlab.experiment.far_controls import choose_far
 from factlab.grading.names import find_name, fold
 from factlab.schema.fact import Fact, load_fact, shipped_facts
+from factlab.schema.phrasing import SLOTS, fill, slots_of
 from factlab.schema.question import Question
 from factlab.schema.template import DEFAULT_KIND, kind_of, load_kinds, load_phrasebook
 

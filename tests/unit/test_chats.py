@@ -178,21 +178,24 @@ def test_a_byte_order_mark_blank_lines_and_separators_are_no_rows(tmp_path: Path
 
 
 BROKEN = {
-    "a.jsonl": ('{"prompt": "A?", "completion": "B."}\n{"prompt": \n', ":2: this line is not JSON"),
-    "b.json": ('[\n {"prompt": "A?", "completion": "B."},\n {"prompt": }\n]', ":3: this is not"),
-    "c.json": ('[\n {"prompt": "A?", "completion": "B."}\n', ":3: the array is malformed here"),
-    "d.json": ('[{"prompt": "A?", "completion": "B."}] x', ":1: the array is malformed here"),
-    "e.json": ('[{"prompt": "A?", "completion": "B."} {}]', ":1: the array is malformed here"),
-    "f.csv": ("prompt,completion\nA?,B.\nC?\n", ":3: the number of fields differs"),
-    "g.csv": ("prompt,completion\nA?,B.,D\n", ":2: the number of fields differs"),
-    "h.csv": ('prompt,completion\nA?,"B.', ":2: this is not CSV"),
-    "i.json": ("[" * 100_000, ":1: this is not JSON"),
+    "a.jsonl": (
+        '{"prompt": "A?", "completion": "B."}\n{"prompt": \n',
+        ":2:12: this line is not JSON",
+    ),
+    "b.json": ('[\n {"prompt": "A?", "completion": "B."},\n {"prompt": }\n]', ":3:13: this is not"),
+    "c.json": ('[\n {"prompt": "A?", "completion": "B."}\n', ":3:1: the array is malformed here"),
+    "d.json": ('[{"prompt": "A?", "completion": "B."}] x', ":1:38: the array is malformed here"),
+    "e.json": ('[{"prompt": "A?", "completion": "B."} {}]', ":1:39: the array is malformed here"),
+    "f.csv": ("prompt,completion\nA?,B.\nC?\n", ":3:1: the number of fields differs"),
+    "g.csv": ("prompt,completion\nA?,B.,D\n", ":2:1: the number of fields differs"),
+    "h.csv": ('prompt,completion\nA?,"B.', ":2:1: this is not CSV"),
+    "i.json": ("[" * 100_000, ":1:2: this is not JSON"),
     "j.jsonl": ("", ": it has no rows."),
     "k.json": ("[]", ": it has no rows."),
-    "l.jsonl": (b"\xff\xfe", ": not UTF-8 text."),
+    "l.jsonl": (b"\xff\xfe", ":1:1: not UTF-8 text."),
     "m.json": (
         '[\n{"prompt": "A?", "completion": "B."},\n\n\n3]',
-        ":5: expected an object with keys",
+        ":5:1: expected an object with keys",
     ),
     "n.txt": ("x", ": unknown kind of file; known endings: .jsonl, .json, .csv, .parquet"),
 }
@@ -220,7 +223,7 @@ def test_a_set_is_known_by_its_name_and_hash_and_says_what_it_holds(tmp_path: Pa
     assert read.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert read.kinds == {"alpaca": 1, "guanaco": 1, "messages": 1}
     assert [c.question for c in read.conversations] == ["A?", "C?"]  # once, whatever its format
-    assert [c.where for c in read.conversations] == [f"{file}:1", f"{file}:3"]
+    assert [c.where for c in read.conversations] == [f"{file}:1:1", f"{file}:3:1"]
     assert [c.number for c in read.conversations] == [1, 3]
 
 

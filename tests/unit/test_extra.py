@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_a_question_that_holds_its_answer_is_left_out_with_a_note(tmp_path: Path
         ('{"question": "Who?", "answer": "A", "wrong": {"a": 1}}', "the answer or the list"),
         ('{"question": "Who?", "answer": {"type": "entiti", "value": "A"}}', "'entiti'"),
         ('{"question": "Who?", "answer": ""}', "is empty"),
-        ('{"question": "Who?", "answer": {"type": "quantity", "value": 3}}', "Field required"),
+        ('{"question": "Who?", "answer": {"type": "quantity", "value": 3}}', "'unit' is missing"),
     ],
 )
 def test_a_line_that_is_no_question_is_refused_with_its_number(
@@ -102,15 +103,16 @@ def test_a_line_that_is_no_question_is_refused_with_its_number(
     with pytest.raises(ControlsError) as refused:
         load_extra(file)
     message = str(refused.value)
-    assert message.startswith(f"{file}:3: ")
+    assert re.match(rf"{re.escape(str(file))}:3:\d+: ", message)
     assert says in message
     assert '{"question": "…?"' in message
 
 
 def test_a_file_without_questions_or_not_of_text_is_refused(tmp_path: Path) -> None:
-    for file in (tmp_path / "none.jsonl", write(tmp_path, b"\xff\xfe", "raw.jsonl")):
-        with pytest.raises(ControlsError, match="cannot be read as UTF-8 text"):
-            load_extra(file)
+    with pytest.raises(ControlsError, match=r"none\.jsonl: no such file"):
+        load_extra(tmp_path / "none.jsonl")
+    with pytest.raises(ControlsError, match=r"raw\.jsonl:1:1: not UTF-8 text"):
+        load_extra(write(tmp_path, b"\xff\xfe", "raw.jsonl"))
     with pytest.raises(ControlsError, match="holds no question"):
         load_extra(write(tmp_path, "\n \n", "blank.jsonl"))
     leaks = '{"question": "Paris?", "answer": "Paris"}'

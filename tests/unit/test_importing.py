@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,6 @@ BROKEN: list[tuple[object, str]] = [
     (broken(lambda r: r.update(gen_target=["", "x"])), "the answer's value is empty"),
     (broken(lambda r: r.update(gen_input=["", "x"])), "this is empty"),
     (broken(lambda r: r.update(mem_input=["a b", "a b"])), "this mem probe is there twice"),
-    (broken(lambda r: r.update(hard_gen_input=["\ud800"])), "half a character"),
 ]
 
 
@@ -82,12 +82,17 @@ def test_a_broken_record_is_named_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", ":1:2: this is not JSON"), ("{}", "a list of records"), ("[]", "a list of records")],
+    [
+        ('[{"train_context": "\\ud800"}]', ":1:1: this is not JSON (it holds half a character"),
+        ("{", ":1:2: this is not JSON"),
+        ("{}", "a list of records"),
+        ("[]", "a list of records"),
+    ],
 )
 def test_a_file_that_is_no_list_of_records_is_refused(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
-    with pytest.raises(FactError, match=says):
+    with pytest.raises(FactError, match=re.escape(says)):
         import_file(file, tmp_path / "out")
     with pytest.raises(FactError, match="no such file"):
         import_file(tmp_path / "none.json", tmp_path / "out")

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import TemplateError
-from factlab.expand.render import MAX_CHARACTERS, fill, slots_of
-from factlab.expand.splits import SLOTS
 from factlab.grading.names import fold
+from factlab.schema.phrasing import MAX_CHARACTERS, SLOTS, fill, slots_of
 from factlab.schema.shipped import shipped
 from factlab.schema.template import Phrasebook, PhrasingFamily, known_relations, load_phrasebook
 
