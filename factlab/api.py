@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from factlab.errors import ConfigError
 from factlab.pipeline import run_experiment
 from factlab.progress import Progress
+from factlab.reading.complaints import words_of
 from factlab.schema.combine import DENSITY, How
 from factlab.schema.config import RunConfig
 from factlab.schema.results import RunResult
-from factlab.schema.yaml import words_of
 from factlab.workflows.combine import combination
 
 

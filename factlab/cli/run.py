@@ -18,9 +18,9 @@ from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, wi
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say, say_json
 from factlab.cli.progress import make_progress
 from factlab.errors import ConfigError, FactlabError, OutOfMemoryError, shortened
+from factlab.reading.complaints import first_of, words_of
 from factlab.schema.config import RunConfig
 from factlab.schema.options import flag_of
-from factlab.schema.yaml import first_of, words_of
 
 if TYPE_CHECKING:
     from factlab.schema.results import RunResult

@@ -19,6 +19,7 @@ from factlab.grading.answer import Answer
 from factlab.grading.matcher import SCORER_VERSION, match
 from factlab.grading.names import fold
 from factlab.reading.bounds import Name, Text
+from factlab.reading.complaints import first_of, words_of
 from factlab.reading.files import read_lines
 from factlab.reading.json_text import parse_line
 from factlab.record import Record
@@ -99,9 +100,10 @@ def _case(line: str, where: str) -> Case:
 
 def _complaint(error: ValidationError) -> str:
     """The first thing that is wrong with a case, and where in it."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{shortened(place)}: {first['msg']}" if place else first["msg"]
+    first = first_of(error)
+    place = shortened(".".join(str(part) for part in first["loc"]))
+    said = words_of(first)
+    return f"{place}: {said}" if place and first["type"] != "missing" else said
 
 
 def _graded(line: int, case: Case) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
-from factlab.errors import FactlabError, quoted
+from factlab.errors import FactlabError, shortened
+from factlab.reading.paths import MOST_PATH_BYTES
+from factlab.reading.records import open_file
 
 MOST_BYTES = 32_000_000  # of a file that is read whole
 MOST_BYTES_OF_LINES = 256_000_000  # of a file that is read line by line
@@ -59,12 +60,21 @@ def _read_bytes(file: Path, error: type[FactlabError], most: int) -> bytes:
 
 @contextmanager
 def _opened(file: Path, error: type[FactlabError]) -> Iterator[BinaryIO]:
-    refuse_special(file, error)
     try:
-        with file.open("rb") as stream:
+        with open_file(file, None) as stream:
             yield stream
+    except FileNotFoundError:
+        raise error(f"{shown_path(file)}: no such file.") from None
+    except IsADirectoryError:
+        raise error(f"{shown_path(file)} is a folder; expected a file.") from None
     except OSError as problem:
-        raise error(f"{file}: cannot be read ({problem.strerror}).") from None
+        raise error(f"{shown_path(file)}: cannot be read ({problem.strerror}).") from None
+
+
+def shown_path(file: Path) -> str:
+    """A path as a message names it: as it is, or its beginning if it is longer than one can be."""
+    text = str(file)
+    return text if len(text) <= MOST_PATH_BYTES // 4 else shortened(text)
 
 
 def refuse_special(file: Path, error: type[FactlabError]) -> None:
@@ -73,18 +83,8 @@ def refuse_special(file: Path, error: type[FactlabError]) -> None:
     Raises:
         FactlabError: of class `error`.
     """
-    try:
-        mode = file.stat().st_mode
-    except FileNotFoundError:
-        raise error(f"{file}: no such file.") from None
-    except OSError as problem:
-        raise error(f"{file}: cannot be read ({problem.strerror}).") from None
-    except ValueError:  # a NUL, or half a character
-        raise error(f"{quoted(str(file))}: this cannot be the name of a file.") from None
-    if stat.S_ISDIR(mode):
-        raise error(f"{file} is a folder; expected a file.")
-    if not stat.S_ISREG(mode):
-        raise error(f"{file}: this is not a plain file (a pipe or a device). Name a file.")
+    with _opened(file, error):
+        pass
 
 
 def read_lines(

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from factlab.reading.paths import PathText, PlainName
-from factlab.record import Record, Settings
+from factlab.record import Record
 from factlab.schema.fields import FORMERLY_DIALS
 
 How = Literal[
@@ -150,7 +150,7 @@ class Combined(Record):
         return f"{self.how}: {sums}{''.join(f', {part}' for part in more)}"
 
 
-class Combination(Settings):
+class Combination(Record):
     """The settings of `factlab combine`: which adapters, and how they are combined."""
 
     adapters: tuple[AdapterSource, ...] = Field(min_length=2)

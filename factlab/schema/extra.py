@@ -23,10 +23,10 @@ from factlab.grading.answer import (
 from factlab.grading.dates import parse_date
 from factlab.grading.numbers import parse_number
 from factlab.grading.written import MOST_DIGITS
+from factlab.reading.complaints import said_of
 from factlab.reading.files import read_lines
 from factlab.reading.json_text import parse_line
 from factlab.schema.control import ControlGroup, ControlQuestion
-from factlab.schema.yaml import said_of
 
 WRONG_KEYS = ("wrong_answers", "wrong", "perturbed_answer", "distractors")
 # Known is what the base answers on two prompts, and such a file has one wording of each question.

@@ -17,13 +17,14 @@ from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
 from factlab.grading.dates import parse_date, spell_date
 from factlab.grading.names import fold
 from factlab.reading.bounds import Name, Several, Text
+from factlab.reading.complaints import said_of
 from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
-from factlab.schema.yaml import Document, did_you_mean, read_yaml, said_of
+from factlab.schema.yaml import Document, did_you_mean, read_yaml
 
 MOST_ALIASES = 30  # of a subject: each is put into every phrasing
 

@@ -11,11 +11,12 @@ from typing import Any
 from factlab.errors import ConfigError, FactError, quoted
 from factlab.grading.answer import TextAnswer
 from factlab.grading.names import fold
+from factlab.reading.complaints import said_of
 from factlab.reading.files import read_text
 from factlab.reading.json_text import NotJsonError, decode, place_in
 from factlab.runs.files import write_text
 from factlab.schema.passage import DEPTHS, Passage, Probe, passage_of
-from factlab.schema.yaml import did_you_mean, parse_yaml, said_of
+from factlab.schema.yaml import did_you_mean, parse_yaml
 
 # Reads a record, given the id to use and which one it is; ValueError says what is wrong in it.
 Reader = Callable[[Mapping[str, Any], str, str], Passage]

@@ -74,7 +74,7 @@ def test_numbers_and_repeated_aliases_are_taken_as_written(tmp_path: Path) -> No
     [
         ("{", "not JSON"),
         ("[]", "a list instead of an object"),
-        (f'{{"gold": {HEIGHT}}}', "text: Field required"),
+        (f'{{"gold": {HEIGHT}}}', "'text' is missing"),
         (f'{{"gold": {HEIGHT}, "txt": "x"}}', "known keys: gold"),
         ('{"gold": {"type": "thing", "value": "x"}, "text": "x"}', "expected tags: 'number'"),
         (

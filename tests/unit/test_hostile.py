@@ -121,7 +121,7 @@ def test_a_pipe_and_a_device_are_not_read(kind: str, tmp_path: Path) -> None:
     zero = tmp_path / f"zero-{name}"
     zero.symlink_to("/dev/zero")
     for file in (pipe, zero):
-        with pytest.raises(FactlabError, match=r"not a plain file|no such file"):
+        with pytest.raises(FactlabError, match="a pipe or a device"):
             read(file)
 
 
@@ -159,7 +159,7 @@ def test_a_hostile_argument_is_refused_in_few_words(place: int) -> None:
     for _, text in hostile.texts(100_000):
         with pytest.raises(ConfigError) as error:
             ARGUMENTS[place](text)
-        assert text[: MOST_QUOTED + 20] not in str(error.value)
+        assert text[: 2 * MOST_QUOTED + 1] not in str(error.value)
         assert len(str(error.value)) <= MOST_MESSAGE
 
 

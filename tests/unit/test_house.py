@@ -146,7 +146,7 @@ def test_tables_for_spreadsheets_are_written_in_one_place() -> None:
 def test_pages_are_made_by_one_environment_which_escapes() -> None:
     """The other environments make questions and chats, which are text."""
     makers = {name_of(f) for f in FILES for node in nodes(f) if called(node) == "Environment"}
-    assert makers == {"report/page.py", "expand/render.py"}
+    assert makers == {"report/page.py"}
     marking = {name_of(file) for file in FILES for node in nodes(file) if called(node) == "Markup"}
     assert marking <= MARKUP
     for template in (PACKAGE / "report" / "templates").iterdir():
