@@ -253,7 +253,9 @@ def test_the_column_is_that_of_the_key(tmp_path: Path) -> None:
 
 def test_a_value_of_several_lines_is_quoted_on_one(tmp_path: Path) -> None:
     file = write(tmp_path, MINIMAL.replace("type: quantity", 'type: "quan\\ntity"'))
-    with pytest.raises(FactError, match=r"^[^\n]*:5:10: unknown answer type 'quan\\ntity'\.[^\n]*$"):
+    with pytest.raises(
+        FactError, match=r"^[^\n]*:5:10: unknown answer type 'quan\\ntity'\.[^\n]*$"
+    ):
         load_fact(file)
 
 
