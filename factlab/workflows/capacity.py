@@ -21,6 +21,7 @@ from factlab.expand.fictitious import check_number, fact_yaml, fictitious_facts,
 from factlab.experiment.plan import plan_experiment
 from factlab.pipeline import run_experiment
 from factlab.progress import Progress, Silent
+from factlab.reading.paths import refuse_links
 from factlab.report.capacity import render_capacity
 from factlab.runs.files import read_json, sha256_text, write_json, write_text
 from factlab.runs.folder import RunFolder, load_run
@@ -167,6 +168,7 @@ def begin(plan: CapacityPlan, out: Path, *, resume: bool) -> tuple[Path, ...]:
     fresh = CapacityResult(
         status="running", numbers=plan.numbers, config=plan.config, source=plan.source
     )
+    refuse_links(out)
     file = out / "capacity.json"
     if file.is_file():
         _check_resumed(fresh, read_json(file, CapacityResult), out, resume=resume)
