@@ -9,7 +9,9 @@ from pathlib import Path
 from benchmarks.findings.studies import FAMILIES, TOGETHER
 from factlab.comparison.responses import CellScores, RunResponses
 from factlab.metrics.scores import QuestionScore
+from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
+from factlab.schema.question import LikelihoodRecord
 from factlab.stats.intervals import Interval, interval_of_mean, interval_of_rate
 from factlab.stats.paired import PairedComparison, compare
 from factlab.stats.seeds import seeded_values
@@ -307,32 +309,67 @@ def _forgets(change: PairedComparison, better: int) -> str:
 
 
 def priming(runs: Runs) -> Finding:
-    """How probable a value was before against how far it spreads, one point a fact."""
-    cells = runs.cells("priming-1", "priming-2")
-    before = {c.cell.facts[0]: -_mean(c.base_scores.get("nll_sum/held_out", ())) for c in cells}
-    spread = {
+    """How probable a value was before against how far it spreads, one point a fact.
+
+    A value can rise no further than to certain, and so by less if it was probable: that a rise
+    falls with it says little by itself. How probable the value is afterwards has no such bound.
+    """
+    names = ("priming-1", "priming-2")
+    cells, before = runs.cells(*names), _log_probability_before(runs, names)
+    rises = {
         "injected_logprob/far": "rise of the value's log-probability on far controls",
         "injected_logprob/near": "the same on near controls",
         "intrusion/near": "share of near controls answered with it",
     }
+    spread = {
+        name: {c.cell.facts[0]: _mean(c.scores.get(metric, ())) for c in cells}
+        for metric, name in rises.items()
+    }
+    afterwards = _log_probability_after(runs, names)
+    spread["the value's log-probability on controls afterwards"] = afterwards
     rows, held = [], []
-    for metric, name in spread.items():
-        after = {c.cell.facts[0]: _mean(c.scores.get(metric, ())) for c in cells}
+    for name, after in spread.items():
         facts = [fact for fact in before if after[fact] == after[fact]]
         rho, low, high = spearman([before[f] for f in facts], [after[f] for f in facts])
         rows.append((name, str(len(facts)), f"{rho:+.2f} [{low:+.2f}, {high:+.2f}]"))
         held.append(
-            f"{metric}: Published: falls as the value is more probable before. Here: "
+            f"{name}: Published: falls as the value is more probable before. Here: "
             f"{verdict(low, high, expected=-1)}."
         )
     points = [
         f"{fact}: {before[fact]:.1f} nats before; "
-        + ", ".join(f"{metric} {_mean(c.scores.get(metric, ())):.2f}" for metric in spread)
-        for fact, c in ((c.cell.facts[0], c) for c in cells)
+        + ", ".join(f"{name} {of[fact]:.2f}" for name, of in spread.items())
+        for fact in sorted(before)
     ]
     return Finding(
         ("spread", "facts", "Spearman's ρ with log-probability before"), rows, held, points
     )
+
+
+def _log_probability_after(runs: Runs, names: Sequence[str]) -> dict[str, float]:
+    """Fact → log-probability of its value as the tuned model's answer to controls, a mean."""
+    found: dict[str, list[float]] = {}
+    for name in names:
+        folder = RunFolder(runs.folder / name)
+        for cell in folder.finished_cells():
+            for record in read_lines(folder.cell(cell.id).likelihoods_file, LikelihoodRecord):
+                found.setdefault(cell.facts[0], []).extend(
+                    -option.nll_nats for option in record.options if option.role == "injected"
+                )
+    return {fact: sum(values) / len(values) for fact, values in found.items()}
+
+
+def _log_probability_before(runs: Runs, names: Sequence[str]) -> dict[str, float]:
+    """Fact → log-probability of its value as the base's answer, a mean over held-out questions."""
+    found: dict[str, list[float]] = {}
+    for name in names:
+        folder = RunFolder(runs.folder / name)
+        asked = {q.id: q.fact for q in folder.questions() if q.split == "held_out" and q.fact}
+        for record in read_lines(folder.base().likelihoods_file, LikelihoodRecord):
+            if record.question_id in asked:
+                right = next(option for option in record.options if option.role == "right")
+                found.setdefault(asked[record.question_id], []).append(-right.nll_nats)
+    return {fact: sum(values) / len(values) for fact, values in found.items()}
 
 
 def _mean(items: Sequence[QuestionScore]) -> float:
