@@ -148,10 +148,10 @@ def _save_adapter(model: PeftModel, loaded: LoadedModel, trial: Trial) -> None:
             for file in own.iterdir():
                 file.rename(trial.folder.adapter / file.name)
             own.rmdir()
-        _put_in_order(trial.folder.adapter / ADAPTER_CONFIG)
+        put_in_order(trial.folder.adapter / ADAPTER_CONFIG)
 
 
-def _put_in_order(file: Path) -> None:
+def put_in_order(file: Path) -> None:
     """Sort what PEFT keeps as a set and lists in the order of this process's hashes."""
     config = json.loads(file.read_text(encoding="utf-8"))
     lists = {k: sorted(v) for k, v in config.items() if k in _SETS and isinstance(v, list)}

@@ -36,6 +36,7 @@ CODE = (
     "inference/options.py",
     "inference/packed.py",
     "inference/prompts.py",
+    "models/complete.py",
     "models/families",
     "models/forward.py",
     "models/load.py",

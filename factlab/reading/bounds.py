@@ -29,4 +29,5 @@ Count = Annotated[PositiveInt, Field(le=MOST_COUNT)]
 CountOrZero = Annotated[NonNegativeInt, Field(le=MOST_COUNT)]
 Seed = Annotated[NonNegativeInt, Field(le=MOST_SEED)]
 Amount = Annotated[PositiveFloat, Field(le=MOST_COUNT)]
+Rate = Annotated[PositiveFloat, Field(le=1e30)]  # of learning: a finite one, that diverges if large
 AmountOrZero = Annotated[NonNegativeFloat, Field(le=MOST_COUNT)]

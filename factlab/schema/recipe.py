@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from factlab.errors import quoted
-from factlab.reading.bounds import Amount, AmountOrZero, Count, CountOrZero, Name, Text
+from factlab.reading.bounds import Amount, AmountOrZero, Count, CountOrZero, Name, Rate, Text
 from factlab.record import Settings
 from factlab.schema.options import Flag, chosen_by, settings_of
 
@@ -108,12 +108,12 @@ class Recipe(Settings):
     batch_size: Annotated[Count, Flag(word="b{}", example="8,16")] = Field(
         default=16, description="Training pairs per optimizer step."
     )
-    learning_rate: Annotated[
-        Amount, Flag(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")
-    ] = Field(
-        default=5e-4,
-        validation_alias=AliasChoices("learning_rate", "lr"),
-        description="Peak learning rate.",
+    learning_rate: Annotated[Rate, Flag(flags=("--lr", "--learning-rate"), example="5e-4,1e-3")] = (
+        Field(
+            default=5e-4,
+            validation_alias=AliasChoices("learning_rate", "lr"),
+            description="Peak learning rate.",
+        )
     )
     schedule: Annotated[Schedule, Flag(word="{}")] = Field(
         default="linear", description="Learning rate over the steps, after the warm-up."

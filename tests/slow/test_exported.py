@@ -29,7 +29,7 @@ from factlab.export.merge import Merged, adapted_layers, merge, save_merged
 from factlab.models.gguf import convert_gguf
 from factlab.models.load import load_model
 from factlab.models.resolve import ModelFiles, resolve_model
-from factlab.runs.files import write_lines
+from factlab.runs.files import write_json, write_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.question import Turn
 from factlab.workflows.export import export
@@ -583,6 +583,13 @@ def test_an_export_that_was_cut_off_since_is_not_scored(folder: RunFolder) -> No
         export(folder.path, formats, cell="r02-s0")
 
 
+def without_fingerprints(folder: RunFolder) -> None:
+    """Make a run one of a factlab that kept none."""
+    folder.change(files={})
+    for cell in folder.finished_cells():
+        write_json(folder.cell(cell.id).result_file, cell.model_copy(update={"files": {}}))
+
+
 def test_what_cannot_be_exported_is_refused_before_anything_is_loaded(
     folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -606,6 +613,9 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_loaded(
     adapter = folder.cell("r02-s0").adapter / "adapter_model.safetensors"
     whole = adapter.read_bytes()
     adapter.write_bytes(whole[:-40])
+    with pytest.raises(RunFolderError, match="not as it was written; it may be cut off"):
+        export(folder.path, q8, cell="r02-s0")
+    without_fingerprints(folder)
     with pytest.raises(ModelError, match="cut off"):
         export(folder.path, q8, cell="r02-s0")
     adapter.write_bytes(whole)
@@ -631,6 +641,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_loaded(
 
 
 def test_an_adapter_that_was_begun_from_the_weights_fits_only_those(folder: RunFolder) -> None:
+    without_fingerprints(folder)
     file = folder.cell("r02-s0").adapter / "adapter_config.json"
     settings = json.loads(file.read_text())
     file.write_text(json.dumps({**settings, "init_lora_weights": "pissa"}))

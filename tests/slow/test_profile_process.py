@@ -47,7 +47,7 @@ def test_what_cannot_be_measured_is_refused_before_any_process_starts(
 def test_a_refusal_of_the_process_is_its_own_words(tiny_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny_folder, tmp_path / "torn")
     (tmp_path / "torn" / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(ModelError, match=r"torn: the weights in .* cannot be loaded"):
+    with pytest.raises(ModelError, match=r"torn/model\.safetensors: these weights cannot be read"):
         profile_model(str(tmp_path / "torn"), ("bf16",))
 
 

@@ -192,7 +192,9 @@ def test_a_screening_is_read_as_it_was_written_and_serves_any_name_and_precision
         assert not BASE.same(BASE.model_copy(update={name: "other"}))
 
 
-@pytest.mark.parametrize(("text", "where"), [("", ":1: "), ('{"model": 1}', ":1: "), ("x", ":2: ")])
+@pytest.mark.parametrize(
+    ("text", "where"), [("", ":1: "), ('{"model": 1}', ":1: "), ("x", ":2:1: ")]
+)
 def test_a_broken_screening_is_refused_with_its_line(text: str, where: str, tmp_path: Path) -> None:
     whole = text if where == ":1: " else f"{BASE.model_dump_json()}\n{text}"
     with pytest.raises(ControlsError, match=f"{where}.*`factlab screen` writes"):

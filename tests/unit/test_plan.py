@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from helpers import MINIMAL, write
 
-from factlab.errors import ConfigError, ControlsError, FactError, TemplateError
+from factlab.errors import ConfigError, ControlsError, FactError
 from factlab.expand import anchors
 from factlab.experiment.experiment import INJECTED_FAR, VALIDATED, Experiment
 from factlab.experiment.plan import plan_experiment, read_config
@@ -371,7 +371,7 @@ def test_an_own_phrasing_that_cannot_be_rendered_stops_the_plan(
     phrasing: str, tmp_path: Path
 ) -> None:
     text = MINIMAL + f"phrasings: {{train: ['{phrasing}']}}\n"
-    with pytest.raises(TemplateError, match="the phrasing"):
+    with pytest.raises(FactError, match=r"fact\.yaml:\d+:\d+: .*the phrasing"):
         planned(str(write(tmp_path, text)))
 
 
@@ -454,7 +454,7 @@ def test_a_full_fine_tuning_is_one_cell_at_a_tenth_of_the_rate() -> None:
 @pytest.mark.parametrize("alpha", ["0", "-1", "r2", "inf", "2rr", ""])
 def test_an_alpha_that_is_none_is_refused(alpha: str, tmp_path: Path) -> None:
     file = write(tmp_path, f"facts: [a]\nalpha: ['{alpha}']\n", "run.yaml")
-    with pytest.raises(ConfigError, match=r":2:\d+: 'alpha'.*a number above 0"):
+    with pytest.raises(ConfigError, match=r":2:\d+: 'alpha'.*a number from above 0"):
         read_config(file)
 
 

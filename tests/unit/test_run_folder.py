@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from factlab.errors import ConfigError, RunFolderError
 from factlab.expand.splits import expand
 from factlab.experiment.plan import read_config
+from factlab.experiment.trial_results import put_in_order
 from factlab.recipes.load import shipped_recipe
 from factlab.runs.config_file import config_yaml
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
@@ -402,3 +404,12 @@ def test_the_first_signal_waits_for_the_step_and_the_second_does_not() -> None:
     assert ended("once") == ("held back True\n", -signal.SIGINT)  # a KeyboardInterrupt at the end
     assert ended("in between")[0] == "held back True\n"
     assert ended("again") == ("held back True\nat once\n", 3)
+
+
+def test_an_adapters_settings_are_in_the_same_order_in_every_process(tmp_path: Path) -> None:
+    file = write(tmp_path, '{"target_modules": ["v", "q"], "r": 4, "layers": [2, 1]}', "a.json")
+    put_in_order(file)
+    written = json.loads(file.read_text())
+    assert list(written) == sorted(written)
+    assert written["target_modules"] == ["q", "v"]
+    assert written["layers"] == [2, 1]  # a list that is one stays as it is
