@@ -68,7 +68,12 @@ def opened(browser: Any, uri: str, **settings: Any) -> tuple[Any, list[str]]:
 
 @pytest.mark.parametrize(
     ("name", "scheme"),
-    [("ranks", "light"), ("ranks", "dark"), ("facts", "dark"), ("empty", "light")],
+    [
+        pytest.param("ranks", "light", marks=pytest.mark.long),
+        ("ranks", "dark"),
+        ("facts", "dark"),
+        ("empty", "light"),
+    ],
 )
 def test_axe_finds_nothing(
     browser: Any, name: str, scheme: str, request: pytest.FixtureRequest
