@@ -13,7 +13,7 @@ from factlab.schema.results import Metric
 from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
 NONE = "–"
-_RANGE = re.compile(r"\d+–\d")
+_RANGE = re.compile(r"\d[\d.,]*–\d(?:[\d.,]*\d)?")
 
 
 def clean(text: str, *, limit: int | None = None) -> str:
@@ -151,9 +151,9 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 
 def unbroken(text: str) -> Markup:
     """The same text with no line break inside a range or between a number and its percent sign."""
-    return Markup(_RANGE.sub(r'<span class="whole">\g<0></span>', escape(text))).replace(
-        " %", "\u00a0%"
-    )
+    # As plain text: a substitution in Markup would join its parts escaped.
+    marked = _RANGE.sub(r'<span class="whole">\g<0></span>', str(escape(text)))
+    return Markup(marked.replace(" %", "\u00a0%"))
 
 
 def split_label(split: str) -> str:

@@ -29,6 +29,7 @@ from factlab.report.wording import (
     points,
     seconds,
     share_interval,
+    unbroken,
 )
 from factlab.schema.results import Metric
 from factlab.schema.splits import Split
@@ -557,3 +558,16 @@ class TestWording:
         )
         assert interval_in_unit(metric, "points") == "−2.0 to +4.0 points"
         assert interval_in_unit(metric, "nats") == "−0.0200 to +0.0400 nats/token"
+
+
+def test_a_range_is_kept_in_one_line_and_shown_as_text() -> None:
+    assert unbroken("interval 81–98 %, 0–1.9 <b>") == (
+        'interval <span class="whole">81–98</span>\u00a0%, '
+        '<span class="whole">0–1.9</span> &lt;b&gt;'
+    )
+
+
+def test_no_markup_of_ours_is_shown_as_text(tmp_path: Path) -> None:
+    page = render_report(write_fake_run(tmp_path / "run", WEAK, GOOD))
+    assert '<span class="whole">' in page
+    assert "&lt;span" not in page
