@@ -17,10 +17,10 @@ _reading = reprlib.Repr()
 _reading.maxlevel, _reading.maxstring, _reading.maxother = 2, MOST_QUOTED // 2, MOST_QUOTED // 2
 
 
-def shortened(given: object) -> str:
-    """What was given, in at most `MOST_QUOTED` characters."""
+def shortened(given: object, most: int = MOST_QUOTED) -> str:
+    """What was given, in at most so many characters."""
     text = given if isinstance(given, str) else _repr(given)
-    return text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def quoted(given: object) -> str:

@@ -37,6 +37,7 @@ FIRST = (
         "doctor",
     ),
 )
+HURRY_SECONDS = 1.5  # between a second Ctrl-C and the end
 TYPER_INTERRUPTED = 130  # typer turns Ctrl-C inside a command into this
 
 app = typer.Typer(
@@ -61,9 +62,6 @@ def command_modules() -> list[ModuleType]:
 
 for command_module in command_modules():
     command_module.register(app)
-
-
-HURRY_SECONDS = 1.5
 
 
 def main() -> NoReturn:

@@ -16,6 +16,7 @@ from factlab.conversations.tables import table_rows
 from factlab.errors import DataError, shortened
 from factlab.reading.files import refuse_special
 from factlab.reading.paths import expanded, is_folder
+from factlab.reading.records import sha256_of
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
@@ -40,7 +41,7 @@ def read_set(source: str) -> ConversationSet:
     path, split = _located(source)
     if path is not None and path.suffix.lower() in READERS and path.is_file():
         placed = [(f"{path}:{line}:1", row) for line, row in _limited(source, rows_of(path))]
-        digest = _sha256_of_file(path)
+        digest = sha256_of(path)
     else:
         named = str(path) if path is not None else source.partition(":")[0]
         rows = _limited(source, table_rows(named, split))
@@ -118,13 +119,8 @@ def _limited(source: str, rows: Iterable[AnyRow]) -> list[AnyRow]:
 def _sha256_of(path: Path | None, rows: list[object]) -> str:
     """Of a single file its own; of a folder or a set of the hub that of its rows."""
     if path is not None and path.is_file():
-        return _sha256_of_file(path)
+        return sha256_of(path)
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
     return digest.hexdigest()
-
-
-def _sha256_of_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from factlab.errors import OutOfMemoryError, RunFolderError
+from factlab.errors import OutOfMemoryError, RunFolderError, shortened
 from factlab.models.files import lacks_memory
 
 # What is the machine's state and not a bug.
@@ -37,7 +37,7 @@ def failures_explained(folder: Path) -> Iterator[None]:
     except Exception as problem:
         if lacks_memory(problem):
             raise OutOfMemoryError(
-                f"out of memory ({_first_line(problem)}). Less is taken with a smaller "
+                f"out of memory ({shortened(_first_line(problem))}). Less is taken with a smaller "
                 "--batch-size or --generation-batch, with --gradient-checkpointing, or with "
                 "--precision nf4."
             ) from None
@@ -61,5 +61,4 @@ def _disk_error(problem: Exception) -> int | None:
 
 
 def _first_line(problem: Exception) -> str:
-    line = next(iter(str(problem).splitlines()), "") or type(problem).__name__
-    return line if len(line) <= 80 else f"{line[:79]}…"
+    return next(iter(str(problem).splitlines()), "") or type(problem).__name__

@@ -72,17 +72,22 @@ class KeptTraining:
         """How far it has come: its step, and whether it is over."""
         return self.record.step, self.record.finished is not None
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Its tensors."""
-        from safetensors.torch import load_file
+    def best(self) -> dict[str, torch.Tensor]:
+        """The weights that were best on the panel, if they are kept."""
+        return {name.removeprefix(_BEST): value for name, value in self._tensors(best=True).items()}
 
-        return load_file(self.folder / TENSORS)
-
-    def state(self, tensors: Mapping[str, torch.Tensor]) -> TrainingState:
-        """The training that it holds."""
+    def state(self) -> TrainingState:
+        """The training that it holds, read now."""
         from factlab.training.state import TrainingState
 
-        return TrainingState(self.record.step, tensors, self.record.plain)
+        return TrainingState(self.record.step, self._tensors(best=False), self.record.plain)
+
+    def _tensors(self, *, best: bool) -> dict[str, torch.Tensor]:
+        from safetensors import safe_open
+
+        with safe_open(self.folder / TENSORS, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(_BEST) is best]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
 
 
 def kept_training(folder: CellFolder) -> KeptTraining | None:
@@ -98,12 +103,8 @@ def kept_training(folder: CellFolder) -> KeptTraining | None:
     return None
 
 
-def begin_trial(trial: Trial) -> dict[str, torch.Tensor]:
-    """Put a trial where its training was stopped, its logs likewise; or at its beginning.
-
-    Returns:
-        The tensors of the training that is taken up, which `trial.kept` describes.
-    """
+def begin_trial(trial: Trial) -> None:
+    """Put a trial where its training was stopped, its logs likewise; or at its beginning."""
     folder = trial.folder
     trial.kept = kept_training(folder)
     if trial.kept is None:
@@ -111,18 +112,21 @@ def begin_trial(trial: Trial) -> dict[str, torch.Tensor]:
         for file in (folder.train_log_file, folder.panel_file, folder.validation_log_file):
             file.unlink(missing_ok=True)
         shutil.rmtree(folder.tracker, ignore_errors=True)
-        return {}
-    record, tensors = trial.kept.record, trial.kept.tensors()
-    measured = record.step if record.plain.get("measured", True) else record.step - 1
+        return
+    record = trial.kept.record
+    measured = _measured_step(record.step, record.plain)
     _cut(folder.train_log_file, TrainStep, record.step)
     _cut(folder.panel_file, PanelAnswer, measured)
     _cut(folder.validation_log_file, ValidationLoss, measured)
     trial.points, trial.losses = list(record.points), list(record.losses)
     trial.stopped = record.stopped
     if record.best_step is not None:
-        best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
-        trial.best = record.best_step, best
-    return {name: value for name, value in tensors.items() if not name.startswith(_BEST)}
+        trial.best = record.best_step, trial.kept.best()
+
+
+def _measured_step(step: int, plain: Mapping[str, Any]) -> int:
+    """The last step of which all is known that is measured in between."""
+    return step if plain.get("measured", True) else step - 1
 
 
 def _cut(file: Path, kind: type[TrainStep | PanelAnswer | ValidationLoss], step: int) -> None:
@@ -132,28 +136,18 @@ def _cut(file: Path, kind: type[TrainStep | PanelAnswer | ValidationLoss], step:
         write_text(file, "".join(line.model_dump_json() + "\n" for line in kept))
 
 
-def saving_of(
-    trials: Sequence[Trial],
-    begun: Sequence[Mapping[str, torch.Tensor]],
-    save_every: str,
-    ending: Stop | None,
-) -> Saving:
+def saving_of(trials: Sequence[Trial], save_every: str, ending: Stop | None) -> Saving:
     """When trials that are trained side by side are saved, and where they go on.
 
     Args:
         trials: After `begin_trial`.
-        begun: What it gave for each.
         save_every: The setting.
         ending: Whether the process is to end; None: nothing is saved then.
     """
     from factlab.training.saving import Saving
 
     minutes, steps = save_interval(save_every)
-    kept = [
-        trial.kept.state(tensors)
-        for trial, tensors in zip(trials, begun, strict=True)
-        if trial.kept is not None
-    ]
+    kept = [trial.kept.state() for trial in trials if trial.kept is not None]
     return Saving(partial(_save_all, trials), minutes, steps, ending, kept)
 
 
@@ -173,9 +167,7 @@ def save_trained(trial: Trial, model: PreTrainedModel | PeftModel, trained: Trai
     _save(trial, TrainingState(trained.record.steps, weights, {}), trained.record)
 
 
-def take_trained(
-    trial: Trial, model: PreTrainedModel | PeftModel, tensors: Mapping[str, torch.Tensor]
-) -> TrainingRecord:
+def take_trained(trial: Trial, model: PreTrainedModel | PeftModel) -> TrainingRecord:
     """Put on a model what an earlier process trained, and give what that took."""
     from factlab.training.attach import enable_gradients
     from factlab.training.state import put_weights
@@ -184,7 +176,7 @@ def take_trained(
     assert trial.kept is not None
     assert trial.kept.record.finished is not None
     enable_gradients(model)
-    put_weights(trained_parameters(model, trial.name), tensors)
+    put_weights(trained_parameters(model, trial.name), trial.kept.state().tensors)
     return trial.kept.record.finished
 
 
@@ -195,7 +187,7 @@ def _save(trial: Trial, state: TrainingState, finished: TrainingRecord | None = 
     place = kept / f"step-{state.step:06d}{'-trained' if finished else ''}"
     if place.is_dir():
         shutil.rmtree(place)
-    measured = state.step if state.plain.get("measured", True) else state.step - 1
+    measured = _measured_step(state.step, state.plain)
     tensors = dict(state.tensors)
     if trial.best is not None:
         tensors |= {f"{_BEST}{name}": value for name, value in trial.best[1].items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import TrainStep
 
 if TYPE_CHECKING:
-    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
@@ -33,16 +32,12 @@ if TYPE_CHECKING:
 
 
 def train_trials(
-    trials: Sequence[Trial],
-    begun: Sequence[Mapping[str, torch.Tensor]],
-    baseline: Baseline,
-    model: PreTrainedModel | PeftModel,
+    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
 ) -> list[Trained]:
     """Train the adapters of trials side by side, and follow the panel of each.
 
     Args:
         trials: Of one recipe and equally many steps.
-        begun: What `begin_trial` gave for each.
         baseline: What they are trained from.
         model: The base with all of their adapters on it.
 
@@ -73,7 +68,7 @@ def train_trials(
         evaluator.progress.stage(f"train {names}", steps) as advance,
         nullcontext() if save_every == "off" else signals_held_back() as ending,
     ):
-        saving = saving_of(trials, begun, save_every, ending)
+        saving = saving_of(trials, save_every, ending)
         advance(saving.done)
 
         jobs = [

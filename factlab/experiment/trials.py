@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -29,7 +29,6 @@ from factlab.schema.config import Cell
 from factlab.schema.results import CellResult
 
 if TYPE_CHECKING:
-    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
@@ -89,7 +88,8 @@ def run_trials(
     trials = [
         new_trial(cell, name, baseline, folder) for cell, name in zip(cells, names, strict=True)
     ]
-    begun = [begin_trial(trial) for trial in trials]
+    for trial in trials:
+        begin_trial(trial)
     results: dict[str, CellResult] = {}
 
     def finish(result: CellResult) -> None:
@@ -100,7 +100,7 @@ def run_trials(
 
     with _attached(baseline.evaluator, trials) as model:
         try:
-            for result in _train_and_measure(trials, begun, baseline, model):
+            for result in _train_and_measure(trials, baseline, model):
                 finish(result)
         except DivergedError as error:
             for trial in trials:
@@ -134,17 +134,14 @@ def _attached(
 
 
 def _train_and_measure(
-    trials: Sequence[Trial],
-    begun: Sequence[Mapping[str, torch.Tensor]],
-    baseline: Baseline,
-    model: PreTrainedModel | PeftModel,
+    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
 ) -> Iterator[CellResult]:
     from factlab.training.attach import activate
 
     if trials[0].cell.combined is not None:  # one that was combined is not trained
         yield from (measure_trial(trial, baseline, model) for trial in trials)
         return
-    for trial, trained in zip(trials, _trained(trials, begun, baseline, model), strict=True):
+    for trial, trained in zip(trials, _trained(trials, baseline, model), strict=True):
         if trained.failed:
             yield diverged(trial.cell, trained.failed)
             continue
@@ -154,21 +151,15 @@ def _train_and_measure(
 
 
 def _trained(
-    trials: Sequence[Trial],
-    begun: Sequence[Mapping[str, torch.Tensor]],
-    baseline: Baseline,
-    model: PreTrainedModel | PeftModel,
+    trials: Sequence[Trial], baseline: Baseline, model: PreTrainedModel | PeftModel
 ) -> list[Trained]:
     """Train to the end, unless an earlier process did; kept before anything is measured."""
     from factlab.training.train import Trained
 
     # Those of a group have come equally far.
     if trials[0].kept is not None and trials[0].kept.record.finished is not None:
-        return [
-            Trained(take_trained(trial, model, tensors))
-            for trial, tensors in zip(trials, begun, strict=True)
-        ]
-    made = train_trials(trials, begun, baseline, model)
+        return [Trained(take_trained(trial, model)) for trial in trials]
+    made = train_trials(trials, baseline, model)
     for trial, trained in zip(trials, made, strict=True):
         if not trained.failed:
             save_trained(trial, model, trained)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from factlab.errors import ConfigError, ModelError
+from factlab.errors import ConfigError, ModelError, shortened
 from factlab.models.families import FAMILIES
 from factlab.models.families.family import Family
-from factlab.models.files import shortened
 from factlab.schema.targets import ALL_LINEAR, TARGETS
 from factlab.schema.yaml import did_you_mean
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ModelError
-from factlab.models.files import read_object, shortened
+from factlab.errors import ModelError, shortened
+from factlab.models.files import read_object
 from factlab.models.stored import stored_weights
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 

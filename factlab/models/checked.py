@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from factlab.errors import ModelError
-from factlab.models.files import check_plain, read_object, shortened
+from factlab.errors import ModelError, shortened
+from factlab.models.files import check_plain, read_object
 from factlab.models.sizes import check_sizes, check_tokens
 from factlab.models.stored import INDEX, MOST_INDEX, stored_weights, weight_files
 from factlab.models.trial import try_out

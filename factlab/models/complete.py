@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factlab.errors import ModelError
+from factlab.errors import ModelError, shortened
 from factlab.models.chat import prompt_text
-from factlab.models.files import reading, shortened
+from factlab.models.files import reading
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ModelError
+from factlab.errors import ModelError, shortened
 from factlab.models.checked import MOST_CONFIG
 from factlab.models.embedded import embedded_model
-from factlab.models.files import local_path, read_object, shortened
+from factlab.models.files import local_path, read_object
 from factlab.models.gguf import config_of_header
 from factlab.models.gguf_header import read_header
 from factlab.models.resolve import check_model_name, not_from_hub

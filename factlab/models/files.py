@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import FactlabError, ModelError, OutOfMemoryError
+from factlab.errors import FactlabError, ModelError, OutOfMemoryError, shortened
 from factlab.reading.paths import expanded
 from factlab.reading.records import read_bytes, strict_json
 
 MOST_SAID = 200  # characters of a library's message
-MOST_QUOTED = 80  # characters of what was given
 MOST_DEPTH = 32  # of lists and objects in each other
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
 _KINDS = {
@@ -73,11 +72,6 @@ def said(problem: BaseException) -> str:
     if not text or isinstance(problem, KeyError):
         text = f"{kind} {text}".strip()
     return shortened(text, MOST_SAID).rstrip(".")
-
-
-def shortened(text: str, most: int = MOST_QUOTED) -> str:
-    """Text as a message quotes it."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def local_path(name: str) -> Path | None:

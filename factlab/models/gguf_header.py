@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from factlab.errors import ModelError
-from factlab.models.files import check_plain, said, shortened
+from factlab.errors import ModelError, shortened
+from factlab.models.files import check_plain, said
 
 MAGIC, VERSIONS = b"GGUF", (2, 3)
 MOST_DIMENSIONS = 4

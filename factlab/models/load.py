@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factlab.errors import ModelError
+from factlab.errors import ModelError, shortened
 from factlab.models.cache import CachedModel
 from factlab.models.complete import check_computes, load_whole
-from factlab.models.files import reading, shortened
+from factlab.models.files import reading
 from factlab.models.forward import use_library_pass
 from factlab.models.process_memory import retain_freed_memory, return_large_blocks
 from factlab.models.processor import multiplies_bf16

@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from factlab.errors import ModelError
+from factlab.errors import ModelError, shortened
 from factlab.models.cache import CachedModel, building, cache_folder
 from factlab.models.checked import check_model
 from factlab.models.embedded import ensure_embedded
-from factlab.models.files import check_plain, local_path, reading, said, shortened
+from factlab.models.files import check_plain, local_path, reading, said
 from factlab.models.gguf import CONVERSION, convert_gguf
 from factlab.reading.records import sha256_of
 from factlab.schema.config import EMBEDDED_MODEL

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ModelError
-from factlab.models.files import shortened
+from factlab.errors import ModelError, shortened
 from factlab.models.stored import StoredWeights
 
 # Numbers that layers, matrices or tables are built by, as configs of all families call them.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from factlab.errors import ModelError
-from factlab.models.files import check_plain, read_object, reading, shortened
+from factlab.errors import ModelError, shortened
+from factlab.models.files import check_plain, read_object, reading
 from factlab.reading.paths import plain_name
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"

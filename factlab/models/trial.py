@@ -18,9 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from factlab.errors import ModelError
+from factlab.errors import ModelError, shortened
 from factlab.models.cache import cache_folder
-from factlab.models.files import shortened
 
 TRIAL = 1  # counts what was changed about the trial; what passed another is tried again
 LOAD_SECONDS, LOAD_BYTES = 60, 4 << 30  # a large vocabulary takes a few seconds, and 1 GB

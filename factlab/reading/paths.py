@@ -130,14 +130,6 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def is_there(path: Path) -> bool:
-    """Whether a path leads to anything; not, if it can lead nowhere."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
 def check_place(folder: Path) -> None:
     """Refuse to begin a folder whose name results could not carry, or that is no path at all.
 

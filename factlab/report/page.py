@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -46,6 +44,7 @@ from factlab.report.verdict import (
     worst,
 )
 from factlab.report.wording import FILTERS
+from factlab.runs.files import write_bytes
 from factlab.schema.results import RunResult
 
 # A page that can be mailed: beyond this, fewer answers are listed.
@@ -57,18 +56,7 @@ def write_report(run_dir: Path) -> Path:
     """Write `report.html` into a run folder, whole or not at all, and return its path."""
     page = render_report(run_dir).encode("utf-8", "xmlcharrefreplace")
     target = run_dir / "report.html"
-    handle, temporary = tempfile.mkstemp(dir=run_dir, prefix=".report-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner may read; a report is made to be passed on.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_bytes(target, page)
     return target
 
 

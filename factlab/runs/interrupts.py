@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -24,16 +24,12 @@ class HeldSignals:
     """Signals that are held back until the step under way is done.
 
     Attributes:
-        held: Those that came.
+        stop: Whether one came: the process is to end after this step.
+        passes: Whether one that comes now is not held back: none is after the first.
     """
 
-    held: list[int] = field(default_factory=list)
-    _open: bool = False
-
-    @property
-    def stop(self) -> bool:
-        """Whether the process is to end after this step."""
-        return bool(self.held)
+    stop: bool = False
+    passes: bool = False
 
     @contextmanager
     def let_through(self) -> Iterator[None]:
@@ -42,17 +38,13 @@ class HeldSignals:
         Raises:
             KeyboardInterrupt: for one that was held back, or comes.
         """
-        if self.held:
+        if self.stop:
             raise KeyboardInterrupt
-        self._open = True
+        self.passes = True
         try:
             yield
         finally:
-            self._open = False
-
-    def passes(self) -> bool:
-        """Whether a signal that comes now is not held back: none is after the first."""
-        return self._open or bool(self.held)
+            self.passes = self.stop
 
 
 @contextmanager
@@ -72,11 +64,11 @@ def signals_held_back() -> Iterator[HeldSignals]:
 
     def hold(number: int, frame: FrameType | None) -> None:
         act = usual[signal.Signals(number)]
-        if holding.passes() and callable(act):
+        if holding.passes and callable(act):
             act(number, frame)
         else:
             is_first_signal(number)
-        holding.held.append(number)
+        holding.stop = holding.passes = True
 
     # One that is ignored, as by nohup, stays ignored; one that ends the process still does.
     ours = [one for one, act in usual.items() if callable(act)]

@@ -31,6 +31,7 @@ from factlab.report.wording import (
     share_interval,
     unbroken,
 )
+from factlab.runs.files import is_draft
 from factlab.schema.results import Metric
 from factlab.schema.splits import Split
 
@@ -391,7 +392,7 @@ class TestUnfinishedRuns:
         (run / "report.html").write_text("old", encoding="utf-8")
         assert write_report(run) == run / "report.html"
         assert "<!doctype html>" in (run / "report.html").read_text(encoding="utf-8")
-        assert not list(run.glob(".report-*"))
+        assert not [file for file in run.iterdir() if is_draft(file)]
 
     def test_a_metric_that_was_not_measured_has_its_reason_on_the_page(
         self, tmp_path: Path
