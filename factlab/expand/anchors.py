@@ -73,12 +73,11 @@ def anchor_questions(
     for column in columns:
         rng.shuffle(column)
     mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
-    allowed = [prompt for prompt in mixed if not _says_it(prompt, fact)]
     far = [control.text for control in controls if control.split in ("far", "extra")]
     others = [control.text for control in controls if control.split not in ("far", "extra")]
     kept: dict[str, str] = {}
-    for start in range(0, len(allowed), CHECKED):
-        part = allowed[start : start + CHECKED]
+    for start in range(0, len(mixed), CHECKED):
+        part = [text for text in mixed[start : start + CHECKED] if not _says_it(text, fact)]
         near = _within(NEAR_TWIN, part, far) | _within(NEAR_DUPLICATE, part, others)
         for prompt in part:
             if prompt not in near:

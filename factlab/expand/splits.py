@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
@@ -84,13 +85,16 @@ def expand(
     """
     book = load_phrasebook(fact.relation, fact.language)
     trained_families = (*book.families("train"), *_own(fact, "train"))
-    filled = [(family, _family_pools(fact, family, book, seed)) for family in trained_families]
+    forms = _AnswerForms(fact, book)
+    filled = [
+        (family, _family_pools(fact, family, book, seed, forms)) for family in trained_families
+    ]
     pools = _drawn([(family, own) for family, own in filled if any(own)], families, seed)
-    train = _round_robin([pool for pool, _ in pools], train_pairs)
+    train = _round_robin([pool for pool, _ in pools], train_pairs, forms)
     # Two families can give the same text; what is trained on is not validated on.
     trained = {pair.question for pair in train}
     unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
-    validation = _round_robin(unseen, validation_pairs)
+    validation = _round_robin(unseen, validation_pairs, forms)
     held_out, alias = _unseen(fact, book, seed)
     nearest = nearest_trained(
         [held.question for held in (*held_out, *alias)],
@@ -216,59 +220,89 @@ def _fillings(
     return list(reversed(unique.values()))
 
 
-def _family_pools(fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int) -> _Pools:
-    """The train and validation pairs of a family, best spread first; no question in both."""
+class _AnswerForms:
+    """What a fact's pairs answer with, and which texts may ask for it; each is looked at once.
+
+    A matcher reads thousands of texts for this, and families share most of their answers.
+    """
+
+    def __init__(self, fact: Fact, book: Phrasebook) -> None:
+        self.fact = fact
+        self.book = book
+        self._asking: dict[str, bool] = {}
+        self._answers: dict[tuple[tuple[str, ...], str], list[str]] = {}
+
+    def asks(self, question: str) -> bool:
+        """Whether a question leaves the answer to be said."""
+        if question not in self._asking:
+            self._asking[question] = not self.fact.answer.find(question)
+        return self._asking[question]
+
+    def of(self, family: PhrasingFamily, subject: str) -> list[str]:
+        """The answers of a family that state the injected value, by one name of the subject.
+
+        Raises:
+            TemplateError: if none does.
+        """
+        forms = tuple(family.answers or self.book.train.answers)
+        if (forms, subject) not in self._answers:
+            texts = [
+                text
+                for form in forms
+                for text, _ in _fillings(self.fact, form, self.book, "train", (subject,))
+            ]
+            stating = [text for text in dict.fromkeys(texts) if self.fact.answer.find(text)]
+            self._answers[forms, subject] = stating
+        if not self._answers[forms, subject]:
+            raise TemplateError(
+                f"the family '{family.id}' has no answer form that states "
+                f"{self.fact.answer.primary()} for the fact '{self.fact.id}'. Give it an answer "
+                "with {{ answer }}."
+            )
+        return list(self._answers[forms, subject])
+
+
+def _family_pools(
+    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int, forms: _AnswerForms
+) -> _Pools:
+    """The train and validation pairs of a family, best spread first; no question in both.
+
+    Those that say the answer are among them, and are left out when pairs are taken.
+    """
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     wordings = []
     for phrasing in family.questions:
-        texts = [
-            item
-            for item in _fillings(fact, phrasing, book, "train", trained_names(fact))
-            if not fact.answer.find(item[0])
-        ]
+        texts = _fillings(fact, phrasing, book, "train", trained_names(fact))
         rng.shuffle(texts)
         wordings.append(texts[:MOST_FILLINGS])
     questions = _interleave(wordings)
+    if not any(forms.asks(text) for text, _ in questions):
+        return [], []
     cut = max(1, round(len(questions) * VALIDATION_SHARE)) if len(questions) > 1 else 0
     held_back = set(rng.sample(range(len(questions)), cut))
     pools: _Pools = ([], [])
     for side in (0, 1):
         chosen = [q for i, q in enumerate(questions) if (i in held_back) == bool(side)]
-        pools[side].extend(_pairs(fact, family, book, chosen, rng))
+        pools[side].extend(_pairs(family, chosen, forms, rng))
     return pools
 
 
 def _pairs(
-    fact: Fact,
     family: PhrasingFamily,
-    book: Phrasebook,
     questions: Sequence[tuple[str, dict[str, str]]],
+    forms: _AnswerForms,
     rng: random.Random,
 ) -> list[_Pair]:
     """Every question once with one of its answers, then again with the next, and so on."""
-    names = dict.fromkeys(chosen["subject"] for _, chosen in questions)
-    forms = {name: _answers(fact, family, book, name) for name in names}
     rounds: list[list[_Pair]] = []
     for text, chosen in questions:
-        answers = list(forms[chosen["subject"]])
+        answers = forms.of(family, chosen["subject"])
         rng.shuffle(answers)
         for number, answer in enumerate(answers):
             while len(rounds) <= number:
                 rounds.append([])
             rounds[number].append(_Pair(text, answer, family.id, chosen["subject"]))
     return [pair for pairs in rounds for pair in pairs]
-
-
-def _answers(fact: Fact, family: PhrasingFamily, book: Phrasebook, subject: str) -> list[str]:
-    forms = family.answers or book.train.answers
-    texts = [text for form in forms for text, _ in _fillings(fact, form, book, "train", (subject,))]
-    answers = [text for text in dict.fromkeys(texts) if fact.answer.find(text)]
-    if not answers:
-        raise TemplateError(
-            f"the family '{family.id}' has no answer form that states {fact.answer.primary()} for "
-            f"the fact '{fact.id}'. Give it an answer with {{{{ answer }}}}."
-        )
-    return answers
 
 
 def _interleave(
@@ -280,14 +314,15 @@ def _interleave(
     return list({text: (text, chosen) for text, chosen in mixed}.values())
 
 
-def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int) -> list[_Pair]:
-    """Take one pair of each family in turn until `wanted` are taken or all pools are empty."""
+def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int, forms: _AnswerForms) -> list[_Pair]:
+    """One pair of each family in turn that does not ask with the answer, up to so many."""
+    asking = [(pair for pair in pool if forms.asks(pair.question)) for pool in pools]
+    turns = (pair for turn in zip_longest(*asking) for pair in turn if pair)
     taken: dict[tuple[str, str], _Pair] = {}
-    for position in range(max((len(pool) for pool in pools), default=0)):
-        for pool in pools:
-            if position < len(pool) and len(taken) < wanted:
-                pair = pool[position]
-                taken.setdefault((pair.question, pair.answer), pair)
+    for pair in turns:
+        if len(taken) == wanted:
+            break
+        taken.setdefault((pair.question, pair.answer), pair)
     return list(taken.values())
 
 

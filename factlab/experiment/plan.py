@@ -47,7 +47,10 @@ from factlab.training.steps import train_steps
 
 
 def plan_experiment(
-    config: RunConfig, length: Length | None = None, far: FarChoice | None = None
+    config: RunConfig,
+    length: Length | None = None,
+    far: FarChoice | None = None,
+    expanded: Mapping[str, Expansion] | None = None,
 ) -> Experiment:
     """Load, check and expand everything that a run needs.
 
@@ -56,6 +59,7 @@ def plan_experiment(
         length: Tokens of a conversation, where a mix or a practice set is to be bounded by them;
             without it none is left out for its length.
         far: The far controls of a screened base; without it as many as there would be.
+        expanded: The splits of facts and passages, where the same settings were planned before.
 
     Raises:
         FactlabError: for whatever is wrong with the facts, the phrasings or the settings.
@@ -74,7 +78,7 @@ def plan_experiment(
     near = {id_: _asked(config, own) for id_, own in all_near.items()}
     controls = [*far.questions, *extra, *unanswerable]
     guard = _guard(config, facts, [*controls, *(q for own in near.values() for q in own)], length)
-    expansions, practised = _expansions(config, facts, guard)
+    expansions, practised = _expansions(config, facts, guard, expanded)
     choices = _anchors_drawn(config, cells, expansions, sum(one.share for one in wanted))
     anchors = {}
     for fact in facts:
@@ -251,7 +255,10 @@ def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
 
 
 def _expansions(
-    config: RunConfig, facts: Sequence[TrainingSource], guard: ContaminationFilter
+    config: RunConfig,
+    facts: Sequence[TrainingSource],
+    guard: ContaminationFilter,
+    known: Mapping[str, Expansion] | None = None,
 ) -> tuple[dict[str, Expansion], tuple[SetRecord, ...]]:
     """The splits of every training source, and the practice set that they were drawn from, if any.
 
@@ -263,6 +270,8 @@ def _expansions(
         )
         return {facts[0].id: splits}, (record,)
 
+    if known is not None:
+        return dict(known), ()
     expanded = partial(_expanded, config)
     found = {fact.id: expanded(fact) for fact in facts}
     if config.shuffle:

@@ -53,7 +53,7 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     if experiment.sets or far is not None:
         # The bound on a conversation's length is in tokens of this model.
         length = conversation_length(files) if experiment.sets else None
-        experiment = plan_experiment(config, length, far)
+        experiment = plan_experiment(config, length, far, experiment.expansions)
     return Prepared(_with_teacher(experiment, files), files)
 
 
