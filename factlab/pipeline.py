@@ -18,7 +18,7 @@ from factlab.experiment.trials import run_trials, side_by_side
 from factlab.models.chat import forget_rendered
 from factlab.models.process_memory import imports_frozen
 from factlab.progress import Progress, Silent
-from factlab.runs.opening import open_folder
+from factlab.runs.opening import check_out, open_folder
 from factlab.schema.config import Precision, RunConfig
 from factlab.schema.results import RunResult
 
@@ -49,6 +49,7 @@ def run_experiment(
     progress = progress or Silent()
 
     # Everything that can be refused is refused before anything is written.
+    check_out(out)
     prepared = prepare(config, progress)
     experiment = prepared.experiment
     folder, resumed = open_folder(out, experiment.name, experiment.sha256, resume=resume)

@@ -21,8 +21,10 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     from factlab.experiment.plan import plan_experiment
     from factlab.memory.machine import memory_budget
     from factlab.models.resolve import check_model_name
+    from factlab.runs.opening import check_out
     from factlab.workflows.estimate import estimate
 
+    check_out(out)
     check_model_name(config.model)
     plan = plan_experiment(config, _length(config))
     needs = estimate(plan)

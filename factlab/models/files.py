@@ -13,19 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from factlab.errors import FactlabError, ModelError, OutOfMemoryError, shortened
-from factlab.reading.paths import expanded
+from factlab.reading.paths import expanded, kind_of
 from factlab.reading.records import read_bytes, strict_json
 
 MOST_SAID = 200  # characters of a library's message
 MOST_DEPTH = 32  # of lists and objects in each other
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate")
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 @contextmanager
@@ -93,7 +86,7 @@ def local_path(name: str) -> Path | None:
         raise ModelError(f"{quoted}: no model can be there ({_why(problem)}).") from None
     if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
         return path
-    raise ModelError(f"{quoted} is {_kind(mode)}; a folder, or a .gguf file, is wanted.")
+    raise ModelError(f"{quoted} is {kind_of(mode)}; a folder, or a .gguf file, is wanted.")
 
 
 def check_plain(file: Path, most: int | None = None) -> int:
@@ -116,7 +109,7 @@ def check_plain(file: Path, most: int | None = None) -> int:
         why = "a link to something that is not there" if broken else _why(problem)
         raise ModelError(f"{file}: {why}. A file is wanted.") from None
     if not stat.S_ISREG(found.st_mode):
-        raise ModelError(f"{file} is {_kind(found.st_mode)}; a file is wanted.")
+        raise ModelError(f"{file} is {kind_of(found.st_mode)}; a file is wanted.")
     if most is not None and found.st_size > most:
         raise ModelError(
             f"{file} has {found.st_size:,} bytes, and no more than {most:,} are read of such a "
@@ -151,10 +144,6 @@ def _check_depth(found: Any, file: Path) -> None:
         if not level:
             return
     raise ModelError(f"{file}: nested deeper than {MOST_DEPTH} levels.")
-
-
-def _kind(mode: int) -> str:
-    return _KINDS.get(stat.S_IFMT(mode), "no plain file")
 
 
 def _why(problem: Exception) -> str:

@@ -7,6 +7,7 @@ leads nowhere else. A path that a user gives may lead anywhere; whether it can b
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,14 @@ MOST_SHOWN = 80  # characters of a name that a message quotes
 _NOT_IN_NAMES = {"Cc", "Cs", "Zl", "Zp"}
 # What trackers write is theirs: they link to their own newest run.
 _NOT_OURS = "tracker"
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def shown(text: str) -> str:
@@ -130,16 +139,29 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def kind_of(mode: int) -> str:
+    """What stands at a path, by its mode, as a message calls it."""
+    return _KINDS.get(stat.S_IFMT(mode), "no plain file")
+
+
 def check_place(folder: Path) -> None:
-    """Refuse to begin a folder whose name results could not carry, or that is no path at all.
+    """Refuse to begin a folder whose name results could not carry, or where there can be none.
 
     Raises:
         RunFolderError: with the reason.
     """
     try:
-        plain_name(Path(path_text(str(folder))).resolve().name)
+        place = Path(path_text(str(folder))).resolve()
+        plain_name(place.name)
+        there = next(path for path in (place, *place.parents) if path.exists())
+        mode = there.stat().st_mode
     except (ValueError, RuntimeError, OSError) as problem:  # RuntimeError: links in a circle
         raise RunFolderError(f"{shown(str(folder))}: {problem}. Choose another folder.") from None
+    if not stat.S_ISDIR(mode):
+        named = folder if there == place else there
+        raise RunFolderError(
+            f"{shown(str(named))} is {kind_of(mode)}; a folder is wanted. Choose another."
+        )
 
 
 def refuse_links(folder: Path) -> None:

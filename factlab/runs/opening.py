@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from factlab.errors import ConfigError
+from factlab.reading.paths import check_place
 from factlab.runs.files import is_draft
 from factlab.runs.folder import RunFolder
 from factlab.schema.splits import SPLIT
@@ -48,6 +49,19 @@ def open_folder(
         return RunFolder(begun[0] if begun else _unused(stem)), False
     check_unused(out)
     return RunFolder(out), False
+
+
+def check_out(out: Path | None) -> None:
+    """Refuse, before anything is planned, where no run can begin or be resumed.
+
+    Raises:
+        ConfigError: for a folder that holds other files.
+        RunFolderError: for what is no folder and can be none.
+    """
+    if out is not None:
+        check_place(out)
+        if not RunFolder(out).exists:
+            check_unused(out)
 
 
 def check_unused(out: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fake_run import GOOD, write_fake_run
-from helpers import MINIMAL, run_factlab
+from helpers import MINIMAL, run_factlab, write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,6 +157,31 @@ def test_a_run_folder_has_a_name_that_results_can_carry(tmp_path: Path) -> None:
         with pytest.raises(RunFolderError), RunFolder(tmp_path / name).locked():
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_can_be_no_run_folder_is_refused_before_anything_is_planned(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    (tmp_path / "circle").symlink_to("circle")
+    write(tmp_path, "kept", "file")
+    (tmp_path / "full").mkdir()
+    write(tmp_path / "full", "kept", "notes.txt")
+    whys = {
+        "pipe": "is a named pipe; a folder is wanted",
+        "device": "is a device; a folder is wanted",
+        "file": "is a file; a folder is wanted",
+        "file/run": "/file' is a file; a folder is wanted",
+        "circle": "Symlink loop",
+        "full": "this folder is not empty",
+    }
+    # The fact is not there either: what is said first is what is wrong with the folder.
+    commands = [
+        ["run", "nothing", "--out", out, *how] for out in whys for how in ([], ["--dry-run"])
+    ]
+    for words, done in zip(commands, run_factlab(commands, cwd=tmp_path), strict=True):
+        assert done.code == 2, words
+        assert whys[words[3]] in done.err, words
+        assert done.is_one_paragraph, (words, done.err[-500:])
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "f.yaml/x", "circle", "~nobody/x"])
