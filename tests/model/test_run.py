@@ -73,7 +73,7 @@ def test_the_report_is_one_file_with_the_verdict(folder: RunFolder) -> None:
 
 def test_a_fact_survives_its_export(folder: RunFolder) -> None:
     to = "merged,gguf:q8_0" if is_installed() else "merged"
-    command = [*FACTLAB, "export", str(folder.path), "--to", to, "--sample", "24", "--json"]
+    command = [*FACTLAB, "export", str(folder.path), "--to", to, "--sample", "12", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
