@@ -134,8 +134,8 @@ def _clear(questions: Sequence[Question], language: str) -> list[Question]:
 def _note(right: int, more: int, wanted: int, bank: int) -> str:
     said = (
         f"Far controls: {right} of the bank's {bank:,}, all known to the base when it was "
-        "screened: it answered them right in every wording and preferred the right answer to each wrong "
-        "option. At another precision it may know fewer; known/far counts them in this run."
+        "screened: it answered them right in every wording and preferred the right answer to each "
+        "wrong option. At another precision it may know fewer; known/far counts them in this run."
     )
     if right < wanted:
         said += f" It knows no more that are far from every anchor; {wanted} are wanted (--far)."
