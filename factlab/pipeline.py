@@ -55,7 +55,8 @@ def run_experiment(
     folder, resumed = open_folder(out, experiment.name, experiment.sha256, resume=resume)
 
     with folder.locked(), imports_frozen():
-        begin_run(folder, prepared, argv, resumed=resumed)
+        with failures_explained(folder.path):
+            begin_run(folder, prepared, argv, resumed=resumed)
         progress.begin(str(folder.path))
         for note in experiment.notes:
             progress.note(note)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from factlab import pipeline
 from factlab.errors import FactlabError, OutOfMemoryError, RunFolderError
 from factlab.experiment.failures import failures_explained
+from factlab.schema.config import RunConfig
 
 
 class OfRustError(Exception):
@@ -38,6 +41,19 @@ def test_a_disk_that_refuses_is_one_sentence(error: Exception, says: str) -> Non
     found = explained(error)
     assert isinstance(found, RunFolderError)
     assert re.search(says, str(found)), str(found)
+
+
+def test_a_disk_that_refuses_while_a_run_is_set_up_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "x", "reports/fuji/data")
+
+    experiment = SimpleNamespace(name="fuji", sha256="0" * 64)
+    monkeypatch.setattr(pipeline, "prepare", lambda *_: SimpleNamespace(experiment=experiment))
+    monkeypatch.setattr(pipeline, "begin_run", refused)
+    with pytest.raises(RunFolderError, match="^reports/fuji/data: .*Input/output error"):
+        pipeline.run_experiment(RunConfig(facts=("mount_fuji",)), out=tmp_path / "run")
 
 
 @pytest.mark.parametrize(
