@@ -52,7 +52,7 @@ def test_a_disk_that_refuses_while_a_run_is_set_up_is_one_sentence(
     experiment = SimpleNamespace(name="fuji", sha256="0" * 64)
     monkeypatch.setattr(pipeline, "prepare", lambda *_: SimpleNamespace(experiment=experiment))
     monkeypatch.setattr(pipeline, "begin_run", refused)
-    with pytest.raises(RunFolderError, match="^reports/fuji/data: .*Input/output error"):
+    with pytest.raises(RunFolderError, match=r"^reports/fuji/data: .*Input/output error"):
         pipeline.run_experiment(RunConfig(facts=("mount_fuji",)), out=tmp_path / "run")
 
 
