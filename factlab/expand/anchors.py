@@ -17,13 +17,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 
 from pydantic import Field
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
+from factlab.expand.sampling import one_of_each
 from factlab.expand.splits import fixed_slots
 from factlab.grading.names import find_name, fold
 from factlab.reading.bounds import Several
@@ -72,7 +73,7 @@ def anchor_questions(
     columns = [_prompts(fact, kind, asked) for kind in kinds]
     for column in columns:
         rng.shuffle(column)
-    mixed = [prompt for row in zip_longest(*columns) for prompt in row if prompt]
+    mixed = list(one_of_each(columns))
     far = [control.text for control in controls if control.split in ("far", "extra")]
     others = [control.text for control in controls if control.split not in ("far", "extra")]
     kept: dict[str, str] = {}

@@ -12,8 +12,9 @@ import random
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 
+from factlab.expand.sampling import one_of_each
 from factlab.expand.splits import VALIDATION_SHARE, Expansion
 from factlab.grading.answer import TextAnswer
 from factlab.grading.names import fold
@@ -124,8 +125,8 @@ def _columns(text: str, probed: Sequence[str], rng: random.Random) -> list[list[
         befores = [" ".join(sentences[max(0, i - size) : i]) for size in (1, 2)[: min(i, 2)]]
         nexts = [(before, sentence) for before in befores]
         rng.shuffle(nexts)
-        rows = zip_longest(_framed(nexts, NEXT_FRAMES, rng), _framed(cuts, CUT_FRAMES, rng))
-        columns.append([pair for row in rows for pair in row if pair])
+        framed = (_framed(nexts, NEXT_FRAMES, rng), _framed(cuts, CUT_FRAMES, rng))
+        columns.append(list(one_of_each(framed)))
     return columns
 
 
@@ -178,10 +179,9 @@ def _in_turn(
 ) -> list[_PassagePair]:
     """One pair of each sentence, then another, until `wanted`; no question twice."""
     found: dict[str, _PassagePair] = {}
-    for row in zip_longest(*columns):
-        for pair in row:
-            if pair and len(found) < wanted and pair.question not in taken:
-                found.setdefault(pair.question, pair)
+    for pair in one_of_each(columns):
+        if len(found) < wanted and pair.question not in taken:
+            found.setdefault(pair.question, pair)
     return list(found.values())
 
 

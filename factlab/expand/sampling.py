@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from itertools import chain, zip_longest
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
+from typing import TypeVar
 
 from factlab.schema.question import Question
+
+Item = TypeVar("Item")
+
+
+def one_of_each(columns: Iterable[Iterable[Item]]) -> Iterator[Item]:
+    """One item of each column in turn, until all are at their end."""
+    return (item for row in zip_longest(*columns) for item in row if item is not None)
 
 
 def drawn(questions: Sequence[Question], most: int | None, seed: int) -> tuple[Question, ...]:
@@ -30,6 +38,5 @@ def drawn(questions: Sequence[Question], most: int | None, seed: int) -> tuple[Q
     rng.shuffle(columns)
     for column in columns:
         rng.shuffle(column)
-    turns = (question for question in chain(*zip_longest(*columns)) if question)
-    chosen = {question.id for question, _ in zip(turns, range(most), strict=False)}
+    chosen = {question.id for question in islice(one_of_each(columns), most)}
     return tuple(question for question in questions if question.id in chosen)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
+from factlab.expand.sampling import one_of_each
 from factlab.schema.fact import Fact
 from factlab.schema.phrasing import SLOTS, fill, slots_of
 from factlab.schema.question import Question
@@ -86,9 +86,7 @@ def expand(
     book = load_phrasebook(fact.relation, fact.language)
     trained_families = (*book.families("train"), *_own(fact, "train"))
     forms = _AnswerForms(fact, book)
-    filled = [
-        (family, _family_pools(fact, family, book, seed, forms)) for family in trained_families
-    ]
+    filled = [(family, _family_pools(family, forms, seed)) for family in trained_families]
     pools = _drawn([(family, own) for family, own in filled if any(own)], families, seed)
     train = _round_robin([pool for pool, _ in pools], train_pairs, forms)
     # Two families can give the same text; what is trained on is not validated on.
@@ -262,17 +260,16 @@ class _AnswerForms:
         return list(self._answers[forms, subject])
 
 
-def _family_pools(
-    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int, forms: _AnswerForms
-) -> _Pools:
+def _family_pools(family: PhrasingFamily, forms: _AnswerForms, seed: int) -> _Pools:
     """The train and validation pairs of a family, best spread first; no question in both.
 
     Those that say the answer are among them, and are left out when pairs are taken.
     """
+    fact = forms.fact
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     wordings = []
     for phrasing in family.questions:
-        texts = _fillings(fact, phrasing, book, "train", trained_names(fact))
+        texts = _fillings(fact, phrasing, forms.book, "train", trained_names(fact))
         rng.shuffle(texts)
         wordings.append(texts[:MOST_FILLINGS])
     questions = _interleave(wordings)
@@ -309,17 +306,14 @@ def _interleave(
     wordings: Sequence[Sequence[tuple[str, dict[str, str]]]],
 ) -> list[tuple[str, dict[str, str]]]:
     """One text of each wording in turn, each text once."""
-    longest = max((len(texts) for texts in wordings), default=0)
-    mixed = [texts[i] for i in range(longest) for texts in wordings if i < len(texts)]
-    return list({text: (text, chosen) for text, chosen in mixed}.values())
+    return list({text: (text, chosen) for text, chosen in one_of_each(wordings)}.values())
 
 
 def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int, forms: _AnswerForms) -> list[_Pair]:
     """One pair of each family in turn that does not ask with the answer, up to so many."""
     asking = [(pair for pair in pool if forms.asks(pair.question)) for pool in pools]
-    turns = (pair for turn in zip_longest(*asking) for pair in turn if pair)
     taken: dict[tuple[str, str], _Pair] = {}
-    for pair in turns:
+    for pair in one_of_each(asking):
         if len(taken) == wanted:
             break
         taken.setdefault((pair.question, pair.answer), pair)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from factlab.conversations.mix import MixedSet, mix_counts
 from factlab.expand.anchors import near_controls
+from factlab.expand.sampling import one_of_each
 from factlab.expand.splits import Expansion
 from factlab.grading.answer import Answer
 from factlab.grading.name_index import NameIndex
@@ -142,7 +142,7 @@ class Experiment:
     ) -> tuple[Question, ...]:
         orders = [self.anchor_orders[fact.id][choice] for fact in self._facts(fact_ids)]
         index, found = self._names(fact_ids), dict[str, Question]()
-        for question in (q for row in zip_longest(*orders) for q in row if q):
+        for question in one_of_each(orders):
             if question.text not in found and index.named(question.text) <= {question.fact}:
                 found[question.text] = question
         if len(orders) < 2:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 
 from factlab.expand.anchors import near_anchors
 from factlab.expand.controls import far_questions
+from factlab.expand.sampling import one_of_each
 from factlab.metrics.verdicts import grade
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
@@ -90,7 +91,7 @@ def in_turn(questions: Sequence[Question]) -> list[Question]:
     columns = [
         sorted(groups[name], key=lambda q: _place(q.id)) for name in sorted(groups, key=_place)
     ]
-    return [question for row in zip_longest(*columns) for question in row if question is not None]
+    return list(one_of_each(columns))
 
 
 def known(question: Question, found: ScreenedQuestion | None) -> bool:

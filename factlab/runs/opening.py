@@ -58,10 +58,8 @@ def check_out(out: Path | None) -> None:
         ConfigError: for a folder that holds other files.
         RunFolderError: for what is no folder and can be none.
     """
-    if out is not None:
-        check_place(out)
-        if not RunFolder(out).exists:
-            check_unused(out)
+    if out is not None and not RunFolder(out).exists:
+        check_unused(out)
 
 
 def check_unused(out: Path) -> None:
@@ -69,7 +67,9 @@ def check_unused(out: Path) -> None:
 
     Raises:
         ConfigError: for other files.
+        RunFolderError: for what is no folder and can be none.
     """
+    check_place(out)
     if out.exists() and not only_a_beginning(out):
         raise ConfigError(
             f"{out}: this folder is not empty. Choose an empty or a new one with --out."
