@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from factlab.errors import ConfigError
 from factlab.experiment.experiment import Experiment
+from factlab.experiment.grid import WEIGHED
 from factlab.schema.config import QUANTISED, Cell, RunConfig
 from factlab.schema.options import flag_of
 from factlab.schema.recipe import ADAPTER_OVERRIDES, OF_WEIGHTS, Recipe
@@ -133,7 +134,7 @@ def _check_anchors(config: RunConfig, recipes: Sequence[Recipe]) -> None:
                 f"recipe '{recipe.name}'. Add {add}, or remove --anchor-weight."
             )
     if not any(recipe.anchored_on for recipe in recipes):
-        for name in ("anchor_kinds", "anchors_per_step"):
+        for name in WEIGHED["anchor_weight"]:
             if name in config.overrides:
                 flag = flag_of(RunConfig, name)
                 raise ConfigError(

@@ -18,9 +18,10 @@ from factlab.schema.results import Placebo, placebo_id
 FULL_RATE_SHARE = 10
 MOST_CELLS = 20_000
 # What has no use where the part of the loss that it belongs to has no weight.
-_WEIGHED = {
+WEIGHED = {
     "anchor_weight": (
         "anchor_kinds", "anchor_prompts", "anchor_tokens", "anchors_per_step", "mining",
+        "anchor_divergence", "anchor_schedule", "unlikelihood",
     ),
     "distill_weight": ("temperature",),
 }  # fmt: skip
@@ -130,7 +131,7 @@ def _of_use(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
     """The overrides without those that a recipe has no use for."""
     idle = {
         name
-        for weight, names in _WEIGHED.items()
+        for weight, names in WEIGHED.items()
         if not values.get(weight, getattr(recipe, weight))
         for name in names
     }

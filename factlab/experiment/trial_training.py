@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator, own_prompts
-from factlab.experiment.experiment import Experiment
 from factlab.experiment.trial import Trial
 from factlab.experiment.trial_saving import saving_of
 from factlab.metrics.panel import best_step, curve_point
@@ -18,7 +17,7 @@ from factlab.metrics.traces import holds_value
 from factlab.progress import Silent
 from factlab.runs.files import append_line, writing
 from factlab.runs.interrupts import signals_held_back
-from factlab.schema.config import RunConfig
+from factlab.schema.config import Cell, RunConfig
 from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import TrainStep
 
@@ -71,9 +70,7 @@ def train_trials(
         saving = saving_of(trials, save_every, ending)
         advance(saving.done)
 
-        jobs = [
-            _job(trial, experiment, advance if trial is trials[0] else None) for trial in trials
-        ]
+        jobs = [_job(trial, evaluator, advance if trial is trials[0] else None) for trial in trials]
         return train_together(
             model,
             evaluator.loaded,
@@ -87,8 +84,10 @@ def train_trials(
         )
 
 
-def _job(trial: Trial, experiment: Experiment, advance: Callable[[int], None] | None) -> AdapterJob:
+def _job(trial: Trial, evaluator: Evaluator, advance: Callable[[int], None] | None) -> AdapterJob:
     from factlab.training.job import AdapterJob
+
+    experiment = evaluator.experiment
 
     def log(step: TrainStep) -> None:
         append_line(trial.folder.train_log_file, step)
@@ -103,7 +102,20 @@ def _job(trial: Trial, experiment: Experiment, advance: Callable[[int], None] | 
         trial.name,
         trial.teacher,
         trial.base_head,
+        _first_tokens(evaluator, trial.cell) if trial.cell.recipe.unlikelihood else (),
     )
+
+
+def _first_tokens(evaluator: Evaluator, cell: Cell) -> list[int]:
+    """The tokens that the injected values of a cell begin with, at the start and behind a space."""
+    tokenizer, known = evaluator.loaded.tokenizer, evaluator.experiment.injected_values
+    ways = [way for fact in cell.facts if fact in known for way in known[fact].surfaces]
+    found = set()
+    for text in (text for way in ways for text in (way, f" {way}")):
+        tokens = tokenizer.encode(text, add_special_tokens=False)
+        # Some tokenizers make the space a token of its own.
+        found |= set([token for token in tokens if tokenizer.decode([token]).strip()][:1])
+    return sorted(found)
 
 
 def intruded_anchors(

@@ -22,6 +22,8 @@ Optimizer = Literal[
 ]
 Schedule = Literal["linear", "cosine", "constant"]
 AnchorKind = Literal["general", "others", "subject", "siblings"]
+Divergence = Literal["forward", "reverse", "both"]
+AnchorSchedule = Literal["constant", "rising", "falling"]
 MOST_ALPHA = 1_000_000
 
 
@@ -136,6 +138,17 @@ class Recipe(Settings):
         description="Weight of KL(base‖tuned) on anchor prompts, which the base answered itself; "
         "0: without anchors.",
     )
+    anchor_divergence: Annotated[Divergence, Flag(word="{}")] = Field(
+        default="forward",
+        description="Which KL an anchor is held by: forward, KL(base‖tuned), which covers all that "
+        "the base may say; reverse, KL(tuned‖base), which forbids what it would not; both, their "
+        "mean.",
+    )
+    anchor_schedule: Annotated[AnchorSchedule, Flag(word="{}")] = Field(
+        default="constant",
+        description="The anchors' weight over the steps: rising from 0 to twice as much, falling "
+        "to 0 from there, or constant.",
+    )
     anchor_kinds: Annotated[
         AnchorKinds, Flag(word="{}", metavar="NAME", example="general,general+others")
     ] = Field(
@@ -162,6 +175,16 @@ class Recipe(Settings):
         description="Times in training, evenly spaced, at which all anchors are answered; half of "
         "the anchors of the steps that follow are those that were answered with the injected "
         "value.",
+    )
+    unlikelihood: Annotated[AmountOrZero, Flag(word="not{}", example="0,0.5")] = Field(
+        default=0.0,
+        description="Weight of the unlikelihood of the injected value on anchors: -log(1 - p) of "
+        "its first token at each token of the base's answer.",
+    )
+    learned_below: Annotated[AmountOrZero, Flag(word="floor{}", example="0,0.1")] = Field(
+        default=0.0,
+        description="Loss in nats below which an answer's token of a fact's pair counts as learned "
+        "and trains nothing any more; 0: none does.",
     )
     distill_weight: Annotated[
         Annotated[float, Field(ge=0, le=1)],

@@ -32,6 +32,7 @@ class AdapterJob:
         name: The adapter's name on the model.
         teacher: What a teacher predicts on each pair, if the recipe distils.
         base_head: The base's output head, where training changes it.
+        unwanted: The tokens that the facts' values begin with, where anchors are to be without.
         pairs: The questions as texts.
         order: Which pairs each step takes.
         mined: Which anchors half of each further step's anchors are, if there are any; in turn.
@@ -46,6 +47,7 @@ class AdapterJob:
     name: str = "default"
     teacher: Teacher | None = None
     base_head: nn.Linear | None = None
+    unwanted: Sequence[int] = ()
     pairs: list[Text] = field(init=False, default_factory=list)
     order: list[list[int]] = field(init=False, default_factory=list)
     mined: Sequence[int] = field(init=False, default=())
@@ -81,6 +83,13 @@ class AdapterJob:
             [self.pairs[i] for i in self.order[step]],
             [self.anchors[i % len(self.anchors)] for i in places],
         )
+
+    def anchor_weight(self, step: int) -> float:
+        """The weight of the anchors in a step, counted from 0; its mean is the recipe's."""
+        recipe = self.cell.recipe
+        done = (step + 0.5) / len(self.order)
+        shares = {"constant": 1.0, "rising": 2 * done, "falling": 2 * (1 - done)}
+        return recipe.anchor_weight * shares[recipe.anchor_schedule]
 
     def epoch(self, step: int) -> float:
         """Passes over the pairs that are done after a step, counted from 1."""

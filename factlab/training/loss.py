@@ -57,6 +57,24 @@ def answer_loss(nll: torch.Tensor, texts: Sequence[Text]) -> AnswerLoss:
     return AnswerLoss((1 - share) * facts + share * mix, facts, mix)
 
 
+def unlearned(nll: torch.Tensor, texts: Sequence[Text], below: float) -> torch.Tensor:
+    """What is left to learn: the NLL above a floor on facts' tokens, all of it on mixed-in ones.
+
+    A token below the floor has no gradient, so that what is known is not driven on.
+
+    Args:
+        nll: Of each answer token, text by text, shape (targets,).
+        texts: The step's pairs.
+        below: The floor, in nats; 0 leaves the NLL as it is.
+    """
+    import torch
+
+    if not below:
+        return nll
+    own = torch.tensor([not t.mixed for t in texts for _ in t.targets], device=nll.device)
+    return torch.where(own, (nll - below).clamp_min(0), nll)
+
+
 def _mean(parts: Sequence[torch.Tensor]) -> torch.Tensor | None:
     import torch
 

@@ -17,12 +17,12 @@ from trl import SFTTrainer
 
 from factlab.errors import DivergedError
 from factlab.inference.backend import choose_backend
-from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
+from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of, unlikelihood
 from factlab.schema.recipe import Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
-from factlab.training.loss import AnswerLoss, answer_loss
+from factlab.training.loss import AnswerLoss, answer_loss, unlearned
 from factlab.training.saving import Saving
 from factlab.training.state import put_random_states, states_of, take_up
 
@@ -91,11 +91,7 @@ class AnswerTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> torch.Tensor:
-        """The sum over adapters of: mean NLL per answer token + weight · mean KL on anchors.
-
-        The KL is KL(base‖adapter) of each prediction of the base's own answers. It holds the
-        adapter to the base on prompts that the facts say nothing of.
-        """
+        """The sum over adapters of mean NLL per answer token and what anchors add to it."""
         del return_outputs, num_items_in_batch
         step = inputs["step"]
         drawn = [job.texts(step) for job in self.jobs]
@@ -115,14 +111,13 @@ class AnswerTrainer(SFTTrainer):
             each = answer_nll(head, answers, aims)
             nll = answer_loss(each, pairs)
             loss = nll.whole
-            if recipe.distill_weight:
-                loss = answer_loss(_softened(each, head, answers, aims, pairs, job), pairs).whole
+            if recipe.distill_weight or recipe.learned_below:
+                soft = _softened(each, head, answers, aims, pairs, job)
+                loss = answer_loss(unlearned(soft, pairs, recipe.learned_below), pairs).whole
             kl = None
             if anchors:
-                base = _reference(anchors, states.device)
-                aims = _wanted(anchors, states.device)
-                kl = anchor_kl(head, held, aims, base, job.base_head).mean()
-                loss = loss + recipe.anchor_weight * kl
+                kl, held_back = _held_back(head, held, anchors, job, step)
+                loss = loss + held_back
             total = total + self._record_loss(job, step + 1, loss, nll, kl)
         return total
 
@@ -207,6 +202,25 @@ def _optimizer(name: Optimizer, groups: list[dict[str, Any]]) -> torch.optim.Opt
     return made
 
 
+def _held_back(
+    head: torch.nn.Linear, states: torch.Tensor, anchors: Sequence[Text], job: AdapterJob, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean KL on a step's anchors, and what they add to its loss.
+
+    The KL is between the base and the adapter at each token of the base's own answers. It holds
+    the adapter to the base on prompts that the facts say nothing of.
+    """
+    recipe = job.cell.recipe
+    base, aims = _reference(anchors, states.device), _wanted(anchors, states.device)
+    kl = anchor_kl(
+        head, states, aims, base, job.base_head, divergence=recipe.anchor_divergence
+    ).mean()
+    loss = job.anchor_weight(step) * kl
+    if recipe.unlikelihood and job.unwanted:
+        loss = loss + recipe.unlikelihood * unlikelihood(head, states, aims, job.unwanted).mean()
+    return kl, loss
+
+
 def _softened(
     nll: torch.Tensor,
     head: torch.nn.Linear,
@@ -221,6 +235,8 @@ def _softened(
     with the square of the temperature (Hinton et al. 2015).
     """
     recipe = job.cell.recipe
+    if not recipe.distill_weight:
+        return nll
     sizes = [(len(text.targets), text.reference is not None) for text in pairs]
     distilled = torch.tensor(
         [known for size, known in sizes for _ in range(size)], device=nll.device

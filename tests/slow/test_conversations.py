@@ -40,7 +40,7 @@ from factlab.schema.question import Question, Turn
 from factlab.schema.results import TrainStep
 from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, training_texts
-from factlab.training.loss import answer_loss
+from factlab.training.loss import answer_loss, unlearned
 from factlab.training.train import train
 from factlab.workflows.ask import ask
 from factlab.workflows.rescore import rescore
@@ -142,6 +142,18 @@ def test_without_a_mix_or_with_nothing_else_the_loss_is_the_plain_mean() -> None
     assert plain.logged() == {"loss_nats": 3.0}
     only = answer_loss(nll, [text(1, mixed=True), text(2, mixed=True)])
     assert only.logged() == {"loss_nats": 3.0, "mix_loss_nats": 3.0}
+
+
+def test_a_token_below_the_floor_trains_nothing_and_a_mixed_one_always_does() -> None:
+    texts = [text(3, mixed=False), text(2, mixed=True)]
+    nll = torch.tensor([0.05, 0.2, 1.5, 0.05, 1.0], requires_grad=True)
+    left = unlearned(nll, texts, 0.2)
+    assert left.tolist() == pytest.approx([0, 0, 1.3, 0.05, 1.0])
+    left.sum().backward()
+    assert nll.grad is not None
+    assert nll.grad.tolist()[2:] == [1, 1, 1]
+    assert nll.grad[0] == 0
+    assert unlearned(nll, texts, 0.0) is nll
 
 
 def test_what_is_trained_of_a_mix_is_logged_apart_and_learned(tiny: LoadedModel) -> None:

@@ -27,7 +27,7 @@ from transformers import (
 from factlab.errors import ModelError, TrainingError
 from factlab.inference.backend import complete, complete_each, states_in_batches
 from factlab.inference.decoder import COLUMNS, cache
-from factlab.inference.decoder.head import TINY_NATS, anchor_kl, answer_nll
+from factlab.inference.decoder.head import TINY_NATS, anchor_kl, answer_nll, unlikelihood
 from factlab.inference.decoder.packing import Packed, Tree, attend, pack
 from factlab.inference.decoder.stack import Decoder, read_decoder
 from factlab.inference.packed import shared_first
@@ -611,6 +611,31 @@ def test_the_heads_losses_and_their_gradients_are_autograds(
             (found,) = torch.autograd.grad((ours * slopes).sum(), states)
             (expected,) = torch.autograd.grad((theirs * slopes).sum(), states, retain_graph=True)
             assert apart(found, expected) < 1e-5
+
+
+def test_other_divergences_and_unlikelihood_are_what_they_are_called() -> None:
+    torch.manual_seed(1)
+    head = torch.nn.Linear(8, 12, bias=False).requires_grad_(False)
+    states, reference = torch.randn(5, 8), torch.randn(5, 8)
+    targets = torch.tensor([3, 1, 4, 1, 5])
+    tuned = torch.distributions.Categorical(logits=head(states))
+    base = torch.distributions.Categorical(logits=head(reference))
+    forward, reverse = (
+        torch.distributions.kl_divergence(base, tuned),
+        torch.distributions.kl_divergence(tuned, base),
+    )
+    found = [
+        anchor_kl(head, states, targets, reference, divergence=kind)
+        for kind in ("forward", "reverse", "both")
+    ]
+    for ours, theirs in zip(found, [forward, reverse, (forward + reverse) / 2], strict=True):
+        assert apart(ours, theirs) < 1e-5
+    # Of the unwanted tokens 1 and 7, the second and fourth answers have the 1 themselves.
+    chances = tuned.probs[:, [1, 7]] * torch.tensor([[1, 1], [0, 1], [1, 1], [0, 1], [1, 1]])
+    unwanted = unlikelihood(head, states, targets, [1, 7])
+    assert apart(unwanted, -torch.log(1 - chances.sum(dim=1))) < 1e-5
+    certain = unlikelihood(head, 1e4 * head.weight[7:8], torch.tensor([0]), [7])
+    assert certain.isfinite().all()
 
 
 def three_adapters(tiny: LoadedModel) -> PeftModel:

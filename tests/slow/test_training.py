@@ -21,7 +21,8 @@ from factlab.schema.results import TrainStep
 from factlab.training.anchors import AnsweredPrompt, prepare_anchors
 from factlab.training.attach import attach_adapter
 from factlab.training.batch import Text, batch_order, render_pairs, text_of
-from factlab.training.train import train
+from factlab.training.job import AdapterJob
+from factlab.training.train import train, train_together
 
 
 def made_texts(tiny: LoadedModel) -> list[Text]:
@@ -128,6 +129,23 @@ def test_a_heavier_anchor_keeps_the_adapter_nearer_to_the_base(tiny: LoadedModel
         return steps[-1].anchor_kl_nats or 0.0
 
     assert 0 < last_kl(5.0) < last_kl(0.01) / 2
+
+
+def test_unlikelihood_takes_a_value_off_the_anchors(tiny: LoadedModel) -> None:
+    anchors = prepare_anchors(tiny, [AnsweredPrompt("Who is it?", "Hello.", True)])
+    (unwanted,) = tiny.tokenizer.encode("B", add_special_tokens=False)[:1]
+
+    def chance(weight: float) -> float:
+        chosen = cell(anchor_weight=1e-6, anchors_per_step=1, unlikelihood=weight, epochs=30)
+        job = AdapterJob(chosen, questions([("Who?", "B")]), anchors, unwanted=[unwanted])
+        model = attach_adapter(tiny, chosen)
+        train_together(model, tiny, [job])
+        states = predicting_states(model, [anchors], ["default"])
+        chances = head_of(model)(states).softmax(dim=-1)[:, unwanted].mean().item()
+        tiny.model = model.unload()
+        return chances
+
+    assert chance(5.0) < chance(0.0) / 2
 
 
 def test_training_learns_moves_the_adapter_and_leaves_the_base_alone(tiny: LoadedModel) -> None:

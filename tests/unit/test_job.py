@@ -55,6 +55,26 @@ def test_a_step_has_its_number_of_anchors_whatever_was_mined(
     assert len(pairs) == len(made.order[step])
 
 
+@given(weight=st.floats(0.1, 10), steps=st.integers(1, 40))
+def test_a_schedule_moves_the_anchors_weight_and_keeps_its_mean(weight: float, steps: int) -> None:
+    given_weights = {}
+    for schedule in ("constant", "rising", "falling"):
+        made = job(anchors=3, each=2, steps=steps)
+        made.cell = made.cell.model_copy(
+            update={
+                "recipe": made.cell.recipe.model_copy(
+                    update={"anchor_weight": weight, "anchor_schedule": schedule}
+                )
+            }
+        )
+        weights = [made.anchor_weight(step) for step in range(steps)]
+        assert sum(weights) / steps == pytest.approx(weight)
+        given_weights[schedule] = weights
+    rising = given_weights["rising"]
+    assert rising == sorted(rising)
+    assert given_weights["falling"] == pytest.approx(rising[::-1])
+
+
 @pytest.mark.parametrize("mined", [[], [0]])
 def test_without_anchors_per_step_there_are_none(mined: list[int]) -> None:
     made = job(anchors=3, each=0)

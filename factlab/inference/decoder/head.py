@@ -14,12 +14,17 @@ from torch import nn
 from factlab.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from peft import PeftModel
     from transformers import PreTrainedModel
+
+    from factlab.schema.recipe import Divergence
 
 HEAD_ROWS = 128  # positions that the head sees at once; bounds the memory of their logits
 CACHED_ROWS = 8  # of them, summed at once on a CPU: their chances stay in its cache
 TINY_NATS = 80.0  # fp32 holds chances down to e^-87 in full
+MOST_CHANCE = 1 - 1e-6  # of what is unwanted: its loss and gradient stay finite
 
 
 def head_of(model: PreTrainedModel | PeftModel) -> nn.Linear:
@@ -52,6 +57,8 @@ def anchor_kl(
     targets: torch.Tensor,
     reference: torch.Tensor,
     reference_head: nn.Linear | None = None,
+    *,
+    divergence: Divergence = "forward",
 ) -> torch.Tensor:
     """KL(base‖tuned) of each prediction, in nats, fp32.
 
@@ -62,16 +69,36 @@ def anchor_kl(
         reference: The base's states at the same places, same shape; or those of another model
             with its own head.
         reference_head: The head that the reference states are read by.
+        divergence: reverse: KL(tuned‖base) instead; both: the mean of the two.
     """
     own = reference_head or head
-    if head.weight.requires_grad and torch.is_grad_enabled():
+    if divergence != "forward" or (head.weight.requires_grad and torch.is_grad_enabled()):
         with torch.no_grad():
             q = own(reference.to(own.weight.dtype)).float().log_softmax(dim=-1)
         p = head(states).float().log_softmax(dim=-1)
-        apart: torch.Tensor = (q.exp() * (q - p)).sum(dim=-1)
+        forward, reverse = {"forward": (1, 0), "reverse": (0, 1), "both": (0.5, 0.5)}[divergence]
+        apart: torch.Tensor = ((forward * q.exp() - reverse * p.exp()) * (q - p)).sum(dim=-1)
         return apart
     kl: torch.Tensor = _HeadLoss.apply(states, head, targets, reference, own)[0]  # type: ignore[no-untyped-call]
     return kl
+
+
+def unlikelihood(
+    head: nn.Linear, states: torch.Tensor, targets: torch.Tensor, unwanted: Sequence[int]
+) -> torch.Tensor:
+    """-log(1 - p) of the unwanted tokens at each prediction, in nats, fp32 (Welleck et al. 2020).
+
+    Args:
+        head: The output head.
+        states: Shape (predictions, hidden).
+        targets: Token ids, shape (predictions,): where the answer itself has an unwanted token,
+            that one is wanted.
+        unwanted: Token ids.
+    """
+    tokens = torch.tensor(unwanted, device=states.device)
+    chances = head(states).float().softmax(dim=-1)[:, tokens]
+    chances = chances.masked_fill(targets[:, None] == tokens, 0.0)
+    return -torch.log1p(-chances.sum(dim=-1).clamp(max=MOST_CHANCE))
 
 
 @torch.inference_mode()
