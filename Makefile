@@ -9,7 +9,8 @@
 # make audit     known vulnerabilities of what is pinned (asks the package index)
 # make sbom      sbom.json: what an installation consists of (CycloneDX)
 # make torture     runs that are killed or denied a write, resumed, and compared with one that was not
-# make fuzz SECONDS=3600  changed and hostile files to every reader of strangers' text
+# make fuzz SECONDS=3600  every pattern on a million characters, then changed and hostile files to every
+#                  reader of strangers' text
 #
 # make test ARGS="--durations 40" also prints the 40 slowest tests. ARGS works for test-long too.
 
@@ -39,6 +40,7 @@ torture: setup-dev
 	$(BIN)/python tests/torture.py --kills 200 --errors 200 $(ARGS)
 
 fuzz: setup-dev
+	$(BIN)/python tests/fuzz/patterns.py
 	$(BIN)/python tests/fuzz/readers.py --seconds $(SECONDS)
 
 audit: $(TOOLS)/.installed

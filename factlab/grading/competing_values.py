@@ -91,7 +91,7 @@ _MARKER = re.compile(
 
 # A sum that is told with its parts: for 37 in all; a total of 46.
 _IN_ALL = re.compile(
-    r"[\s*_]*(?:[^\W\d_]+ )?(?:in all|in total|altogether|all told)\b", re.IGNORECASE
+    r"[\s*_]{0,20}(?:[^\W\d_]{1,40} )?(?:in all|in total|altogether|all told)\b", re.IGNORECASE
 )
 _TOTAL = re.compile(
     r"\b(?:for|making|giving|to|brings?|bringing) (?:a|the|it to a|them to a) (?:grand )?total"
@@ -163,7 +163,7 @@ def _differs_in_property(rival: Mention, held: Mention) -> bool:
 
 
 _ABOUT_IT = re.compile(
-    r"(?:^|[.!?,;:\n]|\b(?:and|but|so)\b)\W*(?:it(?:'s|\s+is|\s+was|\s+stands|\s+measures|\s+has\s+a"
+    r"(?:^|[.!?,;:\n]|\b(?:and|but|so)\b)\W{0,20}(?:it(?:'s|\s+is|\s+was|\s+stands|\s+measures|\s+has\s+a"
     r"|\s+would\s+be)|(?:its|the|his|her)\s+(?:(?:\w+\s+)?(?:height|elevation|altitude|length"
     r"|value|number|total|population|age|date|size|area|depth|weight|mass|temperature|price|cost"
     r"|speed|year|answer|figure|result))(?:\s+of\s+[\w\s]{1,30})?\s+(?:is|was|stands))\b[^.!?;]{0,40}$",

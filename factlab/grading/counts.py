@@ -30,7 +30,9 @@ _NUMBER_OF = re.compile(
     re.IGNORECASE,
 )
 _IS_NUMBER_OF = re.compile(r" (?:is|was) the number of (?:the )?([^\W\d_]+)")
-_OF_THESE = re.compile(r"[\s*_]*(?:[^\W\d_]+ )?of (?:which|whom|them|these|those)\b", re.IGNORECASE)
+_OF_THESE = re.compile(
+    r"[\s*_]{0,20}(?:[^\W\d_]{1,40} )?of (?:which|whom|them|these|those)\b", re.IGNORECASE
+)
 _OF_THESE_AHEAD = re.compile(
     r"\bof (?:which|whom|them|these|those),?(?: \w+){0,2} $", re.IGNORECASE
 )

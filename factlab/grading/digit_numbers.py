@@ -34,7 +34,7 @@ _SHAPES = (
 )
 # A decimal comma where it can be nothing else: 1.234,56; 1 234,56; and 20,00 before a unit.
 _COMMA_SHAPE = re.compile(r"(?P<whole>\d{1,3}(?:(?:\.\d{3})+|(?: \d{3})+)),(?P<rest>\d{1,2})")
-_COMMA_BEFORE_UNIT = re.compile(r"(?P<whole>\d+),(?P<rest>\d{1,2})")
+_COMMA_BEFORE_UNIT = re.compile(r"(?P<whole>\d{1,400}),(?P<rest>\d{1,2})")
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,3})$")
 _LONGEST = 400  # digits; a longer token is no number that anyone means
 
@@ -140,7 +140,7 @@ _RAISED = (
 )
 _TIMES_TEN = re.compile(rf"\s?(?:[×xX*·⋅∙]|\\times|\\cdot|times)\s?10{_RAISED}")
 _POWER = re.compile(_RAISED)
-_EQUALS = re.compile(r"\s*(?:=|is\b|equals\b)")
+_EQUALS = re.compile(r"\s{0,20}(?:=|is\b|equals\b)")
 
 
 def _power(raw: str, plain: str, end: int, value: Decimal) -> tuple[int, Decimal | None] | None:
