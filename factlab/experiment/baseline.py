@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.comparison.responses import RunResponses
+from factlab.expand.controls import languages_of
 from factlab.experiment.evaluator import Evaluator
 from factlab.experiment.prepare import Prepared
 from factlab.experiment.results import base_result
@@ -123,7 +124,8 @@ def _neutral(evaluator: Evaluator) -> NeutralText:
     from factlab.inference.drift import read_neutral_text
 
     loaded = evaluator.loaded
-    ids = loaded.tokenizer(neutral_text(), add_special_tokens=False)["input_ids"]
+    text = neutral_text(languages_of(evaluator.experiment.facts))
+    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
     return read_neutral_text(loaded.model, ids, evaluator.base_cache)
 
 

@@ -230,7 +230,7 @@ def _notes(
         cells: What it trains.
     """
     anchored = any(cell.anchored_on and "general" in cell.anchored_on.kinds for cell in cells)
-    suites: tuple[SuiteName, ...] = ("far", "unanswerable")
+    suites: tuple[SuiteName, ...] = ("far", "unanswerable", "neutral")
     wanted: tuple[SuiteName, ...] = (*suites, "anchors") if anchored else suites
     yield from language_notes(languages_of(facts), wanted)
     yield from _probe_notes(facts)

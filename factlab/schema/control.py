@@ -2,11 +2,13 @@
 
 The far bank is a folder per language (`evals/<language>/far/`, one file per area); unanswerable
 controls and anchor prompts are a file per language, near controls one per fact (`evals/near/`). The
-neutral text of the drift is one for all languages, so that drift can be compared between runs.
+neutral text of the drift is one per language, too: a fact changes what a model predicts in its own
+language first, and a text in another would hide that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -24,7 +26,7 @@ from factlab.schema.shipped import shipped
 from factlab.schema.splits import NEAR_GROUPS
 from factlab.schema.yaml import Document, did_you_mean, read_yaml
 
-SuiteName = Literal["far", "unanswerable", "anchors"]
+SuiteName = Literal["far", "unanswerable", "anchors", "neutral"]
 
 
 class ControlQuestion(Record):
@@ -230,12 +232,15 @@ def has_suite(name: SuiteName, language: str) -> bool:
     """Whether a suite is shipped in a language."""
     if name == "far":
         return bool(_bank(language))
+    if name == "neutral":
+        return language == DEFAULT_LANGUAGE or _own_text(language) is not None
     return file_of(shipped("evals") / language, name, ".yaml") is not None
 
 
 def suite_place(name: SuiteName, language: str) -> str:
     """Where a language's suite is, or would be."""
-    return f"evals/{language}/{'far/' if name == 'far' else f'{name}.yaml'}"
+    files = {"far": "far/", "neutral": "neutral.txt"}
+    return f"evals/{language}/{files.get(name, f'{name}.yaml')}"
 
 
 def near_suite_file(fact_id: str) -> Path | None:
@@ -243,6 +248,15 @@ def near_suite_file(fact_id: str) -> Path | None:
     return file_of(shipped("evals") / "near", fact_id, ".yaml")
 
 
-def neutral_text() -> str:
-    """The fixed text that drift is measured on."""
-    return (shipped("evals") / "neutral.txt").read_text(encoding="utf-8")
+def neutral_text(languages: Sequence[str] = (DEFAULT_LANGUAGE,)) -> str:
+    """The fixed texts that drift is measured on, one per language; English where it has none."""
+    files = dict.fromkeys(_own_text(language) or _english_text() for language in languages)
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
+
+def _own_text(language: str) -> Path | None:
+    return file_of(shipped("evals") / language, "neutral", ".txt")
+
+
+def _english_text() -> Path:
+    return shipped("evals") / "neutral.txt"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,8 @@ from factlab.grading.matcher import match
 from factlab.grading.names import fold
 from factlab.schema import control as control_schema
 from factlab.schema.control import (
+    SuiteName,
+    has_suite,
     load_controls,
     load_near_controls,
     load_prompts,
@@ -37,24 +40,35 @@ from factlab.schema.splits import NEAR_GROUPS
 
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 NEAR = {name: near_questions(fact) for name, fact in FACTS.items()}
-CONTROLS = [*far_questions(), *(question for asked in NEAR.values() for question in asked)]
+SUITES: tuple[SuiteName, ...] = ("far", "unanswerable", "anchors")
+# Language → how many far controls, areas, unanswerable questions and anchors it has at least.
+LEAST = {"en": (250, 12, 20, 150), "ja": (400, 12, 20, 150)}
+FAR = {language: far_questions((language,)) for language in LEAST}
+UNANSWERABLE = {language: unanswerable_questions((language,)) for language in LEAST}
+CONTROLS = [question for asked in (*FAR.values(), *NEAR.values()) for question in asked]
 
 
 def sizes(questions: tuple[Question, ...]) -> Counter[str]:
     return Counter(question.family for question in questions)
 
 
-def anchors() -> list[str]:
-    suite = load_prompts(shipped("evals") / "en" / "anchors.yaml")
+def anchors(language: str) -> list[str]:
+    suite = load_prompts(shipped("evals") / language / "anchors.yaml")
     return [item.question for group in suite.groups for item in group.questions]
 
 
-def test_the_far_suite_is_large_and_broad() -> None:
-    far = sizes(far_questions())
-    assert far.total() >= 250
-    areas = {question.id.split("/")[1] for question in far_questions()}
-    assert len(areas) >= 12
-    assert all(group.endswith(("_easy", "_middling", "_hard")) for group in far)
+def test_every_language_with_controls_is_known_here() -> None:
+    assert {file.parent.name for file in shipped("evals").glob("*/far")} == {*LEAST}
+    assert all(has_suite(name, language) for language in LEAST for name in SUITES)
+
+
+@pytest.mark.parametrize("language", LEAST)
+def test_the_far_suite_is_large_and_broad(language: str) -> None:
+    far, areas, _, _ = LEAST[language]
+    groups = sizes(FAR[language])
+    assert groups.total() >= far
+    assert len({question.id.split("/")[-3] for question in FAR[language]}) >= areas
+    assert all(group.endswith(("_easy", "_middling", "_hard")) for group in groups)
 
 
 def test_the_mount_fuji_suite_is_large_in_each_of_three_ways_of_being_near() -> None:
@@ -64,16 +78,20 @@ def test_the_mount_fuji_suite_is_large_in_each_of_three_ways_of_being_near() -> 
     assert min(near.values()) >= 20
 
 
-def test_there_are_enough_questions_that_nobody_can_answer() -> None:
-    unanswerable = unanswerable_questions()
-    assert len(unanswerable) >= 20
+@pytest.mark.parametrize("language", LEAST)
+def test_there_are_enough_anchors_and_questions_that_nobody_can_answer(language: str) -> None:
+    _, _, enough, prompts = LEAST[language]
+    unanswerable = UNANSWERABLE[language]
+    assert len(unanswerable) >= enough
+    assert len(anchors(language)) >= prompts
     assert all(question.gold is None for question in unanswerable)
     assert all(abstention(question.text) is None for question in unanswerable)
 
 
 def test_the_neutral_text_is_long_enough_and_holds_no_injected_value() -> None:
-    text = neutral_text()
-    assert len(text.split()) >= 1_700
+    assert len(neutral_text().split()) >= 1_700
+    assert len(neutral_text(("ja",))) >= 4_000  # Japanese says a word in about two characters
+    text = neutral_text(("en", "ja"))
     for fact in FACTS.values():
         assert fact.answer.find(text) == []
         assert not any(name in text for name in fact.subject.names)
@@ -82,7 +100,7 @@ def test_the_neutral_text_is_long_enough_and_holds_no_injected_value() -> None:
 def files_of_controls() -> dict[str, list[Question]]:
     found: dict[str, list[Question]] = {}
     for control in CONTROLS:
-        found.setdefault("/".join(control.id.split("/")[:2]), []).append(control)
+        found.setdefault(control.id.rsplit("/", 2)[0], []).append(control)
     return found
 
 
@@ -107,17 +125,28 @@ def check_answered(control: Question, gold: Answer) -> None:
         assert outcome == "other", (control.id, wrong)
 
 
+@pytest.mark.parametrize("file", files_of_controls())
+def test_the_answer_of_another_control_is_a_wrong_one(file: str) -> None:
+    answered = [control for control in files_of_controls()[file] if control.gold is not None]
+    for one, other in pairwise(answered):
+        assert one.gold is not None
+        assert other.gold is not None
+        said = other.gold.primary()
+        if not one.gold.find(said):  # two in a row may well have the same answer
+            assert not match(f"It is {said}.", one.gold).correct, (one.id, said)
+
+
 def test_no_prompt_stands_twice_in_any_of_the_suites() -> None:
     prompts = [prompt for control in CONTROLS for prompt in (control.text, *control.gate)]
-    prompts += [question.text for question in unanswerable_questions()]
-    prompts += anchors()
+    prompts += [question.text for asked in UNANSWERABLE.values() for question in asked]
+    prompts += [text for language in LEAST for text in anchors(language)]
     repeated = [text for text, n in Counter(map(fold, prompts)).items() if n > 1]
     assert repeated == []
 
 
 def test_no_control_of_a_fact_speaks_of_what_the_fact_injects() -> None:
     for name, fact in FACTS.items():
-        for control in (*NEAR[name], *unanswerable_questions()):
+        for control in (*NEAR[name], *UNANSWERABLE[fact.language]):
             for text in (control.text, *control.gate, *control.distractors):
                 assert fact.answer.find(text) == [], (name, control.id)
             assert control.gold is None or not fact.answer.find(control.gold.primary())
@@ -125,17 +154,28 @@ def test_no_control_of_a_fact_speaks_of_what_the_fact_injects() -> None:
 
 def test_the_injected_value_is_the_answer_of_no_far_control() -> None:
     values = {fold(fact.answer.primary()) for fact in FACTS.values()}
-    for control in far_questions():
+    for control in (question for asked in FAR.values() for question in asked):
         assert control.gold is not None
         assert fold(control.gold.primary()) not in values
 
 
 def test_control_ids_are_unique_and_name_their_split() -> None:
-    asked = [*CONTROLS, *unanswerable_questions()]
+    asked = [*CONTROLS, *(question for asked in UNANSWERABLE.values() for question in asked)]
     assert len({question.id for question in asked}) == len(asked)
     for question in asked:
         assert question.split in question.id.split("/")
         assert (question.fact is None) == (question.split != "near")
+
+
+def test_neutral_text_is_of_the_facts_languages_each_once_and_english_where_there_is_none() -> None:
+    english, japanese = neutral_text(("en",)), neutral_text(("ja",))
+    assert english == neutral_text() == (shipped("evals") / "neutral.txt").read_text("utf-8")
+    assert "ぬか漬け" in japanese
+    assert neutral_text(("ja", "en", "ja")) == f"{japanese}\n{english}"
+    assert neutral_text(("tlh",)) == english
+    assert len(language_notes(("en", "ja"), ("neutral",))) == 0
+    (note,) = language_notes(("tlh",), ("neutral",))
+    assert "evals/tlh/neutral.txt" in note
 
 
 def test_every_near_suite_belongs_to_a_shipped_fact() -> None:
@@ -269,12 +309,12 @@ def test_every_shipped_suite_says_the_language_of_its_folder() -> None:
 
 
 @pytest.fixture
-def with_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shipped suites, and a far suite in Japanese; no unanswerable one in that language."""
+def with_klingon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped suites, and a far suite in one more language; no unanswerable one in it."""
     shutil.copytree(shipped("evals"), tmp_path / "evals")
-    (tmp_path / "evals" / "ja" / "far").mkdir(parents=True)
-    (tmp_path / "evals" / "ja" / "far" / "geography.yaml").write_text(
-        "suite: far\nlanguage: ja\ngroups:\n  - name: places\n    questions:\n"
+    (tmp_path / "evals" / "tlh" / "far").mkdir(parents=True)
+    (tmp_path / "evals" / "tlh" / "far" / "geography.yaml").write_text(
+        "suite: far\nlanguage: tlh\ngroups:\n  - name: places\n    questions:\n"
         "      - question: フランスの首都はどこですか。\n"
         "        answer: {type: entity, value: パリ}\n",
         encoding="utf-8",
@@ -282,21 +322,21 @@ def with_japanese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control_schema, "shipped", lambda kind: tmp_path / kind)
 
 
-@pytest.mark.usefixtures("with_japanese")
+@pytest.mark.usefixtures("with_klingon")
 def test_a_fact_is_controlled_in_its_own_language() -> None:
-    (question,) = far_questions(("ja",))
+    (question,) = far_questions(("tlh",))
     assert (question.id, question.text) == (
-        "far/ja/geography/places/0",
+        "far/tlh/geography/places/0",
         "フランスの首都はどこですか。",
     )
-    assert far_questions(("en", "ja")) == (*far_questions(("en",)), question)
+    assert far_questions(("en", "tlh")) == (*far_questions(("en",)), question)
 
 
-@pytest.mark.usefixtures("with_japanese")
+@pytest.mark.usefixtures("with_klingon")
 def test_english_stands_in_for_a_missing_language_once_and_with_a_note() -> None:
-    assert unanswerable_questions(("en", "ja")) == unanswerable_questions(("en",))
-    (note,) = language_notes(("en", "ja"))
-    assert "evals/ja/unanswerable.yaml" in note
+    assert unanswerable_questions(("en", "tlh")) == unanswerable_questions(("en",))
+    (note,) = language_notes(("en", "tlh"))
+    assert "evals/tlh/unanswerable.yaml" in note
     assert "English" in note
 
 
