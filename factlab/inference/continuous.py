@@ -17,7 +17,6 @@ import torch
 
 from factlab.inference.decoder import COLUMNS
 from factlab.inference.decoder.cache import Cache, decode_step, prefill
-from factlab.inference.decoder.head import head_of
 from factlab.inference.decoder.packing import Tree, pack, shared_length
 from factlab.inference.options import add_option_scores
 from factlab.inference.prompts import (
@@ -29,6 +28,7 @@ from factlab.inference.prompts import (
     by_length,
     most_rows,
 )
+from factlab.models.heads import head_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -65,7 +65,9 @@ def read_prompts(
     ids = [prompt.ids for prompt in chosen]
     shared = shared_length(ids, min(map(len, ids)) - 1)
     trees = [Tree(p.ids, [option[:-1] for option in p.options]) for p in chosen]
-    packed = pack([trees] * decoder.adapters, shared, decoder.embedding.dtype, COLUMNS)
+    packed = pack(
+        [trees] * decoder.adapters, shared, decoder.embedding.dtype, COLUMNS, decoder.windows
+    )
     rows = packed.own_rows().flatten(0, 1)
     chosen = chosen * decoder.adapters
     trunks = torch.tensor([len(prompt.ids) for prompt in chosen])

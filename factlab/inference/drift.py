@@ -81,7 +81,8 @@ def measure_drift(
     """
     import torch
 
-    from factlab.inference.decoder.head import drift_terms, head_of
+    from factlab.inference.decoder.head import drift_terms
+    from factlab.models.heads import head_of
 
     tuned = _states(model, text.windows)
     targets = torch.tensor([t for window in text.windows for t in window[1:]], device=tuned.device)

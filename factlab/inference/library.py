@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from factlab.errors import TrainingError
-from factlab.inference.decoder.head import head_of
 from factlab.inference.options import add_option_scores
 from factlab.inference.prompts import (
     Completion,
@@ -24,6 +23,7 @@ from factlab.inference.prompts import (
     Tokens,
     batches,
 )
+from factlab.models.heads import head_of
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -128,7 +128,7 @@ def greedy(
     from transformers import DynamicCache
 
     trunk: Any = model.get_decoder()
-    head: Any = model.get_output_embeddings()
+    head = head_of(model)
     ids, mask = _padded_left(model, prompts)
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     stop = torch.tensor(list(ends), device=ids.device)

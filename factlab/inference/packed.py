@@ -43,7 +43,8 @@ class PackedBackend:
         """Over flat tokens, shared first tokens computed once."""
         shared = min(shared_first(texts) for texts in groups)
         trees = [[Tree(text.tokens) for text in texts] for texts in groups]
-        packed = pack(trees, shared, self.decoder.embedding.dtype)
+        dtype, windows = self.decoder.embedding.dtype, self.decoder.windows
+        packed = pack(trees, shared, dtype, windows=windows)
         wanted = [
             row[text.first - shared : text.first - shared + len(text.targets)]
             for texts, rows in zip(groups, packed.own_rows(), strict=True)

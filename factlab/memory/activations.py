@@ -123,7 +123,9 @@ def saved_activations(step: StepMemory, *, checkpointing: bool = False) -> int:
 def _packed_block(step: StepMemory) -> int:
     """As `decoder.stack` computes it, with `operations`, `projection` and `packing`."""
     shape, batch, value = step.shape, step.batch, step.value
-    norms = 2 * step.tokens * (shape.hidden * value + FP32)  # what they read, and one number each
+    norms = shape.norms * (shape.hidden * value + FP32)  # what they read, and one number each
+    if shape.head_norms:  # they read queries and keys, which lie beside the values
+        norms += (shape.queries + 2 * shape.keys) * value + (shape.heads + shape.key_heads) * FP32
     a_token = 2 * shape.intermediate  # what SwiGLU reads
     factors = 0
     for names in READERS:
@@ -139,7 +141,7 @@ def _packed_block(step: StepMemory) -> int:
     attention = batch.rows * (
         batch.width * shape.queries + 2 * keys * shape.keys + shape.heads * batch.width * keys
     )
-    return norms + value * (step.tokens * a_token + factors + attention)
+    return step.tokens * norms + value * (step.tokens * a_token + factors + attention)
 
 
 def _library_block(step: StepMemory) -> int:

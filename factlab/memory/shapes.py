@@ -55,7 +55,8 @@ class ModelShape:
         head_width: Width of a head.
         tied: Whether the head is the embedding.
         linears: The linear layers of one block.
-        norm_values: Values of the norms of one block.
+        norms: Norms of the hidden width in a block.
+        head_norms: Norms of a head's width in a block.
     """
 
     family: str
@@ -69,7 +70,8 @@ class ModelShape:
     head_width: int
     tied: bool
     linears: tuple[Linear, ...]
-    norm_values: int
+    norms: int = 2
+    head_norms: int = 0
 
     @property
     def queries(self) -> int:
@@ -85,6 +87,11 @@ class ModelShape:
     def trunk_weights(self) -> int:
         """Values of the matrices of all blocks: what is quantised, and what a token costs."""
         return self.layers * sum(linear.weights for linear in self.linears)
+
+    @property
+    def norm_values(self) -> int:
+        """Values of the norms of one block."""
+        return self.norms * self.hidden + self.head_norms * self.head_width
 
     @property
     def embedding(self) -> int:
@@ -155,7 +162,7 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
     intermediate = read.size("intermediate_size")
     return ModelShape(
         family=name,
-        packed=family.decoder is not None and _plain(config, family),
+        packed=family.decoder is not None and family.decoder.computes(config),
         vocabulary=read.size("vocab_size"),
         hidden=hidden,
         intermediate=intermediate,
@@ -167,18 +174,8 @@ def shape_of(config: Mapping[str, Any], where: str) -> ModelShape:
         linears=_linears(
             family, read, hidden, intermediate, queries=heads * width, keys=key_heads * width
         ),
-        norm_values=family.norms * hidden + family.head_norms * width,
-    )
-
-
-def _plain(config: Mapping[str, Any], family: Family) -> bool:
-    """Whether a config asks for nothing that factlab's own decoder leaves to the library."""
-    rope = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    return isinstance(rope, dict) and (
-        config.get("hidden_act", "silu") == "silu"
-        and rope.get("rope_type", rope.get("type", "default")) in ("default", "linear", "llama3")
-        and not family.windowed(config)
-        and not config.get("attention_dropout")
+        norms=family.norms,
+        head_norms=family.head_norms,
     )
 
 

@@ -39,6 +39,7 @@ CODE = (
     "models/complete.py",
     "models/families",
     "models/forward.py",
+    "models/heads.py",
     "models/load.py",
     "models/quantised.py",
 )

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError, shortened
 from factlab.models.chat import prompt_text
+from factlab.models.families import FAMILIES
 from factlab.models.files import reading
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _QUESTION = "How high is it?"
 _MOST_TOKENS = 64
+_ROUNDING = 0.05  # of 16 bits, through a head
 _BLOCK = re.compile(r"\blayers\.(\d+)\.")
 
 
@@ -111,11 +114,41 @@ def check_computes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, w
         with torch.inference_mode():
             scores = model(input_ids=given, use_cache=False).logits[0, -1]
         lost = bool(torch.isnan(scores).any())
+        strange = not lost and not _head_gives(model, given, scores)
     if lost:
         raise ModelError(
             f"{where}: the model's answer to a question is no number (NaN). Its weights or its "
             "config are damaged."
         )
+    if strange:
+        raise ModelError(
+            f"{where}: a {model.config.model_type} model makes its predictions from its output "
+            "head in a way that is not known here, so its losses and likelihoods would be wrong. "
+            "Choose a model of another family."
+        )
+
+
+def _head_gives(model: PreTrainedModel, ids: torch.Tensor, scores: torch.Tensor) -> bool:
+    """Whether a model's predictions are those that losses are computed from.
+
+    Families that have a file are known: it is measured for the others.
+
+    Args:
+        model: In evaluation mode.
+        ids: What it reads, shape (1, tokens).
+        scores: Its own logits after the last token, shape (vocabulary,).
+    """
+    import torch
+
+    from factlab.models.heads import head_of
+
+    if model.config.model_type in FAMILIES:
+        return True
+    with torch.inference_mode():
+        trunk: Any = model.get_decoder()
+        states = trunk(input_ids=ids, use_cache=False).last_hidden_state[0, -1:]
+        found = head_of(model)(states)[0].float()
+    return bool((found - scores.float()).norm() <= _ROUNDING * scores.float().norm())
 
 
 def _misshapen(where: Path) -> ModelError:

@@ -232,7 +232,7 @@ def base_head(loaded: LoadedModel) -> nn.Linear:
     """A copy of the base's output head, for a model whose own head is trained."""
     import copy
 
-    from factlab.inference.decoder.head import head_of
+    from factlab.models.heads import head_of
 
     return copy.deepcopy(head_of(loaded.model)).requires_grad_(False)
 

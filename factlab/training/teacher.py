@@ -91,7 +91,7 @@ def model_teacher(
     """
     from torch import nn
 
-    from factlab.inference.decoder.head import head_of
+    from factlab.models.heads import head_of
     from factlab.training.attach import base_head
 
     head, rows = base_head(teacher), head_of(student.model).out_features

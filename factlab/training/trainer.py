@@ -17,7 +17,8 @@ from trl import SFTTrainer
 
 from factlab.errors import DivergedError
 from factlab.inference.backend import choose_backend
-from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of, unlikelihood
+from factlab.inference.decoder.head import anchor_kl, answer_nll, unlikelihood
+from factlab.models.heads import head_of, softened
 from factlab.schema.recipe import Optimizer
 from factlab.schema.results import TrainStep
 from factlab.training.batch import Text
@@ -243,14 +244,11 @@ def _softened(
     )
     if not distilled.any():
         return nll
-    # Heads have no bias here, so that softer states are softer logits.
-    kl = anchor_kl(
-        head,
-        states[distilled] / recipe.temperature,
-        aims[distilled],
-        _reference(pairs, states.device) / recipe.temperature,
-        job.reference_head,
+    own = softened(head, states[distilled], recipe.temperature)
+    theirs = softened(
+        job.reference_head or head, _reference(pairs, states.device), recipe.temperature
     )
+    kl = anchor_kl(*own, aims[distilled], theirs[1], theirs[0])
     soft = torch.zeros_like(nll).masked_scatter(distilled, kl * recipe.temperature**2)
     return torch.where(distilled, torch.lerp(nll, soft, recipe.distill_weight), nll)
 

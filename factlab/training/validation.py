@@ -29,7 +29,8 @@ def validation_loss(
     import torch
 
     from factlab.inference.backend import states_in_batches
-    from factlab.inference.decoder.head import answer_nll, head_of
+    from factlab.inference.decoder.head import answer_nll
+    from factlab.models.heads import head_of
 
     total = 0.0
     batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]

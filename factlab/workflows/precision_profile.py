@@ -163,8 +163,8 @@ def _answers(loaded: LoadedModel, request: ProfileRequest) -> dict[str, bool]:
 def _distances(loaded: LoadedModel, request: ProfileRequest) -> dict[Precision, Distance]:
     from safetensors.torch import load_file, save_file
 
-    from factlab.inference.decoder.head import head_of
     from factlab.inference.drift import measure_divergence, read_neutral_text
+    from factlab.models.heads import head_of
 
     states = read_neutral_text(loaded.model, _neutral_ids(loaded)).states
     # An empty tensor carries the dtype that the head is rounded to.

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import pytest
 import torch
 from cells import cell, questions
+from decoding import (
+    SIZES,
+    apart,
+    loss_and_gradients,
+    made_text,
+    nll_alone,
+    randomise,
+    said_alone,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
 from states import library_states, packs, predicting_states
 from transformers import (
-    GemmaConfig,
-    GemmaForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
     PreTrainedModel,
     Qwen2Config,
     Qwen2ForCausalLM,
@@ -42,54 +49,6 @@ from factlab.training.batch import Text
 from factlab.training.job import AdapterJob
 from factlab.training.together import MEMORY_SHARE, MOST, adapters_that_fit, step_of
 from factlab.training.train import train, train_together
-
-Gradients = dict[str, torch.Tensor]
-SIZES = {
-    "vocab_size": 259,
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-    "pad_token_id": 2,
-    "bos_token_id": None,
-    "eos_token_id": 1,
-}
-
-
-def apart(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Distance relative to what was expected."""
-    return ((found - expected).norm() / expected.norm()).item()
-
-
-def randomise(model: torch.nn.Module, names: str = "lora_B", std: float = 0.2) -> None:
-    """Fresh adapters change nothing, and fresh biases are 0; an error in either would not show."""
-    torch.manual_seed(1)
-    for name, parameter in model.named_parameters():
-        if names in name:
-            torch.nn.init.normal_(parameter, std=std)
-
-
-def made_text(seed: int, tokens: int, answer: int, first: Sequence[int] = ()) -> Text:
-    made = torch.Generator().manual_seed(seed)
-    ids = torch.randint(3, 259, (tokens + answer,), generator=made).tolist()
-    ids[: len(first)] = first
-    return Text(tuple(ids[:-1]), tokens - 1, tuple(ids[tokens:]))
-
-
-def loss_and_gradients(
-    model: PeftModel, states: Callable[[], torch.Tensor]
-) -> tuple[torch.Tensor, Gradients]:
-    """A loss that weighs every state otherwise, and its gradients in the adapters."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_("lora_" in name)
-    model.zero_grad()
-    found = states()
-    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(2))
-    loss = (found * weights).square().sum()
-    loss.backward()
-    return loss.detach(), {n: p.grad for n, p in model.named_parameters() if p.requires_grad}
 
 
 def assert_packed_is_plain(model: PeftModel, texts: Sequence[Text], within: float = 1e-5) -> None:
@@ -247,7 +206,9 @@ def test_branches_have_the_states_of_each_text_alone(tiny: LoadedModel) -> None:
         states = decoder.states(
             packed.tokens,
             packed.positions,
-            lambda _, laid: attend(packed, laid, decoder.heads, decoder.key_heads),
+            lambda i, laid: attend(
+                packed, laid, decoder.heads, decoder.key_heads, decoder.layers[i].scoring
+            ),
         )[0]
         for tree, row in zip(trees, packed.own_rows()[0], strict=True):
             start = len(tree.trunk) - 2
@@ -408,22 +369,6 @@ def test_an_anchored_adapter_is_not_trained_beside_one_without_anchors(tiny: Loa
     tiny.model = model.unload()
 
 
-def said_alone(model: torch.nn.Module, prompt: Sequence[int], limit: int) -> list[int]:
-    """Greedy answer by the library's forward pass over the whole text, once for every token."""
-    ids = list(prompt)
-    with torch.inference_mode():
-        for _ in range(limit):
-            ids.append(int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
-    return ids[len(prompt) :]
-
-
-def nll_alone(model: torch.nn.Module, prompt: Sequence[int], option: Sequence[int]) -> float:
-    with torch.inference_mode():
-        logits = model(input_ids=torch.tensor([[*prompt, *option]])).logits[0]
-    scores = logits[len(prompt) - 1 : -1].log_softmax(dim=-1)
-    return -scores.gather(1, torch.tensor(option)[:, None]).double().sum().item()
-
-
 LIMIT = 3 * COLUMNS
 
 
@@ -466,7 +411,7 @@ def test_answers_and_options_of_a_batch_are_the_librarys_one_at_a_time(
 
 def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedModel) -> None:
     torch.manual_seed(0)
-    tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
+    tiny.model = Olmo2ForCausalLM(Olmo2Config(**SIZES)).eval()
     model = attach_adapter(tiny, cell())
     assert not packs(model)
     steps: list[TrainStep] = []
@@ -489,8 +434,7 @@ def test_a_family_that_is_not_covered_is_computed_by_the_library(tiny: LoadedMod
 @pytest.mark.parametrize(
     "model",
     [
-        pytest.param(MistralForCausalLM(MistralConfig(**SIZES, sliding_window=8)), id="window"),
-        pytest.param(LlamaForCausalLM(LlamaConfig(**SIZES, hidden_act="gelu")), id="gelu"),
+        pytest.param(LlamaForCausalLM(LlamaConfig(**SIZES, hidden_act="relu")), id="relu"),
         pytest.param(
             LlamaForCausalLM(
                 LlamaConfig(
@@ -682,7 +626,7 @@ def test_adapters_and_base_asked_side_by_side_reply_as_alone(
 
 def test_adapters_of_a_family_that_is_not_covered_are_asked_in_turn(tiny: LoadedModel) -> None:
     torch.manual_seed(0)
-    tiny.model = GemmaForCausalLM(GemmaConfig(**SIZES)).eval()
+    tiny.model = Olmo2ForCausalLM(Olmo2Config(**SIZES)).eval()
     model = three_adapters(tiny)
     assert not packs(model, NAMES)
     asked_each(model)

@@ -132,7 +132,8 @@ def texts(batch: Batch, vocabulary: int) -> list[Text]:
 
 def loss_of(model: Any, batch: Batch, way: AttentionBackend) -> torch.Tensor:
     from factlab.inference.backend import choose_backend
-    from factlab.inference.decoder.head import answer_nll, head_of
+    from factlab.inference.decoder.head import answer_nll
+    from factlab.models.heads import head_of
 
     read = texts(batch, 1000)
     backend = choose_backend(model, ["default"], library=way != "packed")
@@ -214,6 +215,21 @@ def test_a_step_takes_the_bytes_that_are_counted(
     assert saved_activations(step) == pytest.approx(kept_bytes(model, batch, way), rel=0.01)
     assert saved_activations(step) + workspace(step) == pytest.approx(
         peak_bytes(model, batch, way), rel=0.05
+    )
+
+
+@pytest.mark.parametrize("family", ["qwen3", "gemma3_text", "phi3"])
+def test_a_step_of_another_family_takes_the_bytes_that_are_counted(family: str) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    batch = BATCHES["shared first tokens"]
+    config = AutoConfig.for_model(family, **{**SIZES, "head_dim": 32, "pad_token_id": 0})
+    model = adapted(AutoModelForCausalLM.from_config(config))
+    model.train()
+    step = counted(model, batch, "packed")
+    assert saved_activations(step) == pytest.approx(kept_bytes(model, batch, "packed"), rel=0.01)
+    assert saved_activations(step) + workspace(step) == pytest.approx(
+        peak_bytes(model, batch, "packed"), rel=0.05
     )
 
 

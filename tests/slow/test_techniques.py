@@ -20,9 +20,10 @@ from tiny_model import TEMPLATE
 import factlab
 from factlab.errors import ConfigError, ModelError, TrainingError
 from factlab.export.formats import read_formats
-from factlab.inference.decoder.head import anchor_kl, head_of
+from factlab.inference.decoder.head import anchor_kl
 from factlab.models import load as loading
 from factlab.models.forward import use_library_pass
+from factlab.models.heads import head_of
 from factlab.models.load import (
     LoadedModel,
     LoadOptions,

@@ -12,9 +12,10 @@ from cells import PAIRS, cell, questions
 from states import predicting_states
 
 from factlab.errors import DivergedError, TrainingError
-from factlab.inference.decoder.head import anchor_kl, answer_nll, head_of
+from factlab.inference.decoder.head import anchor_kl, answer_nll
 from factlab.inference.packed import shared_first
 from factlab.models.chat import prompt_ids, render_pair
+from factlab.models.heads import head_of
 from factlab.models.load import LoadedModel
 from factlab.models.tokens import preview_tokenizer
 from factlab.schema.results import TrainStep

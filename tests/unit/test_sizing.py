@@ -161,15 +161,20 @@ def test_a_run_takes_the_way_that_training_takes() -> None:
     assert way("1b", checkpointing=True) == "eager"
     assert way("1b", method="full", device="cuda") == "sdpa"
     assert way("1b", precision="int8", device="cuda") == "sdpa"
-    assert way("phi-3-mini") == "eager"
+    assert SETUP.backend_on(shape_of({**TINY, "hidden_act": "relu"}, "x")) == "eager"
 
 
-def test_a_window_is_not_computed_by_the_packed_decoder() -> None:
-    mistral = {**TINY, "model_type": "mistral"}
-    assert not shape_of(mistral, "x").packed
-    assert not shape_of({**mistral, "sliding_window": 4096}, "x").packed
-    assert shape_of({**mistral, "sliding_window": None}, "x").packed
-    assert not shape_of({**TINY, "rope_scaling": {"type": "yarn"}}, "x").packed
+def test_what_the_packed_decoder_does_not_compute_is_known_from_the_config() -> None:
+    assert shape_of({**TINY, "model_type": "mistral", "sliding_window": 4096}, "x").packed
+    assert shape_of({**TINY, "rope_scaling": {"type": "yarn"}}, "x").packed
+    gemma = {**TINY, "model_type": "gemma3_text", "hidden_activation": "gelu_pytorch_tanh"}
+    assert shape_of(gemma, "x").packed
+    assert not shape_of({**gemma, "hidden_activation": "relu"}, "x").packed
+    assert not shape_of({**TINY, "rope_scaling": {"type": "dynamic"}}, "x").packed
+    by_type = {"full_attention": {"rope_type": "dynamic"}, "sliding_attention": {}}
+    assert not shape_of({**gemma, "rope_parameters": by_type}, "x").packed
+    assert not shape_of({**TINY, "layer_types": ["chunked_attention"] * 2}, "x").packed
+    assert not shape_of({**TINY, "attention_dropout": 0.1}, "x").packed
 
 
 def test_the_tutorials_table_stands_beside_a_7b() -> None:

@@ -76,6 +76,14 @@ class Cache:
         first = torch.arange(len(self.keys[0]), device=self.positions.device) * self.slots
         return first + self.positions.repeat_interleave(heads)
 
+    def mask_of(self, window: int | None) -> torch.Tensor:
+        """`mask` for the next token of each text, if it sees so many last tokens only."""
+        if window is None or int(self.positions.max()) < window:
+            return self.mask
+        slot = torch.arange(self.slots, device=self.mask.device)
+        far = slot <= self.positions[:, None] - window
+        return self.mask.masked_fill(far, torch.finfo(self.mask.dtype).min)
+
     def _heads_of(self, texts: torch.Tensor) -> torch.Tensor:
         heads = len(self.keys[0]) // len(self.positions)
         return (texts[:, None] * heads + torch.arange(heads, device=texts.device)).view(-1)
@@ -118,12 +126,14 @@ def prefill(decoder: Decoder, packed: Packed, trunks: torch.Tensor) -> tuple[tor
         texts = part.view(shape)[:, first:, :width]
         return texts.reshape(-1, width, decoder.head_width).contiguous()
 
-    def attend_and_keep(_: int, laid: torch.Tensor) -> torch.Tensor:
+    def attend_and_keep(layer: int, laid: torch.Tensor) -> torch.Tensor:
         query = rows.queries(laid[:, : decoder.heads])
         key, value = rows.keys(laid[:, decoder.heads :])
         keys.append(own(key))
         values.append(own(value))
-        return rows.tokens(torch.bmm(rows.weights(query, key), value))
+        return rows.tokens(
+            torch.bmm(rows.weights(query, key, decoder.layers[layer].scoring), value)
+        )
 
     states = decoder.states(packed.tokens, packed.positions, attend_and_keep).flatten(0, 1)
     place = torch.arange(width, device=trunks.device)
@@ -145,7 +155,7 @@ def decode_step(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.T
     """
     cache.open_slots()
     places = cache.places()
-    mask = cache.mask[:, None, None]
+    masks = {window: cache.mask_of(window)[:, None, None] for window in {None, *decoder.windows}}
     shape = (len(tokens), decoder.key_heads, -1, cache.slots)
 
     def attend_all(layer: int, laid: torch.Tensor) -> torch.Tensor:
@@ -155,8 +165,9 @@ def decode_step(decoder: Decoder, cache: Cache, tokens: torch.Tensor) -> torch.T
         keys.view(flat).index_copy_(0, places, key.reshape(flat))
         values.view(flat).index_copy_(0, places, value.reshape(flat))
         query = query.reshape(len(keys), -1, decoder.head_width)
-        scores = torch.bmm(query, keys.mT).mul_(decoder.head_width**-0.5)
-        scores.view(shape).add_(mask)
+        scoring = decoder.layers[layer].scoring
+        scores = scoring(query, keys)
+        scores.view(shape).add_(masks[scoring.window])
         return torch.bmm(scores.softmax(dim=-1), values)
 
     by_adapter = (decoder.adapters, -1)

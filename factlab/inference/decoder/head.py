@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from factlab.errors import ModelError
+from factlab.models.heads import BentHead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from peft import PeftModel
-    from transformers import PreTrainedModel
 
     from factlab.schema.recipe import Divergence
 
@@ -25,16 +22,6 @@ HEAD_ROWS = 128  # positions that the head sees at once; bounds the memory of th
 CACHED_ROWS = 8  # of them, summed at once on a CPU: their chances stay in its cache
 TINY_NATS = 80.0  # fp32 holds chances down to e^-87 in full
 MOST_CHANCE = 1 - 1e-6  # of what is unwanted: its loss and gradient stay finite
-
-
-def head_of(model: PreTrainedModel | PeftModel) -> nn.Linear:
-    """The output head that turns hidden states into logits."""
-    head = model.get_output_embeddings()
-    if not isinstance(head, nn.Linear):
-        raise ModelError(
-            "this model has no linear output head, so it can be neither trained nor scored."
-        )
-    return head
 
 
 def answer_nll(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -172,6 +159,8 @@ class _HeadLoss(torch.autograd.Function):
                     losses.append(kl)
                     changes.append(change)
                 if wants_gradient:
+                    if isinstance(head, BentHead):
+                        p.mul_(head.slope(read))
                     read.copy_(p)  # no longer needed as logits
             if wants_gradient:
                 torch.mm(logits, head.weight, out=gradient[part])

@@ -7,7 +7,7 @@ model), so they are computed once for all texts of an adapter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -44,6 +44,7 @@ class Packed:
         prefix: Flat indices of the shared tokens, shape (adapters, shared).
         mask: Added to the attention scores, shape (rows, 1, 1, width, columns): shared + width, and
             what fills them up.
+        narrower: The mask of each window that some text is longer than, shape as `mask`.
     """
 
     tokens: torch.Tensor
@@ -54,6 +55,7 @@ class Packed:
     filler: torch.Tensor | None
     prefix: torch.Tensor
     mask: torch.Tensor
+    narrower: Mapping[int, torch.Tensor]
 
     @property
     def shared(self) -> int:
@@ -68,8 +70,9 @@ class Packed:
     def to(self, device: torch.device) -> Packed:
         """The same on another device."""
         parts: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        masks = {window: mask.to(device) for window, mask in parts.pop("narrower").items()}
         moved: dict[str, Any] = {n: t if t is None else t.to(device) for n, t in parts.items()}
-        return Packed(**moved)
+        return Packed(**moved, narrower=masks)
 
 
 def shared_length(texts: Sequence[Tokens], limit: int) -> int:
@@ -84,7 +87,11 @@ def shared_length(texts: Sequence[Tokens], limit: int) -> int:
 
 
 def pack(
-    groups: Sequence[Sequence[Tree]], shared: int, dtype: torch.dtype, multiple: int = 1
+    groups: Sequence[Sequence[Tree]],
+    shared: int,
+    dtype: torch.dtype,
+    multiple: int = 1,
+    windows: Collection[int] = (),
 ) -> Packed:
     """Pack the texts of each adapter.
 
@@ -93,6 +100,7 @@ def pack(
         shared: First tokens that the trunks of a group have in common; shorter than any trunk.
         dtype: Of the attention scores.
         multiple: Columns of the scores are filled up to a multiple of it; see `COLUMNS`.
+        windows: Of the layers that see so many last tokens only.
     """
     sizes = [[len(t.trunk) - shared + sum(map(len, t.branches)) for t in group] for group in groups]
     length = shared + max(map(sum, sizes))
@@ -126,8 +134,7 @@ def pack(
     filler = (torch.arange(length) >= used[:, None]).view(-1)
     starts = torch.arange(len(groups))[:, None] * length
     seen = _visible(branch, len(groups), shared, multiple)
-    # The least finite number, and not -inf: a row of -inf alone, as filler has, would become NaN.
-    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+    narrower = _narrower(seen, positions.view(-1)[rows], shared, windows)
     return Packed(
         tokens=tokens,
         positions=positions,
@@ -136,8 +143,36 @@ def pack(
         present=column < filled[:, None],
         filler=filler if bool(filler.any()) else None,
         prefix=starts + torch.arange(shared),
-        mask=mask[:, None, None],
+        mask=_added(seen, dtype),
+        narrower={window: _added(near, dtype) for window, near in narrower.items()},
     )
+
+
+def _added(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to scores, given which keys are seen."""
+    # The least finite number, and not -inf: a row of -inf alone, as filler has, would become NaN.
+    mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+    return mask[:, None, None]
+
+
+def _narrower(
+    seen: torch.Tensor, places: torch.Tensor, shared: int, windows: Collection[int]
+) -> dict[int, torch.Tensor]:
+    """Which keys each query attends to through windows that some text is longer than.
+
+    Args:
+        seen: As `_visible` gives it.
+        places: Of each token of each row in its text, shape (rows, width).
+        shared: First tokens that stand once for all texts of an adapter.
+        windows: How many last tokens a query sees, itself included.
+
+    Returns:
+        By window, of the shape of `seen`.
+    """
+    keys = torch.cat([torch.arange(shared).expand(len(places), -1), places], dim=1)
+    keys = torch.nn.functional.pad(keys, (0, seen.shape[2] - keys.shape[1]))
+    back = places[:, :, None] - keys[:, None]
+    return {window: seen & (back < window) for window in windows if window <= int(places.max())}
 
 
 def _visible(branch: torch.Tensor, groups: int, shared: int, multiple: int) -> torch.Tensor:
@@ -175,7 +210,36 @@ def _row(text: Tree, shared: int) -> tuple[list[int], list[int], list[int]]:
     return ids, places, ways
 
 
-def attend(packed: Packed, laid: torch.Tensor, heads: int, key_heads: int) -> torch.Tensor:
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How queries and keys become the scores of attention.
+
+    Attributes:
+        scale: Their product is multiplied by it.
+        cap: If there is one, a score s becomes cap · tanh(s / cap).
+        window: How many last tokens a query sees, itself included; None: all.
+    """
+
+    scale: float
+    cap: float | None = None
+    window: int | None = None
+
+    def __call__(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        """Scores before the mask, shape (rows, queries, keys)."""
+        scores = torch.bmm(query, key.mT).mul_(self.scale)
+        return scores if self.cap is None else scores.div_(self.cap).tanh_().mul_(self.cap)
+
+    def back(self, grad: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        """Gradient in the scores → that in the products of queries and keys; in place."""
+        if self.cap is not None:
+            pressed = self(query, key).div_(self.cap).square_()  # tanh² at each score
+            grad.addcmul_(grad, pressed, value=-1)
+        return grad.mul_(self.scale)
+
+
+def attend(
+    packed: Packed, laid: torch.Tensor, heads: int, key_heads: int, scoring: Scoring
+) -> torch.Tensor:
     """Causal attention of packed texts, each over the shared tokens and its own.
 
     Args:
@@ -183,27 +247,28 @@ def attend(packed: Packed, laid: torch.Tensor, heads: int, key_heads: int) -> to
         laid: Queries, keys and values side by side, shape (tokens, heads + 2 key heads, width).
         heads: Of the queries; they share keys in equal groups.
         key_heads: Of the keys, and of the values.
+        scoring: Of the layer.
 
     Returns:
         Mixed values, shape (tokens, heads · width).
     """
     rows = Rows(packed, heads, key_heads, laid.shape[2])
-    mixed: torch.Tensor = _Attention.apply(laid, rows)  # type: ignore[no-untyped-call]
+    mixed: torch.Tensor = _Attention.apply(laid, rows, scoring)  # type: ignore[no-untyped-call]
     return mixed
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, laid: torch.Tensor, rows: Rows) -> torch.Tensor:
+    def forward(ctx: Any, laid: torch.Tensor, rows: Rows, scoring: Scoring) -> torch.Tensor:
         query = rows.queries(laid[:, : rows.heads])
         key, value = rows.keys(laid[:, rows.heads :])
-        weights = rows.weights(query, key)
+        weights = rows.weights(query, key, scoring)
         ctx.save_for_backward(query, key, value, weights)
-        ctx.rows = rows
+        ctx.rows, ctx.scoring = rows, scoring
         return rows.tokens(torch.bmm(weights, value))
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         # With S = softmax(Q Kᵀ / √d) and the gradient G of S V: dV = Sᵀ G, dS = G Vᵀ, and the
         # softmax's own backward takes dS to the scores.
         query, key, value, weights = ctx.saved_tensors
@@ -212,10 +277,11 @@ class _Attention(torch.autograd.Function):
         grad_value = torch.bmm(weights.mT, mixed)
         scores = torch.ops.aten._softmax_backward_data(
             torch.bmm(mixed, value.mT), weights, -1, weights.dtype
-        ).mul_(rows.width**-0.5)
+        )
+        scores = ctx.scoring.back(scores, query, key)
         grad_query = rows.tokens(torch.bmm(scores, key)).view(-1, rows.heads, rows.width)
         grad_keys = rows.back(torch.stack([torch.bmm(scores.mT, query), grad_value]))
-        return torch.cat([grad_query, grad_keys], dim=1), None
+        return torch.cat([grad_query, grad_keys], dim=1), None, None
 
 
 class Rows:
@@ -250,11 +316,14 @@ class Rows:
         own = own.view(self.count, -1, 2, self.key_heads, self.width).permute(2, 0, 3, 1, 4)
         return own.reshape(2, self.count * self.key_heads, -1, self.width)
 
-    def weights(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    def weights(self, query: torch.Tensor, key: torch.Tensor, scoring: Scoring) -> torch.Tensor:
         """Of attention, shape (rows · key heads, heads per key head · length, columns)."""
-        scores = torch.bmm(query, key.mT).mul_(self.width**-0.5)
+        scores = scoring(query, key)
         shape = (self.count, self.key_heads, -1, self.length, self.columns)
-        scores.view(shape).add_(self.packed.mask)
+        mask = self.packed.mask
+        if scoring.window is not None:
+            mask = self.packed.narrower.get(scoring.window, mask)
+        scores.view(shape).add_(mask)
         return scores.softmax(dim=-1)
 
     def tokens(self, laid: torch.Tensor) -> torch.Tensor:

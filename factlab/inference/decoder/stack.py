@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from factlab.errors import ModelError
-from factlab.inference.decoder.operations import rms_norm, rotate, swiglu
-from factlab.inference.decoder.packing import Packed, attend
+from factlab.inference.decoder.operations import Norm, gated, norm_heads, rotate
+from factlab.inference.decoder.packing import Packed, Scoring, Tree, attend, pack
 from factlab.inference.decoder.projection import LowRank, Projection
 from factlab.models.families import FAMILIES
 from factlab.models.families.family import DecoderNames
@@ -31,14 +31,28 @@ Attend = Callable[[int, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One block."""
+    """One block.
 
-    attention_norm: torch.Tensor
+    Attributes:
+        head_norm: Of queries and keys, before positions; None if there is none.
+        attention_end_norm: Of what attention adds to the states; None if there is none.
+        mlp_end_norm: Of what the MLP adds, likewise.
+        scoring: Of its attention.
+        rotary: Which positions turn queries and keys: "", or the type of the layer where types have
+            their own. None: they are not turned.
+    """
+
+    attention_norm: Norm
     query_key_value: Projection
     output: Projection
-    mlp_norm: torch.Tensor
+    mlp_norm: Norm
     gate_up: Projection
     down: Projection
+    scoring: Scoring
+    head_norm: Norm | None = None
+    attention_end_norm: Norm | None = None
+    mlp_end_norm: Norm | None = None
+    rotary: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,9 @@ class Decoder:
     """A decoder stack, its adapters included.
 
     Attributes:
+        embedding_scale: What embeddings are multiplied by; None if by nothing.
         layers: The blocks.
+        activation: Of the gate, as configs name it.
         heads: Query heads.
         key_heads: Key and value heads; query heads share them in equal groups.
         head_width: Width of a head.
@@ -54,14 +70,20 @@ class Decoder:
     """
 
     embedding: torch.Tensor
+    embedding_scale: torch.Tensor | None
     layers: Sequence[Layer]
-    norm: torch.Tensor
-    epsilon: float
+    norm: Norm
+    activation: str
     rotary: nn.Module
     heads: int
     key_heads: int
     head_width: int
     adapters: int
+
+    @property
+    def windows(self) -> set[int]:
+        """How many last tokens layers see that do not see all."""
+        return {layer.scoring.window for layer in self.layers} - {None}
 
     def states(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """Final hidden states, shape (adapters, tokens, hidden).
@@ -75,38 +97,74 @@ class Decoder:
         """
         groups, count = tokens.shape
         x = self.embedding[tokens]
-        cos, sin = (part[0, :, None] for part in self.rotary(x, positions.reshape(1, -1)))
+        if self.embedding_scale is not None:
+            x = x * self.embedding_scale
+        turns = self._turns(x, positions)
         wide = (groups * count, -1, self.head_width)
         for index, layer in enumerate(self.layers):
-            h = rms_norm(x, layer.attention_norm, self.epsilon)
-            laid = layer.query_key_value(h).view(wide)
-            mixed = attend(index, rotate(laid, cos, sin, self.heads + self.key_heads))
-            x = x + layer.output(mixed.reshape(groups, count, -1))
-            h = rms_norm(x, layer.mlp_norm, self.epsilon)
-            x = x + layer.down(swiglu(layer.gate_up(h)))
-        return rms_norm(x, self.norm, self.epsilon)
+            laid = layer.query_key_value(layer.attention_norm(x)).view(wide)
+            if layer.head_norm is not None:
+                laid = norm_heads(laid, layer.head_norm)
+            if layer.rotary is not None:
+                laid = rotate(laid, *turns[layer.rotary], self.heads + self.key_heads)
+            mixed = attend(index, laid)
+            added = layer.output(mixed.reshape(groups, count, -1))
+            x = x + (layer.attention_end_norm or _as_it_is)(added)
+            added = layer.down(gated(layer.gate_up(layer.mlp_norm(x)), self.activation))
+            x = x + (layer.mlp_end_norm or _as_it_is)(added)
+        return self.norm(x)
+
+    def _turns(
+        self, x: torch.Tensor, positions: torch.Tensor
+    ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Cosine and sine of positions, shape (adapters · tokens, 1, width), as layers ask."""
+        found = {}
+        for kind in {layer.rotary for layer in self.layers} - {None}:
+            named = (kind,) if kind else ()
+            cos, sin = self.rotary(x, positions.reshape(1, -1), *named)
+            found[kind] = cos[0, :, None], sin[0, :, None]
+        return found
 
     def read_packed(self, packed: Packed) -> torch.Tensor:
         """Final states of packed texts, shape (adapters · tokens, hidden)."""
 
-        def own(_: int, laid: torch.Tensor) -> torch.Tensor:
-            return attend(packed, laid, self.heads, self.key_heads)
+        def own(layer: int, laid: torch.Tensor) -> torch.Tensor:
+            scoring = self.layers[layer].scoring
+            return attend(packed, laid, self.heads, self.key_heads, scoring)
 
         return self.states(packed.tokens, packed.positions, own).flatten(0, 1)
 
     def read_text(self, tokens: torch.Tensor) -> torch.Tensor:
         """Final states of one text, shape (tokens, hidden); tokens have shape (tokens,)."""
+        if any(layer.scoring.cap for layer in self.layers):  # fused attention knows no caps
+            text = [[Tree(tuple(tokens.tolist()))]]
+            packed = pack(text, 0, self.embedding.dtype, windows=self.windows)
+            return self.read_packed(packed.to(tokens.device))
+        positions = torch.arange(len(tokens), device=tokens.device)
+        back = positions[:, None] - positions
+        masks = {w: (back >= 0) & (back < w) for w in self.windows if w < len(tokens)}
 
-        def whole(_: int, laid: torch.Tensor) -> torch.Tensor:
+        def whole(layer: int, laid: torch.Tensor) -> torch.Tensor:
             query, key, value = laid.transpose(0, 1)[None].split(
                 [self.heads, self.key_heads, self.key_heads], dim=1
             )
+            scoring = self.layers[layer].scoring
+            mask = None if scoring.window is None else masks.get(scoring.window)
             return nn.functional.scaled_dot_product_attention(
-                query, key, value, is_causal=True, enable_gqa=True
+                query,
+                key,
+                value,
+                attn_mask=mask,
+                is_causal=mask is None,
+                scale=scoring.scale,
+                enable_gqa=True,
             )[0].transpose(0, 1)
 
-        positions = torch.arange(len(tokens), device=tokens.device)
         return self.states(tokens[None], positions[None], whole)[0]
+
+
+def _as_it_is(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def base_of(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
@@ -136,25 +194,25 @@ def read_decoder(
     base: Any = base_of(model)
     family = FAMILIES.get(base.config.model_type)
     names = family.decoder if family else None
-    if names is None or not _plain(base.config) or _recomputes(base) or _spread(base):
+    if names is None or not names.computes(vars(base.config)) or _recomputes(base) or _spread(base):
         return None
     trunk = base.get_decoder()
     embedding = attrgetter(names.embedding)(trunk)
-    reader = _LayerReader(adapters, embedding.weight.dtype)
-    layers = [reader.layer(block, names) for block in attrgetter(names.blocks)(trunk)]
-    if reader.refused or type(embedding) is not nn.Embedding:
+    reader = _LayerReader(names, base.config, adapters, embedding.weight.dtype)
+    layers = [reader.layer(*block) for block in enumerate(attrgetter(names.blocks)(trunk))]
+    if reader.refused or not isinstance(embedding, nn.Embedding):
         return None
-    config = base.config
-    heads = config.num_attention_heads
+    scale: torch.Tensor | None = getattr(embedding, "embed_scale", None)
     return Decoder(
         embedding=embedding.weight,
+        embedding_scale=None if scale is None else scale.to(embedding.weight.dtype),
         layers=layers,
-        norm=attrgetter(names.norm)(trunk).weight,
-        epsilon=config.rms_norm_eps,
+        norm=reader.norm(trunk, names.norm),
+        activation=getattr(base.config, names.activation),
         rotary=attrgetter(names.rotary)(trunk),
-        heads=heads,
-        key_heads=config.num_key_value_heads,
-        head_width=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        heads=reader.heads,
+        key_heads=reader.key_heads,
+        head_width=reader.width,
         adapters=len(adapters) if adapters else 1,
     )
 
@@ -177,42 +235,86 @@ def _spread(base: Any) -> bool:
     return len(set(getattr(base, "hf_device_map", {"": 0}).values())) > 1
 
 
-def _plain(config: Any) -> bool:
-    """Whether nothing in a config asks for more than the plain blocks."""
-    layer_types = set(getattr(config, "layer_types", None) or ["full_attention"])
-    rope = getattr(config, "rope_parameters", None) or {}
-    return (
-        config.hidden_act == "silu"
-        and layer_types == {"full_attention"}
-        and (getattr(config, "sliding_window", None) is None or "layer_types" in config.__dict__)
-        and rope.get("rope_type", "default") in ("default", "linear", "llama3")
-        and not getattr(config, "attention_dropout", 0)
-    )
-
-
 class _LayerReader:
     """Reads layers, and notes whether one is of a kind that is not computed here."""
 
-    def __init__(self, adapters: Sequence[str | None] | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        names: DecoderNames,
+        config: Any,
+        adapters: Sequence[str | None] | None,
+        dtype: torch.dtype,
+    ) -> None:
+        self.names = names
+        self.config = config
         self.adapters = adapters
         self.dtype = dtype
         self.refused = False
+        self.heads: int = config.num_attention_heads
+        self.key_heads: int = config.num_key_value_heads
+        self.width: int = getattr(config, "head_dim", None) or config.hidden_size // self.heads
 
-    def layer(self, block: nn.Module, names: DecoderNames) -> Layer:
+    def layer(self, index: int, block: nn.Module) -> Layer:
         """One block of the library's model as this package computes it."""
+        names = self.names
 
-        def parts(*paths: str) -> list[Any]:
-            return [attrgetter(path)(block) for path in paths]
+        def projection(*paths: str) -> Projection:
+            return self.projection(*(attrgetter(path)(block) for path in paths))
 
-        attention_norm, mlp_norm = parts(names.attention_norm, names.mlp_norm)
+        def norm(path: str | None) -> Norm | None:
+            return None if path is None else self.norm(block, path)
+
         return Layer(
-            attention_norm=attention_norm.weight,
-            query_key_value=self.projection(*parts(*names.query_key_value)),
-            output=self.projection(*parts(names.output)),
-            mlp_norm=mlp_norm.weight,
-            gate_up=self.projection(*parts(*names.gate_up)),
-            down=self.projection(*parts(names.down)),
+            attention_norm=self.norm(block, names.attention_norm),
+            query_key_value=projection(*names.query_key_value),
+            output=projection(names.output),
+            mlp_norm=self.norm(block, names.mlp_norm),
+            gate_up=projection(*names.gate_up),
+            down=projection(names.down),
+            scoring=self._scoring(index),
+            head_norm=self._head_norm(block),
+            attention_end_norm=norm(names.attention_end_norm),
+            mlp_end_norm=norm(names.mlp_end_norm),
+            rotary=self._rotary(index),
         )
+
+    def norm(self, holder: nn.Module, path: str) -> Norm:
+        """A norm as this package computes it."""
+        weight: torch.Tensor = attrgetter(path)(holder).weight
+        if self.names.one_plus:
+            return Norm(1 + weight.detach().float(), self.config.rms_norm_eps, wide=True)
+        return Norm(weight, self.config.rms_norm_eps)
+
+    def _head_norm(self, block: nn.Module) -> Norm | None:
+        """The norms of queries and keys as one, with a row of weights for each head."""
+        if self.names.head_norms is None:
+            return None
+        query, key = (self.norm(block, path) for path in self.names.head_norms)
+        rows = query.weight.expand(self.heads, -1), key.weight.expand(self.key_heads, -1)
+        return Norm(torch.cat(rows).detach(), query.epsilon, query.wide)
+
+    def _scoring(self, index: int) -> Scoring:
+        names, config = self.names, self.config
+        wide = self.width if names.query_scale is None else getattr(config, names.query_scale)
+        return Scoring(
+            scale=wide**-0.5,
+            cap=None if names.score_cap is None else getattr(config, names.score_cap),
+            window=config.sliding_window if self._type(index) != "full_attention" else None,
+        )
+
+    def _rotary(self, index: int) -> str | None:
+        names = self.names
+        if names.rotated is not None and not getattr(self.config, names.rotated)[index]:
+            return None
+        return self._type(index) if names.rotary_by_type else ""
+
+    def _type(self, index: int) -> str:
+        """Of a layer: a config without a list of types has its window in every layer."""
+        types = getattr(self.config, "layer_types", None)
+        if types:
+            return str(types[index])
+        windowed = getattr(self.config, "sliding_window", None) is not None
+        return "sliding_attention" if windowed else "full_attention"
 
     def projection(self, *modules: Any) -> Projection:
         """Layers that read the same states, with what stands on them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,12 +32,22 @@ class Pretokenizer:
     ignore_merges: bool = False
 
 
+# What the packed decoder computes, by the names that configs have for it. "dynamic" positions are
+# not in it: they depend on the longest text that was read before.
+ACTIVATIONS = ("silu", "gelu", "gelu_pytorch_tanh")
+LAYER_TYPES = {"full_attention", "sliding_attention"}
+ROPE_TYPES = {"default", "linear", "llama3", "yarn", "longrope"}
+# Settings that ask for something else: dropout in the blocks, and attention to later tokens.
+_OTHERWISE = ("attention_dropout", "resid_pdrop", "use_bidirectional_attention")
+
+
 @dataclass(frozen=True, slots=True)
 class DecoderNames:
     """Where the parts of a decoder are, as attribute paths; the defaults are Llama's.
 
     The packed decoder computes blocks of this kind: RMS norm, attention with rotary positions, RMS
-    norm, SwiGLU. Layers that read the same states are named together.
+    norm, a gated MLP. Layers that read the same states are named together. Windows of attention,
+    rotary scaling and the gate's activation it reads from the config.
 
     Attributes:
         embedding: In the trunk, as are `blocks`, `norm` and `rotary`.
@@ -50,6 +60,19 @@ class DecoderNames:
         mlp_norm: Before the MLP.
         gate_up: In this order; one name if they are one layer.
         down: The MLP's last layer.
+        head_norms: Of each head's queries and keys, before positions; None if there are none.
+        attention_end_norm: Of what attention adds to the states; None if there is none.
+        mlp_end_norm: Of what the MLP adds, likewise.
+        one_plus: Whether norms multiply by 1 + their weight, and round to the states' type after
+            that instead of before.
+        activation: What a config calls the activation of the gate.
+        query_scale: What a config calls the number whose root scores are divided by; None: it is
+            the width of a head.
+        score_cap: What a config calls the bound that scores are pressed under by a tanh; None if
+            the family has none.
+        rotary_by_type: Whether `rotary` is asked for each type of layer: with a window or without.
+        rotated: What a config calls its list of layers that have rotary positions (1) or none (0);
+            None: all have them.
     """
 
     embedding: str = "embed_tokens"
@@ -62,6 +85,29 @@ class DecoderNames:
     mlp_norm: str = "post_attention_layernorm"
     gate_up: tuple[str, ...] = ("mlp.gate_proj", "mlp.up_proj")
     down: str = "mlp.down_proj"
+    head_norms: tuple[str, str] | None = None
+    attention_end_norm: str | None = None
+    mlp_end_norm: str | None = None
+    one_plus: bool = False
+    activation: str = "hidden_act"
+    query_scale: str | None = None
+    score_cap: str | None = None
+    rotary_by_type: bool = False
+    rotated: str | None = None
+
+    def computes(self, config: Mapping[str, Any]) -> bool:
+        """Whether a config asks for nothing beyond what the packed decoder computes."""
+        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+        if not isinstance(rope, Mapping):
+            return False
+        nested = [part for part in rope.values() if isinstance(part, Mapping)]
+        ropes = [part.get("rope_type", part.get("type", "default")) for part in nested or [rope]]
+        return (
+            (config.get(self.activation) or "silu") in ACTIVATIONS
+            and set(config.get("layer_types") or ()) <= LAYER_TYPES
+            and set(ropes) <= ROPE_TYPES
+            and not any(config.get(key) for key in _OTHERWISE)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +128,6 @@ class Gguf:
     scaled: bool = False
 
 
-def never_windowed(config: Mapping[str, Any]) -> bool:
-    """Attention of the family sees the whole text, whatever its config says."""
-    del config
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Family:
     """A family of models.
@@ -99,8 +139,6 @@ class Family:
         name: `model_type` of its configs.
         decoder: Where the packed decoder finds its parts; None: the library's own forward pass
             computes the family.
-        windowed: Whether a config asks for attention over a sliding window, which the packed
-            decoder leaves to the library.
         tied: Whether the head is the embedding, where the config does not say.
         fused: Whether queries, keys and values are one layer, and gate and up.
         norms: Norms of the hidden width in a block.
@@ -116,7 +154,6 @@ class Family:
 
     name: str
     decoder: DecoderNames | None = None
-    windowed: Callable[[Mapping[str, Any]], bool] = never_windowed
     tied: bool = False
     fused: bool = False
     norms: int = 2

@@ -1,5 +1,5 @@
-"""Gemma: the head is the embedding, and heads are wider than hidden / heads."""
+"""Gemma: the head is the embedding, heads are wide, norms multiply by 1 + their weight."""
 
-from factlab.models.families.family import Family
+from factlab.models.families.family import DecoderNames, Family
 
-FAMILY = Family(name="gemma", tied=True, head_width=256)
+FAMILY = Family(name="gemma", decoder=DecoderNames(one_plus=True), tied=True, head_width=256)

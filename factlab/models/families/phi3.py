@@ -1,5 +1,13 @@
-"""Phi-3: queries, keys and values in one layer, gate and up in another."""
+"""Phi-3 and Phi-4: queries, keys and values in one layer, gate and up in another.
 
-from factlab.models.families.family import Family
+Positions may turn a part of each head only.
+"""
 
-FAMILY = Family(name="phi3", fused=True, own_keys=True)
+from factlab.models.families.family import DecoderNames, Family
+
+FAMILY = Family(
+    name="phi3",
+    decoder=DecoderNames(query_key_value=("self_attn.qkv_proj",), gate_up=("mlp.gate_up_proj",)),
+    fused=True,
+    own_keys=True,
+)

@@ -1,8 +1,5 @@
 """Qwen2 and Qwen2.5: Llama's blocks, with biases on queries, keys and values."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from factlab.models.families.family import (
     DecoderNames,
     Family,
@@ -11,15 +8,9 @@ from factlab.models.families.family import (
     split_pattern,
 )
 
-
-def _windowed(config: Mapping[str, Any]) -> bool:
-    return bool(config.get("use_sliding_window"))
-
-
 FAMILY = Family(
     name="qwen2",
     decoder=DecoderNames(),
-    windowed=_windowed,
     bias=("q_proj", "k_proj", "v_proj"),
     asks_bias=False,
     gguf=Gguf("qwen2", "Qwen2ForCausalLM"),

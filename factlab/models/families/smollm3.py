@@ -1,5 +1,5 @@
-"""SmolLM3: every fourth block has no rotary positions."""
+"""SmolLM3: Llama's blocks, a quarter of them without positions."""
 
-from factlab.models.families.family import Family
+from factlab.models.families.family import DecoderNames, Family
 
-FAMILY = Family(name="smollm3", tied=True)
+FAMILY = Family(name="smollm3", decoder=DecoderNames(rotated="no_rope_layers"), tied=True)
