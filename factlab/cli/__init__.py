@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import typer
 
+from factlab.cli.headings import GroupedCommands
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, refuse_usage
 from factlab.cli.progress import interrupted
 from factlab.cli.streams import guard_streams
@@ -42,6 +43,7 @@ TYPER_INTERRUPTED = 130  # typer turns Ctrl-C inside a command into this
 
 app = typer.Typer(
     name="factlab",
+    cls=GroupedCommands,
     help="Measure knowledge injection into language models: write a fact in YAML, run one command, "
     "and know whether it went in and what it cost.",
     epilog="Example: factlab run mount_fuji",

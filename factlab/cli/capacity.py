@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from factlab.cli.complete import complete_facts
+from factlab.cli.headings import GroupedCommand
 from factlab.cli.options import ConfigFile, Fresh, Json, whole_numbers, with_settings
 from factlab.cli.output import complain, measured, paragraph, say, say_json, table
 
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from factlab.schema.capacity import CapacityResult
     from factlab.workflows.capacity import CapacityPlan, Cost
 
-_UNUSED = ("together", "shuffle", "placebo")  # one adapter for all facts is what is measured
+# One adapter for all facts is what is measured, and a quick run is one training.
+_UNUSED = ("together", "shuffle", "placebo", "quick")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab capacity --facts 1,4,24 --rank 1,8 --train-pairs 80")(
-        with_settings(capacity, "run", without=_UNUSED)
-    )
+    app.command(
+        cls=GroupedCommand,
+        epilog="Example: factlab capacity --facts 1,4,24 --rank 1,8 --train-pairs 80",
+    )(with_settings(capacity, "run", without=_UNUSED))
 
 
 def capacity(

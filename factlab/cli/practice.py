@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from factlab.cli.headings import GroupedCommand
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab practice everyday --examples 100")(
+    app.command(cls=GroupedCommand, epilog="Example: factlab practice everyday --examples 100")(
         with_settings(practice, "practice")
     )
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from factlab.cli.complete import complete_facts, complete_runs
 from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
+from factlab.cli.headings import GroupedCommand
 from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say, say_json
 from factlab.cli.progress import make_progress
@@ -21,6 +22,7 @@ from factlab.errors import ConfigError, FactlabError, OutOfMemoryError, shortene
 from factlab.reading.complaints import first_of, words_of
 from factlab.schema.config import RunConfig
 from factlab.schema.options import flag_of
+from factlab.schema.quick import quick_note
 
 if TYPE_CHECKING:
     from factlab.schema.results import RunResult
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab run mount_fuji --rank 4,8,16 --seeds 3")(
-        with_settings(run, "run")
-    )
+    app.command(
+        cls=GroupedCommand, epilog="Example: factlab run mount_fuji --rank 4,8,16 --seeds 3"
+    )(with_settings(run, "run"))
 
 
 def run(
@@ -156,6 +158,8 @@ def carry_out(
         complain(f"{broken.id}: {broken.error}")
         raise typer.Exit(EXIT_BAD_INPUT)
     if not as_json:
+        if config.quick:
+            paragraph(quick_note(config))
         paragraph(f'To ask it something yourself: factlab ask {path} "…"')
     return result, path
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from factlab.cli.complete import complete_facts, complete_recipes
+from factlab.cli.headings import GroupedCommand
 from factlab.cli.options import ConfigFile, Fresh, finite, with_settings
 from factlab.cli.output import measured, paragraph, say, say_json, table
 
@@ -25,9 +26,9 @@ SHARES = {  # what a table has room for
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab tune mount_fuji nile_length --minutes 90")(
-        with_settings(tune, "run", without=("recipe", "placebo", "shuffle"))
-    )
+    app.command(
+        cls=GroupedCommand, epilog="Example: factlab tune mount_fuji nile_length --minutes 90"
+    )(with_settings(tune, "run", without=("recipe", "placebo", "shuffle", "quick")))
 
 
 Facts = Annotated[

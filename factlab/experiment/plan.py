@@ -38,6 +38,7 @@ from factlab.schema.control import SuiteName
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
+from factlab.schema.quick import quick_note
 from factlab.schema.recipe import AnchorChoice, Recipe
 from factlab.schema.results import SetRecord
 from factlab.schema.source import PracticeSet, TrainingSource
@@ -74,6 +75,7 @@ def plan_experiment(
     far = far or _far(config, languages)
     unanswerable = unanswerable_questions(languages)
     extra, notes = extra_questions([Path(name) for name in config.controls])
+    quick = (quick_note(config),) if config.quick else ()
     all_near = {fact.id: near_questions(fact) for fact in facts}
     near = {id_: _asked(config, own) for id_, own in all_near.items()}
     controls = [*far.questions, *extra, *unanswerable]
@@ -98,7 +100,7 @@ def plan_experiment(
         anchor_orders=anchors,
         cells=cells,
         sets=practised,
-        notes=(*notes, *far.notes, *_notes(facts, practised, cells)),
+        notes=(*quick, *notes, *far.notes, *_notes(facts, practised, cells)),
     )
     experiment = _with_mix(experiment, wanted, guard) if wanted else experiment
     experiment = _with_placebos(experiment, guard) if config.placebo else experiment

@@ -13,6 +13,7 @@ from factlab.progress import Progress
 from factlab.runs.adapters import check_unchanged
 from factlab.schema.config import RunConfig
 from factlab.schema.question import Question
+from factlab.schema.quick import QUICK_SCREENED
 
 if TYPE_CHECKING:
     from factlab.conversations.selection import Length
@@ -65,7 +66,8 @@ def _far(experiment: Experiment, files: ModelFiles, progress: Progress) -> FarCh
     bank = to_screen(languages, config.far)
     if not bank or config.combine is not None:
         return None
-    screening = screen(files, bank, config, experiment.precisions[0], progress)
+    most = QUICK_SCREENED if config.quick else None
+    screening = screen(files, bank, config, experiment.precisions[0], progress, most=most)
     return choose_far(languages, config.far, screening.by_key)
 
 

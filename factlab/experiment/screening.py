@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from factlab.experiment.far_controls import in_turn
 from factlab.inference.likelihood import own_options
 from factlab.progress import Progress
 from factlab.schema.config import Precision, RunConfig
@@ -56,6 +57,7 @@ def screen(
     progress: Progress,
     *,
     fresh: bool = False,
+    most: int | None = None,
 ) -> Screening:
     """Screen a base on a bank, reading what is shipped or was computed before.
 
@@ -67,10 +69,14 @@ def screen(
             whatever its precision was, so that runs at every precision have the same controls.
         progress: Where to report.
         fresh: Compute everything again.
+        most: Of a base without a shipped screening, take so many questions, of every group in turn.
     """
     base = _base_of(files, precision)
     cache = _cache(base)
-    found = {} if fresh else shipped_screening(base) | _kept(cache)
+    shipped = shipped_screening(base)
+    if most is not None and any(screening_key(question) not in shipped for question in bank):
+        bank = in_turn(bank)[:most]
+    found = {} if fresh else shipped | _kept(cache)
     missing = [question for question in bank if screening_key(question) not in found]
     if missing:
         for computed in _screened(files, missing, config, precision, progress):

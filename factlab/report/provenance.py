@@ -6,6 +6,7 @@ import shlex
 
 from factlab.report.load import NOT_RECORDED, ReportData
 from factlab.report.wording import NONE, integer, joined, memory, percent, seconds
+from factlab.schema.quick import QUICK_NOTE
 from factlab.schema.results import CellResult, ModelRecord, SetRecord
 
 TRAINING_HEADS = (
@@ -97,9 +98,10 @@ def _set_rows(one: SetRecord) -> list[tuple[str, str]]:
 
 
 def notices(data: ReportData) -> list[str]:
-    """Why this run is incomplete, in sentences; none for a complete run."""
+    """Why this run is incomplete, in sentences; none for a complete run that is not a quick one."""
     record = data.record
     found = [f"A file of this run is not as it was written: {text}" for text in data.problems]
+    found += [note for note in record.notes if note.startswith(QUICK_NOTE)]
     if record.status != "complete":
         why = f" The reason recorded: {record.error}" if record.error else ""
         found.append(f"The run is {record.status}; this page shows what it has recorded.{why}")

@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    ModelWrapValidatorHandler,
     NonNegativeInt,
     PositiveFloat,
     Tag,
@@ -32,6 +33,7 @@ from factlab.record import Record, Settings
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
+from factlab.schema.quick import QUICK_HELP, with_quick
 from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
@@ -175,6 +177,7 @@ class RunConfig(_Overrides):
     facts: Annotated[Entries[PathText], ARGUMENT] = Field(
         default=(), description="Fact files, folders or shipped names; a run needs at least one."
     )
+    quick: Annotated[bool, Flag(commands=("run",))] = Field(default=False, description=QUICK_HELP)
     model: Annotated[PathText, Flag(metavar="MODEL", untrained=True)] = Field(
         default=EMBEDDED_MODEL,
         description="Embedded model name, local folder, .gguf file, or hub id.",
@@ -342,6 +345,12 @@ class RunConfig(_Overrides):
                 "Give the number (--seeds 3) or the list (--seed 0,1,2)"
             )
         return {**given, "seed": listed}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_quick(cls, given: Any, read: ModelWrapValidatorHandler[RunConfig]) -> RunConfig:
+        more = with_quick(made := read(given))
+        return made if more is None else made.model_copy(update=more)
 
     @property
     def recipes(self) -> tuple[str | Recipe, ...]:

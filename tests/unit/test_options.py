@@ -62,6 +62,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "learned_below": ("0.1", (0.1,)),
     "distill_weight": ("0.5", (0.5,)),
     "temperature": ("2", (2.0,)),
+    "quick": ("", True),
     "model": ("other", "other"),
     "compute_dtype": ("fp32", "fp32"),
     "attention": ("eager", "eager"),

@@ -1,0 +1,99 @@
+"""`--quick`: a named set of values for a first answer, and what they leave out.
+
+The set is fixed, so that quick runs can be compared with each other. A setting that says something
+else is refused: its figures would be neither those of a quick run nor those of a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from factlab.schema.options import flag_of, value_text
+
+# What a quick run sets; several values of a field of the recipe are one cell each, so these are
+# tuples of one.
+QUICK: Mapping[str, Any] = {
+    "recipe": "default",
+    "train_pairs": 160,
+    "validation_pairs": 16,
+    "anchor_prompts": (96,),
+    "anchors_per_step": (8,),
+    "mining": (0,),
+    "checkpoints": 0,
+    "questions_per_fact": 24,
+    "train_sample": 8,
+    "far": 40,
+    "max_new_tokens": 32,
+    "placebo": False,
+}
+QUICK_SCREENED = 160  # questions of the bank of far controls that a base is screened on at most
+QUICK_HELP = (
+    "A first answer in about two minutes on two cores with the default model: one seed, half of "
+    "the training pairs, few anchors and controls, no curve. It says what it left out, and an "
+    "option that contradicts it is refused."
+)
+QUICK_NOTE = "This is a quick run."  # begins what is said of it in its record and its report
+_WHY = "A quick run is one fixed set of values. Remove --quick, or"
+
+
+def with_quick(config: BaseModel) -> dict[str, Any] | None:
+    """What a quick run's settings are completed with; None if it is no quick run.
+
+    Args:
+        config: The settings as they were given.
+
+    Raises:
+        ValueError: for a setting that was given and says something else.
+    """
+    if not getattr(config, "quick", False):
+        return None
+    for name in config.model_fields_set:
+        flag, given = flag_of(type(config), name), getattr(config, name)
+        if name in QUICK and given not in (QUICK[name], ()):
+            raise ValueError(
+                f"--quick with {flag} {_shown(given)}: it stands for {flag} {_shown(QUICK[name])}. "
+                f"{_WHY} {flag}"
+            )
+        if name in ("seed", "practice") or name in _overridden(config):
+            _refuse_other(name, flag, given)
+    return dict(QUICK)
+
+
+def quick_note(config: BaseModel) -> str:
+    """What a quick run left out, in sentences, with the values of a whole one."""
+    whole = {name: field.default for name, field in type(config).model_fields.items()}
+    return (
+        f"{QUICK_NOTE} It trains on {QUICK['train_pairs']} pairs instead of "
+        f"{whole['train_pairs']}, holds the model to {QUICK['anchor_prompts'][0]} anchors without "
+        f"mining, and asks at most {QUICK['questions_per_fact']} held-out questions, "
+        f"{QUICK['questions_per_fact']} near controls and {QUICK['far']} far ones "
+        f"(instead of {whole['far']}), up to {QUICK['max_new_tokens']} tokens each, with one seed "
+        "and no curve over training. Its intervals are wide, and it does more damage than a whole "
+        "run may. Before you rely on a figure, run the same command without --quick."
+    )
+
+
+def _overridden(config: BaseModel) -> Mapping[str, tuple[Any, ...]]:
+    found: Mapping[str, tuple[Any, ...]] = getattr(config, "overrides", {})
+    return found
+
+
+def _refuse_other(name: str, flag: str, given: Any) -> None:
+    """Refuse several values, each of which is another training, and a run without a fact."""
+    if name == "practice" and given is not None:
+        raise ValueError(f"--quick is about facts, and a practice run has none. {_WHY} the set")
+    if name != "practice" and len(given) > 1:
+        raise ValueError(
+            f"--quick with {flag} {_shown(given)}: it trains once, and each value is a training. "
+            f"{_WHY} all values but one"
+        )
+
+
+def _shown(value: Any) -> str:
+    values = value if isinstance(value, tuple) else (value,)
+    return ",".join(
+        str(getattr(one, "name", None) or (value_text(one) if one != () else "")) for one in values
+    )
