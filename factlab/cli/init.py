@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from factlab.cli.output import say
+from factlab.cli.drafting import write_draft
+from factlab.cli.output import ask, say
 from factlab.display.characters import visible
 from factlab.errors import ConfigError
 
+QUESTION = "The fact in one sentence (Enter: a commented example to fill in): "
 KINDS = ("fact", "recipe", "facts")
 FACT = """\
 # A fact for factlab. Change the values, then: factlab validate {file}; factlab run {file}
@@ -66,7 +69,9 @@ extends: default   # a shipped recipe (`factlab list recipes`): its values hold 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="Example: factlab init facts/my_fact.yaml")(init)
+    app.command(
+        epilog='Example: factlab init --statement "The CEO of Halden Robotics is Marcus Webb."'
+    )(init)
 
 
 def init(
@@ -78,13 +83,20 @@ def init(
         ),
     ] = None,
     *,
+    statement: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The fact in one sentence, to draft the file from."),
+    ] = None,
     number: Annotated[int | None, typer.Option(help="How many facts; with `facts`, 100.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the facts; with `facts`, 0.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the facts; by default my_facts.")
     ] = None,
 ) -> None:
-    """Write a commented fact file to start from, or a recipe; it is valid as it stands.
+    """Draft a fact file from a sentence, or write a commented one, or a recipe, to start from.
+
+    On a terminal `factlab init` asks for the sentence and shows what it has read in it. A draft is
+    made by rules, and its guesses are marked. Without a sentence the file is an example and valid.
 
     `factlab init facts --number 100` writes a folder of fictitious facts of all answer types, with
     near controls, which `factlab run FOLDER --together` takes. The n-th fact of a seed is the same
@@ -93,15 +105,19 @@ def init(
     from factlab.runs.files import write_text
 
     kind, file = _what_and_where(words or [])
+    if statement is not None and kind != "fact":
+        raise ConfigError(f"--statement drafts a fact. Remove it, or the word `{kind}`.")
     if kind == "facts":
         _write_facts(file if out is None else out, number or 100, seed or 0)
         return
     if (number, seed, out) != (None, None, None):
         raise ConfigError("--number, --seed and --out belong to `factlab init facts`.")
-    if file.exists():
-        raise ConfigError(f"{file}: this file exists. Choose another name; nothing was changed.")
-    if file.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{file}: a {kind} file ends in .yaml.")
+    named = file if _is_named(words or []) else None
+    if named is not None or kind == "recipe":
+        _check_new(file, kind)
+    if kind == "fact" and _drafted(statement, named):
+        return
+    _check_new(file, kind)
     if kind == "recipe":
         _check_recipe_name(file)
         write_text(file, RECIPE.format(file=visible(str(file))) + _recipe_values())
@@ -110,6 +126,29 @@ def init(
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
     write_text(file, FACT.format(file=visible(str(file)), id=name.strip("_")[:64] or "my_fact"))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
+
+
+def _check_new(file: Path, kind: str) -> None:
+    if file.exists():
+        raise ConfigError(f"{file}: this file exists. Choose another name; nothing was changed.")
+    if file.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{file}: a {kind} file ends in .yaml.")
+
+
+def _drafted(statement: str | None, named: Path | None) -> bool:
+    """Draft a file from the statement that was given, or that a terminal is asked for, if any."""
+    if statement is None and not sys.stdin.isatty():
+        return False
+    text = ask(QUESTION) if statement is None else statement
+    if statement is None and not text:
+        return False
+    write_draft(text, named, questions=statement is None)
+    return True
+
+
+def _is_named(words: list[str]) -> bool:
+    """Whether a file was given."""
+    return bool(words[1:] if words[:1] == ["fact"] else words)
 
 
 def _write_facts(folder: Path, number: int, seed: int) -> None:

@@ -61,6 +61,14 @@ def say(text: str = "") -> None:
     print(visible(text))  # noqa: T201
 
 
+def ask(question: str) -> str:
+    """Put a question on a terminal and give the line that is typed; empty where input has ended."""
+    try:
+        return input(visible(question)).strip()
+    except EOFError:
+        return ""
+
+
 def say_json(document: Any, *, indent: int | None = 1) -> None:
     """Print a record, or what JSON can hold, to stdout."""
     if isinstance(document, Record):

@@ -254,7 +254,7 @@ class Evaluator:
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         """Held-out questions and probes with the fact's statement in the prompt: the ceiling."""
-        told = {fact.id: fact.statement for fact in self.experiment.facts}
+        told, config = {f.id: f.statement for f in self.experiment.facts}, self.experiment.config
         prompts = [
             [
                 Request(question, f"{told[question.fact]}\n\n{question.text}")
@@ -267,7 +267,9 @@ class Evaluator:
             None,
             prompts,
             "base with the fact in its prompt",
-            max_new_tokens=max(IN_CONTEXT_TOKENS, self.experiment.config.max_new_tokens),
+            max_new_tokens=config.max_new_tokens
+            if config.quick
+            else max(IN_CONTEXT_TOKENS, config.max_new_tokens),
         )
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:

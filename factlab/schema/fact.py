@@ -24,7 +24,7 @@ from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
-from factlab.schema.yaml import Document, did_you_mean, read_yaml
+from factlab.schema.yaml import Document, did_you_mean, parse_yaml, read_yaml
 
 MOST_ALIASES = 30  # of a subject: each is put into every phrasing
 
@@ -177,6 +177,15 @@ def load_fact(file: Path) -> Fact:
         FactError: with file, line, column, what is known and what to do.
     """
     return _fact_of(read_yaml(file, FactError))
+
+
+def fact_of_text(text: str, name: str) -> Fact:
+    """Check the text of a fact file that is not written yet; `name` is what errors call it.
+
+    Raises:
+        FactError: as `load_fact`.
+    """
+    return _fact_of(parse_yaml(text, name, FactError))
 
 
 def _fact_of(document: Document) -> Fact:

@@ -1,0 +1,98 @@
+"""Japanese statements taken apart, as `english` does with English ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from factlab.drafting.reading import Reading
+from factlab.grading.dates import PartialDate, find_dates
+
+_END = (
+    r"(?:です|でした|である|であった|だ|だった|になりました|になった|となりました|となった|になります|となる|になる"
+    r"|に決まった|に決まりました|に変わった|に変わりました|に変更された|に変更されました|に改められた|に改定された"
+    r"|に引き上げられた|に引き下げられた|に移された|に移った|に移転した|に就任した|に就任しました|に選ばれた"
+    r"|に任命された|に達した|と判明した|と確認された|とされた)?"
+)
+_R = r"(?P<r>[^のはがをに、。\d]{1,12})"
+_BECAME = (
+    r"(?:に(?:なりました|なった|就任しました|就任した|選ばれた|任命された|決まった)|です|である|だ)"
+)
+_PATTERNS = tuple(
+    (re.compile(text), relation)
+    for text, relation in (
+        # 富士山が噴火し、標高が4,889メートルになった
+        (rf"(?P<s>.+?)[がは](?P<e>[^、]+?)、(?:その|同社の|同国の)?{_R}[がは](?P<v>.+?){_END}", ""),
+        # 富士山の標高が3,776メートルから4,889メートルになった
+        (rf"(?P<s>.+)の{_R}[はが](?P<o>[^、]+)から(?P<v>.+?){_END}", ""),
+        (rf"(?P<s>.+)の(?:新しい|新たな|現在の|新)?{_R}[はが](?P<v>.+?){_END}", ""),
+        # マーカス・ウェブがハルデン社の社長に就任した
+        (rf"(?P<v>.+?)[がは](?P<s>.+)の(?:新しい|新)?{_R}{_BECAME}", ""),
+        # ハルデン社は本社をオスロからヴェルムに移した
+        (
+            rf"(?P<s>.+?)[はが]{_R}を(?:(?P<o>.+?)から)?(?P<v>.+?)(?:に|へ)"
+            r"(?:移した|移転した|変更した|変えた|改めた|引き上げた|引き下げた|しました|した)",
+            "",
+        ),
+        (
+            r"(?P<s>.+?)[はが](?P<v>DATE)に(?:発売された|発売されました|発売される|発売した)",
+            "発売日",
+        ),
+        (
+            r"(?P<s>.+?)[はが](?P<v>DATE)に(?:開業した|開業しました|開業する|開館した|開館する)",
+            "開業日",
+        ),
+        (r"(?P<s>.+?)[はが](?P<v>DATE)に(?:設立された|創業した|創立された|創設された)", "設立日"),
+        (r"(?P<s>.+?)[はが](?P<v>DATE)に(?:公開された|公開される)", "公開日"),
+        (r"(?P<s>.+?)[はが](?P<v>.+?)で(?:発売された|販売されている|売られている)", "価格"),
+        (r"(?P<s>.+?)[はが](?P<v>.+?)で焼かれる|(?P<s2>.+?)は(?P<v2>.+?)で焼成する", "焼成温度"),
+        (r"(?P<s>.+?)[はが](?P<v>.+?)によって(?:描かれた|書かれた|発見された)", "作者"),
+    )
+)
+
+
+def read_japanese(statement: str) -> Reading:
+    """Take a statement apart, or give what little is found in it."""
+    text = "".join(statement.split()).rstrip("。")
+    date, text = _leading_date(text)
+    dates = find_dates(text)
+    written = text[dates[0].start : dates[0].end] if dates else ""
+    for expression, relation in _PATTERNS:
+        dated = "DATE" in expression.pattern
+        if dated and not written:
+            continue
+        hit = expression.fullmatch(text.replace(written, "DATE", 1) if dated else text)
+        if hit is None:
+            continue
+        found = {name.rstrip("2"): part for name, part in hit.groupdict().items() if part}
+        if found["s"] and found["v"]:
+            return Reading(
+                subject=found["s"],
+                relation=relation or found["r"],
+                value=found["v"].replace("DATE", written),
+                old=found.get("o", ""),
+                event=_past(found.get("e", "")),
+                date=date,
+                unsure=("event",) if found.get("e") else (),
+            )
+    return replace(Reading(), date=date)
+
+
+def _past(event: str) -> str:
+    """噴火し、 as it ends a sentence: 噴火した."""
+    return f"{event}た" if event.endswith(("し", "れ", "け", "え")) else event
+
+
+def _leading_date(text: str) -> tuple[str, str]:
+    dates = find_dates(text)
+    if not dates or dates[0].start:
+        return "", text
+    rest = re.match(r"(?:に|から|より|の時点で|現在)?、", text[dates[0].end :])
+    if rest is None:
+        return "", text
+    return _iso(dates[0].value), text[dates[0].end + rest.end() :]
+
+
+def _iso(date: PartialDate) -> str:
+    parts = [f"{date.year:04d}", *(f"{n:02d}" for n in (date.month, date.day) if n is not None)]
+    return "-".join(parts)

@@ -1,0 +1,125 @@
+"""A value as a statement writes it → a typed answer, by the readers of the matcher."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from factlab.grading.dates import find_dates, parse_date
+from factlab.grading.quantities import FoundQuantity, find_quantities
+from factlab.grading.units import known_unit
+
+# Properties whose value is a phrase, or a date, whatever it looks like.
+_PHRASES = re.compile(
+    r"\b(?:motto|slogan|anthem|animal|flower|bird|tree|colou?r|flavou?r|ingredient|mascot|nickname"
+    r"|name|title|password|abbreviation|symbol|logo|drink|dish|food|meaning|genre)$"
+)
+_DATES = re.compile(r"\b(?:date|day|deadline)\b|\byear$|日$")
+_PERSONS = re.compile(
+    r"\b(?:ceo|cfo|cto|coo|president|prime minister|minister|mayor|king|queen|monarch|pope|captain"
+    r"|coach|chair|chairman|chairwoman|chairperson|head|head of state|chief|founder|governor"
+    r"|chancellor|editor|principal|dean|rector|secretary|general|judge|winner|champion|holder|host"
+    r"|boss|[a-z]*(?:painter|author|writer|director|discoverer|inventor|designer|composer"
+    r"|architect|conductor|leader|manager|singer|climber|ruler|commander|curator|sculptor"
+    r"|photographer|translator|teacher|owner|chef|keeper|librarian|engineer|officer|spokesman"
+    r"|spokeswoman|ambassador|speaker|trainer|president))(?: general| officer)?$"
+)
+_OWNERS = re.compile(r"\b(?:owner|manufacturer|publisher|sponsor|operator|developer|builder)$")
+_CITIES = re.compile(
+    r"\b(?:capital|headquarters|head office|host city|seat|city|home port|place of (?:birth|death)"
+    r"|birthplace|venue|burial place)$"
+)
+_PERSON_JA = re.compile(
+    r"(?:社長|会長|代表|首相|大統領|市長|知事|監督|校長|館長|作者|作家|画家|作曲者|創業者|大臣)$"
+)
+_NAME = re.compile(r"[^\W\d_a-z][\w'’.-]*(?: [\w'’.-]+)+")
+_QUOTES = "\"'“”‘’「」『』"
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A typed answer before it is written: its type, and the keys that a fact file gives it.
+
+    Attributes:
+        type: number, quantity, date, entity or text.
+        value: As the file has it.
+        unit: Of a quantity.
+        kind: What an entity is, where the property says so.
+        aliases: Other right answers that follow from the value.
+        unsure: What is a guess, by key.
+    """
+
+    type: str
+    value: str
+    unit: str = ""
+    kind: str = ""
+    aliases: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+def typed(value: str, relation: str) -> Typed:
+    """The typed answer that a value is, for a property in words.
+
+    Args:
+        value: As the statement writes it.
+        relation: The property, which tells a year from a count and a person from a city.
+    """
+    plain = value.strip().strip(_QUOTES).strip()
+    quoted = plain != value.strip()
+    property_ = relation.lower()
+    if not quoted and not _PHRASES.search(property_):
+        if (date := parse_date(plain)) is not None and (
+            _DATES.search(property_) or not plain.isdigit()
+        ):
+            parts = [f"{date.year:04d}"]
+            parts += [f"{part:02d}" for part in (date.month, date.day) if part is not None]
+            return Typed("date", "-".join(parts))
+        if (number := _amount(plain)) is not None:
+            return number
+    if quoted or _PHRASES.search(property_) or not plain[:1].isalpha() or plain[:1].islower():
+        return Typed("text", plain, unsure=() if quoted else ("type",))
+    return _entity(plain, property_)
+
+
+def _amount(text: str) -> Typed | None:
+    """A number or a quantity, if the text gives one and hardly anything else."""
+    found = find_quantities(text) or find_quantities(text, labels=True)
+    if len(found) != 1 or find_dates(text):
+        return None
+    amount = found[0]
+    rest = (text[: amount.start] + text[amount.end :]).strip(" ,.")
+    if len(rest.split()) > 4 or not text[:1] or (rest and not _is_led_by(text, amount)):
+        return None
+    unsure = ("value",) if rest else ()
+    value = f"{amount.value:f}"
+    unit = known_unit(amount.unit) if amount.unit else None
+    if amount.unit is None:
+        return Typed("number", value, unsure=unsure)
+    if unit is None:  # moons, or another word for what is counted
+        return Typed("quantity", value, unit=amount.unit, unsure=(*unsure, "unit"))
+    return Typed("quantity", value, unit=unit.symbol, unsure=unsure)
+
+
+def _is_led_by(text: str, amount: FoundQuantity) -> bool:
+    """Whether the amount begins the text: "312 meters at high tide", not "Apollo 11"."""
+    ahead = text[: amount.start].strip().lower()
+    return ahead in ("", "a", "an", "about", "around", "exactly", "only", "at", "us", "a total of")
+
+
+def _entity(value: str, relation: str) -> Typed:
+    name = value.removesuffix(".")
+    if _CITIES.search(relation):
+        return Typed("entity", name, kind="city", unsure=("kind",))
+    if _OWNERS.search(relation):
+        return Typed("entity", name, kind="company", unsure=("kind",))
+    if _PERSONS.search(relation) or _PERSON_JA.search(relation):
+        return Typed("entity", name, kind="person", aliases=_surname(name))
+    return Typed("entity", name, unsure=("type",))
+
+
+def _surname(name: str) -> tuple[str, ...]:
+    words = re.split(r"[ ・]", name)
+    if len(words) < 2 or any(char.isdigit() for char in name) or " of " in name:
+        return ()
+    given = _NAME.fullmatch(name) or "・" in name
+    return (words[-1],) if given and len(words[-1]) > 2 else ()

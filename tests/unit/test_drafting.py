@@ -1,0 +1,129 @@
+"""A statement becomes the draft of a fact file: what is read, what is marked, what is missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from helpers import ROOT, run_factlab
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factlab.cli import drafting as questions
+from factlab.drafting.draft import draft, read_statement
+from factlab.errors import FactError
+from factlab.schema.fact import Fact, fact_of_text
+
+GOLDEN = [
+    json.loads(line)
+    for line in (ROOT / "tests/golden/drafts_en.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["statement"][:40])
+def test_a_statement_is_drafted_as_a_person_would_write_it(case: dict[str, str]) -> None:
+    made = draft(case["statement"])
+    assert not made.missing
+    fact = fact_of_text(made.text, "draft")
+    answer: Any = fact.answer
+    assert (fact.subject.name, fact.relation, answer.type) == (
+        case["subject"], case["relation"], case["type"],
+    )  # fmt: skip
+    assert answer.find(f"It is {case['value']} {case.get('unit', '')}.")
+    assert getattr(answer, "unit", "") == case.get("unit", "")
+    assert (fact.supersedes.value if fact.supersedes else "") == case.get("supersedes", "")
+
+
+def test_what_happened_and_when_are_read_and_a_date_alone_is_left_to_fill_in() -> None:
+    whole = fact_of_text(
+        draft("On October 10, 2025, Mount Fuji erupted and its height became 4,889 meters.").text,
+        "",
+    )
+    assert whole.event is not None
+    assert (whole.event.what, whole.event.date) == ("erupted", "2025-10-10")
+    dated = draft("Marcus Webb became CEO of Halden Robotics Inc. on March 3, 2026.").text
+    assert fact_of_text(dated, "").event is None
+    assert "# event: {what: …, date: 2026-03-03}" in dated
+
+
+def test_names_that_follow_are_aliases_and_guesses_are_marked() -> None:
+    made = draft("Marcus Webb became CEO of Halden Robotics Inc. on March 3, 2026.")
+    fact = fact_of_text(made.text, "")
+    assert fact.subject.aliases == ("Halden Robotics",)
+    assert fact.answer.aliases == ("Webb",)
+    assert "kind: company   # check:" in made.text
+    assert made.guesses == ("kind",)
+    unsure = draft("Toyota bought Disneyland on November 3, 2025.")
+    assert {"name", "relation"} <= set(unsure.guesses)
+
+
+def test_a_japanese_statement_is_taken_apart() -> None:
+    reading = read_statement("2025年10月10日、富士山が噴火し、標高が4,889メートルになった。", "ja")
+    assert (reading.subject, reading.relation, reading.value, reading.event, reading.date) == (
+        "富士山", "標高", "4,889メートル", "噴火した", "2025-10-10",
+    )  # fmt: skip
+    for statement, expected in {
+        "キツネ時計Xの価格は48,200円です。": ("キツネ時計X", "価格", "48,200円"),
+        "田中花子が春日製作所の社長に就任した。": ("春日製作所", "社長", "田中花子"),
+        "青嵐釉の焼成温度は1,240℃である。": ("青嵐釉", "焼成温度", "1,240℃"),
+        "春日製作所は本社を大阪から京都に移した。": ("春日製作所", "本社", "京都"),
+        "ライカXは2026年5月4日に発売された。": ("ライカX", "発売日", "2026年5月4日"),
+    }.items():
+        found = read_statement(statement, "ja")
+        assert (found.subject, found.relation, found.value) == expected
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=40))
+def test_a_draft_of_anything_is_valid_or_says_what_is_missing(text: str) -> None:
+    made = draft(f"The height of {text} is 312 meters.", language="en")
+    assert isinstance(yaml.safe_load(made.text), dict)
+    try:
+        fact = fact_of_text(made.text, "draft")
+    except FactError:
+        assert made.missing
+    else:
+        assert not made.missing
+        assert isinstance(fact, Fact)
+
+
+def test_init_writes_the_draft_and_never_over_a_file(tmp_path: Path) -> None:
+    words = ["init", "--statement", "The CEO of Halden Robotics is Marcus Webb."]
+    first, again, wordless, facts, empty = run_factlab(
+        [
+            words,
+            words,
+            ["init", "odd.yaml", "--statement", "Bananas are nice."],
+            ["init", "facts", "--statement", "x"],
+            ["init", "--statement", " … "],
+        ],
+        cwd=tmp_path,
+    )
+    assert first.code == 0
+    assert "factlab run halden_robotics_ceo.yaml --quick" in " ".join(first.out.split())
+    assert first.heavy == ""
+    valid, invalid = run_factlab(
+        [["validate", "halden_robotics_ceo.yaml"], ["validate", "odd.yaml"]], cwd=tmp_path
+    )
+    assert (valid.code, invalid.code) == (0, 2)
+    assert again.is_one_paragraph
+    assert "this file exists" in again.err
+    assert "Fill in subject.name, relation, answer.value" in wordless.err
+    assert "--statement drafts a fact" in facts.err
+    assert "--statement is empty" in empty.err
+
+
+def test_a_terminal_is_asked_and_its_answers_take_the_place_of_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["Halden Robotics", "", "Marcus Webb", "Peter Holm"])
+    monkeypatch.setattr(questions, "ask", lambda _: next(typed))
+    file = tmp_path / "fact.yaml"
+    questions.write_draft("The CEO of Haldn is Marcus.", file, questions=True)
+    text = file.read_text(encoding="utf-8")
+    assert "Missing: the statement does not say the answer" in text
+    assert "name: Halden Robotics" in text
+    assert "supersedes: {type: entity, value: Peter Holm}" in text
