@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from factlab.api import combine as combine
     from factlab.api import practice as practice
+    from factlab.api import preview as preview
     from factlab.api import run as run
     from factlab.comparison import RunComparison as RunComparison
     from factlab.comparison import compare as compare
@@ -49,6 +50,7 @@ _HOMES = {
     "load_fact": "factlab.schema.fact",
     "load_run": "factlab.runs.folder",
     "practice": "factlab.api",
+    "preview": "factlab.api",
     "run": "factlab.api",
 }
 __all__ = [  # noqa: PLE0604  (the names are strings)

@@ -11,12 +11,15 @@ from pydantic import ValidationError
 
 from factlab.errors import ConfigError
 from factlab.pipeline import run_experiment
-from factlab.progress import Progress
+from factlab.progress import Progress, Silent
 from factlab.reading.complaints import words_of
+from factlab.report.live import NotebookProgress, in_notebook
 from factlab.schema.combine import DENSITY, How
 from factlab.schema.config import RunConfig
 from factlab.schema.results import RunResult
 from factlab.workflows.combine import combination
+from factlab.workflows.preview import Preview
+from factlab.workflows.preview import preview as preview_of
 
 
 def run(
@@ -39,7 +42,7 @@ def run(
         out: The run folder; by default a new one under reports/.
         resume: Continue an unfinished run of the same settings.
         fresh: Compute the base's answers again; do not read those of earlier runs.
-        progress: Where to report; silent by default.
+        progress: Where to report; by default in a notebook below the cell, elsewhere nowhere.
         **settings: Any other field of `factlab.RunConfig`, such as `precision="bf16"`, `epochs=3`
             or `recipe=("tutorial", "default")`; the names are those of the command line's options.
 
@@ -80,7 +83,7 @@ def practice(
         out: The run folder; by default a new one under reports/.
         resume: Continue an unfinished run of the same settings.
         fresh: Compute the base's answers again; do not read those of earlier runs.
-        progress: Where to report; silent by default.
+        progress: Where to report; by default in a notebook below the cell, elsewhere nowhere.
         **settings: Any other field of `factlab.RunConfig`, such as `practice_examples=100`.
 
     Returns:
@@ -98,7 +101,29 @@ def practice(
     )
 
 
+def preview(facts: str | PathLike[str] | Sequence[str | PathLike[str]], **settings: Any) -> Preview:
+    """Expand facts, and train nothing; what `factlab preview` shows.
+
+    Args:
+        facts: A fact file, folder or shipped name, or several.
+        **settings: Fields of `factlab.RunConfig` that decide the expansion, such as
+            `train_pairs=40`.
+
+    Returns:
+        The questions of each fact by split; a notebook shows some of each.
+
+    Raises:
+        FactlabError: for whatever a user can fix.
+    """
+    named = [facts] if isinstance(facts, str | PathLike) else list(facts)
+    return preview_of(_config({"facts": tuple(str(name) for name in named), **settings}))
+
+
 def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
+    return _carry_out(_config(settings), out=out, **how)
+
+
+def _config(settings: dict[str, Any]) -> RunConfig:
     recipe = settings.get("recipe")
     if isinstance(recipe, PathLike):
         settings = {**settings, "recipe": str(recipe)}
@@ -106,16 +131,23 @@ def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: An
         named = tuple(str(one) if isinstance(one, PathLike) else one for one in recipe)
         settings = {**settings, "recipe": named}
     try:
-        config = RunConfig(**settings)
+        return RunConfig(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
         raise ConfigError(f"{where}{words_of(first)}.") from None
-    return _carry_out(config, out=out, **how)
 
 
-def _carry_out(config: RunConfig, *, out: str | PathLike[str] | None, **how: Any) -> RunResult:
-    result, _ = run_experiment(config, out=Path(out) if out is not None else None, **how)
+def _carry_out(
+    config: RunConfig,
+    *,
+    out: str | PathLike[str] | None,
+    progress: Progress | None,
+    **how: Any,
+) -> RunResult:
+    progress = progress or (NotebookProgress() if in_notebook() else Silent())
+    folder = Path(out) if out is not None else None
+    result, _ = run_experiment(config, out=folder, progress=progress, **how)
     return result
 
 
@@ -147,7 +179,7 @@ def combine(
         out: The run folder; by default a new one under reports/.
         resume: Continue an unfinished run of the same settings.
         fresh: Compute the base's answers again; do not read those of earlier runs.
-        progress: Where to report; silent by default.
+        progress: Where to report; by default in a notebook below the cell, elsewhere nowhere.
 
     Returns:
         The same record that results.json holds.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -15,3 +18,13 @@ class Settings(Record):
     """A record of what a person chooses: every number in it is finite."""
 
     model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Shown(Record):
+    """A record that a notebook shows as the report would, with its figures."""
+
+    def _repr_html_(self) -> str:
+        # By name, and when it is shown: the report stands above all records.
+        room: Any = import_module("factlab.report.notebook")
+        html: str = room.html_of(self)
+        return html

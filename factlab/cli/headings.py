@@ -7,28 +7,31 @@ from typing import TYPE_CHECKING
 
 from typer.core import TyperCommand, TyperGroup
 
+from factlab.schema.recipe import OVERRIDES
+
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
 # Options by the name of their setting or parameter, in the order of the help. One that is not
-# named here stands under REST.
-OPTIONS: Mapping[str, tuple[str, ...]] = {
+# named here stands under TRAINED, if it is of the recipe, else under REST.
+TRAINED, REST = "How it is trained", "Files and output"
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "First choices": (
-        *("quick", "minutes", "cells", "model", "recipe", "rank", "precision", "lr"),
+        *("quick", "minutes", "cells", "confirm", "model", "recipe", "rank", "precision"),
         *("learning_rate", "epochs", "seeds", "together", "out", "dry_run", "resume"),
     ),
     "What is trained": ("method", "alpha", "dropout", "bias", "init", "targets", "last_layers"),
-    "How it is trained": (
+    TRAINED: (
         *("batch_size", "schedule", "warmup_share", "optimizer", "weight_decay", "max_grad_norm"),
         *("max_steps", "early_stop", "seed"),
     ),
     "What holds the rest of the model as it was": (
         *("anchor_weight", "anchor_kinds", "anchor_prompts", "anchor_tokens", "anchors_per_step"),
-        "mining",
+        *("mining", "anchor_divergence", "anchor_schedule", "unlikelihood"),
     ),
     "Distillation": ("distill_weight", "temperature", "teacher"),
     "Training data": (
-        *("train_pairs", "validation_pairs", "families", "mix", "examples", "practice_examples"),
+        *("train_pairs", "validation_pairs", "families", "mix", "practice_examples"),
         *("max_example_tokens", "data_seed"),
     ),
     "What is measured": (
@@ -41,7 +44,11 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
         "generation_batch",
     ),
 }
-REST = "Files and output"
+_NAMED = {name for names in _OPTIONS.values() for name in names}
+OPTIONS: Mapping[str, tuple[str, ...]] = {
+    **_OPTIONS,
+    TRAINED: (*_OPTIONS[TRAINED], *(name for name in OVERRIDES if name not in _NAMED)),
+}
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "First steps": ("init", "validate", "preview", "run", "show", "report", "ask"),
     "Compare and search": ("compare", "tune", "capacity", "combine", "rescore"),

@@ -23,7 +23,7 @@ from factlab.comparison.pool import Pooled, by_configuration, pool
 from factlab.comparison.responses import RunResponses
 from factlab.comparison.seeds import lacks_seeds
 from factlab.errors import ConfigError
-from factlab.record import Record
+from factlab.record import Record, Shown
 from factlab.schema.results import CellResult, Choice, Comparison, Configuration, Status
 
 SHOWN_PAIRS = 3
@@ -37,7 +37,7 @@ class ComparedRun(Record):
     status: Status
 
 
-class RunComparison(Record):
+class RunComparison(Shown):
     """Configurations of one run or several, on the facts that all runs share."""
 
     runs: tuple[ComparedRun, ...]

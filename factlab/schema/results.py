@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from factlab.reading.paths import PlainName, PlainPath
-from factlab.record import Record
+from factlab.record import Record, Shown
 from factlab.schema.combine import Combined
 from factlab.schema.fields import FORMERLY_DIALS
 
@@ -320,7 +320,7 @@ class Choice(Record):
     )
 
 
-class RunResult(Record):
+class RunResult(Shown):
     """The whole result of a run; `results.json`."""
 
     schema_version: int = SCHEMA_VERSION

@@ -32,15 +32,22 @@ CAVEAT = (
 
 def figure_group(run: ReportData) -> FigureGroup:
     """A forest plot per endpoint."""
-    by_metric: dict[str, list[Comparison]] = {}
-    for comparison in run.result.comparisons:
-        by_metric.setdefault(comparison.metric, []).append(comparison)
-    if not by_metric:
+    compared = run.result.comparisons
+    if not compared:
         return FigureGroup(absent=_why_none(run))
-    figures = [
-        _forest(name, pairs, f"f{place}") for place, (name, pairs) in enumerate(by_metric.items())
-    ]
-    return FigureGroup(tuple(figures), (_table(run.result.comparisons),), tuple(by_metric), CAVEAT)
+    names = tuple(dict.fromkeys(comparison.metric for comparison in compared))
+    return FigureGroup(forests(compared, "f"), (_table(compared),), names, CAVEAT)
+
+
+def forests(compared: Sequence[Comparison], key: str) -> tuple[Figure, ...]:
+    """A forest plot per endpoint; `key` begins the ids within their SVG."""
+    by_metric: dict[str, list[Comparison]] = {}
+    for comparison in compared:
+        by_metric.setdefault(comparison.metric, []).append(comparison)
+    return tuple(
+        _forest(name, pairs, f"{key}{place}")
+        for place, (name, pairs) in enumerate(by_metric.items())
+    )
 
 
 def _why_none(run: ReportData) -> str:

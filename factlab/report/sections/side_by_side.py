@@ -54,6 +54,22 @@ def figure_group(run: ReportData) -> FigureGroup | None:
     )
 
 
+def dot_plot(configurations: Sequence[Configuration], key: str) -> Figure | None:
+    """The same plot for any configurations, also for one; None where nothing of it is measured.
+
+    Args:
+        configurations: What is shown, at most as many as there are colours.
+        key: Makes the ids within its SVG its own.
+    """
+    shown = configurations[:_MOST]
+    names = [name for name in _ROWS if any(name in c.metrics for c in shown)]
+    if not names:
+        return None
+    title = "Recall and damage"
+    rows = list(_lines(names, shown, labels(configurations)))
+    return figure(title, _chart(rows), _alternative(rows, title), key=key, wide=True)
+
+
 def _dot_plot(run: ReportData, names: Sequence[str]) -> Figure:
     shown = _shown(run)
     some = f", {len(shown)} of {len(run.configurations)} configurations"
