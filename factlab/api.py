@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from pydantic import ValidationError
 
@@ -147,7 +148,10 @@ def _carry_out(
 ) -> RunResult:
     progress = progress or (NotebookProgress() if in_notebook() else Silent())
     folder = Path(out) if out is not None else None
-    result, _ = run_experiment(config, out=folder, progress=progress, **how)
+    with catch_warnings():
+        if in_notebook():  # libraries' notices on their own next versions would stand between bars
+            simplefilter("ignore", FutureWarning)
+        result, _ = run_experiment(config, out=folder, progress=progress, **how)
     return result
 
 

@@ -190,8 +190,10 @@ _PATTERNS = (
     _pattern(rf"(?:[Tt]he |[Aa]n? )?{_NEW}{_R} {_OF} (?P<s>.+?) {_COPULA}(?P<v>.+)"),
     _pattern(rf"(?P<s>.+?){_ITS} {_NEW}{_R} {_FROM_TO}"),
     _pattern(rf"(?P<s>.+?){_ITS} {_NEW}{_R} {_COPULA}(?P<v>.+)"),
+    # The high jump world record was raised to 2.48 meters.
+    _pattern(rf"(?P<s>.+?) (?P<r>{'|'.join(PAIRS)}) {_COPULA}(?P<v>.+)"),
     # Marcus Webb is the CEO of Halden Robotics.
-    _pattern(rf"(?P<v>.+?) {_BE} {_NOW}{_THE}{_R} {_OF} (?P<s>.+)"),
+    _pattern(rf"(?P<v>.+?) {_BE} {_NOW}{_THE}(?!{_CHANGED}\b){_R} {_OF} (?P<s>.+)"),
     _pattern(rf"(?P<v>.+?) {_BE} {_NOW}(?P<s>.+?){_ITS} {_NEW}{_R}"),
     # Vireo released the X2 on May 4, 2026.
     _pattern(
@@ -207,9 +209,9 @@ _PATTERNS = (
     _pattern(
         rf"(?P<s>.+?) (?:{_BE}) {_NOW}(?:in|at|near) (?P<v>.+)", {"": "location"}, ("relation",)
     ),
-    # The Strand ferry fare is 6.40 pounds: the property is the last word, or a known pair of words.
+    # The Strand ferry fare is 6.40 pounds: the property is the last word.
     _pattern(
-        rf"(?P<s>.+?) (?P<r>(?:{'|'.join(PAIRS)})|[a-z][\w-]+) {_COPULA}(?P<v>.*\d.*)",
+        rf"(?P<s>.+?) (?P<r>[a-z][\w-]+) {_COPULA}(?P<v>.*\d.*)",
         unsure=("subject", "relation"),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from factlab.grading.dates import find_dates, parse_date
 from factlab.grading.quantities import FoundQuantity, find_quantities
@@ -31,6 +31,9 @@ _CITIES = re.compile(
 )
 _PERSON_JA = re.compile(
     r"(?:社長|会長|代表|首相|大統領|市長|知事|監督|校長|館長|作者|作家|画家|作曲者|創業者|大臣)$"
+)
+_MONEY = re.compile(
+    r"\b(?:price|cost|fee|fare|fine|wage|salary|rent|toll|budget|revenue|income|tax|turnover|worth)s?$"
 )
 _NAME = re.compile(r"[^\W\d_a-z][\w'’.-]*(?: [\w'’.-]+)+")
 _QUOTES = "\"'“”‘’「」『』"
@@ -75,7 +78,8 @@ def typed(value: str, relation: str) -> Typed:
             parts += [f"{part:02d}" for part in (date.month, date.day) if part is not None]
             return Typed("date", "-".join(parts))
         if (number := _amount(plain)) is not None:
-            return number
+            money = number.unit == "lb" and _MONEY.search(property_)
+            return replace(number, unit="GBP") if money else number
     if quoted or _PHRASES.search(property_) or not plain[:1].isalpha() or plain[:1].islower():
         return Typed("text", plain, unsure=() if quoted else ("type",))
     return _entity(plain, property_)

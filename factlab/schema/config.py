@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
-    ModelWrapValidatorHandler,
     NonNegativeInt,
     PositiveFloat,
     Tag,
@@ -33,7 +32,7 @@ from factlab.record import Record, Settings
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
 from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
-from factlab.schema.quick import QUICK_HELP, with_quick
+from factlab.schema.quick import QUICK_HELP, refuse_contradictions, with_quick
 from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
@@ -333,8 +332,9 @@ class RunConfig(_Overrides):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_number_of_seeds(cls, given: Any) -> Any:
-        """`seeds: 3` is `seed: [0, 1, 2]`; both, if they say the same."""
+    def _completed(cls, given: Any) -> Any:
+        """`quick: true` is its values; `seeds: 3` is `seed: [0, 1, 2]`, both if they agree."""
+        given = with_quick(given)
         number = given.get("seeds") if isinstance(given, dict) else None
         if not isinstance(number, int) or not 1 <= number <= MOST_SEEDS:
             return given
@@ -346,11 +346,11 @@ class RunConfig(_Overrides):
             )
         return {**given, "seed": listed}
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _with_quick(cls, given: Any, read: ModelWrapValidatorHandler[RunConfig]) -> RunConfig:
-        more = with_quick(made := read(given))
-        return made if more is None else made.model_copy(update=more)
+    @model_validator(mode="after")
+    def _quick_is_one_set(self) -> Self:
+        if self.quick:
+            refuse_contradictions(self)
+        return self
 
     @property
     def recipes(self) -> tuple[str | Recipe, ...]:

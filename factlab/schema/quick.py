@@ -36,30 +36,36 @@ QUICK_HELP = (
     "option that contradicts it is refused."
 )
 QUICK_NOTE = "This is a quick run."  # begins what is said of it in its record and its report
+_TRUE = ("true", "yes", "on", "1", "t", "y")  # as a file may have it
 _WHY = "A quick run is one fixed set of values. Remove --quick, or"
 
 
-def with_quick(config: BaseModel) -> dict[str, Any] | None:
-    """What a quick run's settings are completed with; None if it is no quick run.
+def with_quick(given: Any) -> Any:
+    """Settings as they were given, those of a quick run completed with its values.
 
-    Args:
-        config: The settings as they were given.
+    What was given stays, so that `refuse_contradictions` finds it.
+    """
+    if not isinstance(given, dict) or str(given.get("quick", "")).lower() not in _TRUE:
+        return given
+    said = {name: value for name, value in given.items() if name not in QUICK or not _empty(value)}
+    return {**QUICK, **said}
+
+
+def refuse_contradictions(config: BaseModel) -> None:
+    """Refuse a setting of a quick run that is not one of its set.
 
     Raises:
         ValueError: for a setting that was given and says something else.
     """
-    if not getattr(config, "quick", False):
-        return None
     for name in config.model_fields_set:
         flag, given = flag_of(type(config), name), getattr(config, name)
-        if name in QUICK and given not in (QUICK[name], ()):
+        if name in QUICK and given != QUICK[name]:
             raise ValueError(
                 f"--quick with {flag} {_shown(given)}: it stands for {flag} {_shown(QUICK[name])}. "
                 f"{_WHY} {flag}"
             )
         if name in ("seed", "practice") or name in _overridden(config):
             _refuse_other(name, flag, given)
-    return dict(QUICK)
 
 
 def quick_note(config: BaseModel) -> str:
@@ -90,6 +96,11 @@ def _refuse_other(name: str, flag: str, given: Any) -> None:
             f"--quick with {flag} {_shown(given)}: it trains once, and each value is a training. "
             f"{_WHY} all values but one"
         )
+
+
+def _empty(value: Any) -> bool:
+    """Whether a setting is given as a list of nothing, which stands for the recipe's own value."""
+    return isinstance(value, list | tuple) and not value
 
 
 def _shown(value: Any) -> str:

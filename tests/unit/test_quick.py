@@ -78,6 +78,14 @@ def test_what_contradicts_a_quick_run_is_refused(given: dict[str, Any], says: st
         build_config({"quick": True, **given}, facts=[FACT])
 
 
+def test_python_and_a_file_have_the_same_quick_run(tmp_path: Path) -> None:
+    """`RunConfig(…)`, which Python calls, and what a file says are completed alike."""
+    from_python = RunConfig(facts=(FACT,), quick=True, rank=())
+    from_file = read_config(write(tmp_path, f"facts: [{FACT}]\nquick: yes\nmining: []\n", "q.yaml"))
+    assert from_python == RunConfig(**from_file)
+    assert {name: getattr(from_python, name) for name in QUICK} == dict(QUICK)
+
+
 def test_what_does_not_contradict_it_is_taken() -> None:
     config = build_config({"quick": True, "rank": (4,), "far": "40", "seed": (7,)}, facts=[FACT])
     assert (config.rank, config.far, config.seed) == ((4,), 40, (7,))

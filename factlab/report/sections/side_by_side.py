@@ -66,7 +66,7 @@ def dot_plot(configurations: Sequence[Configuration], key: str) -> Figure | None
     if not names:
         return None
     title = "Recall and damage"
-    rows = list(_lines(names, shown, labels(configurations)))
+    rows = list(_lines(names, shown, labels(tuple(configurations))))
     return figure(title, _chart(rows), _alternative(rows, title), key=key, wide=True)
 
 
