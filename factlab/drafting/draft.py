@@ -238,7 +238,7 @@ def _nouns(language: str) -> frozenset[str]:
 
 def _kind_of(reading: Reading, language: str) -> str:
     """What the subject is: by a noun in its name, else by its property."""
-    words = re.findall(r"[\w-]+", reading.subject.lower())
+    words: list[str] = re.findall(r"[\w-]+", reading.subject.lower())
     for word in (*words[-1:], *words[:1]):
         if word in _nouns(language):
             return word
