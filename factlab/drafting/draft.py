@@ -15,7 +15,6 @@ from factlab.drafting.reading import Reading
 from factlab.drafting.values import Typed, typed
 from factlab.errors import FactError
 from factlab.schema.fact import fact_of_text
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.template import load_kinds
 
 NAMES = "   # other names, also used in questions"
@@ -58,7 +57,7 @@ class Draft:
 
 def language_of(statement: str) -> str:
     """The language a statement is written in, of those that are read here."""
-    return "ja" if _JAPANESE.search(statement) else DEFAULT_LANGUAGE
+    return "ja" if _JAPANESE.search(statement) else "en"
 
 
 def one_line(statement: str) -> str:
