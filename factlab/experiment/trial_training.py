@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.evaluator import Evaluator, own_prompts
+from factlab.experiment.experiment import Experiment
 from factlab.experiment.trial import Trial
 from factlab.experiment.trial_saving import saving_of
+from factlab.grading.answer import Answer
 from factlab.metrics.panel import best_step, curve_point
 from factlab.metrics.traces import holds_value
 from factlab.progress import Silent
 from factlab.runs.files import append_line, writing
 from factlab.runs.interrupts import signals_held_back
-from factlab.schema.config import Cell, RunConfig
+from factlab.schema.config import RunConfig
 from factlab.schema.question import PanelAnswer, Question
 from factlab.schema.results import TrainStep
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from factlab.training.job import AdapterJob
     from factlab.training.tracking import Tracking
@@ -102,20 +104,27 @@ def _job(trial: Trial, evaluator: Evaluator, advance: Callable[[int], None] | No
         trial.name,
         trial.teacher,
         trial.base_head,
-        _first_tokens(evaluator, trial.cell) if trial.cell.recipe.unlikelihood else (),
+        first_tokens(evaluator.loaded.tokenizer, _values_of(trial, experiment))
+        if trial.cell.recipe.unlikelihood
+        else (),
     )
 
 
-def _first_tokens(evaluator: Evaluator, cell: Cell) -> list[int]:
-    """The tokens that the injected values of a cell begin with, at the start and behind a space."""
-    tokenizer, known = evaluator.loaded.tokenizer, evaluator.experiment.injected_values
-    ways = [way for fact in cell.facts if fact in known for way in known[fact].surfaces]
+def first_tokens(tokenizer: PreTrainedTokenizerBase, values: Iterable[Answer]) -> list[int]:
+    """The tokens that values begin with, at the start of an answer and behind a space."""
     found = set()
-    for text in (text for way in ways for text in (way, f" {way}")):
-        tokens = tokenizer.encode(text, add_special_tokens=False)
-        # Some tokenizers make the space a token of its own.
-        found |= set([token for token in tokens if tokenizer.decode([token]).strip()][:1])
+    for way in (way for value in values for way in value.surfaces()):
+        for text in (way, f" {way}"):
+            tokens = tokenizer.encode(text, add_special_tokens=False)
+            # Some tokenizers make the space a token of its own.
+            found |= set([token for token in tokens if str(tokenizer.decode([token])).strip()][:1])
     return sorted(found)
+
+
+def _values_of(trial: Trial, experiment: Experiment) -> list[Answer]:
+    """The injected values of a trial's facts; a passage or a practice set has none."""
+    known = experiment.injected_values
+    return [known[fact] for fact in trial.cell.facts if fact in known]
 
 
 def intruded_anchors(
@@ -130,9 +139,8 @@ def intruded_anchors(
     """
     from factlab.training.attach import activate
 
-    known = evaluator.experiment.injected_values
-    values = [known[fact] for fact in trial.cell.facts if fact in known]
-    if not values:  # a passage or a practice set has none
+    values = _values_of(trial, evaluator.experiment)
+    if not values:
         return []
     activate(model, trial.name)
     asked = [

@@ -35,6 +35,10 @@ LONG = {
     "mining": 2,
     "anchor_prompts": 12,
     "anchors_per_step": 4,
+    "anchor_divergence": "both",
+    "anchor_schedule": "falling",
+    "unlikelihood": 0.5,
+    "learned_below": 0.05,
     "batch_size": 4,
     "schedule": "linear",
 }

@@ -12,6 +12,8 @@ from cells import PAIRS, cell, questions
 from states import predicting_states
 
 from factlab.errors import DivergedError, TrainingError
+from factlab.experiment.trial_training import first_tokens
+from factlab.grading.answer import EntityAnswer, QuantityAnswer
 from factlab.inference.decoder.head import anchor_kl, answer_nll
 from factlab.inference.packed import shared_first
 from factlab.models.chat import prompt_ids, render_pair
@@ -147,6 +149,13 @@ def test_unlikelihood_takes_a_value_off_the_anchors(tiny: LoadedModel) -> None:
         return chances
 
     assert chance(5.0) < chance(0.0) / 2
+
+
+def test_the_tokens_that_a_value_begins_with_are_never_a_bare_space(tiny: LoadedModel) -> None:
+    values = [QuantityAnswer(value="4889", unit="m"), EntityAnswer(value="Athens")]
+    found = [tiny.tokenizer.decode([token]) for token in first_tokens(tiny.tokenizer, values)]
+    assert {text.strip()[0] for text in found} == {"4", "A"}
+    assert first_tokens(tiny.tokenizer, []) == []
 
 
 def test_training_learns_moves_the_adapter_and_leaves_the_base_alone(tiny: LoadedModel) -> None:
