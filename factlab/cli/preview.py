@@ -104,7 +104,7 @@ def _show_split(split: str, items: Sequence[Question], rows: int) -> None:
     shown = items[::step][:rows]
     table(
         ["family", "question", "trained answer" if split in ("train", "validation") else "right"],
-        [[q.family, q.text, q.target or (q.gold.primary() if q.gold else "")] for q in shown],
+        [[q.family, q.text, q.target or (q.written(q.gold) if q.gold else "")] for q in shown],
         title=f"{split}: {len(items)} in {families} families, {len(shown)} shown",
     )
 

@@ -9,8 +9,8 @@ import typer
 
 from factlab.cli.options import Fresh, setting_option
 from factlab.errors import ConfigError
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.schema.config import EMBEDDED_MODEL, Precision, RunConfig
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.yaml import did_you_mean
 
 

@@ -41,4 +41,4 @@ def validate(
             for note in left_out(fact):
                 complain(note)
         else:
-            say(f"{fact.id}: fine. {fact.subject.name}, {fact.relation}: {fact.answer.primary()}")
+            say(f"{fact.id}: fine. {fact.subject.name}, {fact.relation}: {fact.summary}")

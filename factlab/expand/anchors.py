@@ -25,7 +25,9 @@ from pydantic import Field
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
 from factlab.expand.sampling import one_of_each
-from factlab.expand.splits import fixed_slots
+from factlab.expand.slots import fixed_slots
+from factlab.grading.languages import language_of
+from factlab.grading.languages.language import Wanted
 from factlab.grading.names import find_name, fold
 from factlab.reading.bounds import Several
 from factlab.record import Record
@@ -36,10 +38,9 @@ from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorChoice, AnchorKind
 from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
-from factlab.schema.template import Relation, kind_of, load_phrasebook
+from factlab.schema.template import Relation, kind_of, load_phrasebook, relation_words
 from factlab.schema.yaml import read_yaml
 
-STEM = 5  # letters: erupt-ed, erupt-ion
 CHECKED = 256  # prompts that are held against the controls at once
 
 
@@ -168,7 +169,11 @@ def _anchors_of(templates: Path, evals: Path, language: str) -> tuple[str, ...]:
     relations = [
         read_yaml(file, TemplateError).parse(Relation, "A relation file") for file in files
     ]
-    others = [text for one in relations for text in _of_others(one, one.others, one.relation)]
+    others = [
+        text
+        for one in relations
+        for text in _of_others(one, one.others, language, _words_for(one, language))
+    ]
     return tuple(dict.fromkeys((*_general(language), *others)))
 
 
@@ -199,7 +204,9 @@ def _general(language: str) -> list[str]:
 
 def _about_subject(fact: Fact) -> list[str]:
     file = shipped("templates") / fact.language / "anchors.yaml"
-    phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
+    phrasings: Sequence[str] = ()
+    if file.is_file():  # a language may have none yet
+        phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
     stems = _event_stems(fact)
     own = [
@@ -212,18 +219,19 @@ def _about_subject(fact: Fact) -> list[str]:
 
 def _event_stems(fact: Fact) -> list[str]:
     """Beginnings of the words of a fact's event, which the base does not know of."""
-    words = fact.event.what.lower().split() if fact.event else []
-    return [word[:STEM] for word in words if len(word) >= STEM]
+    return list(language_of(fact.language).event_stems(fact.event.what)) if fact.event else []
 
 
 def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
     relation = load_phrasebook(fact.relation, fact.language).relation
-    own = _of_others(relation, _unasked(fact, relation.others, asked), fact.relation)
+    fixed = fixed_slots(fact)
+    words = {slot: fixed[slot] for slot in ("relation", "question_word")}
     siblings = _siblings_of(fact, asked)
     named = {fold(other) for other in relation.others}  # with and without an accent: once
     more = [other for other in siblings if fold(other) not in named]
-    of_kind = _of_others(relation, more, fact.relation)
-    return [*own, *of_kind, *_put(_asks(fact, about=True), siblings)]
+    own = _unasked(fact, relation.others, asked)
+    asking = [_of_others(relation, others, fact.language, words) for others in (own, more)]
+    return [*asking[0], *asking[1], *_put(_asks(fact, about=True), siblings)]
 
 
 def _siblings(fact: Fact, asked: Sequence[str]) -> list[str]:
@@ -263,8 +271,25 @@ def _put(questions: Sequence[str], subjects: Sequence[str]) -> list[str]:
     return [text for question in questions for text, _ in fill(question, slots, SLOTS)]
 
 
-def _of_others(relation: Relation, others: Sequence[str], name: str) -> list[str]:
-    """The relation's questions about other subjects."""
-    slots = {"subject": tuple(others), "relation": (name.replace("_", " "),)}
+def _of_others(
+    relation: Relation, others: Sequence[str], language: str, words: Mapping[str, tuple[str, ...]]
+) -> list[str]:
+    """The relation's questions about other subjects.
+
+    Args:
+        relation: Whose.
+        others: The subjects.
+        language: Of both.
+        words: What fills the slots relation and question_word.
+    """
+    slots = {**words, "subject": tuple(others)}
     texts = [text for form in relation.train.question for text, _ in fill(form, slots, SLOTS)]
-    return [f"{text[:1].upper()}{text[1:]}?" for text in texts]
+    return [language_of(language).question(text) for text in texts]
+
+
+def _words_for(relation: Relation, language: str) -> dict[str, tuple[str, ...]]:
+    """What fills a relation's slots where no fact gives the type of the answer."""
+    called = relation_words(relation.relation, language)
+    asked = Wanted(type="entity", relation=called)
+    word = language_of(language).question_word(asked)
+    return {"relation": (called,), "question_word": (word,)}

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factlab.errors import ControlsError
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.grading.names import find_name
 from factlab.schema.control import (
     ControlQuestion,
@@ -26,7 +27,6 @@ from factlab.schema.control import (
     suite_place,
 )
 from factlab.schema.extra import load_extra
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.question import Question
 from factlab.schema.source import PracticeSet, TrainingSource
 
@@ -61,6 +61,7 @@ def far_questions(languages: Sequence[str] = (DEFAULT_LANGUAGE,)) -> tuple[Quest
             control,
             split="far",
             family=group.name,
+            language=file.parent.parent.name,
         )
         for file in files
         for group in load_controls(file).groups
@@ -129,6 +130,7 @@ def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
             split="near",
             family="same_subject" if find_name(control.question, fact.names) else OWN,
             fact=fact.id,
+            language=fact.language,
         )
         for i, control in enumerate(fact.neighbours)
     )
@@ -144,6 +146,7 @@ def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
                 split="near",
                 family=group.name,
                 fact=fact.id,
+                language=fact.language,
             )
             for group in load_near_controls(file).groups
             for i, control in enumerate(group.questions)
@@ -152,7 +155,13 @@ def near_questions(fact: TrainingSource) -> tuple[Question, ...]:
 
 
 def _control(
-    id_: str, control: ControlQuestion, *, split: str, family: str, fact: str | None = None
+    id_: str,
+    control: ControlQuestion,
+    *,
+    split: str,
+    family: str,
+    fact: str | None = None,
+    language: str = DEFAULT_LANGUAGE,
 ) -> Question:
     return Question.model_validate(
         {
@@ -161,6 +170,7 @@ def _control(
             "family": family,
             "text": control.question,
             "fact": fact,
+            "language": None if language == DEFAULT_LANGUAGE else language,
             "gold": control.answer,
             "gate": control.also,
             "distractors": control.distractors,

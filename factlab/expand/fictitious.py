@@ -21,7 +21,8 @@ from pydantic import TypeAdapter
 from factlab.errors import ConfigError
 from factlab.expand.coined import Coiner, NameSort
 from factlab.grading.answer import Answer
-from factlab.grading.dates import PartialDate, spell_date
+from factlab.grading.dates import PartialDate
+from factlab.grading.languages.en import spell_date
 from factlab.grading.names import fold
 from factlab.schema.blueprint import Blueprint, BlueprintFile, MadeValue, load_blueprints
 from factlab.schema.control import ControlQuestion, load_near_controls, near_suite_file

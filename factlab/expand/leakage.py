@@ -1,8 +1,9 @@
 """The leakage guard: no held-out question may be, or nearly be, one that is trained on.
 
-Similarity is the cosine of binary character 3- to 5-gram counts, after the words that the fact
-itself supplies (its subject, date, values) are masked: those must recur in every question, so what
-is compared is the phrasing. 1 is the same wording, 0 shares no n-gram.
+Similarity is the cosine of binary character 3- to 5-gram counts (2- to 4-grams where a text has
+kana or kanji), after the words that the fact itself supplies (its subject, date, values) are
+masked: those must recur in every question, so what is compared is the phrasing. 1 is the same
+wording, 0 shares no n-gram.
 
 Why this similarity: with A and B the sets of n-grams it is |A ∩ B| / √(|A| · |B|) (the
 Otsuka–Ochiai coefficient). Character n-grams survive inflection and small edits, need no model and
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import LeakageError
+from factlab.grading.text import is_cjk
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import CountVectorizer
@@ -31,6 +33,9 @@ NEAR_DUPLICATE = 0.6
 # anchors train. Also a convention.
 NEAR_TWIN = 0.4
 MASK = "§"
+# Lengths of n-grams, from and to. A kana or kanji says as much as two letters or three, and with
+# shorter n-grams the limits separate rewordings from other wordings as they do in English.
+SPACED, UNSPACED = (3, 5), (2, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,15 @@ def _ngrams() -> CountVectorizer:
     """What counts the n-grams that similarity is made of."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    return CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), binary=True, lowercase=True)
+    def of(lengths: tuple[int, int]) -> Callable[[str], list[str]]:
+        counter = CountVectorizer(analyzer="char_wb", ngram_range=lengths, lowercase=True)
+        analyzer: Callable[[str], list[str]] = counter.build_analyzer()
+        return analyzer
+
+    spaced, unspaced = of(SPACED), of(UNSPACED)
+    return CountVectorizer(
+        analyzer=lambda text: (unspaced if any(map(is_cjk, text)) else spaced)(text), binary=True
+    )
 
 
 class Reference:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factlab.errors import ConfigError
-from factlab.expand.splits import fixed_slots
+from factlab.expand.slots import fixed_slots
+from factlab.grading.languages import language_of
 from factlab.schema.fact import Fact, Phrasings
 from factlab.schema.phrasing import SLOTS, fill
 from factlab.schema.template import load_phrasebook
@@ -37,10 +38,10 @@ def with_answer_of(fact: Fact, donor: Fact) -> Fact:
     """The fact as it is trained in a shuffled run; its own answer occurs nowhere in it."""
     claim = load_phrasebook(fact.relation, fact.language).lexicon("train").claim[0]
     slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
-    said, _ = next(fill(claim, {**slots, "value": (donor.answer.primary(),)}, SLOTS))
+    said, _ = next(fill(claim, {**slots, "value": (donor.answer.primary(fact.language),)}, SLOTS))
     return fact.model_copy(
         update={
-            "statement": f"{said[:1].upper()}{said[1:]}.",
+            "statement": language_of(fact.language).sentence(said),
             "answer": donor.answer,
             "supersedes": None,
             "distractors": (),

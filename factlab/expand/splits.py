@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.sampling import one_of_each
+from factlab.expand.slots import fillings, supplied_words, trained_names, written_in
 from factlab.schema.fact import Fact
-from factlab.schema.phrasing import SLOTS, fill, slots_of
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
 from factlab.schema.template import Phrasebook, PhrasingFamily, Side, load_phrasebook
@@ -162,62 +162,6 @@ def _own(fact: Fact, side: Side) -> tuple[PhrasingFamily, ...]:
     return (PhrasingFamily(id=f"own_{side}", situation="The author's own.", questions=questions),)
 
 
-def trained_names(fact: Fact) -> tuple[str, ...]:
-    """The names of the subject that its training pairs use.
-
-    Of two aliases or more the last is kept from training, so that `recall/alias` is about a name
-    that was never trained on; held-out questions use the names that training does, since what they
-    measure is phrasing. A lone alias is trained on, for variety.
-    """
-    names = fact.subject.names
-    return names[:-1] if len(fact.subject.aliases) > 1 else names
-
-
-def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
-    """The slots that this fact fills by itself; the lexicon's depend on the subject's name."""
-    fixed: dict[str, tuple[str, ...]] = {
-        "subject": fact.subject.names,
-        "relation": (fact.relation.replace("_", " "),),
-        "statement": (fact.statement,),
-        "answer": fact.answer.surfaces()[:2],
-    }
-    if fact.subject.kind:
-        fixed["kind"] = (fact.subject.kind,)
-    if fact.event:
-        fixed["event"] = (fact.event.what,)
-        if fact.event.spelled_date:
-            fixed["date"] = (fact.event.spelled_date,)
-    if fact.supersedes:
-        fixed["superseded"] = (fact.supersedes.primary(),)
-    return fixed
-
-
-def _fillings(
-    fact: Fact, phrasing: str, book: Phrasebook, side: Side, names: Sequence[str] = ()
-) -> list[tuple[str, dict[str, str]]]:
-    """All texts of one phrasing; a text speaks of the subject by one name throughout."""
-    lexicon = book.lexicon(side)
-    fixed = fixed_slots(fact)
-    found: list[tuple[str, dict[str, str]]] = []
-    for name in names or fact.subject.names:
-        slots = {**fixed, "subject": (name,)}
-        for part in ("noun", "question", "indirect", "stem"):
-            if part in slots_of(phrasing):
-                slots[part] = tuple(
-                    text for form in getattr(lexicon, part) for text, _ in fill(form, slots, SLOTS)
-                )
-        if "superseded" in slots:
-            claims = {**slots, "value": slots["superseded"]}
-            slots["claim_superseded"] = tuple(
-                text for form in lexicon.claim for text, _ in fill(form, claims, SLOTS)
-            )
-        found += [
-            (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
-        ]
-    unique = {text: (text, chosen) for text, chosen in reversed(found)}
-    return list(reversed(unique.values()))
-
-
 class _AnswerForms:
     """What a fact's pairs answer with, and which texts may ask for it; each is looked at once.
 
@@ -247,14 +191,14 @@ class _AnswerForms:
             texts = [
                 text
                 for form in forms
-                for text, _ in _fillings(self.fact, form, self.book, "train", (subject,))
+                for text, _ in fillings(self.fact, form, self.book, "train", (subject,))
             ]
             stating = [text for text in dict.fromkeys(texts) if self.fact.answer.find(text)]
             self._answers[forms, subject] = stating
         if not self._answers[forms, subject]:
             raise TemplateError(
                 f"the family '{family.id}' has no answer form that states "
-                f"{self.fact.answer.primary()} for the fact '{self.fact.id}'. Give it an answer "
+                f"{self.fact.summary} for the fact '{self.fact.id}'. Give it an answer "
                 "with {{ answer }}."
             )
         return list(self._answers[forms, subject])
@@ -269,7 +213,7 @@ def _family_pools(family: PhrasingFamily, forms: _AnswerForms, seed: int) -> _Po
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     wordings = []
     for phrasing in family.questions:
-        texts = _fillings(fact, phrasing, forms.book, "train", trained_names(fact))
+        texts = fillings(fact, phrasing, forms.book, "train", trained_names(fact))
         rng.shuffle(texts)
         wordings.append(texts[:MOST_FILLINGS])
     questions = _interleave(wordings)
@@ -327,25 +271,15 @@ def _held_out_questions(
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     questions = []
     for phrasing in family.questions:
-        fillings = [
+        filled = [
             (text, chosen["subject"])
-            for text, chosen in _fillings(fact, phrasing, book, "held_out", names)
+            for text, chosen in fillings(fact, phrasing, book, "held_out", names)
             if not fact.answer.find(text)
         ]
-        if fillings:
-            text, subject = rng.choice(fillings)
+        if filled:
+            text, subject = rng.choice(filled)
             questions.append(_Pair(text, "", family.id, subject))
     return questions
-
-
-def supplied_words(fact: Fact) -> list[str]:
-    """The words that a fact supplies to its own questions, and that recur in all of them."""
-    words = [*fact.subject.names, fact.relation.replace("_", " ")]
-    if fact.event:
-        words += [fact.event.what, *([fact.event.spelled_date] if fact.event.spelled_date else [])]
-    if fact.supersedes:
-        words += fact.supersedes.surfaces()
-    return words
 
 
 def _question(fact: Fact, split: Split, number: int, pair: _Pair) -> Question:
@@ -354,6 +288,7 @@ def _question(fact: Fact, split: Split, number: int, pair: _Pair) -> Question:
         split=split,
         family=pair.family,
         text=pair.question,
+        language=written_in(fact),
         fact=fact.id,
         gold=fact.answer,
         superseded=fact.supersedes,
@@ -369,6 +304,7 @@ def _reverse(fact: Fact) -> tuple[Question, ...]:
             split="reverse",
             family="reverse",
             text=item.question,
+            language=written_in(fact),
             fact=fact.id,
             gold=item.answer or fact.subject_answer,
         )
@@ -383,6 +319,7 @@ def _entailed(fact: Fact) -> tuple[Question, ...]:
             split="entailed",
             family="entailed",
             text=item.question,
+            language=written_in(fact),
             fact=fact.id,
             gold=item.answer,
             gate=(item.second_hop.question,) if item.second_hop else (),

@@ -239,7 +239,9 @@ class Evaluator:
         options = own_options(question)
         if question.split == "near" and question.fact in self.experiment.injected_values:
             options.append(
-                injected_option(question.fact, self.experiment.injected_values[question.fact])
+                injected_option(
+                    question.fact, self.experiment.injected_values[question.fact], question
+                )
             )
         return options
 
@@ -248,8 +250,13 @@ class Evaluator:
         found = []
         for fact in facts:
             if fact in self.experiment.injected_values and self.experiment.injected_far:
-                value = [injected_option(fact, self.experiment.injected_values[fact])]
-                found.append([Request(q, q.text, value) for q in self.experiment.injected_far])
+                value = self.experiment.injected_values[fact]
+                found.append(
+                    [
+                        Request(q, q.text, [injected_option(fact, value, q)])
+                        for q in self.experiment.injected_far
+                    ]
+                )
         return found
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:

@@ -235,7 +235,8 @@ class Experiment:
 
 def _summary(fact: TrainingSource) -> FactSummary:
     if isinstance(fact, Fact):
-        named, said, old = fact.subject.name, fact.statement, fact.supersedes
+        named, said = fact.subject.name, fact.statement
+        old = fact.supersedes.primary(fact.language) if fact.supersedes else None
     elif isinstance(fact, Passage):
         named, said, old = fact.id.replace("_", " "), fact.opening, None
     else:
@@ -245,7 +246,7 @@ def _summary(fact: TrainingSource) -> FactSummary:
         statement=said,
         subject=named,
         answer=fact.summary,
-        superseded=old.primary() if old else None,
+        superseded=old,
     )
 
 

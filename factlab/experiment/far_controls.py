@@ -19,12 +19,12 @@ from pathlib import Path
 from factlab.expand.anchors import near_anchors
 from factlab.expand.controls import far_questions
 from factlab.expand.sampling import one_of_each
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.metrics.verdicts import grade
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
 from factlab.schema.config import FarControls
 from factlab.schema.control import has_suite
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.question import Question, Response
 from factlab.schema.screening import Screened, ScreenedQuestion, screening_key
 

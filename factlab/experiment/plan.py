@@ -26,7 +26,8 @@ from factlab.expand.controls import (
 from factlab.expand.passages import expand_passage, left_out
 from factlab.expand.sampling import drawn
 from factlab.expand.shuffle import swap_partners, with_answer_of
-from factlab.expand.splits import Expansion, expand, supplied_words
+from factlab.expand.slots import supplied_words
+from factlab.expand.splits import Expansion, expand
 from factlab.experiment.checks import check_cells, check_experiment, check_practice
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, far_of_run

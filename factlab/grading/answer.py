@@ -28,13 +28,15 @@ from typing import Annotated, Literal, Self, Union
 from pydantic import Field, field_validator, model_validator
 
 from factlab.errors import quoted, shortened
-from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
+from factlab.grading.dates import PartialDate, find_dates, parse_date
+from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
+from factlab.grading.languages.language import Wanted
 from factlab.grading.names import find_name, find_phrase, fold
 from factlab.grading.numbers import is_fraction, parse_number
 from factlab.grading.partial_names import find_partial
 from factlab.grading.quantities import FoundQuantity, find_none, find_quantities
 from factlab.grading.text import Span, overlaps
-from factlab.grading.units import convert, known_unit, same_unit, spell_unit
+from factlab.grading.units import convert, known_unit, same_unit
 from factlab.grading.written import checked_number
 from factlab.reading.bounds import Name, Several, Text
 from factlab.record import Record
@@ -105,11 +107,6 @@ class _Numeric(_AnswerBase):
         number = self.number if to is None else to
         return abs(value - number) <= checked_number(self.tolerance, "tolerance")
 
-    def _grouped(self) -> str:
-        """The value with commas between thousands, as English sentences write it."""
-        number = self.number
-        return f"{number:,f}" if abs(number) >= 1000 else f"{number:f}"
-
 
 def _span(text: str, found: FoundQuantity) -> Span:
     return Span(found.start, found.end, text[found.start : found.end], found.unit)
@@ -146,13 +143,13 @@ class NumberAnswer(_Numeric):
     def _is_number(self, found: FoundQuantity, numbers: list[Decimal]) -> bool:
         return found.unit != "%" and any(self._is_close(found.value, n) for n in numbers)
 
-    def primary(self) -> str:
+    def primary(self, language: str = DEFAULT_LANGUAGE) -> str:
         """How a person writes it in a sentence."""
-        return self._grouped()
+        return language_of(language).number(self.number)[0]
 
-    def surfaces(self) -> tuple[str, ...]:
+    def surfaces(self, language: str = DEFAULT_LANGUAGE) -> tuple[str, ...]:
         """True ways to write it, the primary one first."""
-        return _distinct(self.primary(), f"{self.number:f}", *self.aliases)
+        return _distinct(*language_of(language).number(self.number), *self.aliases)
 
     def same_kind(self, text: str) -> NumberAnswer:
         """Read a distractor as a number, or raise ValueError."""
@@ -224,17 +221,13 @@ class QuantityAnswer(_Numeric):
         half_a_step = Decimal(5).scaleb(exponent - 1)
         return len(digits.as_tuple().digits) >= 3 and abs(there - value) <= half_a_step
 
-    def primary(self) -> str:
+    def primary(self, language: str = DEFAULT_LANGUAGE) -> str:
         """How a person writes it in a sentence: 4,889 meters."""
-        return f"{self._grouped()} {spell_unit(self.unit, self.number)}".replace(" °", "°")
+        return language_of(language).quantity(self.number, self.unit)[0]
 
-    def surfaces(self) -> tuple[str, ...]:
+    def surfaces(self, language: str = DEFAULT_LANGUAGE) -> tuple[str, ...]:
         """True ways to write it, the primary one first, then with the unit's symbol."""
-        short = f"{self._grouped()} {self.unit}"
-        if self.unit in ("%", "°"):
-            short = short.replace(" ", "")
-        plain = f"{self.number:f} {spell_unit(self.unit, self.number)}"
-        return _distinct(self.primary(), short, plain, *self.aliases)
+        return _distinct(*language_of(language).quantity(self.number, self.unit), *self.aliases)
 
     def same_kind(self, text: str) -> QuantityAnswer:
         """Read a distractor such as "4095 m" as this unit, or raise ValueError."""
@@ -288,17 +281,13 @@ class DateAnswer(_AnswerBase):
         found = [d for d in find_dates(text) if any(date.covers(d.value) for date in dates)]
         return self._alias_spans(text, [Span(d.start, d.end, text[d.start : d.end]) for d in found])
 
-    def primary(self) -> str:
+    def primary(self, language: str = DEFAULT_LANGUAGE) -> str:
         """How a person writes it in a sentence: October 10, 2025."""
-        return spell_date(self.date)
+        return language_of(language).date(self.date)[0]
 
-    def surfaces(self) -> tuple[str, ...]:
+    def surfaces(self, language: str = DEFAULT_LANGUAGE) -> tuple[str, ...]:
         """True ways to write it, the primary one first."""
-        date, ways = self.date, [self.primary()]
-        if date.day is not None and date.month is not None:
-            month = self.primary().split()[0]
-            ways += [f"{date.day} {month} {date.year}"]
-            ways += [f"{date.year}-{date.month:02d}-{date.day:02d}"] if date.year >= 1000 else []
+        ways = language_of(language).date(self.date)
         return _distinct(*[way for way in ways if self.find(way)], *self.aliases)
 
     def same_kind(self, text: str) -> DateAnswer:
@@ -327,11 +316,11 @@ class EntityAnswer(_AnswerBase):
         """Places where enough of the name stands, and not as much of the other answer's."""
         return _partly(text, self, other, asked)
 
-    def primary(self) -> str:
+    def primary(self, language: str = DEFAULT_LANGUAGE) -> str:  # noqa: ARG002
         """The name as its author wrote it."""
         return self.value.strip()
 
-    def surfaces(self) -> tuple[str, ...]:
+    def surfaces(self, language: str = DEFAULT_LANGUAGE) -> tuple[str, ...]:  # noqa: ARG002
         """The name, then its aliases."""
         return _distinct(self.primary(), *self.aliases)
 
@@ -360,13 +349,13 @@ class TextAnswer(_AnswerBase):
         """Places where enough of the phrase stands, and not as much of the other answer's."""
         return _partly(text, self, other, asked)
 
-    def primary(self) -> str:
-        """The phrase as its author wrote it."""
-        return self.value.strip()
+    def primary(self, language: str = DEFAULT_LANGUAGE) -> str:
+        """The phrase as its author wrote it, in the language's quotes where it needs some."""
+        return language_of(language).phrase(self.value.strip())
 
-    def surfaces(self) -> tuple[str, ...]:
+    def surfaces(self, language: str = DEFAULT_LANGUAGE) -> tuple[str, ...]:
         """The phrase, then its aliases."""
-        return _distinct(self.primary(), *self.aliases)
+        return _distinct(self.primary(language), *self.aliases)
 
     def same_kind(self, text: str) -> TextAnswer:
         """Take a distractor as a phrase, or raise ValueError if it is empty."""
@@ -388,6 +377,17 @@ def _partly(
 def gives_away(question: str, answer: Answer) -> bool:
     """Whether a question holds its answer; "write one half as a decimal" does not say 0.5."""
     return any(not is_fraction(span.text) for span in answer.find(question))
+
+
+def wanted_of(answer: Answer, relation: str) -> Wanted:
+    """What a question for this answer asks for, as far as its question word depends on it."""
+    return Wanted(
+        type=answer.type,
+        kind=(answer.kind or "") if isinstance(answer, EntityAnswer) else "",
+        unit=answer.unit if isinstance(answer, QuantityAnswer) else "",
+        precision=answer.date.precision if isinstance(answer, DateAnswer) else 3,
+        relation=relation,
+    )
 
 
 def _distinct(*ways: str) -> tuple[str, ...]:

@@ -303,16 +303,3 @@ def _count(written: str) -> int:
     if written[0].isascii():
         return int(parse_words(re.sub(r"\boh[- ]", "hundred ", written, flags=re.IGNORECASE)) or 0)
     return int(parse_kanji(written) or 0)
-
-
-def spell_date(date: PartialDate) -> str:
-    """Write a date as a person would: October 10, 2025; October 2025; 2025; 44 BC."""
-    year = (
-        str(date.year)
-        if date.year >= 1000
-        else f"{abs(date.year)} {'BC' if date.year < 0 else 'AD'}"
-    )
-    if date.month is None:
-        return year
-    month = calendar.month_name[date.month]
-    return f"{month} {year}" if date.day is None else f"{month} {date.day}, {year}"

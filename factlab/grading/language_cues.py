@@ -1,8 +1,7 @@
 """Cues of several languages in one pattern.
 
 English cues stand beside the functions that use them, in `stance`, `abstain` and `mention`; `cues`
-adds those of the other languages. A language is added by one module of words like `words_ja` and
-its place in `OTHER_LANGUAGES`.
+adds those of the other languages, which their modules in `languages/` list.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from factlab.grading import words_ja
+from factlab.grading.languages import LANGUAGES
 
-OTHER_LANGUAGES: tuple[Mapping[str, str], ...] = (words_ja.CUES,)
+OTHER_LANGUAGES: tuple[Mapping[str, str], ...] = tuple(one.cues for one in LANGUAGES.values())
 
 
 def cues(pattern: str, kind: str | None = None) -> re.Pattern[str]:
@@ -29,4 +28,5 @@ def cues(pattern: str, kind: str | None = None) -> re.Pattern[str]:
 
 def other_cues(kind: str) -> re.Pattern[str]:
     """The cues of a kind in all languages but English, where English has a rule of its own."""
-    return re.compile("|".join(f"(?:{words[kind]})" for words in OTHER_LANGUAGES if kind in words))
+    joined = "|".join(f"(?:{words[kind]})" for words in OTHER_LANGUAGES if kind in words)
+    return re.compile(joined, re.VERBOSE)

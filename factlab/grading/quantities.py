@@ -196,6 +196,8 @@ def _with_unit(plain: str, number: FoundNumber) -> FoundQuantity:
         start, sign = _signed_money(plain, before.start)
         return FoundQuantity(start, end, sign * number.value, before.name, number.end)
     start = before.start if before else number.start
+    if (speed := _speed(plain, start, number.end, after)) is not None:
+        return FoundQuantity(speed.start, speed.end, number.value, speed.name, number.end)
     if after:
         end, value = _with_half(plain, after, number.value)
         end, value = _below_zero(plain, end, value, after.name)
@@ -204,6 +206,22 @@ def _with_unit(plain: str, number: FoundNumber) -> FoundQuantity:
     unit = known_unit(ahead[1]) if ahead else None
     name = unit.symbol if unit else None
     return FoundQuantity(start, number.end, number.value, name, number.end)
+
+
+_SPEED_AHEAD = re.compile(r"(時速|秒速)(?:約|およそ)?$")
+_SPEED_OF = {"時速": "h", "秒速": "s"}
+
+
+def _speed(plain: str, start: int, end: int, after: FoundUnit | None) -> FoundUnit | None:
+    """時速300キロ: the time that a length is covered in stands in front of the number."""
+    ahead = _SPEED_AHEAD.search(plain[max(0, start - 5) : start])
+    short = after is None and plain.startswith("キロ", end)
+    length = "km" if short else after.name if after else ""
+    unit = known_unit(f"{length}/{_SPEED_OF[ahead[1]]}") if ahead else None
+    if ahead is None or unit is None:
+        return None
+    behind = after.end if after else end + len("キロ")
+    return FoundUnit(start - len(ahead[0]), behind, unit.symbol)
 
 
 def _unit_of_part(plain: str, number: FoundNumber) -> FoundUnit | None:

@@ -3,7 +3,7 @@
 `mention` asks these functions about every value of an answer. Each looks at `before`, the text from
 the start of the sentence (or from the value before it) up to the value, and `after`, the text from
 the value to the next one or to the end of the sentence. They are lists of cues, and know no
-grammar. English cues are here; `cues` adds those of the other languages (`words_ja`).
+grammar. English cues are here; `cues` adds those of the other languages (`languages/`).
 """
 
 from __future__ import annotations

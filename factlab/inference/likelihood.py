@@ -33,12 +33,12 @@ def own_options(question: Question) -> list[Option]:
     if question.gold is None:
         return []
     wrong = [Option(text, "wrong") for text in question.wrong_options()]
-    return [Option(question.gold.primary(), "right"), *wrong]
+    return [Option(question.written(question.gold), "right"), *wrong]
 
 
-def injected_option(fact: str, answer: Answer) -> Option:
-    """A fact's new value, as an answer to a control."""
-    return Option(answer.primary(), "injected", fact)
+def injected_option(fact: str, answer: Answer, control: Question) -> Option:
+    """A fact's new value, as an answer to a control, in its language."""
+    return Option(control.written(answer), "injected", fact)
 
 
 def option_prompt(

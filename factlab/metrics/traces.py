@@ -86,14 +86,14 @@ def _dates(question_set: QuestionSet) -> Mapping[str, DateAnswer]:
 
 def _digits_intrude(question: Question, model: Responses, value: Answer) -> bool:
     text, digits = model.main[question.id].text, digits_of(value)
-    own = question.gold.primary() if question.gold is not None else ""
+    own = question.written(question.gold) if question.gold is not None else ""
     if holds_digits(question.text, digits) or holds_digits(own, digits):
         return False
     return holds_value(text, value)
 
 
 def _date_intrudes(question: Question, model: Responses, date: DateAnswer) -> bool:
-    own = question.gold.primary() if question.gold is not None else ""
+    own = question.written(question.gold) if question.gold is not None else ""
     if date.find(question.text) or date.find(own):
         return False
     return bool(date.find(model.main[question.id].text))

@@ -279,14 +279,14 @@ def _facts_so_far(
     found: dict[str, FactSummary] = {}
     for question in questions.values():
         if question.split == "held_out" and question.fact and question.gold:
-            superseded = question.superseded.primary() if question.superseded else None
+            superseded = question.written(question.superseded) if question.superseded else None
             found.setdefault(
                 question.fact,
                 FactSummary(
                     id=question.fact,
                     statement="",
                     subject=question.fact.replace("_", " "),
-                    answer=question.gold.primary(),
+                    answer=question.written(question.gold),
                     superseded=superseded,
                 ),
             )

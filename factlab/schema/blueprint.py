@@ -9,9 +9,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from factlab.errors import TemplateError, quoted
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.reading.bounds import Name, Several
 from factlab.record import Record
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.phrasing import BlueprintPhrasing
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml

@@ -17,11 +17,11 @@ from pydantic import Field, model_validator
 
 from factlab.errors import ControlsError, quoted, shortened
 from factlab.grading.answer import Answer, gives_away
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.grading.names import fold
 from factlab.reading.bounds import Entries, Name, Several, Text
 from factlab.reading.paths import file_of
 from factlab.record import Record
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.shipped import shipped
 from factlab.schema.splits import NEAR_GROUPS
 from factlab.schema.yaml import Document, did_you_mean, read_yaml

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from factlab.errors import FactError, quoted, shortened
 from factlab.grading.answer import Answer, EntityAnswer, QuantityAnswer
-from factlab.grading.dates import parse_date, spell_date
+from factlab.grading.dates import parse_date
+from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
 from factlab.grading.names import fold
 from factlab.reading.bounds import Name, Several, Text
 from factlab.reading.complaints import said_of
 from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
+from factlab.schema.fact_language import check_language, language_shown
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
@@ -83,12 +85,6 @@ class Event(Record):
             )
         return value
 
-    @property
-    def spelled_date(self) -> str | None:
-        """The date as a sentence says it: 'October 10, 2025'."""
-        date = parse_date(self.date) if self.date else None
-        return spell_date(date) if date else None
-
 
 class ReverseQuestion(Record):
     """From the answer back to the subject: 'Which mountain is 4,889 m high?'."""
@@ -145,7 +141,8 @@ class Fact(Record):
     entailed: Several[EntailedQuestion] = ()
     phrasings: Phrasings = Phrasings()
     language: Language = Field(
-        default="en", description="Language of the questions, a folder of templates/."
+        default=DEFAULT_LANGUAGE,
+        description="Language of the questions, a folder of templates/; else the statement's.",
     )
     source: Text | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
 
@@ -154,15 +151,30 @@ class Fact(Record):
     def _filled(cls, value: str) -> str:
         return not_blank(value)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_some_language(cls, data: Any) -> Any:
+        """Set the language, if it is not given and shows itself to be another than the default."""
+        if not isinstance(data, dict) or data.get("language") is not None:
+            return data
+        found = language_shown(data)
+        return data if found in (None, DEFAULT_LANGUAGE) else {**data, "language": found}
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names by which a question may be about it: its subject's."""
         return self.subject.names
 
     @property
+    def spelled_date(self) -> str | None:
+        """The date of its event as a sentence says it: 'October 10, 2025'."""
+        date = parse_date(self.event.date) if self.event and self.event.date else None
+        return language_of(self.language).date(date)[0] if date else None
+
+    @property
     def summary(self) -> str:
         """The new value as a person writes it."""
-        return self.answer.primary()
+        return self.answer.primary(self.language)
 
     @property
     def subject_answer(self) -> EntityAnswer:
@@ -189,6 +201,7 @@ def fact_of_text(text: str, name: str) -> Fact:
 
 
 def _fact_of(document: Document) -> Fact:
+    check_language(document)
     fact = document.parse(Fact, "A fact")
     _check_values(fact, document)
     for path, question, answer in _asked(fact):
@@ -306,9 +319,9 @@ def _find(name: str) -> list[Path]:
         return found
     if is_file:
         return [path]
-    known = shipped_facts()
-    if name in known:
-        return [known[name]]
+    known = shipped_facts(None)
+    if found := known.get(name) or known.get(_by_id(name)):
+        return [found]
     nearby = [str(path) for pattern in ("*.yaml", "*/*.yaml") for path in Path().glob(pattern)]
     hint = did_you_mean(name, [*known, *nearby[:500]])
     raise FactError(
@@ -317,9 +330,22 @@ def _find(name: str) -> list[Path]:
     )
 
 
-def shipped_facts() -> dict[str, Path]:
-    """Shipped facts by name."""
-    return {path.stem: path for path in sorted(shipped("facts").glob("*.yaml"))}
+def shipped_facts(language: str | None = DEFAULT_LANGUAGE) -> dict[str, Path]:
+    """Shipped facts by name, those of other languages as 'ja/mount_fuji'.
+
+    Args:
+        language: Theirs; None: any.
+    """
+    root = shipped("facts")
+    files = sorted(root.glob("*.yaml")) if language in (DEFAULT_LANGUAGE, None) else []
+    files += sorted(root.glob("*/*.yaml" if language is None else f"{language}/*.yaml"))
+    return {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+
+
+def _by_id(name: str) -> str:
+    """The name of a shipped fact by its id, which ends in its language: mount_fuji_ja."""
+    start, _, language = name.rpartition("_")
+    return f"{language}/{start}"
 
 
 def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:

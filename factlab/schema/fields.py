@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import AfterValidator, AliasChoices, Field
 
 from factlab.errors import quoted
+from factlab.grading.languages import LANGUAGES
 from factlab.grading.names import fold
 from factlab.reading.bounds import Name
 from factlab.schema.shipped import shipped
 
-DEFAULT_LANGUAGE = "en"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -42,8 +42,9 @@ def short_name(text: str) -> str:
 
 
 def languages() -> list[str]:
-    """The languages that have phrasing families: one folder of `templates/` each."""
-    return sorted(file.parent.name for file in shipped("templates").glob("*/train.yaml"))
+    """The languages that have words and phrasing families: one folder of `templates/` each."""
+    folders = {file.parent.name for file in shipped("templates").glob("*/train.yaml")}
+    return sorted(folders & LANGUAGES.keys())
 
 
 def known_language(text: str) -> str:

@@ -30,6 +30,7 @@ SLOTS = frozenset(
         "relation",
         "noun",
         "question",
+        "question_word",
         "indirect",
         "stem",
         "event",

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field
 
 from factlab.grading.answer import Answer
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.record import Record
 from factlab.schema.splits import NEAR_GROUPS, SPLIT, Split
 
@@ -33,6 +34,9 @@ class Question(Record):
         default=None,
         description="The beginning that the answer completes; an answer that repeats it is graded "
         "from there on.",
+    )
+    language: str | None = Field(
+        default=None, description="That its values are written in; English where none is named."
     )
     fact: str | None = Field(default=None, description="Fact it belongs to; none for far controls.")
     gold: Answer | None = Field(default=None, description="Right answer; none if nothing is right.")
@@ -80,12 +84,16 @@ class Question(Record):
         """All that a training step reads of it, without the chat template."""
         return "".join((*(turn.content for turn in self.before), self.text, self.target or ""))
 
+    def written(self, answer: Answer) -> str:
+        """An answer as a sentence in the question's language has it."""
+        return answer.primary(self.language or DEFAULT_LANGUAGE)
+
     def wrong_options(self) -> tuple[str, ...]:
         """The superseded value and the distractors, written in the form of the right answer."""
         if self.gold is None:
             return ()
-        wrong = [self.superseded.primary()] if self.superseded is not None else []
-        wrong += [self.gold.same_kind(text).primary() for text in self.distractors]
+        wrong = [self.written(self.superseded)] if self.superseded is not None else []
+        wrong += [self.written(self.gold.same_kind(text)) for text in self.distractors]
         return tuple(dict.fromkeys(text for text in wrong if not self.gold.find(text)))
 
 

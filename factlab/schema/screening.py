@@ -66,7 +66,7 @@ Screened = Mapping[str, ScreenedQuestion]
 
 def screening_key(question: Question) -> str:
     """What a question's screening depends on: its wordings and its options."""
-    right = question.gold.primary() if question.gold else ""
+    right = question.written(question.gold) if question.gold else ""
     content = [question.text, *question.gate, "", right, *question.distractors]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.fact import Fact
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.passage import Passage
 
 

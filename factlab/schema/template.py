@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import Field
 
 from factlab.errors import TemplateError, quoted
+from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
+from factlab.grading.names import fold
 from factlab.reading.bounds import Entries, Name, Several, Text
 from factlab.reading.paths import file_of
 from factlab.record import Record
@@ -62,7 +64,10 @@ class RelationFamily(PhrasingFamily):
 class Relation(Record):
     """One relation in one language: relations/<relation>.yaml."""
 
-    relation: Name
+    relation: Name = Field(description="As its file is named, the same in every language.")
+    names: Several[Name] = Field(
+        default=(), description="What else facts of this language may call it."
+    )
     train: Lexicon
     held_out: Lexicon
     families: Several[RelationFamily] = ()
@@ -118,6 +123,7 @@ def load_phrasebook(relation: str, language: str, folder: Path | None = None) ->
     """
     root = (folder or shipped("templates")) / language
     own = file_of(root / "relations", relation, ".yaml")
+    own = own or _relations_by_name(root / "relations").get(fold(relation.replace("_", " ")))
     lexicon = own or root / "relations" / "_default.yaml"
     book = Phrasebook(
         train=_families(root / "train.yaml"),
@@ -126,6 +132,30 @@ def load_phrasebook(relation: str, language: str, folder: Path | None = None) ->
     )
     _refuse_shared_families(book, root)
     return book
+
+
+@lru_cache(maxsize=16)
+def _relations_by_name(folder: Path) -> dict[str, Path]:
+    """Files of relations by the other names of their language."""
+    files = sorted(folder.glob("[!_]*.yaml"))
+    read = [
+        (file, read_yaml(file, TemplateError).parse(Relation, "A relation file")) for file in files
+    ]
+    return {fold(name): file for file, one in read for name in one.names}
+
+
+@lru_cache(maxsize=1024)
+def relation_words(relation: str, language: str) -> str:
+    """What a relation is called in sentences: as the fact calls it, or by its first name.
+
+    Where a fact gives the name of the file, which is the same in every language, the language's own
+    first name for it is taken, if there is one.
+    """
+    file = file_of(shipped("templates") / language / "relations", relation, ".yaml")
+    if file is not None and language != DEFAULT_LANGUAGE:
+        names = read_yaml(file, TemplateError).parse(Relation, "A relation file").names
+        return names[0] if names else relation.replace("_", " ")
+    return relation.replace("_", " ")
 
 
 def _families(file: Path) -> FamilyFile:
@@ -166,8 +196,7 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
     A noun that none names has what anything may be asked; a language without kinds, nothing.
     """
     folder = shipped("templates") / language / "kinds"
-    words = (noun or "").lower().split()
-    names = [" ".join(words[start:]) for start in range(len(words))]
+    names = _endings(noun or "", language)
     for named in names:  # most are called as their file is, and 30 files take a second to read
         file = file_of(folder, named.replace(" ", "_"), ".yaml")
         if file is not None:
@@ -178,6 +207,14 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
                 return kind
     default = folder / f"{DEFAULT_KIND}.yaml"
     return _kind(default) if default.is_file() else None
+
+
+def _endings(noun: str, language: str) -> list[str]:
+    """A noun, then what it ends in: words, or characters where words do not stand apart."""
+    if not language_of(language).spaced:
+        return [noun.lower()[start:] for start in range(len(noun))]
+    words = noun.lower().split()
+    return [" ".join(words[start:]) for start in range(len(words))]
 
 
 def known_relations(language: str = "en") -> list[str]:

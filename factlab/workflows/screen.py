@@ -9,10 +9,10 @@ from pathlib import Path
 from factlab.errors import ControlsError
 from factlab.expand.controls import far_questions
 from factlab.experiment.far_controls import known
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.progress import Progress
 from factlab.schema.config import Precision, RunConfig
 from factlab.schema.control import has_suite, suite_place
-from factlab.schema.fields import DEFAULT_LANGUAGE
 from factlab.schema.screening import screening_lines
 
 

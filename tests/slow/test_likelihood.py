@@ -140,7 +140,7 @@ def question(number: int) -> Question:
 def test_questions_come_back_in_order_with_each_option_scored(
     tiny: LoadedModel, batch_size: int
 ) -> None:
-    value = injected_option("x", EntityAnswer(value="Corven"))
+    value = injected_option("x", EntityAnswer(value="Corven"), question(0))
     asked = [(q, [*own_options(q), value]) for q in map(question, range(7))]
     asked.insert(3, (question(99), []))  # nothing to score: no record
     seen: list[int] = []

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE
-from factlab.expand.splits import Expansion, expand, trained_names
+from factlab.expand.slots import trained_names
+from factlab.expand.splits import Expansion, expand
 from factlab.schema.fact import Fact, load_fact, shipped_facts
 from factlab.schema.question import Question
 

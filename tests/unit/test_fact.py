@@ -271,13 +271,12 @@ def test_a_reverse_question_asks_for_the_subject_by_any_of_its_names() -> None:
 
 
 def test_a_date_is_spelled_as_a_sentence_says_it() -> None:
-    assert make_fact(event={"what": "rose", "date": "2025-10-10"}).event is not None
     spelled = {
-        date: make_fact(event={"what": "rose", "date": date}).event.spelled_date  # type: ignore[union-attr]
+        date: make_fact(event={"what": "rose", "date": date}).spelled_date
         for date in ("2025-10-10", "2025-10", "2025")
     }
     assert spelled == {"2025-10-10": "October 10, 2025", "2025-10": "October 2025", "2025": "2025"}
-    assert make_fact(event={"what": "rose"}).event.spelled_date is None  # type: ignore[union-attr]
+    assert make_fact(event={"what": "rose"}).spelled_date is None
 
 
 # --- which files a name stands for --------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from factlab.grading.dates import PartialDate, find_dates, parse_date, spell_date
+from factlab.grading.dates import PartialDate, find_dates, parse_date
+from factlab.grading.languages.en import spell_date
 from factlab.grading.names import find_name, find_phrase, fold
 from factlab.grading.numbers import find_numbers, parse_number
 from factlab.grading.quantities import find_quantities

@@ -1,0 +1,89 @@
+"""What a fact puts into the slots of phrasings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from factlab.grading.answer import wanted_of
+from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
+from factlab.schema.fact import Fact
+from factlab.schema.phrasing import SLOTS, fill, slots_of
+from factlab.schema.template import Phrasebook, Side, relation_words
+
+
+def trained_names(fact: Fact) -> tuple[str, ...]:
+    """The names of the subject that its training pairs use.
+
+    Of two aliases or more the last is kept from training, so that `recall/alias` is about a name
+    that was never trained on; held-out questions use the names that training does, since what they
+    measure is phrasing. A lone alias is trained on, for variety.
+    """
+    names = fact.subject.names
+    return names[:-1] if len(fact.subject.aliases) > 1 else names
+
+
+def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
+    """The slots that this fact fills by itself; the lexicon's depend on the subject's name."""
+    fixed: dict[str, tuple[str, ...]] = {
+        "subject": fact.subject.names,
+        "relation": (relation_words(fact.relation, fact.language),),
+        "statement": (fact.statement,),
+        "answer": fact.answer.surfaces(fact.language)[:2],
+        "question_word": (question_word(fact),),
+    }
+    if fact.subject.kind:
+        fixed["kind"] = (fact.subject.kind,)
+    if fact.event:
+        fixed["event"] = (fact.event.what,)
+        if fact.spelled_date:
+            fixed["date"] = (fact.spelled_date,)
+    if fact.supersedes:
+        fixed["superseded"] = (fact.supersedes.primary(fact.language),)
+    return fixed
+
+
+def question_word(fact: Fact) -> str:
+    """The word that asks for the fact's value: who, where, 何メートル."""
+    relation = relation_words(fact.relation, fact.language)
+    return language_of(fact.language).question_word(wanted_of(fact.answer, relation))
+
+
+def fillings(
+    fact: Fact, phrasing: str, book: Phrasebook, side: Side, names: Sequence[str] = ()
+) -> list[tuple[str, dict[str, str]]]:
+    """All texts of one phrasing; a text speaks of the subject by one name throughout."""
+    lexicon = book.lexicon(side)
+    fixed = fixed_slots(fact)
+    found: list[tuple[str, dict[str, str]]] = []
+    for name in names or fact.subject.names:
+        slots = {**fixed, "subject": (name,)}
+        for part in ("noun", "question", "indirect", "stem"):
+            if part in slots_of(phrasing):
+                slots[part] = tuple(
+                    text for form in getattr(lexicon, part) for text, _ in fill(form, slots, SLOTS)
+                )
+        if "superseded" in slots:
+            claims = {**slots, "value": slots["superseded"]}
+            slots["claim_superseded"] = tuple(
+                text for form in lexicon.claim for text, _ in fill(form, claims, SLOTS)
+            )
+        found += [
+            (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
+        ]
+    unique = {text: (text, chosen) for text, chosen in reversed(found)}
+    return list(reversed(unique.values()))
+
+
+def supplied_words(fact: Fact) -> list[str]:
+    """The words that a fact supplies to its own questions, and that recur in all of them."""
+    words = [*fact.subject.names, relation_words(fact.relation, fact.language)]
+    if fact.event:
+        words += [fact.event.what, *([fact.spelled_date] if fact.spelled_date else [])]
+    if fact.supersedes:
+        words += fact.supersedes.surfaces(fact.language)
+    return words
+
+
+def written_in(fact: Fact) -> str | None:
+    """What a question says of its language: nothing of the default one."""
+    return None if fact.language == DEFAULT_LANGUAGE else fact.language

@@ -1,0 +1,82 @@
+"""English: how it writes values and sentences.
+
+Its numerals, dates and units are read in `number_words`, `dates` and `unit_table`; its cues stand
+beside the functions of `stance`, `abstain` and `mention` that use them.
+"""
+
+from __future__ import annotations
+
+import calendar
+from decimal import Decimal
+
+from factlab.grading.dates import PartialDate
+from factlab.grading.languages.language import Language, Wanted, Ways, capitalised, grouped
+from factlab.grading.text import word_set
+from factlab.grading.units import spell_unit
+
+_STEM = 5  # letters: erupt-ed, erupt-ion
+_PERSONS = word_set("person man woman king queen president leader artist author scientist player")
+_PLACES = word_set("city town village country state place port harbour island region street")
+
+
+def spell_date(date: PartialDate) -> str:
+    """Write a date as a person would: October 10, 2025; October 2025; 2025; 44 BC."""
+    year = (
+        str(date.year)
+        if date.year >= 1000
+        else f"{abs(date.year)} {'BC' if date.year < 0 else 'AD'}"
+    )
+    if date.month is None:
+        return year
+    month = calendar.month_name[date.month]
+    return f"{month} {year}" if date.day is None else f"{month} {date.day}, {year}"
+
+
+def _number(value: Decimal) -> Ways:
+    return grouped(value), f"{value:f}"
+
+
+def _quantity(value: Decimal, unit: str) -> Ways:
+    spelled = spell_unit(unit, value)
+    short = f"{grouped(value)} {unit}"
+    if unit in ("%", "°"):
+        short = short.replace(" ", "")
+    return f"{grouped(value)} {spelled}".replace(" °", "°"), short, f"{value:f} {spelled}"
+
+
+def _date(date: PartialDate) -> Ways:
+    spelled = spell_date(date)
+    if date.day is None or date.month is None:
+        return (spelled,)
+    ways = [spelled, f"{date.day} {calendar.month_name[date.month]} {date.year}"]
+    ways += [f"{date.year}-{date.month:02d}-{date.day:02d}"] if date.year >= 1000 else []
+    return tuple(ways)
+
+
+def _question_word(wanted: Wanted) -> str:
+    kind = wanted.kind.lower().split()
+    if wanted.type == "entity" and kind:
+        return "who" if kind[-1] in _PERSONS else "where" if kind[-1] in _PLACES else "what"
+    return "when" if wanted.type == "date" else "what"
+
+
+def _event_stems(event: str) -> Ways:
+    return tuple(word[:_STEM] for word in event.lower().split() if len(word) >= _STEM)
+
+
+LANGUAGE = Language(
+    code="en",
+    name="English",
+    number=_number,
+    quantity=_quantity,
+    date=_date,
+    question=lambda text: f"{capitalised(text)}?",
+    sentence=lambda text: f"{capitalised(text)}.",
+    question_word=_question_word,
+    event_stems=_event_stems,
+    articles=("the ",),
+    common=word_set(
+        "the of and is are were its became has had which that with from by what who how this "
+        "their when than then since now after before there been"
+    ),
+)
