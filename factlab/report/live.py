@@ -83,7 +83,7 @@ class NotebookProgress:
 
         self._drawn = time.monotonic()
         hidden = max(0, len(self.stages) - _MOST_SHOWN)
-        lines = [*self.lines, f"{hidden} stages are done"] if hidden else self.lines
+        lines = [*self.lines, f"{hidden} earlier stages are done"] if hidden else self.lines
         html = HTML(stages_html(self.stages[hidden:], lines))
         if self._handle is None:
             self._handle = display(html, display_id=True)

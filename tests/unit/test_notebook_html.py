@@ -110,7 +110,7 @@ def test_progress_is_drawn_again_in_one_output() -> None:
     html = shown_progress("train r08-s0")
     assert '<progress max="48" value="12"></progress> 12/48' in html
     assert "reports/x" in html
-    assert "2 stages are done" in html
+    assert "2 earlier stages are done" in html
     assert html.count("<progress") == 8
 
 
