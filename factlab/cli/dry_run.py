@@ -75,7 +75,10 @@ def _show_plan(plan: Experiment) -> None:
         complain(note)
     for one in plan.sets:
         held = "" if one.held_out is None else f", {one.held_out:,} of them held out"
-        paragraph(f"{one.identity}: {one.used:,} of {one.rows:,} rows are used{held}.")
+        formats = ", ".join(f"{number:,} {name}" for name, number in one.formats.items())
+        paragraph(
+            f"{one.identity}: {one.used:,} of {one.rows:,} rows are used{held}. Formats: {formats}."
+        )
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
     if plan.config.combine is None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from factlab.conversations.selection import ContaminationFilter, draw, record_of, usable
 from factlab.conversations.source import read_set
 from factlab.errors import ConfigError, DataError, shortened
-from factlab.schema.conversation import ConversationSet
+from factlab.schema.config import OnBadRow
+from factlab.schema.conversation import ConversationSet, SetRecord
 from factlab.schema.question import Question
-from factlab.schema.results import SetRecord
 
 SHAPE = "Write FILE:SHARE, such as everyday:0.3, with a share above 0 and below 1."
 
@@ -90,7 +90,12 @@ def mix_counts(pairs: int, shares: Sequence[float]) -> list[int]:
 
 
 def load_mix(
-    wanted: Sequence[MixShare], pairs: Sequence[int], *, seed: int, guard: ContaminationFilter
+    wanted: Sequence[MixShare],
+    pairs: Sequence[int],
+    *,
+    seed: int,
+    guard: ContaminationFilter,
+    on_bad_row: OnBadRow | None = None,
 ) -> tuple[MixedSet, ...]:
     """Load each set and select what the adapters of a run take from it.
 
@@ -99,6 +104,7 @@ def load_mix(
         pairs: Training pairs of its facts, for each adapter.
         seed: Of the data.
         guard: What is left out.
+        on_bad_row: What is done about a row that cannot be read.
 
     Raises:
         DataError: for a set that cannot be read, or has too few usable conversations.
@@ -106,7 +112,8 @@ def load_mix(
     most = mix_counts(max(pairs, default=0), [one.share for one in wanted])
     found: list[MixedSet] = []
     for place, (one, size) in enumerate(zip(wanted, most, strict=True), start=1):
-        mixed = _drawn(one, read_set(one.source), size, f"{seed}/mix/{place}", guard, place)
+        read = read_set(one.source, on_bad_row)
+        mixed = _drawn(one, read, size, f"{seed}/mix/{place}", guard, place)
         if any(mixed.record.sha256 == other.record.sha256 for other in found):
             raise DataError(f"--mix {one.source}: the same contents are mixed in twice.")
         found.append(mixed)

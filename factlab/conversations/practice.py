@@ -10,24 +10,29 @@ from factlab.conversations.selection import ContaminationFilter, draw, record_of
 from factlab.conversations.source import read_set
 from factlab.errors import DataError
 from factlab.expand.splits import Expansion
-from factlab.schema.conversation import Conversation
+from factlab.schema.config import OnBadRow
+from factlab.schema.conversation import Conversation, SetRecord
 from factlab.schema.question import Question
-from factlab.schema.results import SetRecord
 from factlab.schema.source import PracticeSet
 from factlab.schema.splits import Split
 
 HELD_OUT_SHARE = 0.1
+ENDINGS = r"\.[a-z]+(\.(gz|bz2|xz|zst|zip))?$"
 LEAST = 10  # conversations; a tenth of fewer is less than one
 
 
-def load_practice(source: str) -> PracticeSet:
+def load_practice(source: str, on_bad_row: OnBadRow | None = None) -> PracticeSet:
     """Read a practice set.
+
+    Args:
+        source: Its file, folder or name.
+        on_bad_row: What is done about a row that cannot be read.
 
     Raises:
         DataError: in words, with file and line where there is one.
     """
-    read = read_set(source)
-    stem = re.sub(r"\.[a-z]+$", "", read.name.rpartition("/")[2].lower())
+    read = read_set(source, on_bad_row)
+    stem = re.sub(ENDINGS, "", read.name.rpartition("/")[2].lower())
     return PracticeSet(
         "practice_" + (re.sub(r"[^a-z0-9_-]+", "_", stem).strip("_")[:48] or "set"), read
     )

@@ -1,95 +1,134 @@
-"""A file of JSON lines, a JSON array or CSV → its rows, each with its first line's number."""
+"""A file of JSON lines, of JSON, CSV or TSV, compressed or not → its rows, each with its line."""
 
 from __future__ import annotations
 
 import codecs
-import csv
-import io
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from factlab.conversations.delimited import delimited_rows
+from factlab.conversations.holders import object_rows
+from factlab.conversations.json_values import JsonScanner, items_of
 from factlab.errors import DataError
-from factlab.reading.files import MOST_LINE, read_beginning, read_lines, read_text
-from factlab.reading.json_text import NotJsonError, decode, parse_line, place_in
+from factlab.reading.compressed import inner_name, open_expanded, raw_lines
+from factlab.reading.files import MOST_LINE
+from factlab.reading.json_text import NotJsonError, parse
+from factlab.schema.conversation import RowError
 
 Rows = Iterator[tuple[int, object]]
-_SPACE = re.compile(r"[ \t\n\r]*+")
-_SHAPE = "Write one object a line, or one array for the whole file."
+_SHAPE = "Write one object a line, or one array for the whole file"
 
 
-def rows_of(file: Path) -> Rows:
-    """The rows of a file in order, each with its line.
+def rows_of(file: Path, part: str | None = None) -> Rows:
+    """The rows of a file in order, each with its line; a row that cannot be parsed as a `RowError`.
+
+    Args:
+        file: With an ending of `READERS`, perhaps compressed.
+        part: Which rows, where an object holds several lists of them.
 
     Raises:
-        DataError: with file and line, where a row cannot be parsed.
+        DataError: with file and line, where the file itself is broken.
     """
-    return READERS[file.suffix.lower()](file)
+    return READERS[suffix_of(file)](file, part)
 
 
-def _json_rows(file: Path) -> Rows:
-    return _array(file) if _begins_as_array(file) else _lines(file)
+def suffix_of(file: Path) -> str:
+    """The ending that says what a file holds, without that of its compression.
+
+    Raises:
+        DataError: for a .zip file that cannot be read.
+    """
+    return PurePath(inner_name(file, DataError)).suffix.lower()
 
 
-def _begins_as_array(file: Path) -> bool:
-    beginning = read_beginning(file, DataError).removeprefix(codecs.BOM_UTF8)
-    return beginning.lstrip().startswith(b"[")
+def _json_rows(file: Path, part: str | None) -> Rows:
+    lines = _beginnings(file)
+    first, second = next(lines, b""), next(lines, b"")
+    by_line = first.endswith(b"}") or (suffix_of(file) != ".json" and second.startswith(b"{"))
+    if first.startswith(b"{") and not (second and by_line):
+        return object_rows(file, part)
+    if part is not None:
+        raise no_parts(file)
+    return _array(file) if first.startswith(b"[") else _lines(file)
+
+
+def no_parts(file: Path) -> DataError:
+    """The error for a part of a file that has none."""
+    return DataError(f"{file}: it has no parts to name; only an object of lists has.")
+
+
+def _beginnings(file: Path) -> Iterator[bytes]:
+    """Of each line that holds something the beginning; of a short one all."""
+    with open_expanded(file, DataError) as stream:
+        for number, raw in raw_lines(stream, file):
+            if line := (raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw).strip():
+                yield line
 
 
 def _lines(file: Path) -> Rows:
-    for number, line in read_lines(file, DataError):
-        yield number, parse_line(line, f"{file}:{number}", DataError, _SHAPE)
+    with open_expanded(file, DataError) as stream:
+        for number, raw in raw_lines(stream, file):
+            if len(raw) > MOST_LINE:
+                yield (
+                    number,
+                    RowError(
+                        f"are longer than {MOST_LINE:,} bytes",
+                        f"this line is longer than {MOST_LINE:,} bytes. {_SHAPE}",
+                    ),
+                )
+            elif (found := _parsed(raw, number)) is not None:
+                yield number, found
+
+
+def _parsed(raw: bytes, number: int) -> object:
+    """The value of a line; None for one that holds nothing."""
+    if number == 1:
+        raw = raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        line = raw.rstrip(b"\n").decode()
+    except UnicodeDecodeError as problem:
+        return RowError(
+            "are not UTF-8 text",
+            "not UTF-8 text. Save the file as UTF-8",
+            column=problem.start + 1,
+        )
+    if not line or line.isspace():
+        return None
+    try:
+        found = parse(line)
+    except NotJsonError as problem:
+        return RowError(
+            "are not JSON",
+            f"this line is not JSON ({problem.said}). {_SHAPE}",
+            column=problem.place + 1,
+        )
+    return (
+        RowError("are no objects with keys", "expected an object with keys")
+        if found is None
+        else found
+    )
 
 
 def _array(file: Path) -> Rows:
-    """The items of an array, decoded one by one, so that each has its line."""
-    text = read_text(file, DataError)
-    place = _after(text, text.index("[") + 1)
-    line, counted = 1, 0
-    while place < len(text) and text[place] != "]":
-        line, counted = line + text.count("\n", counted, place), place
-        try:
-            found, end = decode(text, place)
-        except NotJsonError as problem:
-            raise DataError(
-                f"{file}:{place_in(text, problem.place)}: this is not JSON ({problem.said}), in "
-                "the array that the file holds. Fix it there."
-            ) from None
-        yield line, found
-        place = _after(text, end)
-        if text[place : place + 1] == ",":
-            place = _after(text, place + 1)
-        elif text[place : place + 1] != "]":
-            break
-    if text[place : place + 1] != "]" or text[place + 1 :].strip():
-        raise DataError(
-            f"{file}:{place_in(text, place)}: the array is malformed here. Separate items by "
-            "commas and end the file with ]."
-        )
+    with open_expanded(file, DataError) as stream:
+        scan = JsonScanner(stream, file)
+        yield from items_of(scan)
+        if scan.peek():
+            raise scan.refused(
+                "the array is malformed here. Separate items by commas and end the file with ]"
+            )
 
 
-def _after(text: str, place: int) -> int:
-    """The next place that is no white space."""
-    return _SPACE.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing, too
+def _table(file: Path, part: str | None) -> Rows:
+    if part is not None:
+        raise no_parts(file)
+    return delimited_rows(file)
 
 
-def _csv_rows(file: Path) -> Rows:
-    text = read_text(file, DataError)
-    csv.field_size_limit(max(csv.field_size_limit(), MOST_LINE))  # of the whole process
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    line = 2
-    try:
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(f"{file}:{line}:1: the number of fields differs from the header's.")
-            yield line, dict(row)
-            line = reader.line_num + 1
-    except csv.Error as problem:
-        raise DataError(f"{file}:{line}:1: this is not CSV ({problem}).") from None
-
-
-READERS: dict[str, Callable[[Path], Rows]] = {
+READERS: dict[str, Callable[[Path, str | None], Rows]] = {
     ".jsonl": _json_rows,
     ".json": _json_rows,
-    ".csv": _csv_rows,
+    ".ndjson": _json_rows,
+    ".csv": _table,
+    ".tsv": _table,
 }

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from factlab.conversations.tally import said_of
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
 from factlab.grading.answer import Answer
 from factlab.grading.names import fold
-from factlab.schema.conversation import Conversation, ConversationSet
-from factlab.schema.results import SetRecord
+from factlab.schema.conversation import Conversation, ConversationSet, SetRecord
 
 CHUNK = 256  # conversations compared with the prompts at once, to bound the similarity matrix
 # A prompt shorter than this (in characters) is not searched for inside longer turns: short prompts
@@ -84,10 +84,11 @@ def record_of(
         sha256=read.sha256,
         formats=dict(read.kinds),
         rows=read.rows,
-        repeated=read.rows - len(read.conversations),
+        repeated=read.repeated,
         used=len(drawn.kept),
         held_out=held_out,
         left_out=dict(drawn.left_out),
+        skipped=read.skipped,
     )
 
 
@@ -95,6 +96,7 @@ def usable(record: SetRecord) -> str:
     """How many of a set's rows can be used, and what was left out, for sentences."""
     sentence = f"only {record.used:,} of its {record.rows:,} rows can be used"
     reasons = [f"{number:,} {reason}" for reason, number in record.left_out.items()]
+    reasons += [f"{one.rows:,} {one.reason}" for one in record.skipped]
     if record.repeated:
         reasons.append(f"{record.repeated:,} repeat another")
     return sentence + (f" ({'; '.join(reasons)})" if reasons else "")
@@ -105,9 +107,16 @@ def notes_on(record: SetRecord) -> tuple[str, ...]:
     reasons = [f"{number:,} that {reason}" for reason, number in record.left_out.items()]
     if record.repeated:
         reasons.append(f"{record.repeated:,} that repeat another row")
-    if not reasons:
-        return ()
-    return (f"{record.name}: conversations were left out: {'; '.join(reasons)}.",)
+    notes = (
+        [f"{record.name}: conversations were left out: {'; '.join(reasons)}."] if reasons else []
+    )
+    if record.skipped:
+        number = sum(one.rows for one in record.skipped)
+        notes.append(
+            f"{record.name}: {number:,} of {record.rows:,} rows were left out: "
+            f"{said_of(record.skipped)}."
+        )
+    return tuple(notes)
 
 
 def _sort(

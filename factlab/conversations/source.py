@@ -6,17 +6,19 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from factlab.conversations.formats import read_row
-from factlab.conversations.rows import READERS, rows_of
+from factlab.conversations.rows import READERS, rows_of, suffix_of
 from factlab.conversations.tables import table_rows
+from factlab.conversations.tally import Tally
 from factlab.errors import DataError, shortened
+from factlab.reading.compressed import COMPRESSED
 from factlab.reading.files import refuse_special
 from factlab.reading.paths import expanded, is_folder
 from factlab.reading.records import sha256_of
+from factlab.schema.config import OnBadRow
 from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
@@ -28,34 +30,40 @@ AnyRow = TypeVar("AnyRow")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
-def read_set(source: str) -> ConversationSet:
+def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet:
     """Read a set.
 
     Args:
-        source: A file (.jsonl, .json, .csv, .parquet), a folder of such files, a shipped set, or a
+        source: A file (`SUFFIXES`, perhaps compressed), a folder of such files, a shipped set, or a
             hub id with `:split` behind it.
+        on_bad_row: What is done about a row that cannot be read. By default it is left out of a
+            set of `LARGE` rows or more, if at most a tenth of them are such; otherwise refused.
 
     Raises:
         DataError: in words, with file and line where there is one.
     """
     path, split = _located(source)
-    if path is not None and path.suffix.lower() in READERS and path.is_file():
-        placed = [(f"{path}:{line}:1", row) for line, row in _limited(source, rows_of(path))]
-        digest = sha256_of(path)
+    if path is not None and path.is_file() and suffix_of(path) in READERS:
+        placed: Iterable[tuple[str, object]] = (
+            (f"{path}:{line}:1", row) for line, row in rows_of(path, split)
+        )
+        digest = _Digest(sha256_of(path))
     else:
         named = str(path) if path is not None else source.partition(":")[0]
-        rows = _limited(source, table_rows(named, split))
-        digest = _sha256_of(path, rows)
-        placed = [(f"{named}: row {n}", row) for n, row in enumerate(rows, start=1)]
-    found = [read_row(row, where, n) for n, (where, row) in enumerate(placed, start=1)]
-    if not found:
-        raise DataError(f"{source}: it has no rows.")
+        digest = _Digest(sha256_of(path) if path is not None and path.is_file() else None)
+        rows = digest.over(table_rows(named, split))
+        placed = ((f"{named}: row {n}", row) for n, row in enumerate(rows, start=1))
+    tally = Tally()
+    for place, row in _limited(source, placed):
+        tally.add(row, place)
+    tally.check(source, on_bad_row)
     return ConversationSet(
         name=source if path is None else path.name + (f":{split}" if split else ""),
-        sha256=digest,
-        conversations=tuple(dict.fromkeys(found)),
-        rows=len(found),
-        kinds=dict(Counter(conversation.kind for conversation in found)),
+        sha256=digest.found(),
+        conversations=tuple(dict.fromkeys(tally.conversations)),
+        rows=tally.rows,
+        kinds=dict(Counter(conversation.kind for conversation in tally.conversations)),
+        skipped=tally.skipped(),
     )
 
 
@@ -68,10 +76,13 @@ def _located(source: str) -> tuple[Path | None, str | None]:
         return whole, None
     if is_folder(folder := expanded(head)):
         return folder, split
+    if split and _exists(folder) and _may_have_parts(folder):
+        _check_kind(folder)
+        return folder, split
     known = shipped_sets()
     if source in known:
         return known[source], None
-    if _HUB_ID.fullmatch(head) and not head.lower().endswith(SUFFIXES):
+    if _HUB_ID.fullmatch(head) and not head.lower().endswith((*SUFFIXES, *COMPRESSED)):
         return None, split or None
     nearby = [str(file) for kind in SUFFIXES for file in Path().glob(f"*{kind}")]
     raise DataError(
@@ -88,14 +99,20 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _may_have_parts(path: Path) -> bool:
+    return path.suffix.lower() in (".json", *COMPRESSED)
+
+
 def _check_kind(path: Path) -> None:
     if path.is_dir():
         return
     refuse_special(path, DataError)
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() == PARQUET:
+        return
+    if suffix_of(path) not in READERS:
         raise DataError(
-            f"{path}: unknown kind of file; known endings: {', '.join(SUFFIXES)}. Rename it, or "
-            "convert it."
+            f"{path}: unknown kind of file; known endings: {', '.join(SUFFIXES)}, each also with "
+            f"{' or '.join(COMPRESSED)} behind it but .parquet. Rename it, or convert it."
         )
 
 
@@ -104,23 +121,29 @@ def shipped_sets() -> dict[str, Path]:
     return {path.stem: path for path in sorted((shipped("evals") / "chats").glob("*.jsonl"))}
 
 
-def _limited(source: str, rows: Iterable[AnyRow]) -> list[AnyRow]:
-    found: list[AnyRow] = []
-    for row in rows:
-        if len(found) == MOST_ROWS:
+def _limited(source: str, rows: Iterable[AnyRow]) -> Iterator[AnyRow]:
+    for number, row in enumerate(rows):
+        if number == MOST_ROWS:
             raise DataError(
                 f"{source}: more than {MOST_ROWS:,} rows. Take a part of it; on the hub, for "
                 "example, owner/name:train[:5000]."
             )
-        found.append(row)
-    return found
+        yield row
 
 
-def _sha256_of(path: Path | None, rows: list[object]) -> str:
-    """Of a single file its own; of a folder or a set of the hub that of its rows."""
-    if path is not None and path.is_file():
-        return sha256_of(path)
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
-    return digest.hexdigest()
+class _Digest:
+    """The SHA-256 of a set: of a single file its own; of a folder or a set of the hub its rows'."""
+
+    def __init__(self, known: str | None) -> None:
+        self._known, self._rows = known, hashlib.sha256()
+
+    def over(self, rows: Iterable[object]) -> Iterator[object]:
+        """The rows, counted in as they pass."""
+        for row in rows:
+            if self._known is None:
+                self._rows.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+            yield row
+
+    def found(self) -> str:
+        """In hexadecimal digits."""
+        return self._known or self._rows.hexdigest()

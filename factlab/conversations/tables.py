@@ -6,11 +6,14 @@ The one module below the model rooms that loads that library, and only when such
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from factlab.errors import DataError
+
+MOST_PARQUET = 1_000_000_000  # bytes of its rows in memory, all together
+BATCH = 64  # rows at a time
 
 
 def table_rows(source: str, split: str | None) -> Iterable[object]:
@@ -26,6 +29,8 @@ def table_rows(source: str, split: str | None) -> Iterable[object]:
         DataError: if it cannot be read, or has no such part.
     """
     path = Path(source)
+    if path.is_file():
+        return _safely(_parquet(path), source, local=True)
     try:
         parts = _load(path, source, split)
     except DataError:
@@ -44,7 +49,7 @@ def table_rows(source: str, split: str | None) -> Iterable[object]:
 
 
 def _load(path: Path, source: str, split: str | None) -> Any:
-    from datasets import load_dataset
+    from datasets import load_dataset, load_from_disk
     from datasets.utils.logging import disable_progress_bar
 
     disable_progress_bar()
@@ -53,17 +58,41 @@ def _load(path: Path, source: str, split: str | None) -> Any:
         "huggingface_hub",
     ):  # our own error says what went wrong, in one sentence
         logging.getLogger(name).setLevel(logging.ERROR)
-    if path.is_file():
-        return load_dataset("parquet", data_files=str(path), split="train", streaming=True)
+    if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
+        saved = load_from_disk(str(path))
+        return saved[split] if split else saved
     if path.is_dir():
         return load_dataset(str(path), split=split, streaming=True)
     return load_dataset(source, split=split)
+
+
+def _parquet(file: Path) -> Iterator[object]:
+    """The rows of a parquet file, a few at a time, bounded in the bytes that they expand to."""
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    opened = ParquetFile(file)
+    stated = sum(
+        opened.metadata.row_group(place).total_byte_size
+        for place in range(opened.metadata.num_row_groups)
+    )
+    read = 0
+    for batch in opened.iter_batches(batch_size=BATCH):
+        read += pyarrow.Table.from_batches([batch]).nbytes
+        if max(stated, read) > MOST_PARQUET:
+            raise DataError(
+                f"{file}: expands to more than the {MOST_PARQUET:,} bytes that are read of it. "
+                "Split it."
+            )
+        yield from batch.to_pylist()
 
 
 def _safely(rows: Any, source: str, *, local: bool) -> Iterable[object]:
     """The rows, which are read only now: errors then are reported like the rest."""
     try:
         yield from rows
+    except DataError:
+        raise
     except Exception as problem:
         raise _cannot_be_read(source, problem, local=local) from None
 

@@ -13,11 +13,12 @@ from factlab.grading.answer import Answer
 from factlab.grading.name_index import NameIndex
 from factlab.runs.folder import config_sha256
 from factlab.schema.config import Cell, Precision, RunConfig
+from factlab.schema.conversation import SetRecord
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorChoice, Recipe
-from factlab.schema.results import FactSummary, Placebo, SetRecord
+from factlab.schema.results import FactSummary, Placebo
 from factlab.schema.source import TrainingSource
 from factlab.schema.splits import CONTROL_SPLITS, PANEL_SIZES
 from factlab.training.steps import train_steps

@@ -23,10 +23,10 @@ from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.metrics.verdicts import grade
 from factlab.runs.files import read_lines
 from factlab.runs.folder import RunFolder
-from factlab.schema.config import FarControls
 from factlab.schema.control import has_suite
 from factlab.schema.question import Question, Response
 from factlab.schema.screening import Screened, ScreenedQuestion, screening_key
+from factlab.schema.words import FarControls
 
 LEAST = 48  # controls, known or not, so that intrusion is measured on a base that knows little
 

@@ -36,12 +36,12 @@ from factlab.experiment.placebo import placebo_pairs
 from factlab.recipes.load import as_recorded, find_recipes
 from factlab.schema.config import Cell, RunConfig
 from factlab.schema.control import SuiteName
+from factlab.schema.conversation import SetRecord
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
 from factlab.schema.quick import quick_note
 from factlab.schema.recipe import AnchorChoice, Recipe
-from factlab.schema.results import SetRecord
 from factlab.schema.source import PracticeSet, TrainingSource
 from factlab.schema.trackers import check_tracker_names
 from factlab.schema.yaml import read_yaml
@@ -164,7 +164,7 @@ def _training_sources(config: RunConfig, recipes: Sequence[Recipe]) -> tuple[Tra
             raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
         return tuple(load_facts(config.facts))
     check_practice(config, recipes)
-    return (load_practice(config.practice),)
+    return (load_practice(config.practice, config.on_bad_row),)
 
 
 def _each_once(groups: Mapping[Any, Sequence[Question]]) -> tuple[Question, ...]:
@@ -208,6 +208,7 @@ def _with_mix(
         [len(experiment.training_pairs(cell.facts)) for cell in experiment.cells],
         seed=experiment.config.data_seed,
         guard=replace(guard, prompts=[*guard.prompts, *_prompts(own)]),
+        on_bad_row=experiment.config.on_bad_row,
     )
     records = tuple(one.record for one in mixed)
     notes = (*experiment.notes, *(note for record in records for note in notes_on(record)))

@@ -19,9 +19,10 @@ from factlab.reading.records import sha256_of
 from factlab.record import Record
 from factlab.runs.files import folder_being_written, read_json, read_lines, write_json, write_text
 from factlab.runs.folder import CellFolder
-from factlab.schema.config import Cell, save_interval
+from factlab.schema.config import Cell
 from factlab.schema.question import PanelAnswer
 from factlab.schema.results import CurvePoint, TrainingRecord, TrainStep, ValidationLoss
+from factlab.schema.words import save_interval
 
 if TYPE_CHECKING:
     import torch

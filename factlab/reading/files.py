@@ -45,12 +45,12 @@ def read_beginning(file: Path, error: type[FactlabError], most: int = 4_096) -> 
     Raises:
         FactlabError: of class `error`, for what is no plain file, or cannot be read.
     """
-    with _opened(file, error) as stream:
+    with opened(file, error) as stream:
         return stream.read(most)
 
 
 def _read_bytes(file: Path, error: type[FactlabError], most: int) -> bytes:
-    with _opened(file, error) as stream:
+    with opened(file, error) as stream:
         raw = stream.read(most + 1)
         size = os.fstat(stream.fileno()).st_size
     if len(raw) > most:
@@ -59,7 +59,12 @@ def _read_bytes(file: Path, error: type[FactlabError], most: int) -> bytes:
 
 
 @contextmanager
-def _opened(file: Path, error: type[FactlabError]) -> Iterator[BinaryIO]:
+def opened(file: Path, error: type[FactlabError]) -> Iterator[BinaryIO]:
+    """A plain file, to read its bytes.
+
+    Raises:
+        FactlabError: of class `error`, for what is no plain file, or cannot be read.
+    """
     try:
         with open_file(file, None) as stream:
             yield stream
@@ -83,7 +88,7 @@ def refuse_special(file: Path, error: type[FactlabError]) -> None:
     Raises:
         FactlabError: of class `error`.
     """
-    with _opened(file, error):
+    with opened(file, error):
         pass
 
 
@@ -101,7 +106,7 @@ def read_lines(
         FactlabError: of class `error`, as `read_text`, and for a line that is too long.
     """
     read = 0
-    with _opened(file, error) as stream:
+    with opened(file, error) as stream:
         for number in count(1):
             raw = stream.readline(MOST_LINE + 1)
             read += len(raw)

@@ -6,8 +6,9 @@ import shlex
 
 from factlab.report.load import NOT_RECORDED, ReportData
 from factlab.report.wording import NONE, integer, joined, memory, percent, seconds
+from factlab.schema.conversation import SetRecord
 from factlab.schema.quick import QUICK_NOTE
-from factlab.schema.results import CellResult, ModelRecord, SetRecord
+from factlab.schema.results import CellResult, ModelRecord
 
 TRAINING_HEADS = (
     "Cell", "Status", "Training", "Steps", "Pairs per second", "Tokens", "Peak memory",
@@ -94,7 +95,11 @@ def _set_rows(one: SetRecord) -> list[tuple[str, str]]:
     if one.held_out is not None:
         rows.append(("Held out of training", integer(one.held_out)))
     left_out = {**one.left_out, **({"repeat another row": one.repeated} if one.repeated else {})}
-    return rows + [(f"Left out, since they {why}", integer(n)) for why, n in left_out.items()]
+    rows += [(f"Left out, since they {why}", integer(n)) for why, n in left_out.items()]
+    return rows + [
+        (f"Rows left out, since they {part.reason}", f"{integer(part.rows)} (first: {part.first})")
+        for part in one.skipped
+    ]
 
 
 def notices(data: ReportData) -> list[str]:

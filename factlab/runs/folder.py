@@ -24,10 +24,11 @@ from factlab.runs.files import (
 )
 from factlab.runs.integrity import refuse_changed_results
 from factlab.schema.config import RunConfig
+from factlab.schema.conversation import SetRecord
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.recipe import Recipe
-from factlab.schema.results import CellResult, RunRecord, RunResult, SetRecord
+from factlab.schema.results import CellResult, RunRecord, RunResult
 from factlab.schema.yaml import read_yaml
 
 
@@ -301,7 +302,7 @@ def config_sha256(
         json.dumps(given),
         *(recipe.model_dump_json(exclude={"about", "source"}) for recipe in recipes),
         *(question.model_dump_json() for question in questions),
-        *(one.model_dump_json() for one in sets),
+        *(one.model_dump_json(exclude=None if one.skipped else {"skipped"}) for one in sets),
     ]
     return sha256_text("\n".join(lines))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -37,12 +36,13 @@ from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 from factlab.schema.results import Placebo
+from factlab.schema.words import FarControls, SaveEvery
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa", "flash"]
 DeviceMap = Literal["one", "cpu", "auto"]
 Keep = Literal["last", "best"]
-_STEPS, _MINUTES = re.compile(r"[1-9]\d{0,8}"), re.compile(r"\d{1,6}(\.\d{1,3})?m")
+OnBadRow = Literal["skip", "stop"]
 MOST_SEEDS = 1_000
 EMBEDDED_MODEL = "smollm2-135m-instruct"
 
@@ -67,40 +67,6 @@ def _trackers(given: Any) -> Any:
     ]
 
 
-def save_interval(text: str) -> tuple[float | None, int | None]:
-    """The minutes or the steps after which training is saved; None for what does not decide.
-
-    Raises:
-        ValueError: for anything but minutes (10m), steps (50) and off.
-    """
-    if text == "off":
-        return None, None
-    if _STEPS.fullmatch(text):
-        return None, int(text)
-    if _MINUTES.fullmatch(text):
-        return float(text[:-1]), None
-    raise ValueError("give minutes (10m), steps (50), or off")
-
-
-def _save_every(given: Any) -> Any:
-    text = str(given).strip().lower() if isinstance(given, str | int) else given
-    if isinstance(text, str):
-        save_interval(text)
-    return text
-
-
-def _far(given: Any) -> Any:
-    """How many far controls: a number, or a word for all or for none."""
-    text = str(given).strip().lower() if isinstance(given, str | int) else ""
-    if text in ("all", "none"):
-        return text
-    digits = text.isascii() and text.isdigit() and len(text) < 10
-    if not digits or int(text) < 1:
-        raise ValueError("a number of controls is wanted, such as 200, or all, or none")
-    return int(text)
-
-
-FarControls = Annotated[int | Literal["all", "none"], BeforeValidator(_far)]
 OneOrMore = Annotated[
     tuple[Item, ...], Field(max_length=MOST_VALUES), BeforeValidator(_one_or_more)
 ]
@@ -252,6 +218,12 @@ class RunConfig(_Overrides):
         description="Longest conversation of a mix or practice set in tokens, answer included; "
         "longer ones are left out.",
     )
+    on_bad_row: Annotated[OnBadRow | None, Flag()] = Field(
+        default=None,
+        description="A row of a mix or practice set that cannot be read: skip (leave it out, and "
+        "say how many for what reason) or stop. Without it skip in a set of 100 rows or more, if "
+        "at most a tenth of them is such; otherwise stop.",
+    )
     seed: Annotated[OneOrMore[Seed], Flag(example="0,1,2", untrained=True)] = Field(
         default=(0,), description="Seeds of initialisation, order and dropout, one cell each."
     )
@@ -304,9 +276,7 @@ class RunConfig(_Overrides):
         description="Trackers that transformers knows, such as tensorboard, wandb or mlflow. They "
         "decide no number, so a run may be resumed with others.",
     )
-    save_every: Annotated[
-        str, BeforeValidator(_save_every), Flag(metavar="MINUTES|STEPS|off", example="30m")
-    ] = Field(
+    save_every: Annotated[SaveEvery, Flag(metavar="MINUTES|STEPS|off", example="30m")] = Field(
         default="10m",
         description="How often training under way is saved, so that --resume goes on from there: "
         "minutes (10m) or optimizer steps (50). Ctrl-C and SIGTERM save it in any case; off: "

@@ -5,9 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import Field
+
 from factlab.grading.names import fold
+from factlab.record import Record
 from factlab.schema.question import Question, Turn
 from factlab.schema.splits import Split
+
+
+class RowError(ValueError):
+    """What is wrong with a row.
+
+    Attributes:
+        reason: The same for all rows with this problem; completes "rows that …".
+        said: What is wrong in this row, without a full stop.
+        column: Where in its line.
+    """
+
+    def __init__(self, reason: str, said: str, *, column: int = 1) -> None:
+        super().__init__(said)
+        self.reason, self.said, self.column = reason, said, column
+
+
+class UnusableRowError(RowError):
+    """A row that is sound, but nothing that factlab trains on: it is left out, never an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +88,25 @@ class Conversation:
 def conversation_of(turns: Sequence[Turn]) -> Conversation:
     """The conversation up to its last answer; later turns are dropped.
 
+    System turns at the beginning are one; an empty one is none. What the assistant says before the
+    first question answers nothing, and is dropped.
+
     Raises:
-        ValueError: for turns that are empty, in an order that no chat has, or without an answer.
+        RowError: for turns that are empty, in an order that no chat has, or without an answer.
     """
     answered = [i for i, turn in enumerate(turns) if turn.role == "assistant"]
     if not answered:
-        raise ValueError("there is no answer by the assistant")
+        raise RowError("have no answer", "there is no answer by the assistant")
     kept = [
         turn.model_copy(update={"content": turn.content.strip()})
         for turn in turns[: answered[-1] + 1]
     ]
+    first = next((i for i, turn in enumerate(kept) if turn.role != "system"), len(kept))
+    system = "\n\n".join(turn.content for turn in kept[:first] if turn.content)
+    opening = [Turn(role="system", content=system)] if system else []
+    asked = next((i for i, turn in enumerate(kept) if turn.role == "user"), first)
+    greeted = all(turn.role == "assistant" for turn in kept[first:asked])
+    kept = [*opening, *kept[asked if greeted else first :]]
     _check_contents(kept)
     _check_order(kept)
     *before, question, answer = kept
@@ -86,10 +116,14 @@ def conversation_of(turns: Sequence[Turn]) -> Conversation:
 def _check_contents(turns: Sequence[Turn]) -> None:
     for number, turn in enumerate(turns, start=1):
         if not turn.content:
-            what = "the answer" if turn.role == "assistant" else f"the {turn.role}'s text"
-            raise ValueError(f"{what} (turn {number}) is empty")
+            answers = turn.role == "assistant"
+            what = "the answer" if answers else f"the {turn.role}'s text"
+            reason = "have an empty answer" if answers else "have an empty question"
+            raise RowError(reason, f"{what} (turn {number}) is empty")
         if any("\ud800" <= char <= "\udfff" for char in turn.content):
-            raise ValueError(f"turn {number} holds half a character (a lone surrogate)")
+            raise RowError(
+                "hold half a character", f"turn {number} holds half a character (a lone surrogate)"
+            )
 
 
 def _check_order(turns: Sequence[Turn]) -> None:
@@ -98,10 +132,46 @@ def _check_order(turns: Sequence[Turn]) -> None:
     for i, turn in enumerate(turns[first:]):
         wanted = ("user", "assistant")[i % 2]
         if turn.role != wanted:
-            raise ValueError(
+            raise RowError(
+                "have turns out of order",
                 f"turn {first + i + 1} is the {turn.role}'s, but the {wanted}'s is expected: after "
-                "an optional system turn, user and assistant take turns"
+                "an optional system turn, user and assistant take turns",
             )
+
+
+class SkippedRows(Record):
+    """Rows of a set that were left out for one reason."""
+
+    reason: str = Field(description='Completes "rows that …".')
+    rows: int
+    first: str = Field(description="File and line of the first of them, or set and row.")
+
+
+class SetRecord(Record):
+    """A set of conversations that a run trained on, and what was left out of it."""
+
+    name: str
+    share: float | None = Field(
+        default=None, description="Of an adapter's training pairs; none in a practice run."
+    )
+    sha256: str = Field(description="Of the file, or of the rows of a folder or a set of the hub.")
+    formats: dict[str, int] = Field(description="Format → rows.")
+    rows: int
+    repeated: int = Field(description="Rows that say what an earlier one says; left out.")
+    used: int = Field(description="Conversations drawn, the held-out ones included.")
+    held_out: int | None = Field(default=None, description="Of them, in a practice run.")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="Reason → conversations, of those that were read."
+    )
+    skipped: tuple[SkippedRows, ...] = Field(
+        default=(), description="Rows that could not be read, or hold nothing to train on."
+    )
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other sets and shares, in a line."""
+        share = "" if self.share is None else f" {100 * self.share:g} %"
+        return f"{self.name}{share} ({self.sha256[:8]})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +184,7 @@ class ConversationSet:
         conversations: Each once, in order.
         rows: Rows read; those that repeat an earlier one are no conversations of their own.
         kinds: Rows by format.
+        skipped: Rows that were left out, since they could not be read or hold nothing to train on.
     """
 
     name: str
@@ -121,3 +192,9 @@ class ConversationSet:
     conversations: tuple[Conversation, ...]
     rows: int
     kinds: Mapping[str, int]
+    skipped: tuple[SkippedRows, ...] = ()
+
+    @property
+    def repeated(self) -> int:
+        """Rows that say what an earlier one says."""
+        return self.rows - len(self.conversations) - sum(one.rows for one in self.skipped)

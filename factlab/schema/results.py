@@ -14,6 +14,7 @@ from pydantic import Field
 from factlab.reading.paths import PlainName, PlainPath
 from factlab.record import Record, Shown
 from factlab.schema.combine import Combined
+from factlab.schema.conversation import SetRecord
 from factlab.schema.fields import FORMERLY_DIALS
 
 SCHEMA_VERSION = 2
@@ -348,30 +349,6 @@ class RunResult(Shown):
     def model_at(self, precision: str) -> ModelRecord:
         """The weights that a cell of this precision stands on."""
         return self.other_models.get(precision, self.model)
-
-
-class SetRecord(Record):
-    """A set of conversations that a run trained on, and what was left out of it."""
-
-    name: str
-    share: float | None = Field(
-        default=None, description="Of an adapter's training pairs; none in a practice run."
-    )
-    sha256: str = Field(description="Of the file, or of the rows of a folder or a set of the hub.")
-    formats: dict[str, int] = Field(description="Format → rows.")
-    rows: int
-    repeated: int = Field(description="Rows that say what an earlier one says; left out.")
-    used: int = Field(description="Conversations drawn, the held-out ones included.")
-    held_out: int | None = Field(default=None, description="Of them, in a practice run.")
-    left_out: dict[str, int] = Field(
-        default_factory=dict, description="Reason → conversations, of those that were read."
-    )
-
-    @property
-    def identity(self) -> str:
-        """What tells it from other sets and shares, in a line."""
-        share = "" if self.share is None else f" {100 * self.share:g} %"
-        return f"{self.name}{share} ({self.sha256[:8]})"
 
 
 class RunRecord(Record):

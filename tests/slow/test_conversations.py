@@ -446,12 +446,29 @@ def test_messages_in_a_table_are_read_like_those_in_lines(tmp_path: Path) -> Non
     assert found[0].before == (Turn(role="system", content="Be brief."),)
 
 
+def test_a_parquet_file_that_expands_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = parquet(tmp_path / "m.parquet", [alpaca(pair("Why?", "So. " * 999))] * 300)
+    assert read_set(str(file)).rows == 300
+    monkeypatch.setattr("factlab.conversations.tables.MOST_PARQUET", 50_000)
+    with pytest.raises(DataError, match="expands to more than the 50,000 bytes"):
+        read_set(str(file))
+
+
+def test_a_set_that_the_library_saved_is_read(tmp_path: Path) -> None:
+    import datasets
+
+    datasets.Dataset.from_list(rows(4)).save_to_disk(tmp_path / "saved")
+    assert read_set(str(tmp_path / "saved")).rows == 4
+
+
 def test_a_table_that_cannot_be_used_is_refused_with_its_row(tmp_path: Path) -> None:
     empty = parquet(tmp_path / "e.parquet", [*rows(2), {**rows(1)[0], "output": " "}])
     with pytest.raises(DataError, match=r"e\.parquet: row 3: the answer \(turn 2\) is empty"):
         read_set(str(empty))
-    other = parquet(tmp_path / "o.parquet", [{"question": "Why?", "answer": "So."}])
-    with pytest.raises(DataError, match=r"o\.parquet: row 1: unknown format; keys found: quest"):
+    other = parquet(tmp_path / "o.parquet", [{"why": "Why?", "because": "So."}])
+    with pytest.raises(DataError, match=r"o\.parquet: row 1: unknown format; keys found: why, be"):
         read_set(str(other))
     broken = tmp_path / "b.parquet"
     broken.write_bytes(b"PAR1 and nothing else")

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_chats import (
+    WITH_TURNS,
+    WITHOUT_TURNS,
     Pair,
     alpaca,
     csv_text,
@@ -29,13 +31,12 @@ from factlab.conversations.rows import rows_of
 from factlab.conversations.source import read_set, shipped_sets
 from factlab.errors import DataError
 
-SINGLE = (messages, prompt_completion, alpaca, guanaco)
 MULTI = (messages, guanaco)
 
-# Any text that says something; of what markers are made of nothing, since guanaco cannot quote.
+# Any text that says something, without what markers are made of: texts with markers cannot quote.
 texts = (
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-    .map(lambda text: text.replace("#", "").strip())
+    .map(lambda text: text.translate(dict.fromkeys(map(ord, "#<[|:｜"))).strip())
     .filter(bool)
 )
 
@@ -57,14 +58,18 @@ def said(row: object) -> tuple[Any, ...]:
 
 @given(texts, texts)
 def test_a_question_and_its_answer_are_the_same_in_every_format(asked: str, answer: str) -> None:
-    for write in SINGLE:
+    for write in (*WITH_TURNS, *WITHOUT_TURNS):
         assert said(write(pair(asked, answer))) == (asked, answer), write.__name__
 
 
-@given(dialogues())
-def test_a_dialogue_is_the_same_in_both_formats_that_have_turns(turns: list[Pair]) -> None:
-    assert said(messages(turns)) == said(guanaco(turns))
-    assert said(messages(turns)) == (*turns[:-2], turns[-2][1], turns[-1][1])
+@given(st.none() | texts, dialogues())
+def test_a_dialogue_is_the_same_in_every_format_that_has_turns(
+    system: str | None, turns: list[Pair]
+) -> None:
+    opening = [] if system is None else [("system", system)]
+    expected = (*opening, *turns[:-2], turns[-2][1], turns[-1][1])
+    for write in WITH_TURNS:
+        assert said(write([*opening, *turns])) == expected, write.__name__
 
 
 @given(dialogues(), st.sampled_from(MULTI), texts)
@@ -100,7 +105,8 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"question": "Why?", "answer": "So."}, "unknown format; keys found: question, answer."),
+        ({"why": "Why?", "because": "So."}, "unknown format; keys found: why, because."),
+        ({"prompt": "Why?", "completion": None}, "'prompt' or 'completion' has no value"),
         ({"prompt": "Why?"}, "unknown format; keys found: prompt."),
         ({}, "unknown format; keys found: none."),
         (["Why?", "So."], "expected an object with keys."),
@@ -111,8 +117,9 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
         ({"prompt": "Why?", "completion": 7}, "'completion' is not text"),
         ({"instruction": "", "input": "", "output": "So."}, "the user's text (turn 1) is empty"),
         ({"instruction": "Why?", "input": 3, "output": "So."}, "'input' is not text"),
-        ({"text": "Once upon a time."}, "'text' does not begin with '### Human:'"),
-        ({"text": "Hm. ### Human: Why? ### Assistant: So."}, "does not begin with '### Human:'"),
+        ({"text": "Once upon a time."}, "'text' has no markers of turns"),
+        ({"text": "Once: Q: Why?\nA: So."}, "'text' has no markers of turns"),
+        ({"text": "<|im_start|>narrator\nOnce"}, "a turn has the role 'narrator'"),
         ({"text": "### Human: Why?"}, "there is no answer by the assistant"),
         ({"text": "### Human: Why? ### Human: Well? ### Assistant: So."}, "turn 2 is the user's"),
         ({"text": "### Assistant: So."}, "turn 1 is the assistant's, but the user's is expected"),
@@ -120,7 +127,14 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
         ({"messages": "Why?"}, "'messages' is not a list of turns"),
         ({"messages": [{"content": "Why?"}]}, "turn 1 of 'messages' has no role and content"),
         ({"messages": [{"role": "user", "content": None}]}, "'content' of turn 1 is not text"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "turn 1 has the role 'tool'; known ro"),
+        ({"messages": [{"role": "sage", "content": "x"}]}, "turn 1 has the role 'sage'; known ro"),
+        (
+            {"messages": [{"role": 3, "content": "x"}]},
+            "turn 1 of 'messages' has no role and conten",
+        ),
+        ({"messages": "[{'role': "}, "'messages' is not a list of turns"),
+        ({"conversations": [{"from": "human", "value": 7}]}, "'value' of turn 1 is not text"),
+        ({"chosen": "So.", "rejected": "No."}, "'chosen' has no question, and no key holds its pr"),
         (messages([("system", "x"), ("assistant", "y")]), "turn 2 is the assistant's, but the u"),
         ({"prompt": "Why\ud800?", "completion": "So."}, "turn 1 holds half a character"),
     ],
@@ -184,7 +198,7 @@ BROKEN = {
     ),
     "b.json": ('[\n {"prompt": "A?", "completion": "B."},\n {"prompt": }\n]', ":3:13: this is not"),
     "c.json": ('[\n {"prompt": "A?", "completion": "B."}\n', ":3:1: the array is malformed here"),
-    "d.json": ('[{"prompt": "A?", "completion": "B."}] x', ":1:38: the array is malformed here"),
+    "d.json": ('[{"prompt": "A?", "completion": "B."}] x', ":1:40: the array is malformed here"),
     "e.json": ('[{"prompt": "A?", "completion": "B."} {}]', ":1:39: the array is malformed here"),
     "f.csv": ("prompt,completion\nA?,B.\nC?\n", ":3:1: the number of fields differs"),
     "g.csv": ("prompt,completion\nA?,B.,D\n", ":2:1: the number of fields differs"),
@@ -197,7 +211,7 @@ BROKEN = {
         '[\n{"prompt": "A?", "completion": "B."},\n\n\n3]',
         ":5:1: expected an object with keys",
     ),
-    "n.txt": ("x", ": unknown kind of file; known endings: .jsonl, .json, .csv, .parquet"),
+    "n.txt": ("x", ": unknown kind of file; known endings: .jsonl, .json, .ndjson, .csv, "),
 }
 
 

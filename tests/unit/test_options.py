@@ -78,6 +78,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "mix": ("everyday:0.3", ("everyday:0.3",)),
     "practice_examples": ("20", 20),
     "max_example_tokens": ("99", 99),
+    "on_bad_row": ("skip", "skip"),
     "seed": ("0,3", (0, 3)),
     "seeds": ("3", 3),
     "data_seed": ("7", 7),

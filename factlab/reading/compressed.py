@@ -1,0 +1,193 @@
+"""A file, compressed or not → its bytes, bounded in what they expand to."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, BinaryIO
+
+from factlab.errors import DataError, FactlabError, listed
+from factlab.reading.files import MOST_BYTES_OF_LINES, MOST_LINE, opened
+
+# A file may expand to this many bytes, or to this many times its size if that is more: text that
+# people write shrinks to a twentieth at best; what shrinks to a thousandth is made to fill memory.
+FREE_BYTES = 16_000_000
+MOST_RATIO = 100
+MOST_DICTIONARY = 128_000_000  # bytes of memory that an .xz file may ask for
+MOST_BLANK = 500_000  # lines that hold nothing
+MOST_MEMBERS = 1_000  # of a .zip file
+ZIP = ".zip"
+_DAMAGE = (
+    *(OSError, EOFError, ValueError, RuntimeError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
+
+
+def inner_name(file: Path, error: type[FactlabError]) -> str:
+    """The name of a file without its compression; of a .zip file the name of what it holds.
+
+    Raises:
+        FactlabError: of class `error`, for a .zip file that holds no file, or more than one.
+    """
+    suffix = file.suffix.lower()
+    if suffix == ZIP:
+        with opened(file, error) as raw:
+            return _member(raw, file, error).filename
+    return file.stem if suffix in COMPRESSED else file.name
+
+
+@contextmanager
+def open_expanded(
+    file: Path, error: type[FactlabError], most: int = MOST_BYTES_OF_LINES
+) -> Iterator[io.BufferedReader]:
+    """The bytes of a file as they were before it was compressed.
+
+    Args:
+        file: Plain, or with an ending of `COMPRESSED`.
+        error: The class of what is raised.
+        most: Bytes after expansion.
+
+    Raises:
+        FactlabError: of class `error`, now or while it is read: for what is no plain file, is
+            damaged, or expands to more than it may.
+    """
+    suffix = file.suffix.lower()
+    with opened(file, error) as raw:
+        bound = most
+        if suffix in COMPRESSED:
+            bound = min(most, max(FREE_BYTES, MOST_RATIO * raw.seek(0, io.SEEK_END)))
+            raw.seek(0)
+        try:
+            inner = _opener(suffix, file, error)(raw)
+        except _DAMAGE as problem:
+            raise _damaged(file, problem, error) from None
+        yield io.BufferedReader(_Bounded(inner, file, error, bound), 1 << 17)
+
+
+def raw_lines(stream: io.BufferedReader, file: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a stream with their numbers; of one longer than `MOST_LINE` its beginning.
+
+    Raises:
+        DataError: for more blank lines than a set can have.
+    """
+    number, blank = 1, 0
+    while raw := stream.readline(MOST_LINE + 1):
+        yield number, raw
+        while len(raw) > MOST_LINE and not raw.endswith(b"\n"):
+            raw = stream.readline(MOST_LINE + 1)
+        number += 1
+        blank += len(raw) < 3 and raw.isspace()
+        if blank > MOST_BLANK:
+            raise DataError(f"{file}:{number}:1: more than {MOST_BLANK:,} of its lines are blank.")
+
+
+class _Bounded(io.RawIOBase):
+    """A stream of which at most so many bytes are read."""
+
+    def __init__(self, inner: IO[bytes], file: Path, error: type[FactlabError], most: int) -> None:
+        self._inner, self._file, self._error = inner, file, error
+        self._most, self._left = most, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            found = self._inner.read(len(buffer))
+        except _DAMAGE as problem:
+            raise _damaged(self._file, problem, self._error) from None
+        self._left -= len(found)
+        if self._left < 0:
+            packed = self._file.suffix.lower() in COMPRESSED
+            said = "expands to more" if packed else "holds more"
+            raise self._error(
+                f"{self._file}: {said} than the {self._most:,} bytes that are read of it. Split it."
+            )
+        buffer[: len(found)] = found
+        return len(found)
+
+
+class _Xz:
+    """An .xz stream, with a bound on the memory that it asks for."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._begin()
+
+    def _begin(self, left: bytes = b"") -> None:
+        self._made = lzma.LZMADecompressor(memlimit=MOST_DICTIONARY)
+        self._next = left
+
+    def read(self, most: int) -> bytes:
+        while True:
+            if self._made.eof:
+                left = self._made.unused_data or self._raw.read(1 << 16)
+                if not left.strip(b"\0"):
+                    return b""
+                self._begin(left)
+            given = b""
+            if self._made.needs_input:
+                given, self._next = self._next or self._raw.read(1 << 16), b""
+                if not given:
+                    raise EOFError("it ends too early")
+            if found := self._made.decompress(given, most):
+                return found
+
+
+def _opener(suffix: str, file: Path, error: type[FactlabError]) -> Callable[[BinaryIO], IO[bytes]]:
+    def member(raw: BinaryIO) -> IO[bytes]:
+        return zipfile.ZipFile(raw).open(_member(raw, file, error))
+
+    openers: dict[str, Callable[[BinaryIO], Any]] = {
+        ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
+        ".bz2": bz2.BZ2File,
+        ".xz": _Xz,
+        ".zst": _zstandard,
+        ZIP: member,
+    }
+    return openers.get(suffix, lambda raw: raw)
+
+
+def _zstandard(raw: BinaryIO) -> IO[bytes]:
+    import pyarrow
+
+    found: IO[bytes] = pyarrow.CompressedInputStream(pyarrow.PythonFile(raw, mode="r"), "zstd")
+    return found
+
+
+def _member(raw: BinaryIO, file: Path, error: type[FactlabError]) -> zipfile.ZipInfo:
+    """The one file in a .zip file; what systems put beside it is passed over."""
+    try:
+        members = zipfile.ZipFile(raw).infolist()
+    except _DAMAGE as problem:
+        raise _damaged(file, problem, error) from None
+    files = [
+        one for one in members[:MOST_MEMBERS] if not one.is_dir() and not _hidden(one.filename)
+    ]
+    if len(files) != 1:
+        names = f" ({listed(one.filename for one in files)})" if files else ""
+        raise error(
+            f"{file}: it holds {len(files)} files{names}; one is read. Take out the one you want."
+        )
+    return files[0]
+
+
+def _hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts or any(part.startswith(".") for part in parts)
+
+
+def _damaged(file: Path, problem: BaseException, error: type[FactlabError]) -> FactlabError:
+    said = str(problem).strip().splitlines()
+    why = said[0][:120] if said else type(problem).__name__
+    return error(f"{file}: cannot be expanded; it is damaged, or no {file.suffix} file ({why}).")
+
+
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ZIP)
