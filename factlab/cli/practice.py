@@ -22,8 +22,8 @@ def practice(
         str,
         typer.Argument(
             metavar="FILE",
-            help="JSON lines, a JSON array, CSV, parquet, a folder of them, a shipped set "
-            "(everyday), or owner/name:split of the hub.",
+            help="JSON lines, JSON, CSV, TSV (each also as .gz, .bz2, .xz, .zst or .zip), "
+            "parquet, a folder of them, a shipped set (everyday), or owner/name:split of the hub.",
         ),
     ],
     *,
@@ -37,9 +37,10 @@ def practice(
 ) -> None:
     """Train on conversations without any fact, and report loss, drift and answers before and after.
 
-    The same files and page as of `factlab run`, on data that you have already: chat messages,
-    prompt and completion, Alpaca or Guanaco rows (docs/data.md). An option shown with `,...` takes
-    several values, each a configuration of its own. What is not given is the recipe's.
+    The same files and page as of `factlab run`, on data that you have already: lists of turns
+    (chat messages, ShareGPT), a question beside its answer (Alpaca, Dolly, prompt and completion),
+    or texts with marked turns (ChatML, Llama); docs/data.md has all. An option shown with `,...`
+    takes several values, each a configuration of its own. What is not given is the recipe's.
     """
     from factlab.cli.run import build_config, carry_out
 

@@ -75,6 +75,8 @@ def run(
     chosen = build_config(settings, facts=facts, file=config)
     if "max_example_tokens" in settings and not chosen.mix:
         raise ConfigError("--max-example-tokens bounds what is mixed in, and there is no --mix.")
+    if "on_bad_row" in settings and not chosen.mix:
+        raise ConfigError("--on-bad-row is about what is mixed in, and there is no --mix.")
     check_gates(fail_if or (), against)  # before anything is trained
     if dry_run:
         from factlab.cli.dry_run import show_dry_run

@@ -19,7 +19,7 @@ from factlab.conversations.turns import (
     listed_in,
     turns_of,
 )
-from factlab.errors import DataError, shortened
+from factlab.errors import shortened
 from factlab.schema.conversation import Conversation, RowError, UnusableRowError, conversation_of
 from factlab.schema.question import Turn
 
@@ -108,25 +108,13 @@ def _recognised(given: Fields) -> str | None:
     return "text" if "text" in given else None
 
 
-def read_row(row: object, where: str, number: int) -> Conversation:
+def understood(row: object, where: str = "", number: int = 0) -> Conversation:
     """Read a row of any format; a key without a value counts as absent, as tables write it.
 
     Args:
-        row: What was parsed.
-        where: File and line, for messages.
+        row: What was parsed, or the error, if it could not be.
+        where: File and line.
         number: Which row it is, from 1 on.
-
-    Raises:
-        DataError: with the place, for a row of no format that is known, or broken in its own.
-    """
-    try:
-        return understood(row, where, number)
-    except RowError as problem:
-        raise DataError(f"{where}: {problem.said}. Fix this row, or remove it.") from None
-
-
-def understood(row: object, where: str = "", number: int = 0) -> Conversation:
-    """As `read_row`.
 
     Raises:
         RowError: with its reason and what is wrong; UnusableRowError, for a sound row that is
@@ -183,16 +171,17 @@ def _system(given: Fields, turns: Sequence[Turn]) -> list[Turn]:
 
 def _turn_key(given: Fields) -> str | None:
     """The key that holds a list of turns; of a row of no other format, one that should."""
-    for key in (*TURN_KEYS, *OTHER_TURN_KEYS):
-        value = given.get(key)
-        if key in TURN_KEYS and value == []:
-            return key
-        if value and listed_in(value) is not None:
-            return key
-        if isinstance(value, str) and marked_turns(value) is not None:
-            return key
+    keys = (*TURN_KEYS, *OTHER_TURN_KEYS)
+    if key := next((key for key in keys if _turn_list(given.get(key)) is not None), None):
+        return key
     if _pair_keys(given) or "text" in given:
         return None
+    for key in keys:
+        value = given.get(key)
+        if (value and listed_in(value) is not None) or (
+            isinstance(value, str) and marked_turns(value) is not None
+        ):
+            return key
     return next((key for key in TURN_KEYS if key in given), None)
 
 
@@ -288,7 +277,8 @@ def _history(given: Fields) -> list[Turn]:
 
 
 def _chosen_key(given: Fields) -> str | None:
-    return next((key for key in CHOSEN_KEYS if given.get(key, "") != ""), None)
+    kinds = (str, list, dict)
+    return next((k for k in CHOSEN_KEYS if given.get(k) and isinstance(given[k], kinds)), None)
 
 
 def _preference(given: Fields) -> list[Turn]:

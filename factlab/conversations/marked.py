@@ -65,7 +65,6 @@ _ENDINGS = (
     *("</s>", "<s>", "<eos>", "<|endoftext|>", "<|end_of_text|>"),
     *("<|im_end|>", "<|eot_id|>", "<|end|>"),
 )
-_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>(.*)", re.DOTALL)
 
 
 def _lines(name: str, asks: str, answers: str) -> MarkedKind:
@@ -211,7 +210,8 @@ def _add(turns: list[Turn], role: Role | Literal["more"], said: str) -> None:
             whole = "\n\n".join(part for part in (turns[-1].content, said) if part)
             turns[-1] = turns[-1].model_copy(update={"content": whole})
         return
-    if role == "user" and (inner := _SYSTEM.fullmatch(said)):
-        turns.append(Turn(role="system", content=inner[1].strip()))
-        said = inner[2].strip()
+    if role == "user" and said.startswith("<<SYS>>") and "<</SYS>>" in said:
+        system, _, said = said.removeprefix("<<SYS>>").partition("<</SYS>>")
+        turns.append(Turn(role="system", content=system.strip()))
+        said = said.strip()
     turns.append(Turn(role=role, content=said))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -74,7 +75,9 @@ def _from_cell(text: str) -> object:
     try:  # as Python writes a list, and so pandas into a table
         if len(text) <= MOST_CELL:
             check_depth(text, 0, len(text))
-            return ast.literal_eval(text.strip())
+            with warnings.catch_warnings():  # of backslashes that are no escapes
+                warnings.simplefilter("ignore")
+                return ast.literal_eval(text.strip())
     except (NotJsonError, ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     return text

@@ -26,10 +26,11 @@ from made_chats import (
     small_set,
 )
 
-from factlab.conversations.formats import FORMATS, read_row
+from factlab.conversations.formats import FORMATS, understood
 from factlab.conversations.rows import rows_of
 from factlab.conversations.source import read_set, shipped_sets
 from factlab.errors import DataError
+from factlab.schema.conversation import RowError
 
 MULTI = (messages, guanaco)
 
@@ -49,7 +50,7 @@ def dialogues(draw: st.DrawFn) -> list[Pair]:
 
 
 def said(row: object) -> tuple[Any, ...]:
-    found = read_row(row, "f:1", 1)
+    found = understood(row)
     return (*((t.role, t.content) for t in found.before), found.question, found.answer)
 
 
@@ -98,8 +99,10 @@ def test_an_alpaca_row_needs_no_input(absent: dict[str, Any]) -> None:
 def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() -> None:
     row = {"messages": None, "prompt": "Why?", "completion": "So.", "id": 7, "text": None}
     assert said(row) == ("Why?", "So.")
-    chosen = read_row({**messages(pair("A?", "B.")), "prompt": "x", "text": "y"}, "f:1", 1)
+    chosen = understood({**messages(pair("A?", "B.")), "prompt": "x", "text": "y"})
     assert (chosen.kind, chosen.question) == ("messages", "A?")
+    beside = {"items": ["a", "b"], "turns": 2, "chat": "x", "chosen": True, "conversation": "c-17"}
+    assert said({**beside, "prompt": "Why?", "completion": "So."}) == ("Why?", "So.")
 
 
 @pytest.mark.parametrize(
@@ -139,17 +142,19 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
         ({"prompt": "Why\ud800?", "completion": "So."}, "turn 1 holds half a character"),
     ],
 )
-def test_a_row_that_is_no_conversation_is_refused_with_its_place(row: object, says: str) -> None:
-    with pytest.raises(DataError) as refused:
-        read_row(row, "chats.jsonl:3", 3)
-    assert str(refused.value).startswith("chats.jsonl:3: ")
+def test_a_row_that_is_no_conversation_is_refused_with_what_is_wrong(
+    row: object, says: str
+) -> None:
+    with pytest.raises(RowError) as refused:
+        understood(row)
     assert says in str(refused.value)
+    assert refused.value.reason
     assert "\n" not in str(refused.value)
 
 
 def test_an_unknown_format_names_every_known_one() -> None:
-    with pytest.raises(DataError) as refused:
-        read_row({"q": 1}, "f:1", 1)
+    with pytest.raises(RowError) as refused:
+        understood({"q": 1})
     assert all(one.shape in str(refused.value) for one in FORMATS)
 
 

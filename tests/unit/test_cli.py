@@ -182,7 +182,8 @@ REFUSED = {
     "run mount_fuji --mix few.jsonl:0.3": "needs 137 conversations, but only 3 of its 3 rows can",
     "run mount_fuji --max-example-tokens 9": "bounds what is mixed in, and there is no --mix",
     "practice none.jsonl": "none.jsonl: no such file, folder or shipped set.",
-    "practice odd.jsonl": "odd.jsonl:1:1: unknown format; keys found: q, a. Known formats: ",
+    "run mount_fuji --on-bad-row skip": "is about what is mixed in, and there is no --mix",
+    "practice odd.jsonl": "odd.jsonl:1:1: unknown format; keys found: x, y. Known formats: ",
     "practice few.jsonl --dry-run": "at least 10 conversations are needed, so that one can be",
     "practice everyday --max-steps -1": "--max-steps -1: input should be greater than or equal",
     "run mount_fuji --max-steps -1": "--max-steps -1: input should be greater than or equal to 0",
@@ -216,7 +217,7 @@ def test_a_users_error_is_one_paragraph_and_exit_code_2(place: Path) -> None:
     write(place, "\n", "kept.yaml")
     write(place, '{"prompt": "A?", "completion": "B."}\n{"prompt": ', "broken.jsonl")
     write(place, '{"prompt": "A?", "completion": ""}', "empty.jsonl")
-    write(place, '{"q": "A?", "a": "B."}', "odd.jsonl")
+    write(place, '{"x": "A?", "y": "B."}', "odd.jsonl")
     small_set(place, 3, "few.jsonl")
     for command, done in zip(REFUSED, at(place, *REFUSED), strict=True):
         assert done.code == 2, (command, done)
