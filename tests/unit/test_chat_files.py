@@ -20,6 +20,7 @@ from made_chats import json_lines, messages, pair, prompt_completion, sharegpt
 from factlab.cli.run import build_config
 from factlab.conversations.formats import understood
 from factlab.conversations.json_values import JsonScanner, items_of
+from factlab.conversations.practice import load_practice
 from factlab.conversations.rows import rows_of
 from factlab.conversations.selection import Selection, notes_on, record_of
 from factlab.conversations.source import read_set
@@ -166,7 +167,7 @@ def test_rows_of_an_object_have_their_lines(tmp_path: Path) -> None:
     assert refusal(file).startswith(f"{file}:4:1: ")
     broken = made(tmp_path, "b.json", text.replace("B.", 'B."."'))
     assert refusal(broken).startswith(f"{broken}:3:38: this is not JSON")
-    nothing = made(tmp_path, "c.json", '{"a": 1, "b": "x"}')
+    nothing = made(tmp_path, "c.json", '{"a": [1], "b": "x"}')
     assert "the object holds no rows; its keys: a, b." in refusal(nothing)
 
 
@@ -345,7 +346,7 @@ def test_the_option_reaches_the_set(tmp_path: Path) -> None:
     file = made(tmp_path, "a.jsonl", many(1, good=20))
     given_: dict[str, Any] = {"practice": str(file), "recipe": "tutorial", "far": "none"}
     with pytest.raises(DataError, match="is empty"):
-        plan_experiment(build_config(given_))
+        load_practice(str(file), build_config(given_).on_bad_row)
     plan = plan_experiment(build_config({**given_, "on_bad_row": "skip"}))
     assert plan.sets[0].skipped[0].rows == 1
     assert any("1 of 21 rows were left out" in note for note in plan.notes)
