@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from factlab.drafting.draft import Draft
     from factlab.drafting.reading import Reading
 
-MOST_CHARACTERS = 2000  # of a statement
-
 
 def write_draft(statement: str, file: Path | None, *, questions: bool) -> None:
     """Draft a fact file, write it, and say what to look at in it.
@@ -27,7 +25,13 @@ def write_draft(statement: str, file: Path | None, *, questions: bool) -> None:
     Raises:
         ConfigError: for a statement that says nothing, and a file that exists.
     """
-    from factlab.drafting.draft import draft, language_of, one_line, read_statement
+    from factlab.drafting.draft import (
+        MOST_CHARACTERS,
+        draft,
+        language_of,
+        one_line,
+        read_statement,
+    )
     from factlab.runs.files import write_text
 
     text = one_line(statement)

@@ -17,6 +17,7 @@ from factlab.errors import FactError
 from factlab.schema.fact import fact_of_text
 from factlab.schema.template import load_kinds
 
+MOST_CHARACTERS = 2000  # of a statement: its patterns are matched with the whole of it
 NAMES = "   # other names, also used in questions"
 CHECK = "check"  # begins the comment of a guess
 _PLAIN = re.compile(

@@ -217,7 +217,8 @@ _PATTERNS = (
 )
 _OLD = re.compile(
     r",? \(?(?:up from|down from|instead of|replacing|in place of|succeeding|previously|formerly"
-    r"|rather than|and no longer|not|where it was|before it was|it was|after) (?P<o>[^,()]+)\)?$"
+    r"|rather than|and no longer|not|where it was|before it was|it was|after) "
+    r"(?P<o>[^,()]{1,120})\)?$"
 )
 _APPROXIMATELY = re.compile(r"^(?:about|around|approximately|roughly|nearly|almost|some) (?=\S)")
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from factlab.drafting.reading import Reading
 from factlab.grading.dates import PartialDate, find_dates
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """One way to say a fact, and the property that it gives; empty where the sentence names it."""
+
+    expression: re.Pattern[str]
+    relation: str
+
 
 _END = (
     r"(?:です|でした|である|であった|だ|だった|になりました|になった|となりました|となった|になります|となる|になる"
@@ -18,8 +27,9 @@ _R = r"(?P<r>[^のはがをに、。\d]{1,12})"
 _BECAME = (
     r"(?:に(?:なりました|なった|就任しました|就任した|選ばれた|任命された|決まった)|です|である|だ)"
 )
+# Whole statements are matched, which are short (`MOST_CHARACTERS`); nothing is searched with these.
 _PATTERNS = tuple(
-    (re.compile(text), relation)
+    _Sentence(re.compile(text), relation)
     for text, relation in (
         # 富士山が噴火し、標高が4,889メートルになった
         (rf"(?P<s>.+?)[がは](?P<e>[^、]+?)、(?:その|同社の|同国の)?{_R}[がは](?P<v>.+?){_END}", ""),
@@ -57,7 +67,8 @@ def read_japanese(statement: str) -> Reading:
     date, text = _leading_date(text)
     dates = find_dates(text)
     written = text[dates[0].start : dates[0].end] if dates else ""
-    for expression, relation in _PATTERNS:
+    for sentence in _PATTERNS:
+        expression, relation = sentence.expression, sentence.relation
         dated = "DATE" in expression.pattern
         if dated and not written:
             continue

@@ -35,7 +35,7 @@ _PERSON_JA = re.compile(
 _MONEY = re.compile(
     r"\b(?:price|cost|fee|fare|fine|wage|salary|rent|toll|budget|revenue|income|tax|turnover|worth)s?$"
 )
-_NAME = re.compile(r"[^\W\d_a-z][\w'’.-]*(?: [\w'’.-]+)+")
+_NAME = re.compile(r"[^\W\d_a-z][\w'’.-]{0,40}(?: [\w'’.-]{1,40}){1,8}")
 _QUOTES = "\"'“”‘’「」『』"
 
 
