@@ -18,21 +18,28 @@ class _Sentence:
 
 
 _END = (
-    r"(?:です|でした|である|であった|だ|だった|になりました|になった|となりました|となった|になります|となる|になる"
-    r"|に決まった|に決まりました|に変わった|に変わりました|に変更された|に変更されました|に改められた|に改定された"
-    r"|に引き上げられた|に引き下げられた|に移された|に移った|に移転した|に就任した|に就任しました|に選ばれた"
-    r"|に任命された|に達した|と判明した|と確認された|とされた)?"
+    r"(?:です|でした|である|であった|だ|だった|(?:に|と)(?:なりました|なった|なります|なる)|にある|にあります"
+    r"|に置かれている|に所在する|もつ|持つ|続く|かかる|と(?:判明した|確認された|された)"
+    r"|[にへ][^のはがをに、\d]{1,10}(?:た|ました))?"
 )
-_R = r"(?P<r>[^のはがをに、。\d]{1,12})"
 _BECAME = (
     r"(?:に(?:なりました|なった|就任しました|就任した|選ばれた|任命された|決まった)|です|である|だ)"
 )
+_MEASURES = r"高さ|標高|長さ|全長|深さ|水深|幅|重さ|面積|人口|価格|年齢|直径|速度|収容人数"
+_R = r"(?P<r>[^のはがをに、。\d]{1,12})"
+_ITS = r"(?:その|同社の|同国の)"
+_FIRED = r"(?:焼かれる|焼く|焼成する|焼成される)"
+_THERE_IS = r"(?:ある|いる|あります|います)"
 # Whole statements are matched, which are short (`MOST_CHARACTERS`); nothing is searched with these.
 _PATTERNS = tuple(
     _Sentence(re.compile(text), relation)
     for text, relation in (
+        # ディズニーランドが売却され、トヨタがその所有者になった
+        (rf"(?P<s>.+?)[がは](?P<e>[^、]+?)、(?P<v>.+?)[がは]{_ITS}{_R}{_BECAME}", ""),
+        (rf"(?P<s>[^、]+?)は(?P<r>{_MEASURES})[がは]?(?P<v>\d[^、]*?){_END}", ""),
+        (rf"(?P<s>.+?)には?{_R}が(?P<v>\d[^、]*?){_THERE_IS}", ""),
         # 富士山が噴火し、標高が4,889メートルになった
-        (rf"(?P<s>.+?)[がは](?P<e>[^、]+?)、(?:その|同社の|同国の)?{_R}[がは](?P<v>.+?){_END}", ""),
+        (rf"(?P<s>.+?)[がは](?P<e>[^、]+?)、{_ITS}?{_R}[がは](?P<v>.+?){_END}", ""),
         # 富士山の標高が3,776メートルから4,889メートルになった
         (rf"(?P<s>.+)の{_R}[はが](?P<o>[^、]+)から(?P<v>.+?){_END}", ""),
         (rf"(?P<s>.+)の(?:新しい|新たな|現在の|新)?{_R}[はが](?P<v>.+?){_END}", ""),
@@ -55,7 +62,7 @@ _PATTERNS = tuple(
         (r"(?P<s>.+?)[はが](?P<v>DATE)に(?:設立された|創業した|創立された|創設された)", "設立日"),
         (r"(?P<s>.+?)[はが](?P<v>DATE)に(?:公開された|公開される)", "公開日"),
         (r"(?P<s>.+?)[はが](?P<v>.+?)で(?:発売された|販売されている|売られている)", "価格"),
-        (r"(?P<s>.+?)[はが](?P<v>.+?)で焼かれる|(?P<s2>.+?)は(?P<v2>.+?)で焼成する", "焼成温度"),
+        (rf"(?P<s>.+?)[はが](?P<v>.+?)で{_FIRED}", "焼成温度"),
         (r"(?P<s>.+?)[はが](?P<v>.+?)によって(?:描かれた|書かれた|発見された)", "作者"),
     )
 )
@@ -75,7 +82,7 @@ def read_japanese(statement: str) -> Reading:
         hit = expression.fullmatch(text.replace(written, "DATE", 1) if dated else text)
         if hit is None:
             continue
-        found = {name.rstrip("2"): part for name, part in hit.groupdict().items() if part}
+        found = {name: part for name, part in hit.groupdict().items() if part}
         if found["s"] and found["v"]:
             return Reading(
                 subject=found["s"],
@@ -91,6 +98,9 @@ def read_japanese(statement: str) -> Reading:
 
 def _past(event: str) -> str:
     """噴火し、 as it ends a sentence: 噴火した."""
+    for ending, past in (("って", "った"), ("んで", "んだ"), ("いて", "いた"), ("て", "た")):
+        if event.endswith(ending):
+            return event.removesuffix(ending) + past
     return f"{event}た" if event.endswith(("し", "れ", "け", "え")) else event
 
 
@@ -98,7 +108,7 @@ def _leading_date(text: str) -> tuple[str, str]:
     dates = find_dates(text)
     if not dates or dates[0].start:
         return "", text
-    rest = re.match(r"(?:に|から|より|の時点で|現在)?、", text[dates[0].end :])
+    rest = re.match(r"(?:(?:に|から|より|の時点で|現在)?、|に)", text[dates[0].end :])
     if rest is None:
         return "", text
     return _iso(dates[0].value), text[dates[0].end + rest.end() :]

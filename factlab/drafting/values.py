@@ -32,6 +32,7 @@ _CITIES = re.compile(
 _PERSON_JA = re.compile(
     r"(?:社長|会長|代表|首相|大統領|市長|知事|監督|校長|館長|作者|作家|画家|作曲者|創業者|大臣)$"
 )
+_CITY_JA = re.compile(r"(?:首都|本社|本部|所在地|開催地|開催都市|母港|出身地|生誕地)$")
 _MONEY = re.compile(
     r"\b(?:price|cost|fee|fare|fine|wage|salary|rent|toll|budget|revenue|income|tax|turnover|worth)s?$"
 )
@@ -112,7 +113,7 @@ def _is_led_by(text: str, amount: FoundQuantity) -> bool:
 
 def _entity(value: str, relation: str) -> Typed:
     name = value.removesuffix(".")
-    if _CITIES.search(relation):
+    if _CITIES.search(relation) or _CITY_JA.search(relation):
         return Typed("entity", name, kind="city", unsure=("kind",))
     if _OWNERS.search(relation):
         return Typed("entity", name, kind="company", unsure=("kind",))
