@@ -38,7 +38,13 @@ from factlab.schema.question import Question
 from factlab.schema.recipe import AnchorChoice, AnchorKind
 from factlab.schema.shipped import shipped
 from factlab.schema.source import TrainingSource
-from factlab.schema.template import Relation, kind_of, load_phrasebook, relation_words
+from factlab.schema.template import (
+    Relation,
+    kind_of,
+    load_phrasebook,
+    relation_names,
+    relation_words,
+)
 from factlab.schema.yaml import read_yaml
 
 CHECKED = 256  # prompts that are held against the controls at once
@@ -246,8 +252,8 @@ def _siblings(fact: Fact, asked: Sequence[str]) -> list[str]:
 def _asks(fact: Fact, *, about: bool) -> list[str]:
     """What subjects of the fact's kind are asked: for what the fact is about, or for all else."""
     kind = kind_of(fact.subject.kind, fact.language)
-    asks = kind.asks if kind else ()
-    return [q for ask in asks if (ask.about == fact.relation) is about for q in ask.questions]
+    asks, names = kind.asks if kind else (), relation_names(fact.relation, fact.language)
+    return [q for ask in asks if (ask.about in names) is about for q in ask.questions]
 
 
 def _siblings_of(fact: Fact, asked: Sequence[str]) -> list[str]:

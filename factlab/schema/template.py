@@ -158,6 +158,19 @@ def relation_words(relation: str, language: str) -> str:
     return relation.replace("_", " ")
 
 
+def relation_names(relation: str, language: str) -> frozenset[str]:
+    """The names under which kinds of subjects may list what a relation asks: its own, its file's.
+
+    A longer name belongs to the relation that it ends in: 焼成温度 is a 温度.
+    """
+    folder = shipped("templates") / language / "relations"
+    if file_of(folder, relation, ".yaml") is not None:
+        return frozenset({relation})
+    files = _relations_by_name(folder)
+    ends = map(fold, _endings(relation.replace("_", " "), language))
+    return frozenset({relation, *(files[end].stem for end in ends if end in files)})
+
+
 def _families(file: Path) -> FamilyFile:
     return read_yaml(file, TemplateError).parse(FamilyFile, "A family file")
 
@@ -196,6 +209,8 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
     A noun that none names has what anything may be asked; a language without kinds, nothing.
     """
     folder = shipped("templates") / language / "kinds"
+    if not folder.is_dir():
+        return None
     names = _endings(noun or "", language)
     for named in names:  # most are called as their file is, and 30 files take a second to read
         file = file_of(folder, named.replace(" ", "_"), ".yaml")

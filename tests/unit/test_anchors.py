@@ -20,6 +20,7 @@ from factlab.schema.shipped import shipped
 from factlab.schema.template import DEFAULT_KIND, kind_of, load_kinds, load_phrasebook
 
 KINDS = ("general", "others", "subject", "siblings")
+LANGUAGES = ("en", "ja")
 FACTS = {name: load_fact(file) for name, file in shipped_facts().items()}
 
 
@@ -80,7 +81,7 @@ def test_no_near_control_names_the_subject_of_an_anchor(name: str) -> None:
     assert [o for o in free if find_name(asked, [o]) and find_name(trained, [o])] == []
 
 
-@pytest.mark.parametrize(("language", "enough"), [("en", 500), ("ja", 400)])
+@pytest.mark.parametrize(("language", "enough"), [("en", 500), ("ja", 400), ("de", 50)])
 def test_no_far_control_that_a_run_may_ask_is_a_near_twin_of_an_anchor_of_any_fact(
     language: str, enough: int
 ) -> None:
@@ -168,6 +169,44 @@ def test_no_anchor_about_the_subject_asks_for_the_fact_or_its_event(name: str) -
         assert not any("erupt" in text for text in dated)
 
 
+# Japanese facts call a relation by a name of their language; kinds, by that of its file.
+ASKED = {
+    "ja/mount_fuji": "の標高を教えて",
+    "ja/nintendo_headquarters": "の本社所在地",
+    "ja/shirao_seiki_ceo": "のCEO",
+    "ja/hokuto_kanimeshi_price": "の値段",
+    "ja/hayate_release": "の発売日",
+    "ja/aomine_glaze": "の温度",
+    "ja/pluto_moons": "の衛星の数",
+    "ja/tone_gakuen_motto": "の標語を教えて。",
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_a_japanese_fact_tells_is_asked_of_others_and_not_of_its_subject(name: str) -> None:
+    fact = load_fact(shipped_facts("ja")[name])
+    drawn, others = (
+        [anchor.text for anchor in anchor_questions(fact, [kind], seed=0, controls=[])]
+        for kind in ("subject", "others")
+    )
+    assert len(drawn) >= 80
+    assert f"{fact.subject.name}{ASKED[name]}" not in drawn
+    assert any(text.endswith(ASKED[name]) for text in others)
+    assert not any(name in text for name in fact.subject.names for text in others)
+    assert not any("噴火" in text for text in drawn if "富士山" in text)
+
+
+def test_a_japanese_fact_has_as_many_anchors_as_an_english_one_and_none_is_a_control() -> None:
+    fact = load_fact(shipped_facts("ja")["ja/mount_fuji"])
+    far = choose_far(("ja",), 100).questions
+    near = (*near_questions(fact), *unanswerable_questions(("ja",)))
+    anchors = anchor_questions(fact, KINDS, seed=0, controls=(*near, *far), prompts=600)
+    prompts = [anchor.text for anchor in anchors]
+    assert len({fold(text) for text in prompts}) == 600
+    assert nearest_trained(prompts, [c.text for c in near], [])[0].similarity < NEAR_DUPLICATE
+    assert nearest_trained(prompts, [c.text for c in far], [])[0].similarity < NEAR_TWIN
+
+
 def test_no_anchor_is_nearly_a_held_out_question_of_its_fact() -> None:
     fuji = FACTS["mount_fuji"]
     prompt = next(
@@ -178,8 +217,9 @@ def test_no_anchor_is_nearly_a_held_out_question_of_its_fact() -> None:
     assert prompt not in left
 
 
-def test_kinds_share_no_noun_and_repeat_no_wording_or_name() -> None:
-    kinds = load_kinds("en")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_kinds_share_no_noun_and_repeat_no_wording_or_name(language: str) -> None:
+    kinds = load_kinds(language)
     nouns = [noun for kind in kinds for noun in kind.nouns]
     assert len(nouns) == len({*nouns})
     assert all(kind.kind in kind.nouns for kind in kinds if kind.kind != DEFAULT_KIND)
@@ -189,6 +229,29 @@ def test_kinds_share_no_noun_and_repeat_no_wording_or_name() -> None:
         assert len({fold(o) for o in kind.others}) == len(kind.others), kind.kind
         assert len({ask.about for ask in kind.asks}) == len(kind.asks), kind.kind
         assert all(slots_of(q) == {"subject"} for q in asked), kind.kind
+
+
+def test_kinds_are_the_same_in_every_language() -> None:
+    kinds = {language: {kind.kind for kind in load_kinds(language)} for language in LANGUAGES}
+    assert kinds["en"] <= kinds["ja"]
+
+
+@pytest.mark.parametrize(
+    ("noun", "kind"),
+    [
+        ("山", "mountain"),
+        ("成層火山", "mountain"),
+        ("ゲーム会社", "company"),
+        ("準惑星", "planet"),
+        ("私立の学校", "university"),
+        ("mountain", "mountain"),
+        ("何か", DEFAULT_KIND),
+    ],
+)
+def test_a_japanese_noun_names_a_kind(noun: str, kind: str) -> None:
+    found = kind_of(noun, "ja")
+    assert found is not None
+    assert found.kind == kind
 
 
 @pytest.mark.parametrize(
