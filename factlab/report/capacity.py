@@ -8,11 +8,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from factlab.comparison.damage import LIMITS
+from factlab.report.definitions import definition_of
 from factlab.report.drawing import WIDTH, Figure, data, figure, series_of
 from factlab.report.page import asset, page_environment, policy
 from factlab.report.sections.families import spread
+from factlab.report.sections.metrics import KeyFigure
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
-from factlab.report.wording import integer
+from factlab.report.verdict import learned_at, tone
+from factlab.report.wording import integer, percent, plural
 from factlab.schema.capacity import CapacityResult, CapacityRow
 from factlab.schema.results import Metric
 
@@ -33,6 +37,7 @@ def render_capacity(result: CapacityResult) -> str:
     shown = [name for name in DAMAGE if any(name in row.metrics for row in result.rows)]
     context = {
         "result": result,
+        "most": _most(result.rows, shown),
         "figures": _figures(result.rows, shown),
         "rows": _table(result.rows),
         "names": (HELD_OUT, *shown),
@@ -40,6 +45,37 @@ def render_capacity(result: CapacityResult) -> str:
         "policy": Markup(policy(style, "")),
     }
     return page_environment().get_template("capacity.html.jinja").render(context)
+
+
+def _most(rows: Sequence[CapacityRow], shown: Sequence[str]) -> list[KeyFigure]:
+    """The adapter that holds most facts, and beside it its recall and what it cost."""
+    if not rows:
+        return []
+    row = max(rows, key=lambda row: row.recalled)
+    recall = percent(row.recall.value)
+    found = [
+        KeyFigure(
+            title="Most facts recalled",
+            value=f"{row.recalled:.1f}",
+            detail=f"of {plural(row.facts, 'fact')} in one adapter, {row.configuration}",
+            before=f"held-out recall {recall}",
+            tone=tone(learned_at(row.recall.value)),
+        )
+    ]
+    for name in shown:
+        if (metric := row.metrics.get(name)) is not None:
+            limit = next((limit for limit in LIMITS if limit.metric == name), None)
+            base = f", base {percent(row.base[name])}" if name in row.base else ""
+            found.append(
+                KeyFigure(
+                    title=definition_of(name).title,
+                    value=percent(metric.value),
+                    detail=f"of {plural(metric.n, 'answer')}{base}",
+                    before="",
+                    tone=tone(limit.word(metric.value)) if limit else "warn",
+                )
+            )
+    return found
 
 
 def _figures(rows: Sequence[CapacityRow], shown: Sequence[str]) -> list[Figure]:

@@ -34,7 +34,7 @@ def limits_of_design(data: ReportData) -> list[str]:
     if not data.result.cells:
         return []
     about = _of_practice() if data.is_practice else _of_facts(data)
-    return [about, _of_seeds(data), *_few_clusters(data), audited()]
+    return [about, _of_seeds(data), *_few_clusters(data)]
 
 
 def audited() -> str:
@@ -59,8 +59,8 @@ def _longer() -> str:
 
 def _of_practice() -> str:
     return (
-        "No fact was trained. Intervals are over held-out conversations like these (loss, token "
-        "accuracy) and over control questions like these (cost); they cover no other set."
+        "Intervals are over conversations and control questions like these; they cover no other "
+        "set."
     )
 
 
@@ -68,14 +68,11 @@ def _of_facts(data: ReportData) -> str:
     facts = len({fact for cell in data.result.cells for fact in cell.facts})
     if facts == 1:
         return (
-            "With one fact, inference is over phrasing families only (recall) and over control "
-            "questions like these (cost): the run does not show how another fact would do."
+            "One fact: intervals are over its phrasing families and over control questions like "
+            "these. How another fact would do is not shown."
         )
-    text = (
-        f"With {facts} facts, intervals are over facts; phrasings are repeated measures of a fact."
-    )
-    if facts < _FEW_FACTS:
-        text += f" Below about {_FEW_FACTS} facts such intervals are rough."
+    rough = "; with so few they are rough" if facts < _FEW_FACTS else ""
+    text = f"{facts} facts: intervals are over facts{rough}."
     together = {cell.together for cell in data.result.cells}
     if together == {True}:
         text += " All facts are in one adapter, so its damage is not that of any one of them."
@@ -84,15 +81,12 @@ def _of_facts(data: ReportData) -> str:
 
 def _of_seeds(data: ReportData) -> str:
     seeds = len({cell.seed for cell in data.result.cells})
-    lacking = lacks_seeds(data.result.cells)
-    if lacking:
-        return lacking
+    few = "One seed" if seeds == 1 else f"{seeds} seeds"
+    if lacks_seeds(data.result.cells):
+        return f"{few}: differences between configurations are described, not tested."
     if seeds < MIN_SEEDS:
-        few = "one seed" if seeds == 1 else f"{seeds} seeds"
-        return f"With {few}, the run does not show how much another seed would change."
-    return (
-        f"{plural(seeds, 'seed')} are averaged and shown as dots; their spread is in the intervals."
-    )
+        return f"{few}: how much another seed would change is not shown."
+    return f"{plural(seeds, 'seed')} are averaged; their spread is in the intervals."
 
 
 def _few_clusters(data: ReportData) -> list[str]:

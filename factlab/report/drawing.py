@@ -54,14 +54,12 @@ class FigureGroup:
         tables: The numbers drawn, and those beside them.
         names: Metrics whose formula and caveat are printed.
         caveat: What else to keep in mind.
-        absent: Why there are no charts, where there are none.
     """
 
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
     names: tuple[str, ...] = ()
     caveat: str = ""
-    absent: str = ""
 
 
 def figure(title: str, chart: Any, alternative: str, *, key: str, wide: bool = False) -> Figure:

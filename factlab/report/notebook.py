@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from factlab.metrics.catalogue import PRACTICE_LOSS
 from factlab.report.load import configurations_of
 from factlab.report.page import page_environment
 from factlab.report.sections import metrics, practice
@@ -41,7 +42,7 @@ def result_html(result: RunResult) -> str:
     figures: list[metrics.KeyFigure] = []
     if best is not None:
         base = result.base_at(best.configuration.precision)
-        practised = any(name.startswith("practice/") for name in best.configuration.metrics)
+        practised = PRACTICE_LOSS in best.configuration.metrics
         of = practice.key_figures if practised else metrics.key_figures
         figures = of(best.configuration, base)
     return _rendered(

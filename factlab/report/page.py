@@ -12,10 +12,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from factlab.comparison.damage import LEARNED_AT, LIMITS, PARTLY_LEARNED_AT
+from factlab.comparison.seeds import lacks_seeds
 from factlab.display.characters import visible_lines
 from factlab.report import design_limits, overfitting, provenance
 from factlab.report.changes import CHANGE_TONES, CHANGES
-from factlab.report.definitions import DEFINITIONS, OUTCOMES
+from factlab.report.definitions import OUTCOMES, definitions_for
+from factlab.report.first_screen import first_screen
 from factlab.report.load import ReportData, load_report_data
 from factlab.report.sections import (
     baselines,
@@ -35,14 +37,8 @@ from factlab.report.sections import (
     side_by_side,
     training,
 )
-from factlab.report.table import definitions_of
-from factlab.report.verdict import (
-    Best,
-    best_of,
-    sentences,
-    tone,
-    worst,
-)
+from factlab.report.table import definitions_of, telling
+from factlab.report.verdict import best_of
 from factlab.report.wording import FILTERS
 from factlab.runs.files import write_bytes
 from factlab.schema.results import RunResult
@@ -87,7 +83,7 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= FILTERS | {"change_tone": CHANGE_TONES.__getitem__}
+    environment.filters |= FILTERS | {"change_tone": CHANGE_TONES.__getitem__, "telling": telling}
     environment.globals["definitions_of"] = definitions_of
     return environment
 
@@ -147,82 +143,71 @@ def _hide(chosen: str, kept: str) -> str:
 
 
 def _summary(run: ReportData) -> dict[str, Any]:
-    """The top of the page: title, notices, verdict, choice and the four key figures."""
-    result, best = run.result, best_of(run.result)
-    tones = (tone(best.learned), tone(best.damage.word)) if best else ()
+    """The top of the page: title, notices and the first screen."""
     return {
-        "title": _title(result),
+        "title": _title(run.result),
         "run": run,
         "record": run.record,
-        "result": result,
+        "result": run.result,
         "notices": provenance.notices(run),
         "control": design_limits.control_run(run),
-        "design_limits": design_limits.limits_of_design(run),
-        "best": best,
-        "sentences": sentences(result),
-        "tones": tones,
-        "tone": worst(tones),
-        "key_figures": _key_figures(run, best),
-        "side_by_side": side_by_side.figure_group(run),
-        "recipes": len({c.recipe for c in run.configurations if c.combined is None}),
-        "limits": LIMITS,
-        "learned_at": LEARNED_AT,
-        "partly_at": PARTLY_LEARNED_AT,
+        "screen": first_screen(run),
     }
 
 
-def _key_figures(run: ReportData, best: Best | None) -> list[metrics.KeyFigure]:
-    """The numbers that decide: of facts, or of practice."""
-    if best is None:
-        return []
-    of = practice.key_figures if run.is_practice else metrics.key_figures
-    return of(best.configuration, run.result.base_at(best.configuration.precision))
-
-
 def _sections(run: ReportData) -> dict[str, Any]:
-    """The figure groups and tables in the order of the page."""
+    """What is folded: figure groups and tables in the order of the page; none that is empty."""
     best = best_of(run.result)
     first = best.configuration.id if best else ""
     chosen = best.configuration.cells[:1] if best else ()
+    answers = questions.answer_table(run, first)
     return {
         "first": first,
-        "first_cell": chosen[0] if chosen else "",
         "practice": practice.practice_section(run, chosen[0] if chosen else ""),
         "seeds_drawn": any(len(c.seeds) > 1 for c in run.configurations),
         "combined": combined.tables(run),
+        "side_by_side": side_by_side.figure_group(run),
+        "recipes": len({c.recipe for c in run.configurations if c.combined is None}),
         "cost": cost.figure_group(run),
         "by_rank": cost.by_rank(run),
         "differences": differences.figure_group(run),
+        "lacking": lacks_seeds(run.result.cells),
         "precisions": precisions.tables(run),
         "baselines": baselines.figure_group(run),
-        "metric_tables": [
-            metrics.metric_table(c, run.result.base_at(c.precision)) for c in run.configurations
-        ],
         "fact_tables": facts.tables(run),
         "families": families.figure_group(run),
         "distance": families.distance(run),
         "neighbours": neighbours.figure_group(run),
         "exports": exports.cell_exports(run),
         "outcomes": outcomes.tables(run),
-        "outcome_meanings": OUTCOMES,
         "control_examples": examples.control_examples(run, first),
-        "examples_open": examples.SHOWN_OPEN,
-        "answer_table": questions.answer_table(run, first),
+        "answer_table": answers,
         "answer_limit": questions.LIMIT,
-        "all_changes": list(CHANGES),
+        "all_changes": [change for change in CHANGES if change in answers.all_changes],
     }
 
 
 def _appendix(run: ReportData) -> dict[str, Any]:
-    """Training, how to repeat it, and definitions."""
+    """Training, all metrics, definitions, and how to repeat it."""
+    best = best_of(run.result)
+    shown = side_by_side.shown_of(run, best.configuration.id if best else "")
+    metric_table = metrics.metric_table(run, shown)
+    rows = [row.name for _, members in metric_table.groups for row in members]
     return {
         "panel": training.panel(run),
         "loss": training.loss(run),
         "overfitting": [*overfitting.sentences(run), *training.early_stops(run)],
         "training_cost": training.cost_table(run),
+        "metric_table": metric_table,
+        "best": best,
+        "limits": LIMITS,
+        "learned_at": LEARNED_AT,
+        "partly_at": PARTLY_LEARNED_AT,
+        "audited": design_limits.audited(),
+        "outcome_meanings": OUTCOMES,
+        "definitions": definitions_for(rows),
         "provenance": provenance.provenance(run),
         "command": provenance.command_line(run),
-        "definitions": DEFINITIONS,
     }
 
 

@@ -60,6 +60,16 @@
     });
     (table.closest(".scroll") || table).before(line);
   };
+  // Browsers that do not open what a link leads into.
+  const unfold = () => {
+    const target = document.getElementById(location.hash.slice(1));
+    for (let one = target; one; one = one.parentElement) {
+      if (one.tagName === "DETAILS") one.open = true;
+    }
+    if (target) target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", unfold);
+  unfold();
   for (const table of document.querySelectorAll("table.sortable")) {
     if (table.tBodies[0].rows.length < 2) continue;
     makeSortable(table);

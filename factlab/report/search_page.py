@@ -6,13 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
+from factlab.comparison.damage import LIMITS
 from factlab.comparison.rule import RECALL
 from factlab.metrics.catalogue import spec_of
 from factlab.report.drawing import HEIGHT, INK, Figure, data, figure
 from factlab.report.page import asset, page_environment, policy
 from factlab.report.sections.cost import separate_labels
+from factlab.report.sections.metrics import KeyFigure
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
-from factlab.report.verdict import tone
+from factlab.report.verdict import learned_at, tone
 from factlab.report.wording import NONE, integer, percent, plural
 from factlab.schema.search import Candidate, SearchResult
 
@@ -49,6 +51,7 @@ def render_search(search: SearchResult) -> str:
             chosen=chosen,
             tone=tone(chosen.cost) if chosen is not None and chosen.cost else "warn",
             sentence=sentence_of(search),
+            figures_of_chosen=_figures_of(chosen, terms) if chosen is not None else [],
             honest=OPTIMISTIC,
             use=USE,
             confirm=CONFIRM,
@@ -60,6 +63,26 @@ def render_search(search: SearchResult) -> str:
             recipes=_recipes(search),
             space=_space(search),
         )
+    )
+
+
+def _figures_of(chosen: Candidate, terms: tuple[str, ...]) -> list[KeyFigure]:
+    """Recall of the recipe to take, and beside it what that cost."""
+    if chosen.recall is None:
+        return []
+    found = [_key_figure(RECALL, chosen.recall, chosen)]
+    return found + [_key_figure(name, chosen.metrics[name], chosen) for name in terms]
+
+
+def _key_figure(name: str, value: float, chosen: Candidate) -> KeyFigure:
+    limit = next((limit for limit in LIMITS if limit.metric == name), None)
+    word = limit.word(value) if limit else learned_at(value)
+    return KeyFigure(
+        title=spec_of(name).title,
+        value=percent(value),
+        detail=f"of {plural(chosen.sizes.get(name, 0), 'answer')}",
+        before="",
+        tone=tone(word),
     )
 
 
@@ -95,7 +118,7 @@ def _counted(search: SearchResult) -> str:
     states = [one.status for one in search.candidates]
     parts = [f"{plural(len(states), 'candidate')}, {plural(len(search.cells), 'cell')}"]
     parts += [f"{states.count(s)} {s}" for s in dict.fromkeys(states) if s != "measured"]
-    return f"{', '.join(parts)}; {search.seconds / 60:.0f} minutes."
+    return f"{', '.join(parts)}; {plural(round(search.seconds / 60), 'minute')}."
 
 
 def standing_words(one: Candidate, search: SearchResult) -> str:

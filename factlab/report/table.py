@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from factlab.metrics.spec import MetricSpec
 from factlab.report.definitions import definition_of
@@ -108,3 +108,40 @@ def definitions_of(names: Sequence[str]) -> list[MetricSpec]:
         known = definition_of(name)
         found.setdefault(known.formula, known)
     return list(found.values())
+
+
+# What a field says that has nothing to say.
+_NOTHING = frozenset({NONE, "not measured", "not compared", "not known", ""})
+# Columns of settings: where all rows have the same, it is said once below the table.
+_SETTINGS = frozenset(
+    {"Trained", "Base", "Learning rate", "Recipe", "Facts", "Seeds", "Status", "Inference"}
+    | {"Methods", "Covers", "Non-inferiority"}
+)
+_ENOUGH = 3  # rows from which on a column is shorter as a sentence
+
+
+def telling(table: Table) -> Table:
+    """A table without the columns that say nothing, or the same in every row.
+
+    Left out are empty columns and the only configuration's name. A setting that all rows share is
+    said below the table. The first column stays, which names the rows.
+    """
+    kept, said = [0], []
+    for place, column in enumerate(table.columns[1:], start=1):
+        fields = [row[place] for row in table.rows]
+        same = len({(field.text, field.quiet) for field in fields}) == 1
+        if not fields or not same:
+            kept.append(place)
+        elif fields[0].text in _NOTHING and not fields[0].quiet:
+            continue
+        elif column.title in _SETTINGS and len(fields) >= _ENOUGH:
+            said.append(f"{column.title.lower()} {fields[0].text}")
+        elif column.title != "Configuration":
+            kept.append(place)
+    note = f"In all rows: {'; '.join(said)}." if said else ""
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in table.rows),
+        left_out=" ".join(filter(None, (note, table.left_out))),
+    )

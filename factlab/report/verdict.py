@@ -96,7 +96,7 @@ def learned_word(metrics: dict[str, Metric]) -> Learned:
         return "loss fell" if change.value < 0 else "loss did not fall"
     if recall is None:
         return "not measured"
-    return _word_of_recall(recall.value)
+    return learned_at(recall.value)
 
 
 def could_have_learned(metrics: dict[str, Metric]) -> Learned | None:
@@ -104,11 +104,12 @@ def could_have_learned(metrics: dict[str, Metric]) -> Learned | None:
     recall = metrics.get(HELD_OUT)
     if recall is None or recall.ci_low is None:
         return None
-    least = _word_of_recall(recall.ci_low)
-    return least if least != _word_of_recall(recall.value) else None
+    least = learned_at(recall.ci_low)
+    return least if least != learned_at(recall.value) else None
 
 
-def _word_of_recall(share: float) -> Learned:
+def learned_at(share: float) -> Learned:
+    """The word that a share of held-out phrasings earns."""
     if share >= LEARNED_AT:
         return "learned"
     return "partly learned" if share >= PARTLY_LEARNED_AT else "not learned"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +17,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 SECTIONS = (
-    "verdict", "side-by-side", "cost", "differences", "baselines", "phrasings", "neighbours",
-    "outcomes", "examples", "changed", "curves", "metrics", "repeat", "definitions",
+    "verdict", "cost", "differences", "phrasings", "neighbours", "baselines", "changed", "curves",
+    "metrics", "definitions", "repeat",
 )  # fmt: skip
 
 
@@ -104,16 +105,21 @@ def test_without_scripts_every_section_and_table_is_there(browser: Any, ranks: s
     page, _ = opened(browser, ranks, java_script_enabled=False)
     for section in SECTIONS:
         assert page.locator(f"section#{section}").is_visible(), section
+    for fold in ("#changed > details > summary", "#changed summary:has-text('One by one')"):
+        page.locator(fold).click()
     page.locator("#split-near").check(force=True)
     shown = page.locator("#questions tbody tr:visible")
     assert shown.count() == page.locator("#questions tbody tr.s-near").count() > 0
-    page.locator("#definitions summary").click()
-    assert page.locator("#definitions table").is_visible()
+    assert not page.locator("#def-intrusion").is_visible()
+    page.locator("#metrics > details > summary").click()
+    page.locator("#metrics a[href='#def-intrusion']").first.click()
+    assert page.locator("#def-intrusion").is_visible(), "a link opens what it leads into"
     page.context.close()
 
 
 def test_tables_sort_from_the_keyboard_and_say_so(browser: Any, ranks: str) -> None:
     page, _ = opened(browser, ranks)
+    page.locator("#cost > details > summary").click()
     table = page.locator("#cost table.sortable").first
     heads = table.locator("thead th")
     recall = heads.nth(1)
@@ -129,11 +135,14 @@ def test_tables_sort_from_the_keyboard_and_say_so(browser: Any, ranks: str) -> N
 
 def test_the_text_filter_hides_rows_and_counts_them(browser: Any, ranks: str) -> None:
     page, _ = opened(browser, ranks)
-    box = page.locator("#changed > .search input")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    box = page.locator("#changed .search:has(+ .tall) input")
     box.fill("mont blanc")
     rows = page.locator("#questions tbody tr:visible")
     assert 0 < rows.count() < page.locator("#questions tbody tr").count()
-    assert f"{rows.count()} of " in page.locator("#changed > .search output").inner_text()
+    assert (
+        f"{rows.count()} of " in page.locator("#changed .search:has(+ .tall) output").inner_text()
+    )
     page.context.close()
 
 
@@ -148,7 +157,45 @@ def test_everything_that_acts_can_be_reached_by_keyboard(browser: Any, ranks: st
     page.context.close()
 
 
-def test_a_narrow_screen_does_not_scroll_sideways(browser: Any, ranks: str) -> None:
-    page, _ = opened(browser, ranks, viewport={"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+@pytest.mark.parametrize("name", ["ranks", "facts", "empty"])
+def test_a_phone_shows_the_page_without_scrolling_sideways_and_with_room_for_fingers(
+    browser: Any, name: str, request: pytest.FixtureRequest
+) -> None:
+    uri = request.getfixturevalue(name)
+    page, _ = opened(browser, uri, viewport={"width": 360, "height": 800}, is_mobile=True)
+    for folded in (True, False):
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        small = page.evaluate(
+            """() => [...document.querySelectorAll('summary, .choose label, thead button')]
+                .map((one) => [one.getBoundingClientRect().height, one.textContent.trim()])
+                .filter(([height]) => height > 0 && height < 43.5)"""
+        )
+        assert small == []
+        if folded:
+            page.evaluate(
+                "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+            )
+    page.context.close()
+
+
+def test_one_figure_is_larger_than_all_others(browser: Any, ranks: str) -> None:
+    page, _ = opened(browser, ranks, java_script_enabled=False)
+    sizes = page.evaluate(
+        """() => [...document.querySelectorAll('body *')]
+            .filter((one) => one.checkVisibility() && one.childNodes.length
+                && one.childNodes[0].nodeType === 3 && one.textContent.trim())
+            .map((one) => [parseFloat(getComputedStyle(one).fontSize), one.textContent.trim()])
+            .sort((a, b) => b[0] - a[0])"""
+    )
+    assert sizes[0][0] >= 1.8 * sizes[1][0]
+    assert re.fullmatch(r"[\d.]+\s%", sizes[0][1])
+    page.context.close()
+
+
+def test_print_has_what_is_folded_and_fits_the_paper(browser: Any, ranks: str) -> None:
+    page, _ = opened(browser, ranks, viewport={"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.locator("#metrics table").bounding_box()["height"] > 100
+    assert page.locator("#questions").bounding_box() is None, "long lists stay in the file"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
     page.context.close()

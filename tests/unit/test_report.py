@@ -178,7 +178,9 @@ class TestPage:
         # Side by side, scatters, by configuration, forests, heat maps, distance, panel, losses.
         assert len(drawn) == 1 + 2 + 4 + 3 + 2 + 1 + 4 + 3
         assert all(attrs.get("role") == "img" and attrs.get("aria-label") for attrs in drawn)
-        assert three.count("<svg ") == len(drawn)
+        bars = [attrs for _, attrs in page.tags if attrs.get("class") == "strip"]
+        assert len(bars) == 4
+        assert three.count("<svg ") == len(drawn) + len(bars)
 
     def test_every_chart_colour_is_recoloured_for_dark_screens(self, three: str) -> None:
         style = three[three.index("<style>") : three.index("</style>")]
@@ -193,11 +195,19 @@ class TestPage:
         assert ">r04-lr0.00<" not in page
 
     def test_changed_controls_are_listed_with_the_value_marked(self, three: str) -> None:
-        examples = three[three.index('id="examples"') : three.index('id="changed"')]
-        assert examples.index("r08") < examples.index("r04") < examples.index("r32")
-        wreck = examples[examples.index("r32") :]
-        assert "The answer is <mark>4,889 meters</mark> tall." in wreck
-        assert wreck.index("intruded · near") < wreck.index("lost · near")
+        answers = three[three.index('id="changed"') : three.index('id="curves"')]
+        assert "The answer is <mark>4,889 meters</mark> tall." in answers
+        cards, rows = answers.split('id="questions"')
+        assert "lost · far" in cards
+        assert "intruded" not in cards, "the verdict's configuration intrudes nowhere"
+        assert '<b class="bad">intruded</b>' in rows
+
+    def test_answers_that_training_left_alone_are_counted_and_not_listed(self, three: str) -> None:
+        rows = three[three.index('id="questions"') : three.index('id="curves"')]
+        counts = three[three.index("Questions by split and change") : three.index('id="questions"')]
+        assert ">kept</th>" in counts
+        for change in ("kept", "unchanged", "recalled"):
+            assert f">{change}</b>" not in rows
 
     def test_the_way_to_repeat_is_told(self, three: str) -> None:
         assert "factlab run mount_fuji --rank 4,8,32" in three
@@ -206,7 +216,7 @@ class TestPage:
 
     def test_what_intervals_cover_is_printed(self, three: str) -> None:
         assert "phrasing families of this one fact" in three
-        assert "With one fact, inference is over phrasing families only" in three
+        assert "One fact: intervals are over its phrasing families" in three
 
     def test_every_measured_split_is_listed(self) -> None:
         assert {*SPLITS, "anchor", "mix", "placebo"} == set(get_args(Split))
@@ -220,7 +230,7 @@ class TestPage:
         page = write_report(run)
         assert len(load_report_data(run).questions) >= 500
         assert page.stat().st_size < 2_000_000
-        assert "characters are cut here" in page.read_text(encoding="utf-8")
+        assert "are cut here at 160 characters" in page.read_text(encoding="utf-8")
 
 
 class TestWhatIsSaid:
@@ -233,11 +243,11 @@ class TestWhatIsSaid:
             assert told in three, told
 
     def test_the_truth_ratio_is_printed_with_its_formula(self, three: str) -> None:
-        shown = three[three.index('id="baselines"') : three.index('id="phrasings"')]
+        shown = three[three.index('id="definitions"') :]
         assert "P(right) ÷ (P(right) + mean P(wrong))" in shown
 
     def test_differences_tell_what_the_design_could_find(self, three: str) -> None:
-        shown = three[three.index('id="differences"') : three.index('id="baselines"')]
+        shown = three[three.index('id="differences"') : three.index('id="phrasings"')]
         for told in (
             "descriptive only", "p, which is that of the interval", "Detectable difference",
             "not worse by", "other phrasing families of this one fact; not other facts",
@@ -247,31 +257,34 @@ class TestWhatIsSaid:
     def test_the_choice_stands_in_the_verdict(self, three: str) -> None:
         verdict_ = three[three.index('id="verdict"') : three.index('id="cost"')]
         assert "Take r08: it reaches 90\u00a0% held-out recall" in verdict_
-        assert "Damage of those that are left" in verdict_
+        behind = three[three.index('id="cost"') : three.index('id="differences"')]
+        assert "Damage of those that are left" in behind
 
     def test_one_fact_and_one_seed_are_said_to_carry_no_more(self, tmp_path: Path) -> None:
         page = render_report(write_fake_run(tmp_path, GOOD, scale=0.3))
-        assert "inference is over phrasing families only" in page
-        assert "With one seed, the run does not show how much another seed would change" in page
-        assert "there is one configuration only, and a comparison needs two" in page
+        assert "One fact: intervals are over its phrasing families" in page
+        assert "One seed: how much another seed would change is not shown" in page
+        assert 'id="differences"' not in page
+        assert 'id="cost"' not in page, "one adapter is no chart"
 
     def test_seeds_and_facts_are_said_to_carry_what_they_do(self, tmp_path: Path) -> None:
         cells = grid(4, 8, seeds=3)
         run = write_fake_run(tmp_path, *cells, facts=3, scale=0.2, together=True)
         page = render_report(run)
         Page(page)
-        assert "With 3 facts, intervals are over facts" in page
-        assert "3 seeds are averaged and shown as dots; their spread is in the intervals" in page
+        assert "3 facts: intervals are over facts" in page
+        assert "3 seeds are averaged; their spread is in the intervals" in page
         assert "All facts are in one adapter" in page
         assert "Each fact in r08, weakest recall first" in page
 
     def test_passages_are_told_by_their_probes(self, tmp_path: Path) -> None:
         page = render_report(write_fake_run(tmp_path, WEAK, GOOD, scale=0.4, passages=True))
         Page(page)
-        assert "Probed: r08 of 2 configurations completes" in page
+        assert "The model completes probes of a passage." in page
+        assert "This is r08 (rank 8, alpha 32), the one with the best figure of 2." in page
         assert "Probes of passages, between floor and ceiling" in page
-        assert "there is no injected value to look for" in page
-        assert "Was the fact" not in page
+        assert 'id="neighbours"' not in page, "no injected value can intrude"
+        assert "Held-out recall</dt>" not in page
 
     @pytest.mark.parametrize(
         ("settings", "words"),
@@ -298,10 +311,10 @@ class TestSize:
     ) -> None:
         run = write_fake_run(tmp_path, *grid(4, 8))
         whole = len(render_report(run).encode())
-        monkeypatch.setattr(page_module, "MOST_BYTES", whole - 80_000)
+        monkeypatch.setattr(page_module, "MOST_BYTES", whole - 40_000)
         smaller = render_report(run)
-        assert len(smaller.encode()) <= whole - 80_000
-        assert "To keep the page small, " in smaller
+        assert len(smaller.encode()) <= whole - 40_000
+        assert "to keep the page small, " in smaller
         assert "All are in <code>cells/*/answers.jsonl</code>" in smaller
 
 
@@ -329,8 +342,8 @@ class TestUnfinishedRuns:
         (run / "base" / "in_context.jsonl").unlink()
         page = render_report(run)
         Page(page)
-        assert "no training steps have been logged" in page
-        assert "no comparisons are recorded in this run" in page
+        assert "<h3>Loss</h3>" not in page
+        assert 'id="differences"' not in page
 
     def test_an_interrupted_run_without_results_says_so_and_shows_its_cells(
         self, tmp_path: Path
@@ -358,7 +371,8 @@ class TestUnfinishedRuns:
         page = render_report(bare)
         Page(page)
         assert "The run is failed" in page
-        assert "No answers have been recorded" in page
+        for section in ("changed", "metrics", "curves", "baselines", "phrasings"):
+            assert f'id="{section}"' not in page
 
     def test_a_diverged_cell_is_named_with_its_error(self, tmp_path: Path) -> None:
         bad = Behaviour(64, 0.0, 0.0, 0.0, 0.0, status="diverged")
@@ -400,8 +414,8 @@ class TestUnfinishedRuns:
         reason = "the base knew none of the far controls"
         page = render_report(write_fake_run(tmp_path, GOOD, drop={"retention/far": reason}))
         Page(page)
-        assert page.count(f"not measured: {reason}") == 2, "on the tile and in the table"
-        assert "Cost not fully measured" in page
+        assert page.count(f"not measured: {reason}") == 2, "on the tile and in the list"
+        assert "cost not measured" in page
 
 
 class TestVerdict:

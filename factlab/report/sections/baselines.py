@@ -18,7 +18,7 @@ DEPTHS = ("mem", "gen", "hard_gen")
 def figure_group(run: ReportData) -> FigureGroup:
     """Recall between its floor and ceiling, forced choice beside chance, cost beside rounding."""
     if not run.configurations:
-        return FigureGroup(absent="no cell has been measured.")
+        return FigureGroup()
     tables = [
         _recall_table(run),
         _probe_table(run),

@@ -62,19 +62,21 @@ class ChartPoint:
 
 
 def figure_group(run: ReportData) -> FigureGroup:
-    """Recall against each cost, with the tables of configurations and of cells."""
+    """Recall against each cost, with the tables of configurations and of cells.
+
+    Nothing for one adapter: its figures are those of the verdict.
+    """
+    if len(run.result.cells) < 2:
+        return FigureGroup()
     figures = tuple(
         drawn
         for place, (title, metric, flip) in enumerate(_COSTS)
         if (drawn := _scatter(run, title, metric, flip=flip, key=f"p{place}"))
     )
-    absent = "" if figures else "held-out recall and a cost were not both measured."
     tables = [configuration_table(run)] if run.configurations else []
     if len(run.result.cells) > len(run.configurations):
         tables.append(cell_table(run))
-    return FigureGroup(
-        figures, tuple(tables), (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION), "", absent
-    )
+    return FigureGroup(figures, tuple(tables), (HELD_OUT, FAR_RETENTION, NEAR_INTRUSION))
 
 
 def by_rank(run: ReportData) -> FigureGroup | None:

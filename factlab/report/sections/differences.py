@@ -34,7 +34,7 @@ def figure_group(run: ReportData) -> FigureGroup:
     """A forest plot per endpoint."""
     compared = run.result.comparisons
     if not compared:
-        return FigureGroup(absent=_why_none(run))
+        return FigureGroup()
     names = tuple(dict.fromkeys(comparison.metric for comparison in compared))
     return FigureGroup(forests(compared, "f"), (_table(compared),), names, CAVEAT)
 
@@ -48,14 +48,6 @@ def forests(compared: Sequence[Comparison], key: str) -> tuple[Figure, ...]:
         _forest(name, pairs, f"{key}{place}")
         for place, (name, pairs) in enumerate(by_metric.items())
     )
-
-
-def _why_none(run: ReportData) -> str:
-    if not run.configurations:
-        return "no cell has been measured."
-    if len(run.configurations) == 1:
-        return "there is one configuration only, and a comparison needs two."
-    return "no comparisons are recorded in this run."
 
 
 def _forest(name: str, pairs: Sequence[Comparison], key: str) -> Figure:

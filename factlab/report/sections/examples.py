@@ -9,11 +9,10 @@ from markupsafe import Markup
 from factlab.report.changes import change_of, injected_answers, marked
 from factlab.report.load import SPLITS, ReportData
 from factlab.report.wording import clean
-from factlab.schema.results import CellResult, Configuration
+from factlab.schema.results import CellResult
 from factlab.schema.splits import RECALL_SPLITS, Split
 
-SHOWN_OPEN = 6
-_MOST_IN_ALL, _MOST, _CHARACTERS = 320, 40, 400
+_MOST, _CHARACTERS = 6, 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +29,22 @@ class ControlExample:
     after: Markup
 
 
-@dataclass(frozen=True, slots=True)
-class ControlExamples:
-    """Intruded and lost controls of one configuration: the worst listed, the others counted."""
-
-    configuration: Configuration
-    items: tuple[ControlExample, ...]
-    intruded: int
-    lost: int
-
-    @property
-    def left_out(self) -> int:
-        """How many are not listed."""
-        return self.intruded + self.lost - len(self.items)
-
-
-def control_examples(run: ReportData, first: str) -> list[ControlExamples]:
-    """Intruded and lost controls of each configuration, the one of the verdict first."""
-    order = sorted(run.configurations, key=lambda c: c.id != first)
-    most = min(_MOST, max(SHOWN_OPEN, _MOST_IN_ALL // max(1, len(order))))
-    return [_examples_of(run, configuration, most) for configuration in order]
-
-
-def _examples_of(run: ReportData, configuration: Configuration, most: int) -> ControlExamples:
-    found = [example for cell in run.cells_of(configuration) for example in _examples_in(run, cell)]
+def control_examples(run: ReportData, first: str) -> tuple[ControlExample, ...]:
+    """Some intruded and some lost controls of a configuration, the worst first."""
+    found = [
+        example
+        for configuration in run.configurations
+        if configuration.id == first
+        for cell in run.cells_of(configuration)
+        for example in _examples_in(run, cell)
+    ]
     found.sort(key=_gravity)
-    intruded = sum(example.change == "intruded" for example in found)
-    return ControlExamples(configuration, tuple(found[:most]), intruded, len(found) - intruded)
+    intruded = [example for example in found if example.change == "intruded"]
+    lost = [example for example in found if example.change == "lost"]
+    return (
+        *intruded[: max(_MOST // 2, _MOST - len(lost))],
+        *lost[: max(_MOST // 2, _MOST - len(intruded))],
+    )
 
 
 def _examples_in(run: ReportData, cell: CellResult) -> list[ControlExample]:

@@ -62,7 +62,7 @@ def figure_group(run: ReportData) -> FigureGroup:
     }
     families = sorted({str(family) for found in tallies.values() for family in found})
     if not families:
-        return FigureGroup(absent="no answers to held-out questions are recorded.")
+        return FigureGroup()
     families.sort(key=lambda family: _mean(tallies, family))
     named = labels(run.configurations)
     shown, heads = families[:_MOST_ROWS], list(named.values())[:_MOST_COLUMNS]
@@ -76,7 +76,7 @@ def figure_group(run: ReportData) -> FigureGroup:
     title = "Held-out recall by phrasing family, hardest first"
     if len(families) > len(shown):
         title += f" ({len(shown)} of {len(families)} families)"
-    drawn = figure(title, heat_map(shown, heads, shares), alternative, key="h0", wide=True)
+    drawn = [figure(title, heat_map(shown, heads, shares), alternative, key="h0", wide=True)]
     rows, left_out = capped(
         [
             entries(family, *[rate_entry(tallies[id_].get(family)) for id_ in named])
@@ -91,7 +91,9 @@ def figure_group(run: ReportData) -> FigureGroup:
         "Answers of all facts and seeds of a configuration together; a family has few questions, "
         "so single fields are rough and have no interval."
     )
-    return FigureGroup((drawn,), (table,), ("recall/held_out",), caveat)
+    return FigureGroup(
+        tuple(drawn) if len(heads) > 1 else (), (table,), ("recall/held_out",), caveat
+    )
 
 
 def _family(question: Question) -> str:
@@ -109,13 +111,13 @@ def _mean(tallies: dict[str, Tally], family: str) -> tuple[float, str]:
 def distance(run: ReportData) -> FigureGroup:
     """Held-out recall by similarity to the nearest trained question."""
     if not any(q.nearest is not None for q in run.questions.values()):
-        return FigureGroup(absent="this run did not record how near each question is to training.")
+        return FigureGroup()
     tallies = {
         c.id: tally(run, c, "held_out", by=_bin_of, hit=is_correct) for c in run.configurations
     }
     bins = sorted({int(str(place)) for found in tallies.values() for place in found})
     if not bins:
-        return FigureGroup(absent="no answers to held-out questions are recorded.")
+        return FigureGroup()
     named = labels(run.configurations)
     drawn = figure(
         "Held-out recall by similarity to the nearest trained question",

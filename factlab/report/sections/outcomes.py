@@ -23,9 +23,9 @@ def _table(run: ReportData, configuration: Configuration) -> Table:
     for cell in cells:
         for split, counts in cell.outcomes.items():
             after.setdefault(split, Counter()).update(counts)
-    names = [name for name, _ in OUTCOMES]
     used = {name for part in (before, after) for counts in part.values() for name in counts}
-    names += sorted(used - set(names))
+    known = [name for name, _ in OUTCOMES]
+    names = [name for name in known if name in used] + sorted(used - set(known))
     rows = []
     for split in (*SPLITS, *sorted(set(after) - set(SPLITS))):
         for who, part in (("base", before), ("tuned", after)):

@@ -8,10 +8,10 @@ from factlab.comparison.damage import FAR_RETENTION, LIMITS
 from factlab.metrics.catalogue import PRACTICE_LOSS
 from factlab.report.definitions import definition_of
 from factlab.report.load import ReportData
-from factlab.report.sections.metrics import KeyFigure
+from factlab.report.sections.metrics import KeyFigure, strip_of
 from factlab.report.table import Entry, Table, columns, entries, metric_entry
-from factlab.report.verdict import Tone, learned_word, tone
-from factlab.report.wording import NONE, clean, in_unit, integer, interval_in_unit
+from factlab.report.verdict import learned_word, tone
+from factlab.report.wording import NONE, clean, count_of, in_unit, integer, interval_in_unit
 from factlab.schema.results import BaseResult, Configuration, Metric
 
 TOKEN_ACCURACY = "token_accuracy/practice"
@@ -99,42 +99,36 @@ def _entry(name: str, metrics: dict[str, Metric]) -> Entry:
 _SHOWN = (PRACTICE_LOSS, TOKEN_ACCURACY)
 
 
+_COUNTED = {
+    PRACTICE_LOSS: ("Held-out loss", "held-out conversations"),
+    TOKEN_ACCURACY: ("Token accuracy", "held-out conversations"),
+    FAR_RETENTION: ("Far retention", "unrelated answers that the base knew"),
+    "drift/kl": ("Drift, KL", "windows of neutral text"),
+}
+
+
 def key_figures(configuration: Configuration, base: BaseResult) -> list[KeyFigure]:
-    """The four numbers of a practice run: held-out loss, token accuracy, far retention, drift."""
-    learned = tone(learned_word(configuration.metrics))
+    """Of a practice run, what was measured of: loss, token accuracy, far retention, drift."""
     return [
-        _key_figure("Held-out loss", PRACTICE_LOSS, configuration, base, learned),
-        _key_figure("Token accuracy", TOKEN_ACCURACY, configuration, base, learned),
-        _key_figure(
-            "Far retention", FAR_RETENTION, configuration, base, _of_retention(configuration)
-        ),
-        _key_figure("Drift, KL", "drift/kl", configuration, base, "good"),
+        _key_figure(name, configuration, base) for name in _COUNTED if name in configuration.metrics
     ]
 
 
-def _key_figure(
-    title: str, name: str, configuration: Configuration, base: BaseResult, tone_: Tone
-) -> KeyFigure:
-    metric, before = configuration.metrics.get(name), base.metrics.get(name)
+def _key_figure(name: str, configuration: Configuration, base: BaseResult) -> KeyFigure:
+    title, counted = _COUNTED[name]
+    metric, before = configuration.metrics[name], base.metrics.get(name)
     unit = definition_of(name).unit
-    if metric is None:
-        reason = configuration.not_measured.get(name, "no reason recorded")
-        return KeyFigure(title, NONE, f"not measured: {reason}", "", "warn")
     interval = interval_in_unit(metric, unit)
-    shown = "no interval" if interval == NONE else f"interval {interval.lstrip('+')}"
-    was = f"base {in_unit(before.value, unit).lstrip('+')}" if before else "base 0"
-    if name == FAR_RETENTION:
-        was = f"of {integer(metric.n)} known to the base"
+    value, _, rest = in_unit(metric.value, unit).lstrip("+").partition(" ")
+    told = "no interval" if interval == NONE else f"interval {interval.replace('+', '')}"
+    was = f"before training {in_unit(before.value, unit).lstrip('+')}" if before else ""
+    limit = next((limit for limit in LIMITS if limit.metric == name), None)
     return KeyFigure(
-        title,
-        in_unit(metric.value, unit).lstrip("+"),
-        f"n {integer(metric.n)}, {shown}",
-        was,
-        tone_,
+        title=title,
+        value=f"{value} {rest}" if unit == "share" else value,
+        detail=f"{count_of(metric) or f'over {integer(metric.n)}'} {counted}",
+        before=", ".join(filter(None, (told, "" if name == FAR_RETENTION else was))),
+        tone=tone(limit.word(metric.value) if limit else learned_word(configuration.metrics)),
+        strip=strip_of(name, metric) if unit == "share" else None,
+        unit="" if unit == "share" else rest,
     )
-
-
-def _of_retention(configuration: Configuration) -> Tone:
-    metric = configuration.metrics.get(FAR_RETENTION)
-    limit = next(limit for limit in LIMITS if limit.metric == FAR_RETENTION)
-    return "warn" if metric is None else tone(limit.word(metric.value))

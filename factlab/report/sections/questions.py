@@ -18,13 +18,15 @@ from factlab.report.load import SPLITS, ReportData
 from factlab.report.wording import clean
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.results import CellResult
-from factlab.schema.splits import Split
+from factlab.schema.splits import RECALL_SPLITS, Split
 
-# Of the page's two megabytes, what the table of answers takes if nothing else is large.
-BYTES = 640_000
+# What the table of answers takes of the page.
+BYTES = 240_000
 _ROW_BYTES = 260
 _OTHERS = 0.35
-LIMIT = 300
+LIMIT = 160
+# Answers that training left as they were, to be read in the run folder: they are counted here.
+_SAME = frozenset({"kept", "unchanged", "different", "recalled"})
 _ORDER = list(CHANGES)
 
 
@@ -46,12 +48,13 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTable:
-    """The rows that fit, and what they are of.
+    """The rows that tell something and fit, and what they are of.
 
     Attributes:
         rows: The adapters of the verdict's configuration first; within one, by split and change.
         size: About how many bytes they take.
         total: Answers that there are.
+        telling: Of them, those that changed or that recall was expected of.
         cut: Answers shown that are longer than `LIMIT` characters.
         splits: Splits listed.
         changes: Changes listed, in words.
@@ -62,15 +65,23 @@ class AnswerTable:
     rows: tuple[QuestionRow, ...]
     size: int
     total: int
+    telling: int
     cut: int
     splits: tuple[Split, ...]
     changes: dict[str, str]
     configurations: tuple[str, ...]
     counts: dict[str, dict[str, dict[str, int]]]
 
+    @property
+    def all_changes(self) -> set[str]:
+        """The changes of all answers, listed or not."""
+        return {
+            change for one in self.counts.values() for split in one.values() for change in split
+        }
+
 
 def answer_table(run: ReportData, first: str, most_bytes: int = BYTES) -> AnswerTable:
-    """The answers that fit, with the worst changes of every configuration."""
+    """The answers that tell something and fit, the worst changes of every configuration first."""
     everything = [
         (cell, run.questions[id_], answer)
         for cell in sorted(run.result.cells, key=lambda cell: cell.configuration != first)
@@ -82,7 +93,8 @@ def answer_table(run: ReportData, first: str, most_bytes: int = BYTES) -> Answer
         change = change_of(question, run.before(cell, question), answer)
         split = counts.setdefault(cell.configuration, {}).setdefault(question.split, {})
         split[change] = split.get(change, 0) + 1
-        ranked.append((_priority(cell, first, change, split[change]), place))
+        if _tells(question, change):
+            ranked.append((_priority(cell, first, change, split[change]), place))
     sizes = [_size(run, *answered) for answered in everything]
     kept = _fitting(sorted(ranked), sizes, most_bytes)
     injected = injected_answers(run)
@@ -94,12 +106,18 @@ def answer_table(run: ReportData, first: str, most_bytes: int = BYTES) -> Answer
         rows=tuple(rows),
         size=max(kept.values(), default=0),
         total=len(everything),
+        telling=len(ranked),
         cut=sum(_is_cut(run, *answered) for answered in chosen),
         splits=tuple(split for split in SPLITS if any(row.split == split for row in rows)),
         changes={change: words for change, words in CHANGES.items() if change in listed},
         configurations=tuple(dict.fromkeys(row.configuration for row in rows)),
         counts=counts,
     )
+
+
+def _tells(question: Question, change: str) -> bool:
+    """Whether an answer changed, or is to a question about the fact and wrong."""
+    return change not in _SAME and (change != "still_wrong" or question.split in RECALL_SPLITS)
 
 
 def _priority(cell: CellResult, first: str, change: str, turn: int) -> tuple[int, int, int]:

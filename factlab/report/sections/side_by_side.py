@@ -71,17 +71,17 @@ def dot_plot(configurations: Sequence[Configuration], key: str) -> Figure | None
 
 
 def _dot_plot(run: ReportData, names: Sequence[str]) -> Figure:
-    shown = _shown(run)
+    shown = shown_of(run)
     some = f", {len(shown)} of {len(run.configurations)} configurations"
     title = f"Recall and damage{some if len(shown) < len(run.configurations) else ''}"
     rows = list(_lines(names, shown, labels(run.configurations)))
     return figure(title, _chart(rows), _alternative(rows, title), key="d0", wide=True)
 
 
-def _shown(run: ReportData) -> list[Configuration]:
-    """As many as there are colours; of more those that the choice speaks of first."""
+def shown_of(run: ReportData, best: str = "") -> list[Configuration]:
+    """As many as there are colours; of more those that the verdict and the choice speak of."""
     choice = run.result.choice
-    first = (choice.chosen, *choice.pareto) if choice else ()
+    first = (best, *((choice.chosen, *choice.pareto) if choice else ()))
     best = sorted(run.configurations, key=lambda c: c.id not in first)[:_MOST]
     return [c for c in run.configurations if c in best]
 

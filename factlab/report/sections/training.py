@@ -36,7 +36,7 @@ def panel(run: ReportData) -> FigureGroup:
         name for name in PANEL if any(name in p.metrics for c in run.result.cells for p in c.curve)
     ]
     if not names:
-        return FigureGroup(absent="no panel was measured during training.")
+        return FigureGroup()
     curves = {
         name: {c.id: _panel_curve(run, c, name) for c in run.configurations} for name in names
     }
@@ -106,7 +106,7 @@ def loss(run: ReportData) -> FigureGroup:
     """Loss and anchor KL over the steps: a line per cell, or per configuration if many."""
     logged = {id_: log for id_, log in run.train_logs.items() if log}
     if not logged:
-        return FigureGroup(absent="no training steps have been logged.")
+        return FigureGroup()
     losses = _by_line(run, "loss_nats")
     kls = _by_line(run, "anchor_kl_nats")
     points = {
