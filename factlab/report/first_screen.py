@@ -161,23 +161,25 @@ def _cost_line(best: Best) -> Line:
 
 def _reasons(metrics_: dict[str, Metric], broken: list[str]) -> list[str]:
     """The limits that earn a word, as what happened: `most related answers name the value`."""
-    found: list[str] = []
+    lost: dict[str, list[str]] = {}
     named: dict[str, list[str]] = {}
+    others = []
     for name in broken:
         kind, _, ring = name.partition("/")
+        value = metrics_[name].value
         related = "related" if ring == "near" else "unrelated"
         if kind == "retention":
-            much = "most" if metrics_[name].value < 0.5 else "some"
-            found.append(f"{much} {related} answers that the base knew are lost")
+            lost.setdefault("most" if value < 0.5 else "some", []).append(related)
         elif kind == "intrusion":
-            much = "most" if metrics_[name].value > 0.5 else "some"
-            named.setdefault(much, []).append(related)
+            named.setdefault("most" if value > 0.5 else "some", []).append(related)
         else:
-            found.append(f"the {phrase(name)} is beyond its limit")
-    if named:
-        told = [f"{much} {joined(rings)}" for much, rings in named.items()]
-        found.append(f"{joined(told)} answers name an injected value")
-    return found
+            others.append(f"the {phrase(name)} is beyond its limit")
+    found = []
+    for rings, what in ((lost, "that the base knew are lost"), (named, "name an injected value")):
+        if rings:
+            told = joined([f"{much} {joined(ones)}" for much, ones in rings.items()])
+            found.append(f"{told} answers {what}")
+    return found or others
 
 
 def _could_be(best: Best) -> list[str]:
@@ -257,7 +259,8 @@ def _on_what(run: ReportData, c: Configuration) -> str:
         return f"{of}, on conversations of {joined(sets)}"
     each = len(c.facts) if c.together else 1
     what = plural(each, "fact" if HELD_OUT in c.metrics else "source")
-    return f"{of}, {what}{' each' if len(c.cells) > 1 else ''}"
+    seeds = f", {plural(len(c.seeds), 'seed')}" if len(c.seeds) > 1 else ""
+    return f"{of}, {what}{' each' if len(c.cells) > 1 else ''}{seeds}"
 
 
 def _work(cells: list[CellResult]) -> str:

@@ -331,7 +331,7 @@ def test_the_report_shows_exports_beside_what_was_measured(tmp_path: Path) -> No
     assert "<b>3,776" not in section
     assert "Merged &amp; told." in section
     assert "chats of 48 questions" in section
-    assert '<a href="#exports">' in page
+    assert '<h2 id="exports-title">' in page
 
 
 def test_an_export_that_was_not_evaluated_has_no_figures(tmp_path: Path) -> None:

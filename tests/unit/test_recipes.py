@@ -200,9 +200,9 @@ DEFAULT = replace(GOOD, recipe="default")
 
 def test_a_report_sets_recipes_side_by_side(tmp_path: Path) -> None:
     page = render_report(write_fake_run(tmp_path, TUTORIAL, DEFAULT, scale=0.3))
-    section = page.partition('<section id="side-by-side"')[2].partition("</section>")[0]
+    section = page.partition('<section id="cost"')[2].partition("</section>")[0]
     assert ">Recipes side by side<" in section
-    assert page.index('id="side-by-side"') < page.index('<section id="cost"')
+    assert section.index("Recipes side by side") < section.index("One against the other")
     assert "<svg" in section
     for group in ("same subject, other attribute", "other subject, same attribute", "same event"):
         assert f"Injected value named: {group}" in section
