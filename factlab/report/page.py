@@ -144,12 +144,14 @@ def _hide(chosen: str, kept: str) -> str:
 
 def _summary(run: ReportData) -> dict[str, Any]:
     """The top of the page: title, notices and the first screen."""
+    notices = provenance.notices(run)
     return {
         "title": _title(run.result),
         "run": run,
         "record": run.record,
         "result": run.result,
-        "notices": provenance.notices(run),
+        "notices": notices,
+        "notice_title": provenance.notice_title(notices),
         "control": design_limits.control_run(run),
         "screen": first_screen(run),
     }

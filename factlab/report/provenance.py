@@ -123,6 +123,13 @@ def notices(data: ReportData) -> list[str]:
     return found
 
 
+def notice_title(notices_: list[str]) -> str:
+    """What the notices stand under: a whole quick run is no incomplete one."""
+    if all(notice.startswith(QUICK_NOTE) for notice in notices_):
+        return "A quick run"
+    return "This run is not complete"
+
+
 def command_line(data: ReportData) -> str:
     """The command that was run, quoted for a shell."""
     return shlex.join(data.record.argv)

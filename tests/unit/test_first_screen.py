@@ -17,8 +17,10 @@ from markupsafe import Markup
 
 from factlab.report import drawing, render_report
 from factlab.report.definitions import anchor_of, definition_of
+from factlab.report.provenance import notice_title
 from factlab.report.table import Entry, Table, columns, entries, telling
 from factlab.report.wording import integer, percent, seconds
+from factlab.schema.quick import QUICK_NOTE
 
 DIVERGED = Behaviour(64, 0.0, 0.0, 0.0, 0.0, status="diverged")
 # Name → what is written of a run.
@@ -162,6 +164,12 @@ def test_a_figure_that_changes_in_the_results_changes_on_the_screen(
         other = first_screen_of(render_report(write_fake_run(tmp_path, worse)))
     assert "95.8" not in other
     assert "most related and some unrelated answers name an injected value" in other
+
+
+def test_a_quick_run_that_is_complete_is_not_called_incomplete() -> None:
+    quick = f"{QUICK_NOTE} It left things out."
+    assert notice_title([quick]) == "A quick run"
+    assert notice_title([quick, "The run is failed."]) == "This run is not complete"
 
 
 def test_a_bar_stays_within_its_track(pages: dict[str, tuple[Path, str]]) -> None:
