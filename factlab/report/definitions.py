@@ -58,3 +58,13 @@ def _title_of(names: list[str]) -> str:
     """`Intrusion` of `Intrusion, near` and `Intrusion, far`; that of one alone whole."""
     titles = [definition_of(name).title for name in names]
     return titles[0] if len(titles) == 1 else titles[0].partition(",")[0]
+
+
+__all__ = [
+    "OUTCOMES",
+    "Definition",
+    "anchor_of",
+    "definition_of",
+    "definitions_for",
+    "in_page_order",
+]

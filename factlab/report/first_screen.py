@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from factlab.comparison.damage import (
     FAR_INTRUSION,
     FAR_RETENTION,
+    HELD_OUT,
     NEAR_INTRUSION,
     beyond,
     damage_of,
@@ -22,7 +23,7 @@ from factlab.report.load import ReportData
 from factlab.report.sections import metrics, practice, side_by_side
 from factlab.report.sections.metrics import KeyFigure
 from factlab.report.table import Entry, Table, columns, entries
-from factlab.report.verdict import HELD_OUT, Best, Tone, best_of, sentences, tone, worst
+from factlab.report.verdict import Best, Tone, best_of, sentences, tone, worst
 from factlab.report.wording import integer, joined, percent, plural, seconds, share_interval
 from factlab.schema.results import CellResult, Configuration, Metric
 

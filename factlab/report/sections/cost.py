@@ -388,8 +388,7 @@ def cell_table(run: ReportData) -> Table:
         _MOST_CELLS,
         "each cell's figures are in cells/<id>/cell.json and in results.json.",
     )
-    caption = "Every adapter by itself: one seed, and one fact unless trained together."
-    return Table(caption, heads, rows, left_out)
+    return Table("Every adapter by itself: one seed", heads, rows, left_out)
 
 
 def _cell_row(cell: CellResult) -> tuple[Entry, ...]:

@@ -75,7 +75,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MetricValue:
     """A measured value with its interval, and the letter of what that covers."""
 
     text: str
@@ -90,7 +90,7 @@ class MetricRow:
     title: str
     name: str
     anchor: str
-    values: tuple[Value | None, ...]
+    values: tuple[MetricValue | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _bases(run: ReportData) -> list[Head]:
     return [head for head in found if head.metrics]
 
 
-def _value(known: MetricSpec, metric: Metric | None, letters: dict[str, str]) -> Value | None:
+def _value(known: MetricSpec, metric: Metric | None, letters: dict[str, str]) -> MetricValue | None:
     if metric is None:
         return None
     shown = valued(metric, known.unit)
@@ -224,4 +224,4 @@ def _value(known: MetricSpec, metric: Metric | None, letters: dict[str, str]) ->
     place = len(letters)
     letter = chr(97 + place % 26) * (1 + place // 26)
     note = letters.setdefault(metric.covers, letter) if metric.covers else ""
-    return Value(shown, "" if interval == NONE else interval, note)
+    return MetricValue(shown, "" if interval == NONE else interval, note)

@@ -82,8 +82,8 @@ def shown_of(run: ReportData, best: str = "") -> list[Configuration]:
     """As many as there are colours; of more those that the verdict and the choice speak of."""
     choice = run.result.choice
     first = (best, *((choice.chosen, *choice.pareto) if choice else ()))
-    best = sorted(run.configurations, key=lambda c: c.id not in first)[:_MOST]
-    return [c for c in run.configurations if c in best]
+    kept = sorted(run.configurations, key=lambda c: c.id not in first)[:_MOST]
+    return [c for c in run.configurations if c in kept]
 
 
 def _lines(
