@@ -31,7 +31,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     "Distillation": ("distill_weight", "temperature", "teacher"),
     "Training data": (
-        *("train_pairs", "validation_pairs", "families", "mix", "practice_examples"),
+        *("train_pairs", "validation_pairs", "families", "mix", "on_bad_row", "practice_examples"),
         *("max_example_tokens", "data_seed"),
     ),
     "What is measured": (

@@ -17,6 +17,7 @@ from factlab.schema.conversation import SetRecord
 from factlab.schema.fact import Fact
 from factlab.schema.passage import Passage
 from factlab.schema.question import Question
+from factlab.schema.quick import QUICK_REPEATED
 from factlab.schema.recipe import AnchorChoice, Recipe
 from factlab.schema.results import FactSummary, Placebo
 from factlab.schema.source import TrainingSource
@@ -218,7 +219,7 @@ class Experiment:
         splits = [self.expansions[fact.id] for fact in self.facts]
         own = [q for own in splits for q in (*own.held_out, *own.probes)]
         near = [q for fact in self.facts for q in self.near[fact.id]]
-        third = REPEATED // 3
+        third = (QUICK_REPEATED if self.config.quick else REPEATED) // 3
         return [*_sample(own, third), *_sample(near, third), *_sample(self.far, third)]
 
     def summaries(self) -> tuple[FactSummary, ...]:

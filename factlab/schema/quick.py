@@ -31,6 +31,7 @@ QUICK: Mapping[str, Any] = {
     "placebo": False,
 }
 QUICK_SCREENED = 160  # questions of the bank of far controls that a base is screened on at most
+QUICK_REPEATED = 24  # questions put again, to see how often rounding alone changes an answer
 QUICK_HELP = (
     "A first answer in about two minutes on two cores with the default model: one seed, half of "
     "the training pairs, few anchors and controls, no curve. It says what it left out, and an "

@@ -17,7 +17,7 @@ from factlab.errors import ConfigError
 from factlab.experiment.plan import plan_experiment, read_config
 from factlab.runs.config_file import config_yaml
 from factlab.schema.config import RunConfig
-from factlab.schema.quick import QUICK, QUICK_NOTE
+from factlab.schema.quick import QUICK, QUICK_NOTE, QUICK_REPEATED
 
 REGISTERED: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 GROUPED = ("run", "practice", "tune", "capacity")
@@ -60,6 +60,7 @@ def test_a_quick_run_is_recorded_with_all_its_values_and_repeats(tmp_path: Path)
     whole = plan_experiment(build_config({}, facts=[FACT]))
     assert not any(note.startswith(QUICK_NOTE) for note in whole.notes)
     assert len(plan.questions) < len(whole.questions) / 2
+    assert len(plan.rounding_sample) == QUICK_REPEATED < len(whole.rounding_sample)
 
 
 @pytest.mark.parametrize(
