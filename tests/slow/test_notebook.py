@@ -28,6 +28,7 @@ quick_runs.ask_fewer(patch, lambda bank: bank[:12])
 quick_runs.read_less(patch, 1000)
 quick_runs.anchor_fewer(patch, lambda anchors: anchors[::10])
 quick_runs.expand_once(patch)
+quick_runs.leave_charts_empty(patch)  # tests/unit/test_notebook_html.py draws them
 from factlab.experiment import experiment
 experiment.REPEATED = 6
 import factlab
