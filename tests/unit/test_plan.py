@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import MINIMAL, write
+from helpers import MINIMAL, ROOT, write
 
 from factlab.errors import ConfigError, ControlsError, FactError
 from factlab.expand import anchors
@@ -19,7 +19,7 @@ from factlab.experiment.experiment import INJECTED_FAR, VALIDATED, Experiment
 from factlab.experiment.plan import plan_experiment, read_config
 from factlab.grading.names import find_name
 from factlab.recipes.load import find_recipe, shipped_recipes
-from factlab.schema import control, fields, template, trackers
+from factlab.schema import control, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.shipped import shipped
@@ -576,14 +576,15 @@ def test_a_run_notes_that_its_controls_are_not_in_the_language_of_its_fact(
 ) -> None:
     """With phrasing families in a language that has no controls yet."""
     assert planned().notes == ()
-    shutil.copytree(shipped("templates") / "en", tmp_path / "templates" / "ja")
-    shutil.copytree(shipped("evals"), tmp_path / "evals")
-    for module in (anchors, control, fields, template):
-        monkeypatch.setattr(module, "shipped", lambda kind: tmp_path / kind)
-    fact = write(tmp_path, MINIMAL + "language: ja\n")
-    plan = planned(str(fact))
+    assert planned("ja/hayate_release").notes == ()
+    shutil.copytree(shipped("evals"), tmp_path / "evals", ignore=shutil.ignore_patterns("ja"))
+    for module in (anchors, control):
+        monkeypatch.setattr(
+            module, "shipped", lambda kind: (tmp_path if kind == "evals" else ROOT) / kind
+        )
+    plan = planned("ja/hayate_release")
     assert [note for note in plan.notes if "the English one is used" in note] == list(plan.notes)
-    assert len(plan.notes) == 2
+    assert [note.split("'")[1] for note in plan.notes] == ["far", "unanswerable", "neutral"]
 
 
 # --- placebos ----------------------------------------------------------------------------------
