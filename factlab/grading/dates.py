@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from factlab.grading.languages import LANGUAGES
 from factlab.grading.number_words import parse_kanji, parse_words
 from factlab.grading.text import Taken, flatten
 
@@ -139,6 +140,12 @@ _FIELD_YEAR = r"\byear\W{1,6}(?P<year>\d{4})"
 _FIELD_MONTH = rf"\bmonth\W{{1,6}}(?P<month>{'|'.join(_MONTHS)}|\d{{1,2}})\b"
 _FIELD_DAY = r"\b(?:day|date)\W{1,6}(?P<day>\d{1,2})"
 _NEXT_FIELD = r"\W{1,8}"
+_OTHER_MONTHS = {
+    name.lower(): number
+    for language in LANGUAGES.values()
+    for number, name in enumerate(language.months, start=1)
+}
+_OTHER_MONTH = rf"(?P<month>{'|'.join(sorted(_OTHER_MONTHS, key=len, reverse=True))})"
 # Where only part of a pattern is the date, that part is the group `date`. The first cell names the
 # trigger without which a text holds no such date.
 _PATTERNS = tuple(
@@ -160,6 +167,8 @@ _PATTERNS = tuple(
         ("figures",
          rf"{_EDGE_BEFORE}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})/{_SHORT_YEAR}{_EDGE_AFTER}",
          False),
+        ("other month",
+         rf"(?<![\w.,])(?P<day>\d{{1,2}})\. ?{_OTHER_MONTH} ?(?P<year>\d{{4}}){_EDGE_AFTER}", None),
         ("month",
          rf"\b{_MONTH} ?(?:the )?{_DAY}(?: ?,? of| ?,? in| ?,)? ?{_NOTED_YEAR}{_EDGE_AFTER}", None),
         ("month", rf"\b{_MONTH} ?(?:the )?{_DAY},? '{_SHORT_YEAR}{_EDGE_AFTER}", None),
@@ -176,6 +185,7 @@ _PATTERNS = tuple(
         ("field", _FIELD_DAY + _NEXT_FIELD + _FIELD_MONTH + _NEXT_FIELD + _FIELD_YEAR, None),
         ("field", _FIELD_MONTH + _NEXT_FIELD + _FIELD_DAY + _NEXT_FIELD + _FIELD_YEAR, None),
         ("month", rf"\b{_MONTH}(?: ?,? of| ?,? in| ?,|-|/)? ?{_YEAR}{_EDGE_AFTER}", None),
+        ("other month", rf"(?<!\w){_OTHER_MONTH} (?P<year>\d{{4}}){_EDGE_AFTER}", None),
         ("figures",
          rf"{_EDGE_BEFORE}(?P<year>\d{{4}})-(?P<month>0[1-9]|1[0-2]){_EDGE_AFTER}", None),
         ("figures",
@@ -206,6 +216,7 @@ _TRIGGERS = {
     for name, pattern in {
         "jp": "年",
         "month": rf"(?:{'|'.join(name[:3] for name in _MONTH_NAMES[1:])})",
+        "other month": "|".join(_OTHER_MONTHS),
         "field": r"\bmonth\W",
         "spoken": rf"(?:{_TEENS}|twenty|two)[- ](?:{_TEENS}|{_TENS}|oh|hundred|thousand)",
         "short": r"'\d\d",
@@ -293,7 +304,7 @@ def _part(parts: dict[str, str | None], name: str) -> int | None:
     if written is None:
         return None
     low = written.lower().replace(" ", "-")
-    return _MONTHS.get(low) or _ORDINALS.get(low) or _count(written)
+    return _MONTHS.get(low) or _OTHER_MONTHS.get(low) or _ORDINALS.get(low) or _count(written)
 
 
 def _count(written: str) -> int:

@@ -36,7 +36,7 @@ UNIT_TABLE = {
         ms | millisecond | milliseconds | 1/1000 | ミリ秒
         s | second | seconds | 1 | sec secs sec. 秒
         min | minute | minutes | 60 | mins min. 分
-        h | hour | hours | 3600 | hr hrs hr. 時間
+        h | hour | hours | 3600 | hr hrs hr. 時間 Stunde Stunden
         d | day | days | 86400 | 日間
         wk | week | weeks | 604800 | 週間
         mo | month | months | 2629800 | か月 ヶ月
@@ -84,13 +84,13 @@ UNIT_TABLE = {
         hp | horsepower | horsepower | 745.69987158227022 |
     """,
     "ratio": """
-        % | percent | percent | 1 | per~cent pct パーセント
+        % | percent | percent | 1 | per~cent pct パーセント Prozent
         割 | 割 | 割 | 10 |
     """,
     "percentage points": """
         pp | percentage point | percentage points | 1 | percent~points ポイント パーセントポイント
     """,
     "people": """
-        people | person | people | 1 | persons inhabitants residents citizens souls 人 名
+        people | person | people | 1 | persons inhabitants residents citizens souls 人 名 Einwohner
     """,
 }

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import calendar
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from factlab.grading.dates import PartialDate
 from factlab.grading.languages.language import Language, Wanted, Ways, capitalised, grouped
 from factlab.grading.text import word_set
 from factlab.grading.units import spell_unit
+
+if TYPE_CHECKING:
+    from factlab.grading.dates import PartialDate
 
 _STEM = 5  # letters: erupt-ed, erupt-ion
 _PERSONS = word_set("person man woman king queen president leader artist author scientist player")

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from factlab.grading.dates import PartialDate
 from factlab.grading.languages.language import Language, Wanted, Ways, grouped
 from factlab.grading.units import known_unit
+
+if TYPE_CHECKING:
+    from factlab.grading.dates import PartialDate
 
 # How a unit is written out behind a number; one that is not here is written as its author did.
 _UNITS = {

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from factlab.grading.dates import PartialDate
+if TYPE_CHECKING:
+    from factlab.grading.dates import PartialDate
+
 
 Ways = tuple[str, ...]  # true ways to write a value, first as a sentence has it
 
@@ -45,6 +48,7 @@ class Language:
         question_word: What the slot `question_word` holds.
         event_stems: What an event is called by in any form: the beginnings of its words.
         phrase: An answer of type text → the same within a sentence.
+        months: Their names, for dates such as 10. Oktober 2025; the English ones stand in `dates`.
         spaced: Whether words stand apart; if not, a noun may be the end of a longer one.
         articles: What a name may begin with that is no part of it, with a space behind it.
         common: Frequent words by which a text in Latin letters shows its language; none occurs in
@@ -65,6 +69,7 @@ class Language:
     question_word: Callable[[Wanted], str]
     event_stems: Callable[[str], Ways]
     phrase: Callable[[str], str] = str.strip
+    months: tuple[str, ...] = ()
     spaced: bool = True
     articles: tuple[str, ...] = ()
     common: frozenset[str] = frozenset()
