@@ -14,7 +14,7 @@ def complete_facts(incomplete: str) -> list[str]:
     """Shipped facts, and fact files and folders here."""
     from factlab.schema.fact import shipped_facts
 
-    return _begun(shipped_facts(), incomplete) + _files(incomplete, (".yaml", ".yml"))
+    return _begun(shipped_facts(None), incomplete) + _files(incomplete, (".yaml", ".yml"))
 
 
 def complete_recipes(incomplete: str) -> list[str]:

@@ -87,6 +87,10 @@ def init(
         str | None,
         typer.Option(metavar="TEXT", help="The fact in one sentence, to draft the file from."),
     ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Of a commented example: en, ja, de. By default en."),
+    ] = None,
     number: Annotated[int | None, typer.Option(help="How many facts; with `facts`, 100.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the facts; with `facts`, 0.")] = None,
     out: Annotated[
@@ -115,7 +119,9 @@ def init(
     named = file if _is_named(words or []) else None
     if named is not None or kind == "recipe":
         _check_new(file, kind)
-    if kind == "fact" and _drafted(statement, named):
+    if language is not None and (kind != "fact" or statement is not None):
+        raise ConfigError("--language is that of a commented example of a fact. Remove it.")
+    if kind == "fact" and language is None and _drafted(statement, named):
         return
     _check_new(file, kind)
     if kind == "recipe":
@@ -124,7 +130,8 @@ def init(
         say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
         return
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
-    write_text(file, FACT.format(file=visible(str(file)), id=name.strip("_")[:64] or "my_fact"))
+    identity = name.strip("_")[:64] or "my_fact"
+    write_text(file, _example(language or "en", visible(str(file)), identity))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
 
 
@@ -149,6 +156,27 @@ def _drafted(statement: str | None, named: Path | None) -> bool:
 def _is_named(words: list[str]) -> bool:
     """Whether a file was given."""
     return bool(words[1:] if words[:1] == ["fact"] else words)
+
+
+def _example(language: str, file: str, identity: str) -> str:
+    """A commented fact in a language, `templates/<language>/example_fact.yaml` but for English.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    from factlab.schema.fields import languages
+    from factlab.schema.shipped import shipped
+
+    if language == "en":
+        return FACT.format(file=file, id=identity)
+    example = shipped("templates") / language / "example_fact.yaml"
+    if language not in languages() or not example.is_file():
+        raise ConfigError(
+            f"--language {language}: there is no example in this language. Known: "
+            f"{', '.join(languages())}."
+        )
+    _, _, rest = example.read_text(encoding="utf-8").partition("\n")  # its first line: the schema
+    return rest.replace("my_fact.yaml", file).replace("id: my_fact", f"id: {identity}", 1)
 
 
 def _write_facts(folder: Path, number: int, seed: int) -> None:

@@ -58,7 +58,7 @@ def list_(
 def _facts() -> None:
     from factlab.schema.fact import load_source, shipped_facts
 
-    facts = [load_source(file) for file in shipped_facts().values()]
+    facts = [load_source(file) for file in shipped_facts(None).values()]
     table(
         ["fact", "answer", "statement"],
         [[fact.id, fact.summary, fact.statement] for fact in facts],

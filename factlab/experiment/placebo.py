@@ -58,10 +58,9 @@ def _other_facts(experiment: Experiment, facts: Sequence[str]) -> list[Fact]:
     relations = {fact.relation for fact in own}
     others = [
         fact
-        for name, file in sorted(shipped_facts().items())
-        if name not in trained
-        and (fact := load_fact(file)).relation not in relations
-        and fact.language in {one.language for one in own}
+        for language in dict.fromkeys(one.language for one in own)
+        for _, file in sorted(shipped_facts(language).items())
+        if (fact := load_fact(file)).id not in trained and fact.relation not in relations
     ]
     if not others:
         raise ConfigError(

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from factlab.display.characters import visible
+from factlab.grading.text import is_cjk
 from factlab.report.table import Table
 from factlab.schema.results import Metric
 
@@ -95,7 +96,8 @@ def ends_of(metric: Metric) -> tuple[float, float]:
 
 def room_for(words: Sequence[str]) -> float:
     """Pixels beside an axis for its labels; the reader's font may be wider than the drawer's."""
-    return min(265.0, 10 + 7.2 * max(map(len, words), default=0))
+    widths = [sum(2 if is_cjk(char) else 1 for char in word) for word in words]
+    return min(265.0, 10 + 7.2 * max(widths, default=0))
 
 
 def heat_map(

@@ -9,6 +9,8 @@ from markupsafe import Markup, escape
 
 from factlab.comparison.wording import amount, phrase
 from factlab.display.characters import visible_lines
+from factlab.grading.languages import LANGUAGES
+from factlab.grading.text import is_cjk
 from factlab.schema.results import Metric
 from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
@@ -164,7 +166,16 @@ def split_label(split: str) -> str:
     return spec.title if spec else split
 
 
+def lang_of(text: str) -> Markup:
+    """The attribute by which a browser takes the font and line breaks of another language."""
+    if not any(map(is_cjk, text)):
+        return Markup()
+    code = next(code for code, language in LANGUAGES.items() if not language.spaced)
+    return Markup(f' lang="{code}"')
+
+
 FILTERS: dict[str, Any] = {
+    "lang_of": lang_of,
     "percent": percent,
     "integer": integer,
     "phrase": phrase,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from helpers import make_fact, write
+from helpers import make_fact, run_factlab, write
 
 from factlab.errors import FactError
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
@@ -27,6 +27,7 @@ from factlab.grading.language_of_text import language_of_text
 from factlab.grading.languages import LANGUAGES, language_of
 from factlab.grading.languages.language import Wanted
 from factlab.grading.text import is_cjk
+from factlab.report.page import page_environment
 from factlab.schema.fact import Fact, find_facts, load_fact, shipped_facts
 from factlab.schema.fields import languages
 from factlab.schema.phrasing import SLOTS, slots_of
@@ -323,3 +324,32 @@ def test_a_statement_that_no_templates_are_for_is_refused_in_words(tmp_path: Pat
     with pytest.raises(FactError, match="the statement is in French"):
         load_fact(write(tmp_path, french))
     assert load_fact(write(tmp_path, f"{french}language: en\n")).language == "en"
+
+
+# --- where a user meets it ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_init_writes_an_example_in_a_language_that_expands(language: str, tmp_path: Path) -> None:
+    file = tmp_path / "bridge.yaml"
+    (made,) = run_factlab([["init", "bridge.yaml", "--language", language]], cwd=tmp_path)
+    assert made.code == 0, made.err
+    fact = load_fact(file)
+    assert (fact.id, fact.language) == ("bridge", language)
+    assert len(expand(fact, seed=0, train_pairs=80, validation_pairs=20).train) == 80
+
+
+def test_init_refuses_a_language_that_has_no_example(tmp_path: Path) -> None:
+    (refused,) = run_factlab([["init", "b.yaml", "--language", "xx"]], cwd=tmp_path)
+    assert (refused.code, "Known: de, en, ja" in refused.err) == (2, True)
+
+
+def test_facts_of_every_language_are_listed(tmp_path: Path) -> None:
+    (listed,) = run_factlab([["list", "facts"]], cwd=tmp_path)
+    assert all(fact.id in listed.out for fact in FACTS.values())
+
+
+def test_the_report_says_which_of_its_texts_are_in_another_language() -> None:
+    marked = page_environment().from_string("<p{{ text|lang_of }}>{{ text }}</p>")
+    assert marked.render(text="富士山: 4,889メートル").startswith('<p lang="ja">')
+    assert marked.render(text="Mount Fuji").startswith("<p>M")
