@@ -7,9 +7,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
+from factlab.conversations.folders import PARQUET, part_files
 from factlab.conversations.rows import READERS, rows_of, suffix_of
 from factlab.conversations.tables import table_rows
 from factlab.conversations.tally import Tally
@@ -24,9 +25,8 @@ from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
 
 MOST_ROWS = 200_000  # held in memory; of a larger set, name a part
-PARQUET = ".parquet"
 SUFFIXES = (*READERS, PARQUET)
-AnyRow = TypeVar("AnyRow")
+Placed = tuple[str, object]  # a row with its file and line, or its set and number
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
@@ -43,18 +43,16 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
         DataError: in words, with file and line where there is one.
     """
     path, split = _located(source)
-    if path is not None and path.is_file() and suffix_of(path) in READERS:
-        placed: Iterable[tuple[str, object]] = (
-            (f"{path}:{line}:1", row) for line, row in rows_of(path, split)
-        )
-        digest = _Digest(sha256_of(path))
+    files = None if path is None else [path] if path.is_file() else part_files(path, split)
+    one_file = path is not None and files == [path]
+    digest = _Digest(sha256_of(path) if path is not None and one_file else None)
+    if files is None:
+        named = source.partition(":")[0] if path is None else str(path)
+        placed = _numbered(named, table_rows(named, split))
     else:
-        named = str(path) if path is not None else source.partition(":")[0]
-        digest = _Digest(sha256_of(path) if path is not None and path.is_file() else None)
-        rows = digest.over(table_rows(named, split))
-        placed = ((f"{named}: row {n}", row) for n, row in enumerate(rows, start=1))
+        placed = chain.from_iterable(_placed(file, split if one_file else None) for file in files)
     tally = Tally()
-    for place, row in _limited(source, placed):
+    for place, row in _limited(source, digest.over(placed)):
         tally.add(row, place)
     tally.check(source, on_bad_row)
     return ConversationSet(
@@ -65,6 +63,17 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
         kinds=dict(Counter(conversation.kind for conversation in tally.conversations)),
         skipped=tally.skipped(),
     )
+
+
+def _placed(file: Path, part: str | None) -> Iterator[Placed]:
+    """The rows of a file, each with its place."""
+    if file.suffix.lower() == PARQUET:
+        return _numbered(str(file), table_rows(str(file), part))
+    return ((f"{file}:{line}:1", row) for line, row in rows_of(file, part))
+
+
+def _numbered(named: str, rows: Iterable[object]) -> Iterator[Placed]:
+    return ((f"{named}: row {n}", row) for n, row in enumerate(rows, start=1))
 
 
 def _located(source: str) -> tuple[Path | None, str | None]:
@@ -121,7 +130,7 @@ def shipped_sets() -> dict[str, Path]:
     return {path.stem: path for path in sorted((shipped("evals") / "chats").glob("*.jsonl"))}
 
 
-def _limited(source: str, rows: Iterable[AnyRow]) -> Iterator[AnyRow]:
+def _limited(source: str, rows: Iterable[Placed]) -> Iterator[Placed]:
     for number, row in enumerate(rows):
         if number == MOST_ROWS:
             raise DataError(
@@ -137,12 +146,12 @@ class _Digest:
     def __init__(self, known: str | None) -> None:
         self._known, self._rows = known, hashlib.sha256()
 
-    def over(self, rows: Iterable[object]) -> Iterator[object]:
+    def over(self, rows: Iterable[Placed]) -> Iterator[Placed]:
         """The rows, counted in as they pass."""
-        for row in rows:
+        for place, row in rows:
             if self._known is None:
                 self._rows.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
-            yield row
+            yield place, row
 
     def found(self) -> str:
         """In hexadecimal digits."""

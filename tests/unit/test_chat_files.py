@@ -231,6 +231,39 @@ def test_a_row_that_is_no_text_is_refused_with_its_line(tmp_path: Path) -> None:
     assert refusal(file).startswith(f"{file}:3:2: not UTF-8 text")
 
 
+# --- folders --------------------------------------------------------------------------------------
+
+
+def test_a_folder_has_parts_by_the_names_of_its_files(tmp_path: Path) -> None:
+    made(tmp_path, "README.md", "Conversations.")
+    made(tmp_path, "dataset_infos.json", "{}")
+    (tmp_path / ".cache").mkdir()
+    made(tmp_path / ".cache", "train.jsonl", "x")
+    (tmp_path / "data").mkdir()
+    made(tmp_path / "data", "train-00000-of-00002.jsonl", json_lines(ROWS[:1]))
+    packed = gzip.compress(json_lines(ROWS[1:]).encode())
+    made(tmp_path / "data", "train-00001-of-00002.jsonl.gz", packed)
+    made(tmp_path / "data", "test.csv", "q;a\nWhy?;So.\n")
+    assert questions(tmp_path) == QUESTIONS
+    read = read_set(f"{tmp_path}:test")
+    assert (read.name, read.rows) == (f"{tmp_path.name}:test", 1)
+    assert read.conversations[0].where == f"{tmp_path}/data/test.csv:2:1"
+    assert "it has no part validation; it has test, train" in refusal(f"{tmp_path}:dev")
+    before = read_set(str(tmp_path)).sha256
+    made(tmp_path / "data", "train-00000-of-00002.jsonl", json_lines(ROWS[:2]))
+    assert read_set(str(tmp_path)).sha256 != before
+
+
+def test_a_folder_without_a_part_for_training_is_refused(tmp_path: Path) -> None:
+    for name in ("test.jsonl", "dev.jsonl"):
+        made(tmp_path, name, json_lines(ROWS))
+    assert "it has the parts validation, test and none named train" in refusal(tmp_path)
+    (tmp_path / "dev.jsonl").unlink()
+    assert questions(tmp_path) == QUESTIONS
+    made(tmp_path, "test.jsonl", json_lines([*ROWS, {"why": 1}]))
+    assert refusal(tmp_path).startswith(f"{tmp_path}/test.jsonl:4:1: unknown format")
+
+
 # --- rows that are left out -----------------------------------------------------------------------
 
 UNUSABLE: dict[str, dict[str, Any]] = {
