@@ -121,7 +121,7 @@ _COUNTED = {
     "recall/gen": ("Probes in other words", "sentences of the passage in other words"),
     "recall/mem": ("Probes as written", "sentences of the passage as it words them"),
     "recall/hard_gen": ("Probes that follow", "sentences that follow from the passage"),
-    FAR_RETENTION: ("Far retention", "unrelated answers that the base knew"),
+    FAR_RETENTION: ("Far retention", "unrelated answers that the base knew are still right"),
     NEAR_INTRUSION: ("Near intrusion", "related answers name the value"),
     FAR_INTRUSION: ("Far intrusion", "unrelated answers name the value"),
 }

@@ -102,7 +102,7 @@ _SHOWN = (PRACTICE_LOSS, TOKEN_ACCURACY)
 _COUNTED = {
     PRACTICE_LOSS: ("Held-out loss", "held-out conversations"),
     TOKEN_ACCURACY: ("Token accuracy", "held-out conversations"),
-    FAR_RETENTION: ("Far retention", "unrelated answers that the base knew"),
+    FAR_RETENTION: ("Far retention", "unrelated answers that the base knew are still right"),
     "drift/kl": ("Drift, KL", "windows of neutral text"),
 }
 
