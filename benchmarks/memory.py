@@ -182,7 +182,7 @@ def save_random(sizes: Mapping[str, Any], folder: Path) -> None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from factlab.models.embedded import ensure_embedded
+    from factlab.models.packaged import ensure_packaged
 
     given = {key: value for key, value in sizes.items() if value is not None}
     config = AutoConfig.for_model(**given, pad_token_id=2, eos_token_id=2, bos_token_id=1)
@@ -191,7 +191,7 @@ def save_random(sizes: Mapping[str, Any], folder: Path) -> None:
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     torch.set_default_dtype(before)
-    for file in ensure_embedded().iterdir():
+    for file in ensure_packaged(EMBEDDED_MODEL).iterdir():
         if "token" in file.name or "template" in file.name:
             shutil.copy(file, folder)
 

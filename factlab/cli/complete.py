@@ -27,10 +27,10 @@ def complete_recipes(incomplete: str) -> list[str]:
 
 
 def complete_models(incomplete: str) -> list[str]:
-    """The embedded model, and folders and GGUF files here."""
-    from factlab.schema.config import EMBEDDED_MODEL
+    """Packaged models, and folders and GGUF files here."""
+    from factlab.models.packaged import PACKAGED
 
-    return _begun([EMBEDDED_MODEL], incomplete) + _files(incomplete, (".gguf",))
+    return _begun(PACKAGED, incomplete) + _files(incomplete, (".gguf",))
 
 
 def complete_runs(incomplete: str) -> list[str]:

@@ -24,14 +24,15 @@ def doctor(
     json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Show where the embedded model is, whether it is undamaged, and what runs use."""
-    from factlab.models.embedded import embedded_model, ensure_embedded
+    from factlab.models.packaged import PACKAGED, ensure_packaged
+    from factlab.schema.config import EMBEDDED_MODEL
 
     if fetch:
         from factlab.cli.quiet import quiet_libraries
 
         quiet_libraries()
-        ensure_embedded()
-    cached = embedded_model()
+        ensure_packaged(EMBEDDED_MODEL)
+    cached = PACKAGED[EMBEDDED_MODEL].cached
     problem = cached.damaged() if cached.exists else None
     state = "damaged" if problem else "whole" if cached.exists else "not fetched yet"
     findings = {

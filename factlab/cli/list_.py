@@ -180,10 +180,11 @@ def _models() -> None:
     from factlab.memory.known import KNOWN, SHORT
     from factlab.memory.shapes import shape_of
     from factlab.models.cache import CachedModel, cache_folder
-    from factlab.schema.config import EMBEDDED_MODEL
+    from factlab.models.packaged import PACKAGED
 
     folders = sorted((cache_folder() / "models").glob("*/manifest.json"))
-    say(f"embedded (the default): {EMBEDDED_MODEL}")
+    table(["packaged", "what it is"], [[one.name, one.about] for one in PACKAGED.values()])
+    say()
     table(
         ["cached", "whole"],
         [[str(f.parent), CachedModel(f.parent).damaged() or "yes"] for f in folders],

@@ -109,7 +109,7 @@ def _find_model(config: RunConfig, progress: Progress) -> ModelFiles:
     from factlab.models.resolve import resolve_model
 
     with progress.stage(f"find {config.model}", 1) as advance:
-        files = resolve_model(config.model)
+        files = resolve_model(config.model, accepted=config.accept_license)
         advance(1)
     return files
 
@@ -132,7 +132,7 @@ def _with_teacher(experiment: Experiment, files: ModelFiles) -> Experiment:
     from factlab.models.resolve import resolve_model
     from factlab.training.teacher import check_teacher
 
-    teacher = resolve_model(name)
+    teacher = resolve_model(name, accepted=experiment.config.accept_license)
     cells = experiment.cells
     pairs = {pair.id: pair for cell in cells for pair in distilled_pairs(experiment, cell.facts)}
     check_teacher(name, load_tokenizer(teacher), load_tokenizer(files), list(pairs.values()))

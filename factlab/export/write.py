@@ -9,6 +9,7 @@ from factlab.export import llamacpp
 from factlab.export.base_weights import HeldBase
 from factlab.export.merge import Merged, load_tuned, merge, save_merged
 from factlab.export.plan import ExportPlan, ExportTarget
+from factlab.models.packaged import PACKAGED
 from factlab.reading.paths import real
 from factlab.reading.records import sha256_of
 from factlab.runs.environment import versions
@@ -110,9 +111,14 @@ def _merge_notes(plan: ExportPlan) -> tuple[str, ...]:
         )
     if not quantised:
         return ("Merged in fp32 into the base's own weights.",)
-    shipped = " (as they were dequantised from Q4_1, the form the embedded model comes in)"
+    came, shipped = "", PACKAGED.get(plan.files.name)
+    if shipped is not None:
+        came = (
+            f" (as they were dequantised from {shipped.quantised}, the form the "
+            f"{plan.files.source} model comes in)"
+        )
     return (
-        f"Merged in fp32 into the base's own weights{shipped * (plan.files.source == 'embedded')}, "
+        f"Merged in fp32 into the base's own weights{came}, "
         f"not into {held}. The run measured the adapter on {held} weights, so this is another "
         "model than was measured; --base measured merges into those.",
     )

@@ -40,6 +40,8 @@ _COLUMNS = (
 _TABLE: tuple[tuple[Any, ...], ...] = (
     ("smollm2-135m", "HuggingFaceTB/SmolLM2-135M",
      "llama", 576, 1536, 30, 9, 3, 49152, True, None),
+    ("gemma-3-270m", "google/gemma-3-270m",
+     "gemma3_text", 640, 2048, 18, 4, 1, 262144, True, 256),
     ("smollm2-360m", "HuggingFaceTB/SmolLM2-360M",
      "llama", 960, 2560, 32, 15, 5, 49152, True, None),
     ("qwen2-0.5b", "Qwen/Qwen2-0.5B",

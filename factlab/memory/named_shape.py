@@ -9,11 +9,11 @@ from factlab.errors import ModelError
 from factlab.memory.known import KNOWN, SHORT, known_name
 from factlab.memory.shapes import ModelShape, shape_of
 from factlab.models.configs import model_config
-from factlab.models.embedded import embedded_model
+from factlab.models.packaged import PACKAGED
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.yaml import did_you_mean
 
-EMBEDDED_SHAPE = "smollm2-135m"
+PACKAGED_SHAPES = {EMBEDDED_MODEL: "smollm2-135m"}  # called otherwise in `memory/known.py`
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ def named_shape(name: str) -> NamedShape:
         ModelError: for a name that is none of these, or a kind of model that is not counted.
     """
     known = known_name(name)
-    if name == EMBEDDED_MODEL and not embedded_model().exists:
-        known = EMBEDDED_SHAPE
+    if name in PACKAGED:
+        known = None if PACKAGED[name].cached.exists else PACKAGED_SHAPES.get(name, known)
     if known is not None:
         found = KNOWN[known]
         return NamedShape(known, shape_of(found.config, known), found.source)
-    if name != EMBEDDED_MODEL and "/" not in name and not Path(name).expanduser().exists():
+    if name not in PACKAGED and "/" not in name and not Path(name).expanduser().exists():
         raise ModelError(
             f"{name}: no such model.{did_you_mean(name, (*KNOWN, *SHORT))} Known by name or size: "
             f"{', '.join((*KNOWN, *SHORT))}. Or name '{EMBEDDED_MODEL}', a folder with "

@@ -7,12 +7,11 @@ from typing import Any
 
 from factlab.errors import ModelError, shortened
 from factlab.models.checked import MOST_CONFIG
-from factlab.models.embedded import embedded_model
 from factlab.models.files import local_path, read_object
 from factlab.models.gguf import config_of_header
 from factlab.models.gguf_header import read_header
+from factlab.models.packaged import packaged_folder
 from factlab.models.resolve import check_model_name, not_from_hub
-from factlab.schema.config import EMBEDDED_MODEL
 
 
 def model_config(name: str) -> dict[str, Any]:
@@ -21,7 +20,7 @@ def model_config(name: str) -> dict[str, Any]:
     Raises:
         ModelError: for a name that is none of these, or a config that cannot be read.
     """
-    path = embedded_model().folder if name == EMBEDDED_MODEL else local_path(name)
+    path = packaged_folder(name) or local_path(name)
     if path is not None and path.is_dir():
         path = _in_folder(path, name)
     if path is not None and path.is_file():

@@ -17,6 +17,7 @@ from factlab.models.cache import CachedModel
 from factlab.models.complete import check_computes, load_whole
 from factlab.models.files import reading
 from factlab.models.forward import use_library_pass
+from factlab.models.packaged import PACKAGED
 from factlab.models.process_memory import retain_freed_memory, return_large_blocks
 from factlab.models.processor import multiplies_bf16
 from factlab.models.quantised import (
@@ -209,8 +210,9 @@ def _precision_note(
         if on_cpu:
             held = "fp32" if widened else compute
             note += f"; on CPU dequantised once to {compute}, so memory is that of {held}"
-        if files.source == "embedded":
-            note += "; the embedded file was Q4_1 before, so it is quantised twice"
+        if files.name in PACKAGED:
+            before = PACKAGED[files.name].quantised
+            note += f"; the {files.source} file was {before} before, so it is quantised twice"
     if options.attention != "auto":
         note += f"; {options.attention} attention in the library's own forward pass"
     if widened:

@@ -9,9 +9,9 @@ from pathlib import Path
 from factlab.errors import ModelError, shortened
 from factlab.models.cache import CachedModel, building, cache_folder
 from factlab.models.checked import check_model
-from factlab.models.embedded import ensure_embedded
 from factlab.models.files import check_plain, local_path, reading, said
 from factlab.models.gguf import CONVERSION, convert_gguf
+from factlab.models.packaged import PACKAGED, ensure_packaged
 from factlab.reading.records import sha256_of
 from factlab.schema.config import EMBEDDED_MODEL
 
@@ -49,17 +49,22 @@ class ModelFiles:
             )
 
 
-def resolve_model(name: str) -> ModelFiles:
-    """Find the embedded model, a local folder or GGUF file, or a model of the hub.
+def resolve_model(name: str, *, accepted: bool = False) -> ModelFiles:
+    """Find a packaged model, a local folder or GGUF file, or a model of the hub.
 
     A folder or file is checked before anything of it is loaded (`checked.py`).
+
+    Args:
+        name: As `--model` takes it.
+        accepted: Whether the user accepts the terms of a packaged model, if it has any.
 
     Raises:
         ModelError: for a name that is none of these, weights of a kind that is not loaded, or files
             that are damaged or not to be trusted.
     """
-    if name == EMBEDDED_MODEL:
-        return ModelFiles(name, "embedded", ensure_embedded())
+    if name in PACKAGED:
+        source = "embedded" if name == EMBEDDED_MODEL else "package"
+        return ModelFiles(name, source, ensure_packaged(name, accepted=accepted))
     path = local_path(name)
     if path is None:
         check_model_name(name)
@@ -74,13 +79,14 @@ def check_model_name(name: str) -> None:
     """Refuse a name that cannot be a model, without fetching or loading anything.
 
     Raises:
-        ModelError: if it is neither the embedded model, a path that exists, nor a hub id.
+        ModelError: if it is neither a packaged model, a path that exists, nor a hub id.
     """
-    if name == EMBEDDED_MODEL or local_path(name) is not None:
+    if name in PACKAGED or local_path(name) is not None:
         return
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ModelError(
             f"{shortened(name)}: no such model. Known: '{EMBEDDED_MODEL}' (embedded, the default), "
+            f"{', '.join(repr(name) for name in PACKAGED if name != EMBEDDED_MODEL)}, "
             "a local folder with config.json and *.safetensors, a .gguf file, or a hub id such as "
             "owner/name."
         )

@@ -13,10 +13,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from factlab.models.chat import refusal
 from factlab.models.checked import MOST_TOKENIZER_CONFIG, check_files, small_files
-from factlab.models.embedded import embedded_model
 from factlab.models.files import local_path, read_object, reading
+from factlab.models.packaged import PACKAGED, packaged_folder
 from factlab.models.trial import try_out
-from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
 
 
@@ -68,13 +67,13 @@ def preview_tokenizer(model: str) -> PreviewTokenizer | None:
     """
     from tokenizers import Tokenizer
 
-    folder = embedded_model().folder if model == EMBEDDED_MODEL else local_path(model)
+    folder = packaged_folder(model) or local_path(model)
     if folder is None or not folder.is_dir():
         return None
     file, config_file = folder / "tokenizer.json", folder / "tokenizer_config.json"
     if not file.exists() or not config_file.exists():
         return None
-    if model != EMBEDDED_MODEL:
+    if model not in PACKAGED:
         check_files(folder)
         try_out(folder, model, small_files(folder))
     config = read_object(config_file, MOST_TOKENIZER_CONFIG)

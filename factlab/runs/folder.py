@@ -295,7 +295,7 @@ def config_sha256(
     out, so that an option which is new to factlab changes no hash of a run without it.
     """
     # The number of seeds is in their list.
-    left_out = {"report_to", "save_every", "recipe", "seeds"}
+    left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds"}
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     lines = [

@@ -147,6 +147,11 @@ class RunConfig(_Overrides):
         default=EMBEDDED_MODEL,
         description="Embedded model name, local folder, .gguf file, or hub id.",
     )
+    accept_license: Annotated[bool, Flag(untrained=True)] = Field(
+        default=False,
+        description="Accept the terms of use of the model that --model names, which are shown "
+        "without it (docs/models.md). It decides no number.",
+    )
     compute_dtype: Annotated[ComputeDtype, Flag(untrained=True)] = Field(
         default="bf16", description="What quantised weights are unpacked to and computed in."
     )

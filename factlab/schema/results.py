@@ -217,7 +217,7 @@ class ModelRecord(Record):
     """Which weights were measured."""
 
     name: str
-    source: str = Field(description="'embedded', 'folder' or 'hub'.")
+    source: str = Field(description="'embedded', 'package', 'folder' or 'hub'.")
     sha256: str = Field(description="Of the weight files, in order.")
     parameters: int
     precision_note: str = Field(description="How the precision was realised on this device.")

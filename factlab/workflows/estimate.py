@@ -22,9 +22,10 @@ from factlab.memory.machine import LIBRARIES_BYTES, memory_budget
 from factlab.memory.named_shape import named_shape
 from factlab.memory.predict import Device, Workload, predict_memory
 from factlab.memory.shapes import ModelShape
+from factlab.models.packaged import PACKAGED
 from factlab.models.processor import multiplies_bf16
 from factlab.models.speed import matmul_flops
-from factlab.schema.config import EMBEDDED_MODEL, Cell, Precision, computed_in
+from factlab.schema.config import Cell, Precision, computed_in
 from factlab.schema.question import Question
 from factlab.schema.splits import IN_CONTEXT_SPLITS, PANEL_SIZES, TRAINED_SPLITS
 
@@ -69,7 +70,7 @@ def estimate(plan: Experiment) -> Estimate:
 
 def shape_here(model: str) -> ModelShape | None:
     """The shape of a model on this machine, if its kind is one that is counted."""
-    if model != EMBEDDED_MODEL and not Path(model).expanduser().exists():
+    if model not in PACKAGED and not Path(model).expanduser().exists():
         return None
     try:
         return named_shape(model).shape

@@ -58,7 +58,7 @@ def screen_bank(
             f"({suite_place('far', language)})."
         )
     bank = far_questions((language,))
-    files = resolve_model(config.model)
+    files = resolve_model(config.model, accepted=config.accept_license)
     screening = screen(files, bank, config, precision, progress, fresh=fresh)
     if out is not None:
         lines = screening_lines(screening.base, screening.questions)

@@ -15,7 +15,7 @@ from factlab.export.gguf import write_gguf
 from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged
 from factlab.models.chat import prompt_ids
-from factlab.models.embedded import fetch
+from factlab.models.packaged import PACKAGED, fetch
 from factlab.models.resolve import resolve_model
 from factlab.schema.config import EMBEDDED_MODEL
 from factlab.schema.question import Turn
@@ -53,7 +53,7 @@ def read(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_the_file_that_the_model_came_in_is_written_again(written: Path, tmp_path: Path) -> None:
-    before, weights_before = read(fetch(tmp_path))
+    before, weights_before = read(fetch(PACKAGED[EMBEDDED_MODEL], tmp_path))
     after, weights_after = read(written)
     # What is missing says who made the model and under what licence, which its folder does not.
     told = ("general.", "GGUF.")
@@ -96,7 +96,7 @@ def test_llamacpp_answers_as_from_the_file_that_the_model_came_in(
     prompts = [prompt_ids(base.tokenizer, text) for text in asked]
     ends = [base.tokenizer.eos_token_id]
     said = []
-    for file in (written, fetch(tmp_path)):
+    for file in (written, fetch(PACKAGED[EMBEDDED_MODEL], tmp_path)):
         with serving(file, longest=200, processes=1) as held:
             said.append(held.answers(prompts, max_new_tokens=32, ends=ends))
     assert said[0] == said[1]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from factlab.errors import ModelError
-from factlab.models import embedded
+from factlab.models import packaged
 from factlab.models.cache import CachedModel, building
 from factlab.models.process_memory import imports_frozen
 from factlab.models.resolve import resolve_model
+from factlab.schema.config import EMBEDDED_MODEL
 
 
 def test_a_flipped_byte_in_the_cache_is_refused(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_a_file_that_is_not_the_embedded_model_is_refused(tmp_path: Path) -> Non
     wrong = tmp_path / "SmolLM2-135M-Instruct.Q4_1.gguf"
     wrong.write_bytes(b"GGUF" + b"\0" * 100)
     with pytest.raises(ModelError, match="SHA-256"):
-        embedded.verified(wrong)
+        packaged.verified(wrong, packaged.PACKAGED[EMBEDDED_MODEL].sha256)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_the_code_that_decides_what_is_kept_is_all_that_computes_it() -> None:
         }
     # Of models, what is about files, memory and the processor decides nothing that is computed, or
     # is in what the cache is told of beside the code; so is what a prompt is rendered to.
-    files = {"cache", "embedded", "gguf", "pretokenizers", "process_memory", "processor", "quiet"}
+    files = {"cache", "gguf", "packaged", "pretokenizers", "process_memory", "processor", "quiet"}
     files |= {"chat", "checked", "files", "gguf_header", "sizes", "stored", "tokens", "trial"}
     files |= {"adapter_files", "configs", "tried"}
     beside = {f"models/{name}.py" for name in (*files, "resolve")}
