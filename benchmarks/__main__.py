@@ -11,6 +11,7 @@ from benchmarks.common import Reading, Settings, set_threads
 
 PARTS = (
     "training", "scoring", "sweep", "growth", "stages", "adapters", "memory", "cells", "large",
+    "families",
 )  # fmt: skip
 QUICK_PARTS = ("training", "scoring")
 

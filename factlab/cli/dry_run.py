@@ -112,7 +112,9 @@ def _length(config: RunConfig) -> Length | None:
     """Tokens of a conversation, if the model is on this machine; else the run applies the bound."""
     from factlab.models.tokens import preview_tokenizer
 
-    tokenizer = preview_tokenizer(config.model) if config.mix or config.practice else None
+    tokenizer = None
+    if config.mix or config.practice:
+        tokenizer = preview_tokenizer(config.model, config.thinking)
     if tokenizer is None:
         return None
     return lambda c: sum(map(len, tokenizer.pair(c.question, c.answer, c.before)))

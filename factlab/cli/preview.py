@@ -58,7 +58,7 @@ def preview(
         return
     from factlab.models.tokens import preview_tokenizer
 
-    tokenizer = preview_tokenizer(plan.config.model)
+    tokenizer = preview_tokenizer(plan.config.model, plan.config.thinking)
     for fact in plan.facts:
         _show(plan, fact, [split] if split else SPLITS, rows, tokenizer)
 

@@ -11,7 +11,7 @@ from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
 from factlab.progress import Progress
 from factlab.runs.adapters import check_unchanged
-from factlab.schema.config import RunConfig
+from factlab.schema.config import RunConfig, Thinking
 from factlab.schema.question import Question
 from factlab.schema.quick import QUICK_SCREENED
 
@@ -53,7 +53,7 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     far = _far(experiment, files, progress)
     if experiment.sets or far is not None:
         # The bound on a conversation's length is in tokens of this model.
-        length = conversation_length(files) if experiment.sets else None
+        length = conversation_length(files, config.thinking) if experiment.sets else None
         experiment = plan_experiment(config, length, far, experiment.expansions)
     return Prepared(_with_teacher(experiment, files), files)
 
@@ -76,12 +76,12 @@ def distilled_pairs(experiment: Experiment, facts: tuple[str, ...]) -> list[Ques
     return [pair for pair in experiment.training_pairs(facts) if pair.split != "mix"]
 
 
-def conversation_length(files: ModelFiles) -> Length:
+def conversation_length(files: ModelFiles, thinking: Thinking) -> Length:
     """Tokens of a conversation as the model's tokenizer and chat template write it."""
     from factlab.models.chat import render_pair
     from factlab.models.load import load_tokenizer
 
-    tokenizer = load_tokenizer(files)
+    tokenizer = load_tokenizer(files, thinking)
 
     def length(conversation: Conversation) -> int:
         pair = render_pair(

@@ -123,13 +123,14 @@ def _save(model: PreTrainedModel | PeftModel, loaded: LoadedModel, trial: Trial)
     from peft import PeftModel
 
     from factlab.models.quiet import no_progress_bars
+    from factlab.models.thinking import save_tokenizer
 
     if isinstance(model, PeftModel):
         _save_adapter(model, loaded, trial)
         return
     with writing(trial.folder.model), no_progress_bars():
         model.save_pretrained(str(trial.folder.model))
-        loaded.tokenizer.save_pretrained(str(trial.folder.model))
+        save_tokenizer(loaded.tokenizer, trial.folder.model)
 
 
 def _save_adapter(model: PeftModel, loaded: LoadedModel, trial: Trial) -> None:

@@ -90,7 +90,7 @@ def _from_llamacpp(
     from factlab.models.chat import prompt_ids
     from factlab.models.load import load_tokenizer
 
-    tokenizer = load_tokenizer(plan.files)
+    tokenizer = load_tokenizer(plan.files, plan.config.thinking)
     ends = end_tokens_in(plan.files.folder, tokenizer)
     prompts = [prompt_ids(tokenizer, q.text, q.before) for q in questions.all]
     limit = plan.config.max_new_tokens

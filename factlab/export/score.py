@@ -66,7 +66,7 @@ def _verified(
     """Check a file that was written when llama.cpp was not installed to check it."""
     from factlab.models.load import load_tokenizer
 
-    tokenizer = load_tokenizer(plan.files)
+    tokenizer = load_tokenizer(plan.files, plan.config.thinking)
     found = llamacpp.check_chats(gguf_file(target, record), tokenizer, questions.all)
     return record.model_copy(update={"verified_chats": found})
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 from factlab.inference.backend import complete, complete_each
 from factlab.inference.prompts import Limits, Prompt, Tokens
 from factlab.models.chat import prompt_ids
+from factlab.models.thinking import after_thought
 from factlab.schema.question import Response
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+
+# As tokenizers write a line's end: as it is, as a byte-level one, as a byte.
+_NEW_LINE = ("\n", "Ċ", "<0x0A>")
 
 
 def generate(
@@ -89,7 +94,10 @@ def generate_each(
 
 
 def end_tokens(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """Tokens that end a turn: the tokenizer's, and those the model's settings name."""
+    """Tokens that end a turn: the tokenizer's, and those the model's settings name.
+
+    Without a chat template an answer is a line, so a token that begins a new one ends it.
+    """
     return _ends(getattr(model, "generation_config", None), tokenizer)
 
 
@@ -108,14 +116,17 @@ def end_tokens_in(folder: Path, tokenizer: PreTrainedTokenizerBase) -> list[int]
 def _ends(settings: GenerationConfig | None, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     named = getattr(settings, "eos_token_id", None)
     ends = {tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])}
+    if tokenizer.chat_template is None:
+        vocabulary = tokenizer.get_vocab()
+        ends |= {number for token, number in vocabulary.items() if token.startswith(_NEW_LINE)}
     return sorted(end for end in ends if end is not None)
 
 
 def read_answer(
     tokenizer: PreTrainedTokenizerBase, row: list[int], ends: Sequence[int]
 ) -> Response:
-    """An answer's tokens as text."""
+    """An answer's tokens as text, read after a thought; empty if it was cut while it thought."""
     finished = bool(row) and row[-1] in ends
     kept = row[:-1] if finished else row
-    text = str(tokenizer.decode(kept, skip_special_tokens=True)).strip()
-    return Response(text, len(row), finished)
+    text = after_thought(str(tokenizer.decode(kept, skip_special_tokens=True)).strip(), tokenizer)
+    return Response(text or "", len(row), finished and text is not None)

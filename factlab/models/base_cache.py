@@ -42,6 +42,7 @@ CODE = (
     "models/heads.py",
     "models/load.py",
     "models/quantised.py",
+    "models/thinking.py",
 )
 
 

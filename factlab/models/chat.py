@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from factlab.errors import ModelError
 from factlab.models.files import said
+from factlab.models.thinking import answer_part
 from factlab.schema.question import Turn
 
 if TYPE_CHECKING:
@@ -126,13 +127,14 @@ def _answer_text(
     turns = [Turn(role="user", content=question), Turn(role="assistant", content=answer)]
     whole = _rendered(tokenizer, [*before, *turns], open_turn=False)
     opened = prompt_text(tokenizer, question, before)
-    if not whole.startswith(opened):
+    answer_text = answer_part(opened, whole)
+    if answer_text is None:
         raise ModelError(
             "this model's chat template renders an answered question unlike an open one, so "
             "training and evaluation would see different prompts. Its template begins the answer "
             f"with {opened[-40:]!r}."
         )
-    return whole[len(opened) :]
+    return answer_text
 
 
 def _rendered(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Turn], *, open_turn: bool) -> str:

@@ -31,12 +31,14 @@ from factlab.models.quantised import (
     weight_bytes,
 )
 from factlab.models.resolve import ModelFiles
+from factlab.models.thinking import set_thinking
 from factlab.schema.config import (
     QUANTISED,
     Attention,
     ComputeDtype,
     Precision,
     RunConfig,
+    Thinking,
     computed_in,
 )
 from factlab.schema.results import ModelRecord
@@ -55,16 +57,18 @@ class LoadOptions:
         devices: `one` (the GPU if there is one), `cpu`, or `auto`: spread over all.
         attention: `auto` leaves it to factlab; any other is the library's own of that name, in the
             library's own forward pass.
+        thinking: Whether a model that can thinks before it answers.
     """
 
     compute: ComputeDtype = "bf16"
     devices: str = "one"
     attention: Attention = "auto"
+    thinking: Thinking = "off"
 
 
 def load_options(config: RunConfig) -> LoadOptions:
     """Those of a run's settings."""
-    return LoadOptions(config.compute_dtype, config.device_map, config.attention)
+    return LoadOptions(config.compute_dtype, config.device_map, config.attention, config.thinking)
 
 
 @dataclass(slots=True)
@@ -85,8 +89,12 @@ class LoadedModel:
         return next(self.model.parameters()).device
 
 
-def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
+def load_tokenizer(files: ModelFiles, thinking: Thinking | None = None) -> PreTrainedTokenizerBase:
     """A model's tokenizer alone, which takes a second where the weights take many.
+
+    Args:
+        files: The model.
+        thinking: Written into its chat template; None leaves that as it came.
 
     Raises:
         ModelError: if it cannot be read.
@@ -94,7 +102,10 @@ def load_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     with reading(f"{shortened(files.name)}: the tokenizer in {files.folder} cannot be loaded"):
-        return AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False)
+    if thinking is not None:
+        set_thinking(tokenizer, thinking)
+    return tokenizer
 
 
 def load_outline(files: ModelFiles) -> PreTrainedModel:
@@ -136,7 +147,7 @@ def load_model(
     folder = dequantised_folder(files, precision, options.compute) if on_cpu else None
     if on_cpu:
         return_large_blocks()
-    tokenizer = load_tokenizer(files)
+    tokenizer = load_tokenizer(files, options.thinking)
     model, quantised_bytes = _read_weights(files, precision, options, folder, on_cpu=on_cpu)
     use_library_pass(model, options.attention != "auto")
     if widened:

@@ -15,7 +15,9 @@ from factlab.models.chat import refusal
 from factlab.models.checked import MOST_TOKENIZER_CONFIG, check_files, small_files
 from factlab.models.files import local_path, read_object, reading
 from factlab.models.packaged import PACKAGED, packaged_folder
+from factlab.models.thinking import answer_part, with_thinking
 from factlab.models.trial import try_out
+from factlab.schema.config import Thinking
 from factlab.schema.question import Turn
 
 
@@ -38,7 +40,7 @@ class PreviewTokenizer:
         turns = [turn.model_dump() for turn in (*before, Turn(role="user", content=question))]
         opened = self._render(turns, open_turn=True)
         whole = self._render([*turns, {"role": "assistant", "content": answer}], open_turn=False)
-        trained = self._tokens(whole[len(opened) :])
+        trained = self._tokens(answer_part(opened, whole) or "")
         end = self.special["eos_token"]
         if end in trained:
             trained = trained[: trained.index(end) + 1]
@@ -59,8 +61,12 @@ class PreviewTokenizer:
         return [self.tokenizer.decode([token], skip_special_tokens=False) for token in ids]
 
 
-def preview_tokenizer(model: str) -> PreviewTokenizer | None:
+def preview_tokenizer(model: str, thinking: Thinking = "off") -> PreviewTokenizer | None:
     """The tokenizer of a model that is on this machine, or None if it is not, or has no chat.
+
+    Args:
+        model: Its name.
+        thinking: Whether it thinks before it answers, if it can.
 
     Raises:
         ModelError: if its files are damaged or not to be trusted.
@@ -85,7 +91,9 @@ def preview_tokenizer(model: str) -> PreviewTokenizer | None:
         return None
     special = {name: _text(config.get(name)) for name in ("bos_token", "eos_token", "pad_token")}
     with reading(f"{file}: this tokenizer cannot be loaded"):
-        return PreviewTokenizer(Tokenizer.from_file(str(file)), template, special)
+        return PreviewTokenizer(
+            Tokenizer.from_file(str(file)), with_thinking(template, thinking), special
+        )
 
 
 def _text(token: Any) -> str:

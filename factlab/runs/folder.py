@@ -296,6 +296,8 @@ def config_sha256(
     """
     # The number of seeds is in their list.
     left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds"}
+    if config.thinking == "off":
+        left_out.add("thinking")
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     lines = [

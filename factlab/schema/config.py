@@ -40,6 +40,7 @@ from factlab.schema.words import FarControls, SaveEvery
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa", "flash"]
+Thinking = Literal["off", "on"]
 DeviceMap = Literal["one", "cpu", "auto"]
 Keep = Literal["last", "best"]
 OnBadRow = Literal["skip", "stop"]
@@ -146,6 +147,11 @@ class RunConfig(_Overrides):
     model: Annotated[PathText, Flag(metavar="MODEL", untrained=True)] = Field(
         default=EMBEDDED_MODEL,
         description="Embedded model name, local folder, .gguf file, or hub id.",
+    )
+    thinking: Annotated[Thinking, Flag(untrained=True)] = Field(
+        default="off",
+        description="Whether a model whose chat template can think does so before it answers. "
+        "Answers are read after the thought, whose tokens count for --max-new-tokens.",
     )
     accept_license: Annotated[bool, Flag(untrained=True)] = Field(
         default=False,

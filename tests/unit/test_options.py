@@ -69,6 +69,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "device_map": ("cpu", "cpu"),
     "gradient_checkpointing": ("", True),
     "recipe": ("plain,tutorial", ("plain", "tutorial")),
+    "thinking": ("on", "on"),
     "accept_license": ("", True),
     "teacher": ("other", "other"),
     "together": ("", True),
