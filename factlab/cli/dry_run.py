@@ -59,6 +59,7 @@ def _document(plan: Experiment, needs: Estimate, free: _Free) -> dict[str, Any]:
         "sets": [one.model_dump(mode="json") for one in plan.sets],
         "estimate": {
             "seconds": needs.seconds,
+            "library_pass": needs.library,
             "memory_bytes": needs.memory_bytes,
             "disk_bytes": needs.disk_bytes,
         },
@@ -94,9 +95,24 @@ def _show_needs(plan: Experiment, needs: Estimate, free: _Free) -> None:
         say(f"time and memory: not estimated, since {plan.config.model} is not on this machine")
     else:
         say(f"time: about {_minutes(needs.seconds)} (rough; may be off by a factor of two)")
+        if needs.library:
+            paragraph(library_costs(plan))
         _show_memory(needs.memory_bytes, free.memory_bytes)
     disk = f"{needs.disk_bytes / 2**20:.0f} MiB of {free.disk_bytes / 2**30:.1f} GiB free"
     say(f"disk: about {disk}")
+
+
+def library_costs(plan: Experiment) -> str:
+    """Why the library computes a model, and what that costs."""
+    given = plan.config.attention
+    why = "its kind is not one that factlab's own decoder computes (docs/models.md)"
+    if given != "auto":
+        why = f"--attention {given} asks for it"
+    return (
+        f"The model is computed by the library's own forward pass, since {why}: rows are padded, "
+        "what texts share is computed for each of them, and adapters are trained and asked one "
+        "after the other. The time above does not count that; expect more."
+    )
 
 
 def _show_memory(needed: int | None, there: int) -> None:

@@ -41,12 +41,18 @@ GENERATION_EFFICIENCY = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Rough needs of a run; a value is None where the model's size is not known here."""
+    """Rough needs of a run; a value is None where the model's size is not known here.
+
+    Attributes:
+        library: Whether the library's own forward pass computes the model throughout, and not the
+            packed decoder; None where the model is not here.
+    """
 
     seconds: float | None
     memory_bytes: int | None
     disk_bytes: int
     parameters: int | None
+    library: bool | None = None
 
 
 def estimate(plan: Experiment) -> Estimate:
@@ -62,10 +68,11 @@ def estimate(plan: Experiment) -> Estimate:
     rate = matmul_flops(all(_in_16_bits(plan, held, device) for held in plan.precisions))
     training = sum(_training_flop(plan, cell, parameters) for cell in plan.cells)
     evaluation = _evaluation_flop(plan, parameters)
+    library = plan.config.attention != "auto" or shape is None or not shape.packed
     seconds = 30 + training / (rate * TRAINING_EFFICIENCY)
     seconds += evaluation / (rate * GENERATION_EFFICIENCY)
     memory = _memory(plan, shape) if shape else None
-    return Estimate(seconds, memory, round(disk), parameters)
+    return Estimate(seconds, memory, round(disk), parameters, library)
 
 
 def shape_here(model: str) -> ModelShape | None:
