@@ -14,7 +14,7 @@ from factlab.display.characters import visible
 from factlab.errors import ConfigError
 
 QUESTION = "The fact in one sentence (Enter: a commented example to fill in): "
-KINDS = ("fact", "recipe", "facts")
+KINDS = ("fact", "recipe", "facts", "relation")
 FACT = """\
 # A fact for factlab. Change the values, then: factlab validate {file}; factlab run {file}
 # Every scalar is read as you write it; quote text that holds ': ' or ' #'.
@@ -78,7 +78,7 @@ def init(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[fact|recipe|facts] [FILE]",
+            metavar="[fact|recipe|facts|relation] [FILE]",
             help="What to write (by default a fact), and where (by default my_fact.yaml).",
         ),
     ] = None,
@@ -101,6 +101,9 @@ def init(
 
     On a terminal `factlab init` asks for the sentence and shows what it has read in it. A draft is
     made by rules, and its guesses are marked. Without a sentence the file is an example and valid.
+
+    `factlab init relation FOLDER/drummer.yaml` writes words for a relation of your own, which
+    `--templates FOLDER` puts to use.
 
     `factlab init facts --number 100` writes a folder of fictitious facts of all answer types, with
     near controls, which `factlab run FOLDER --together` takes. The n-th fact of a seed is the same
@@ -129,8 +132,10 @@ def init(
         write_text(file, RECIPE.format(file=visible(str(file))) + _recipe_values())
         say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
         return
-    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
-    identity = name.strip("_")[:64] or "my_fact"
+    if kind == "relation":
+        _write_relation(file)
+        return
+    identity = _plain_id(file) or "my_fact"
     write_text(file, _example(language or "en", visible(str(file)), identity))
     say(f"{file}: written. Change its values, then: factlab validate {file}")
 
@@ -179,6 +184,22 @@ def _example(language: str, file: str, identity: str) -> str:
     return rest.replace("my_fact.yaml", file).replace("id: my_fact", f"id: {identity}", 1)
 
 
+def _write_relation(file: Path) -> None:
+    """A relation file, worded by what its name says."""
+    from factlab.cli.relation_file import relation_file
+    from factlab.runs.files import write_text
+
+    folder = visible(str(file.parent))
+    write_text(file, relation_file(_plain_id(file) or "my_relation", folder))
+    say(f"{file}: written. Next: factlab preview my_fact.yaml --templates {folder}")
+
+
+def _plain_id(file: Path) -> str:
+    """A file's name as an id."""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in file.stem.lower())
+    return name.strip("_")[:64]
+
+
 def _write_facts(folder: Path, number: int, seed: int) -> None:
     """A folder of fictitious facts, or nothing."""
     from factlab.expand.fictitious import fictitious_facts
@@ -208,7 +229,8 @@ def _what_and_where(words: list[str]) -> tuple[str, Path]:
     if len(rest) > 1:
         raise ConfigError(
             f"{' '.join(words)}: one file is written at a time. Use `factlab init FILE` for a "
-            "fact, `factlab init recipe FILE` for a recipe, `factlab init facts` for many facts."
+            "fact, `factlab init recipe FILE` for a recipe, `factlab init relation FILE` for words "
+            "of a relation, `factlab init facts` for many facts."
         )
     if kind == "facts":
         return kind, Path(rest[0]) if rest else Path("my_facts")

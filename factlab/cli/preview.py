@@ -42,6 +42,9 @@ def preview(
     model: Annotated[
         str | None, setting_option("model", "The model whose tokens are shown, as in `run`.")
     ] = None,
+    templates: Annotated[
+        str | None, setting_option("templates", "Relation files of your own, as in `run`.")
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print every question and the leakage table as JSON.")
     ] = False,
@@ -52,7 +55,9 @@ def preview(
 
     if split is not None and split not in SPLITS:
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")
-    plan = plan_experiment(build_config({"model": model} if model else {}, facts=facts))
+    given = {"model": model, "templates": templates}
+    settings = {name: value for name, value in given.items() if value}
+    plan = plan_experiment(build_config(settings, facts=facts))
     if json_:
         say_json([_as_json(plan, fact) for fact in plan.facts], indent=None)
         return
@@ -88,6 +93,7 @@ def _show(
     expansion = plan.expansions[fact.id]
     questions = [*expansion.all(), *plan.near[fact.id]]
     say(f"{fact.id}: {fact.statement}")
+    _show_wording(fact)
     for split in splits:
         items = [question for question in questions if question.split == split]
         if items or len(splits) == 1:
@@ -96,6 +102,15 @@ def _show(
         _show_tokens(expansion.train[0], tokenizer)
     if "held_out" in splits and expansion.nearest:
         _show_leakage(plan, fact, rows)
+
+
+def _show_wording(fact: TrainingSource) -> None:
+    """By what a fact is worded, and one of each of its forms."""
+    from factlab.expand.wording import described
+    from factlab.schema.fact import Fact
+
+    if isinstance(fact, Fact):
+        paragraph(described(fact))
 
 
 def _show_split(split: str, items: Sequence[Question], rows: int) -> None:

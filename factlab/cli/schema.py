@@ -27,9 +27,12 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.schema.control import ControlSuite, PromptSuite
     from factlab.schema.export import ExportRecord
     from factlab.schema.fact import Fact
+    from factlab.schema.own_words import OwnRelation
     from factlab.schema.passage import Passage
+    from factlab.schema.relations import RelationIndex
     from factlab.schema.results import RunResult
     from factlab.schema.search import SearchResult
+    from factlab.schema.subjects import MeasuredFile, SubjectsFile
     from factlab.schema.template import FamilyFile, Relation, SubjectKind
 
     return {
@@ -39,6 +42,10 @@ def schemas() -> dict[str, type[Record]]:
         "prompts": PromptSuite,
         "templates": FamilyFile,
         "relation": Relation,
+        "own_relation": OwnRelation,
+        "relations": RelationIndex,
+        "subjects": SubjectsFile,
+        "measured": MeasuredFile,
         "anchors": AnchorFile,
         "kind": SubjectKind,
         "fictitious": BlueprintFile,
@@ -55,7 +62,8 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="fact, passage, controls, prompts, templates, relation, anchors, kind, "
+            help="fact, passage, controls, prompts, templates, relation, own_relation, relations, "
+            "subjects, measured, anchors, kind, "
             "fictitious, config, recipe, results, export, tune.",
         ),
     ],

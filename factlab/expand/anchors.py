@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from pydantic import Field
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NEAR_DUPLICATE, NEAR_TWIN, Reference
 from factlab.expand.sampling import one_of_each
-from factlab.expand.slots import fixed_slots
+from factlab.expand.wording import Wording, wording_of
 from factlab.grading.languages import language_of
 from factlab.grading.languages.language import Wanted
 from factlab.grading.names import find_name, fold
@@ -41,7 +42,6 @@ from factlab.schema.source import TrainingSource
 from factlab.schema.template import (
     Relation,
     kind_of,
-    load_phrasebook,
     relation_names,
     relation_words,
 )
@@ -213,7 +213,7 @@ def _about_subject(fact: Fact) -> list[str]:
     phrasings: Sequence[str] = ()
     if file.is_file():  # a language may have none yet
         phrasings = read_yaml(file, TemplateError).parse(AnchorFile, "An anchor file").prompts
-    slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
+    slots = wording_of(fact).slots(fact.subject.name)
     stems = _event_stems(fact)
     own = [
         question
@@ -229,14 +229,13 @@ def _event_stems(fact: Fact) -> list[str]:
 
 
 def _other_subjects(fact: Fact, asked: Sequence[str]) -> list[str]:
-    relation = load_phrasebook(fact.relation, fact.language).relation
-    fixed = fixed_slots(fact)
-    words = {slot: fixed[slot] for slot in ("relation", "question_word")}
+    wording = wording_of(fact)
+    relation = wording.book.relation
     siblings = _siblings_of(fact, asked)
     named = {fold(other) for other in relation.others}  # with and without an accent: once
     more = [other for other in siblings if fold(other) not in named]
     own = _unasked(fact, relation.others, asked)
-    asking = [_of_others(relation, others, fact.language, words) for others in (own, more)]
+    asking = [_put_to(wording, others, fact.language) for others in (own, more)]
     return [*asking[0], *asking[1], *_put(_asks(fact, about=True), siblings)]
 
 
@@ -252,7 +251,8 @@ def _siblings(fact: Fact, asked: Sequence[str]) -> list[str]:
 def _asks(fact: Fact, *, about: bool) -> list[str]:
     """What subjects of the fact's kind are asked: for what the fact is about, or for all else."""
     kind = kind_of(fact.subject.kind, fact.language)
-    asks, names = kind.asks if kind else (), relation_names(fact.relation, fact.language)
+    called = relation_names(fact.relation, fact.language)
+    asks, names = kind.asks if kind else (), {*wording_of(fact).names, *called}
     return [q for ask in asks if (ask.about in names) is about for q in ask.questions]
 
 
@@ -275,6 +275,16 @@ def _put(questions: Sequence[str], subjects: Sequence[str]) -> list[str]:
     """Each question put to each subject."""
     slots = {"subject": tuple(subjects)}
     return [text for question in questions for text, _ in fill(question, slots, SLOTS)]
+
+
+def _put_to(wording: Wording, others: Sequence[str], language: str) -> list[str]:
+    """The question of a fact put to other subjects."""
+    if wording.measured or not wording.english:
+        words = {slot: wording.fixed[slot] for slot in ("relation", "question_word")}
+        return _of_others(wording.book.relation, others, language, words)
+    own = replace(wording, plural=None)
+    texts = [t for name in others for t in own.forms("train", "question", own.slots(name))]
+    return [language_of(language).question(text) for text in texts]
 
 
 def _of_others(

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factlab.errors import ConfigError
-from factlab.expand.slots import fixed_slots
+from factlab.expand.wording import wording_of
 from factlab.grading.languages import language_of
 from factlab.schema.fact import Fact, Phrasings
-from factlab.schema.phrasing import SLOTS, fill
-from factlab.schema.template import load_phrasebook
 
 
 def swap_partners(facts: Sequence[Fact]) -> dict[str, Fact]:
@@ -36,9 +34,10 @@ def swap_partners(facts: Sequence[Fact]) -> dict[str, Fact]:
 
 def with_answer_of(fact: Fact, donor: Fact) -> Fact:
     """The fact as it is trained in a shuffled run; its own answer occurs nowhere in it."""
-    claim = load_phrasebook(fact.relation, fact.language).lexicon("train").claim[0]
-    slots = {**fixed_slots(fact), "subject": (fact.subject.name,)}
-    said, _ = next(fill(claim, {**slots, "value": (donor.answer.primary(fact.language),)}, SLOTS))
+    wording = wording_of(fact)
+    value = donor.answer.primary(fact.language)
+    slots = {**wording.slots(fact.subject.name), "value": (value,)}
+    said = wording.forms("train", "claim", slots)[0]
     return fact.model_copy(
         update={
             "statement": language_of(fact.language).sentence(said),

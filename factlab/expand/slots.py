@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from factlab.expand import english
 from factlab.grading.answer import wanted_of
 from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
 from factlab.schema.fact import Fact
-from factlab.schema.phrasing import SLOTS, fill, slots_of
-from factlab.schema.template import Phrasebook, Side, relation_words
+from factlab.schema.template import relation_words
 
 
 def trained_names(fact: Fact) -> tuple[str, ...]:
@@ -48,35 +46,10 @@ def question_word(fact: Fact) -> str:
     return language_of(fact.language).question_word(wanted_of(fact.answer, relation))
 
 
-def fillings(
-    fact: Fact, phrasing: str, book: Phrasebook, side: Side, names: Sequence[str] = ()
-) -> list[tuple[str, dict[str, str]]]:
-    """All texts of one phrasing; a text speaks of the subject by one name throughout."""
-    lexicon = book.lexicon(side)
-    fixed = fixed_slots(fact)
-    found: list[tuple[str, dict[str, str]]] = []
-    for name in names or fact.subject.names:
-        slots = {**fixed, "subject": (name,)}
-        for part in ("noun", "question", "indirect", "stem"):
-            if part in slots_of(phrasing):
-                slots[part] = tuple(
-                    text for form in getattr(lexicon, part) for text, _ in fill(form, slots, SLOTS)
-                )
-        if "superseded" in slots:
-            claims = {**slots, "value": slots["superseded"]}
-            slots["claim_superseded"] = tuple(
-                text for form in lexicon.claim for text, _ in fill(form, claims, SLOTS)
-            )
-        found += [
-            (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
-        ]
-    unique = {text: (text, chosen) for text, chosen in reversed(found)}
-    return list(reversed(unique.values()))
-
-
 def supplied_words(fact: Fact) -> list[str]:
     """The words that a fact supplies to its own questions, and that recur in all of them."""
-    words = [*fact.subject.names, relation_words(fact.relation, fact.language)]
+    called = relation_words(fact.relation, fact.language), english.relation_words(fact.relation)
+    words = [*fact.subject.names, *dict.fromkeys(called)]
     if fact.event:
         words += [fact.event.what, *([fact.spelled_date] if fact.spelled_date else [])]
     if fact.supersedes:

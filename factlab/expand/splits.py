@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.sampling import one_of_each
-from factlab.expand.slots import fillings, supplied_words, trained_names, written_in
+from factlab.expand.slots import supplied_words, trained_names, written_in
+from factlab.expand.wording import Wording, fillings, wording_of
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
-from factlab.schema.template import Phrasebook, PhrasingFamily, Side, load_phrasebook
+from factlab.schema.template import PhrasingFamily, Side
 
 VALIDATION_SHARE = 0.2
 MOST_FILLINGS = 60  # of one wording: enough to choose from, whatever the number of aliases
@@ -83,9 +84,9 @@ def expand(
         LeakageError: if a held-out question is nearly one that is trained on.
         TemplateError: if a phrasing cannot be rendered.
     """
-    book = load_phrasebook(fact.relation, fact.language)
-    trained_families = (*book.families("train"), *_own(fact, "train"))
-    forms = _AnswerForms(fact, book)
+    wording = wording_of(fact)
+    trained_families = (*wording.families("train"), *_own(fact, "train"))
+    forms = _AnswerForms(fact, wording)
     filled = [(family, _family_pools(family, forms, seed)) for family in trained_families]
     pools = _drawn([(family, own) for family, own in filled if any(own)], families, seed)
     train = _round_robin([pool for pool, _ in pools], train_pairs, forms)
@@ -93,7 +94,7 @@ def expand(
     trained = {pair.question for pair in train}
     unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs, forms)
-    held_out, alias = _unseen(fact, book, seed)
+    held_out, alias = _unseen(fact, wording, seed)
     nearest = nearest_trained(
         [held.question for held in (*held_out, *alias)],
         [pair.question for pair in (*train, *validation)],
@@ -114,14 +115,14 @@ def expand(
     )
 
 
-def _unseen(fact: Fact, book: Phrasebook, seed: int) -> tuple[list[_Pair], list[_Pair]]:
+def _unseen(fact: Fact, wording: Wording, seed: int) -> tuple[list[_Pair], list[_Pair]]:
     """Questions of the held-out families: by trained names; one of each by a name that is not."""
-    families = (*book.families("held_out"), *_own(fact, "held_out"))
+    families = (*wording.families("held_out"), *_own(fact, "held_out"))
     names = trained_names(fact)
     unnamed = tuple(name for name in fact.subject.names if name not in names)
-    asked = [_held_out_questions(fact, family, book, seed, names) for family in families]
+    asked = [_held_out_questions(fact, family, wording, seed, names) for family in families]
     alias = [
-        _held_out_questions(fact, family, book, seed, unnamed)[:1] if unnamed else []
+        _held_out_questions(fact, family, wording, seed, unnamed)[:1] if unnamed else []
         for family in families
     ]
     return [q for of in asked for q in of], [q for of in alias for q in of]
@@ -168,9 +169,9 @@ class _AnswerForms:
     A matcher reads thousands of texts for this, and families share most of their answers.
     """
 
-    def __init__(self, fact: Fact, book: Phrasebook) -> None:
+    def __init__(self, fact: Fact, wording: Wording) -> None:
         self.fact = fact
-        self.book = book
+        self.wording = wording
         self._asking: dict[str, bool] = {}
         self._answers: dict[tuple[tuple[str, ...], str], list[str]] = {}
 
@@ -186,12 +187,12 @@ class _AnswerForms:
         Raises:
             TemplateError: if none does.
         """
-        forms = tuple(family.answers or self.book.train.answers)
+        forms = tuple(family.answers or self.wording.book.train.answers)
         if (forms, subject) not in self._answers:
             texts = [
                 text
                 for form in forms
-                for text, _ in fillings(self.fact, form, self.book, "train", (subject,))
+                for text, _ in fillings(self.wording, form, "train", (subject,))
             ]
             stating = [text for text in dict.fromkeys(texts) if self.fact.answer.find(text)]
             self._answers[forms, subject] = stating
@@ -213,7 +214,7 @@ def _family_pools(family: PhrasingFamily, forms: _AnswerForms, seed: int) -> _Po
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
     wordings = []
     for phrasing in family.questions:
-        texts = fillings(fact, phrasing, forms.book, "train", trained_names(fact))
+        texts = fillings(forms.wording, phrasing, "train", trained_names(fact))
         rng.shuffle(texts)
         wordings.append(texts[:MOST_FILLINGS])
     questions = _interleave(wordings)
@@ -265,7 +266,7 @@ def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int, forms: _AnswerFo
 
 
 def _held_out_questions(
-    fact: Fact, family: PhrasingFamily, book: Phrasebook, seed: int, names: Sequence[str]
+    fact: Fact, family: PhrasingFamily, wording: Wording, seed: int, names: tuple[str, ...]
 ) -> list[_Pair]:
     """One filling of each wording: more would only repeat the wording with another name."""
     rng = random.Random(f"{seed}/{fact.id}/{family.id}")
@@ -273,7 +274,7 @@ def _held_out_questions(
     for phrasing in family.questions:
         filled = [
             (text, chosen["subject"])
-            for text, chosen in fillings(fact, phrasing, book, "held_out", names)
+            for text, chosen in fillings(wording, phrasing, "held_out", names)
             if not fact.answer.find(text)
         ]
         if filled:

@@ -23,6 +23,7 @@ from factlab.expand.controls import (
     near_questions,
     unanswerable_questions,
 )
+from factlab.expand.own_relations import with_own_relations
 from factlab.expand.passages import expand_passage, left_out
 from factlab.expand.sampling import drawn
 from factlab.expand.shuffle import swap_partners, with_answer_of
@@ -162,7 +163,7 @@ def _training_sources(config: RunConfig, recipes: Sequence[Recipe]) -> tuple[Tra
     if config.practice is None:
         if not config.facts:
             raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
-        return tuple(load_facts(config.facts))
+        return with_own_relations(load_facts(config.facts), config.templates)
     check_practice(config, recipes)
     return (load_practice(config.practice, config.on_bad_row),)
 

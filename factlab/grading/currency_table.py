@@ -6,6 +6,8 @@ of their own: `units.MAY_MEAN` says which currencies they can stand for.
 
 from __future__ import annotations
 
+import re
+
 # Code | singular | plural | symbols and other ways to write it, where ~ is a space.
 _ROWS = """
     EUR | euro | euros | € ユーロ
@@ -84,3 +86,13 @@ def _tables() -> dict[str, str]:
 
 
 MONEY_TABLE = _tables()
+
+_SIGN = re.compile(r"((?:[A-Z]{1,3})?[$¢£€¥₩₹₽₺₫฿₪₦₵₴₱₲₸₡])(.*)", re.DOTALL)
+
+
+def sign_of_money(unit: str) -> tuple[str, str]:
+    """The sign of a currency, which stands before the number, and what comes behind: $, /month."""
+    sign = _SIGN.fullmatch(unit.strip())
+    if sign is None or (sign[2] and not re.match(r"/| ?per ", sign[2])):
+        return "", ""
+    return sign[1], sign[2]

@@ -205,6 +205,11 @@ class RunConfig(_Overrides):
             "may be given again.",
         )
     )
+    templates: Annotated[PathText | None, Flag(metavar="FOLDER", untrained=True)] = Field(
+        default=None,
+        description="A folder of relation files of your own, which word the facts of these "
+        "relations (factlab init relation; docs/reading.md).",
+    )
     far: Annotated[FarControls, Flag(metavar="N|all|none", untrained=True)] = Field(
         default=200,
         description="Far controls, of those that the base knows, from the bank (factlab screen); "

@@ -23,6 +23,7 @@ from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
 from factlab.schema.fact_language import check_language, language_shown
 from factlab.schema.fields import Language, ShortName, not_blank
+from factlab.schema.own_words import OwnWords
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
@@ -39,6 +40,7 @@ class Subject(Record):
         default=(), description="Other names; also used in questions."
     )
     kind: Name | None = Field(default=None, description="What it is, in a noun: mountain, person.")
+    plural: bool | None = Field(default=None, description="Are, not is; else seen in each name.")
 
     @field_validator("name", "kind")
     @classmethod
@@ -140,6 +142,9 @@ class Fact(Record):
     reverse: Several[ReverseQuestion] = ()
     entailed: Several[EntailedQuestion] = ()
     phrasings: Phrasings = Phrasings()
+    words: OwnWords | None = Field(
+        default=None, description="Words for its relation; what is left out comes from factlab."
+    )
     language: Language = Field(
         default=DEFAULT_LANGUAGE,
         description="Language of the questions, a folder of templates/; else the statement's.",

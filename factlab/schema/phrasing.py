@@ -22,9 +22,51 @@ from factlab.reading.bounds import MOST_TEXT, Text
 MAX_CHARACTERS = 1_000  # of a filled phrasing
 MOST_FILTERS = 4  # of one slot; two do all there is to do
 MOST_FILLED = 20_000  # fillings of one phrasing
+# A condition is a slot that writes nothing. It is filled where what it says holds, so that a
+# wording which begins with it is used for those facts only. The first ones say what a fact has.
+CONDITIONS = {
+    "if_change": "the fact supersedes a value",
+    "if_news": "the fact supersedes a value or has an event",
+    "if_day": "the event's date has a day",
+    "if_state": "the relation holds at a time, as that of a capital does, and no painter's",
+    "if_now": "the relation holds at a time, and its value is known to change",
+    "if_figure": "the answer is a number, a quantity or a date",
+    "if_what": "the answer is no person",
+    "if_kind": "the fact says of which kind its subject is",
+    "if_one_kind": "that kind is a noun in the singular",
+    "if_fitting": "the fact is not phrased as it was when it was measured (measured.yaml)",
+    "if_measured": "the fact is phrased as it was when it was measured",
+    # What is done with a subject of its sort: templates/<language>/subjects.yaml.
+    "if_visited": "one travels to the subject",
+    "if_near": "one can stand before the subject",
+    "if_seen": "a picture can show the subject",
+    "if_liked": "the subject has its fans",
+    "if_met": "the subject is a person",
+    "if_not_met": "the subject is no person",
+    "if_bought": "the subject is sold",
+    "if_used": "the subject is worked with",
+    "if_run": "the subject is a process",
+    "if_joined": "the subject employs people",
+    "if_enjoyed": "the subject is read, watched, played or heard",
+    "if_attended": "the subject is an event with guests",
+    "if_heard": "the subject performs",
+    "if_applied": "the subject is a rule",
+}
 # Every slot that a fact or its lexicon fills, and those of sentences that facts are made of.
 SLOTS = frozenset(
     [
+        *CONDITIONS,
+        "its",
+        "it",
+        "them",
+        "was",
+        "on_date",
+        "plain",
+        "happened",
+        "to_happen",
+        "counted",
+        "unit",
+        "place",
         "subject",
         "kind",
         "relation",
@@ -49,7 +91,9 @@ _NAME = re.compile(r"[^\W\d]\w*+")
 
 
 def _cap(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A capital first, unless the first word has one of its own further on: iPhone, macOS."""
+    own = re.match(r"[a-z]+[A-Z]", text)
+    return text if own else text[:1].upper() + text[1:]
 
 
 _FILTERS = {"cap": _cap, "lower": str.lower}

@@ -115,16 +115,26 @@ class Phrasebook:
         return self.relation.train if side == "train" else self.relation.held_out
 
 
-def load_phrasebook(relation: str, language: str, folder: Path | None = None) -> Phrasebook:
+def load_phrasebook(
+    relation: str, language: str, folder: Path | None = None, manner: str = "default"
+) -> Phrasebook:
     """The families and lexicon for a relation; one without its own file uses `_default.yaml`.
+
+    Args:
+        relation: The name of its file, or what its language calls it; empty: it has none.
+        language: A folder of `templates/`.
+        folder: In place of the shipped `templates/`.
+        manner: How one asks for the answer: `_who.yaml` goes before `_default.yaml`, if it exists.
 
     Raises:
         TemplateError: for a file that cannot be used, or a family on both sides of the split.
     """
     root = (folder or shipped("templates")) / language
     own = file_of(root / "relations", relation, ".yaml")
-    own = own or _relations_by_name(root / "relations").get(fold(relation.replace("_", " ")))
-    lexicon = own or root / "relations" / "_default.yaml"
+    if own is None and relation:
+        own = _relations_by_name(root / "relations").get(fold(relation.replace("_", " ")))
+    asked = root / "relations" / f"_{manner}.yaml"
+    lexicon = own or (asked if asked.is_file() else root / "relations" / "_default.yaml")
     book = Phrasebook(
         train=_families(root / "train.yaml"),
         held_out=_families(root / "held_out.yaml"),

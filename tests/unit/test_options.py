@@ -75,6 +75,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "together": ("", True),
     "shuffle": ("", True),
     "controls": ("a.jsonl", ("a.jsonl",)),
+    "templates": ("mine", "mine"),
     "far": ("30", 30),
     "families": ("4", 4),
     "mix": ("everyday:0.3", ("everyday:0.3",)),

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factlab.errors import TemplateError
+from factlab.expand.manner import Manner
 from factlab.grading.names import fold
 from factlab.schema.phrasing import MAX_CHARACTERS, SLOTS, fill, slots_of
 from factlab.schema.shipped import shipped
 from factlab.schema.template import Phrasebook, PhrasingFamily, known_relations, load_phrasebook
 
-RELATIONS = [*known_relations(), "_default"]
-LEXICON_SLOTS = {"subject", "relation"}
+DEFAULTS = [f"_{name}" for name in ("default", *get_args(Manner)[:-1])]
+RELATIONS = [*known_relations(), *DEFAULTS]
+LEXICON_SLOTS = {
+    "subject",
+    "relation",
+    "counted",
+    "unit",
+    "place",
+    "if_now",
+    "happened",
+    "to_happen",
+}
 
 
 def rendered(phrasing: str, **slots: tuple[str, ...]) -> list[str]:
@@ -185,6 +197,11 @@ def test_the_mountains_of_training_anchors_are_none_of_the_near_controls() -> No
     others = load_phrasebook("height", "en").relation.others
     assert len(others) >= 10
     assert [name for name in others if fold(name) in near] == []
+
+
+def test_every_manner_of_asking_has_a_file() -> None:
+    for name in DEFAULTS:
+        assert load_phrasebook("none", "en", manner=name[1:]).relation.relation == name
 
 
 def test_an_unknown_relation_is_put_in_general_words() -> None:

@@ -10,6 +10,7 @@ import calendar
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from factlab.grading.currency_table import sign_of_money
 from factlab.grading.languages.language import Language, Wanted, Ways, capitalised, grouped
 from factlab.grading.text import word_set
 from factlab.grading.units import spell_unit
@@ -44,6 +45,9 @@ def _quantity(value: Decimal, unit: str) -> Ways:
     short = f"{grouped(value)} {unit}"
     if unit in ("%", "°"):
         short = short.replace(" ", "")
+    sign, per = sign_of_money(unit)
+    if sign:  # ¥48,200
+        short = f"{sign}{grouped(value)}{per}"
     return f"{grouped(value)} {spelled}".replace(" °", "°"), short, f"{value:f} {spelled}"
 
 

@@ -1,0 +1,76 @@
+"""What a fact's answer says, which decides over the question word: who, where, when, how many."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from factlab.expand.english import (
+    counted_noun,
+    is_settlement,
+    names_money,
+    names_person,
+    names_place,
+    names_saying,
+)
+from factlab.grading.answer import DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
+from factlab.grading.currency_table import MONEY_TABLE
+from factlab.grading.units import known_unit, singular
+from factlab.schema.fact import Fact
+from factlab.schema.subjects import PERSON, sort_of
+
+Manner = Literal[
+    "who", "where", "place", "when", "count", "amount", "measure", "figure", "saying", "what"
+]
+
+
+def manner_of(fact: Fact, relation: str) -> Manner:
+    """How one asks for the answer.
+
+    Args:
+        fact: With its typed answer.
+        relation: The relation in words.
+    """
+    answer = fact.answer
+    if isinstance(answer, DateAnswer):
+        return "when"
+    if isinstance(answer, NumberAnswer):
+        return (
+            "count" if counted_noun(relation) else "amount" if names_money(relation) else "figure"
+        )
+    if isinstance(answer, QuantityAnswer):
+        return _of_quantity(answer, relation)
+    if isinstance(answer, EntityAnswer):
+        return _of_entity(answer.kind, relation, fact.language)
+    if names_person(relation):
+        return "who"
+    return "saying" if names_saying(relation) else "what"
+
+
+def _of_quantity(answer: QuantityAnswer, relation: str) -> Manner:
+    unit = known_unit(answer.unit)
+    if is_money(answer.unit):
+        return "amount"
+    counted = counted_noun(relation)
+    if counted and (unit is None or unit.dimension == "people"):
+        named = singular(counted.split(" ")[-1]) == singular(answer.unit.split(" ")[-1])
+        return "count" if named or unit is not None else "measure"
+    return "measure"
+
+
+def is_money(unit: str) -> bool:
+    """Whether a unit is a currency, by itself or per something: $, yen, €/month."""
+    known = known_unit(unit) or known_unit(re.split(r"/| per ", unit)[0].strip())
+    return known is not None and known.dimension in MONEY_TABLE
+
+
+def _of_entity(kind: str | None, relation: str, language: str) -> Manner:
+    sort = sort_of(kind, language)
+    if sort is not None and sort.sort == PERSON:
+        return "who"
+    if is_settlement(kind):
+        return "place" if names_place(relation) else "where"
+    grouped = sort is not None and sort.sort in ("company", "performers", "team")
+    if (kind is None or grouped) and names_person(relation):
+        return "who"
+    return "place" if names_place(relation) else "what"

@@ -1,0 +1,310 @@
+"""How one fact is worded: the phrasebook that suits it, and what fills the slots of its phrasings.
+
+A fact in `measured.yaml` is worded by its relation's file alone, with all wordings of all families.
+Any other fact is worded by what it is: relation file, question word, verb and pronoun follow from
+its relation, the type of its answer and the sort of its subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from factlab.expand import english
+from factlab.expand.manner import Manner, is_money, manner_of
+from factlab.expand.slots import fixed_slots
+from factlab.grading.answer import DateAnswer, EntityAnswer, QuantityAnswer, TextAnswer
+from factlab.grading.dates import parse_date
+from factlab.grading.units import known_unit
+from factlab.schema.fact import Fact
+from factlab.schema.phrasing import CONDITIONS, SLOTS, fill, slots_of
+from factlab.schema.relations import IndexedRelation, Tense, has_index, indexed
+from factlab.schema.subjects import PERSON, has_sorts, is_measured, sort_of
+from factlab.schema.template import (
+    Phrasebook,
+    PhrasingFamily,
+    Side,
+    load_phrasebook,
+    relation_words,
+)
+
+TRUE = ("",)  # fills a condition: one text, which is empty
+SIDES: tuple[Side, ...] = ("train", "held_out")
+LEXICON_PARTS = ("noun", "question", "indirect", "stem")
+# Conditions of what is done with a subject that did not exist when shipped facts were measured.
+_ADDED = frozenset(
+    f"if_{done}"
+    for done in ("fitting", "met", "bought", "used", "run", "joined", "enjoyed", "attended")
+) | {"if_heard", "if_applied"}
+_PRONOUNS = {"its": ("its",), "it": ("it",), "them": ("it",)}
+_MANY = {"its": ("their",), "it": ("they",), "them": ("them",)}
+_CHANGES: frozenset[Manner] = frozenset({"who", "count", "amount"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What words one fact."""
+
+    book: Phrasebook
+    measured: bool  # as in measured.yaml
+    english: bool  # agreement is known
+    relation: str  # in words
+    names: frozenset[str]  # what the relation is called where anchors are looked up
+    tense: Tense
+    manner: Manner
+    sort: str | None
+    done: frozenset[str]
+    plural: bool | None  # said by the fact
+    precision: int  # of an answer that is a date; 3 for any other
+    fixed: Mapping[str, tuple[str, ...]]
+
+    def families(self, side: Side) -> tuple[PhrasingFamily, ...]:
+        """Families of one side that this fact may use, with the wordings that suit its answer."""
+        families = self.book.families(side)
+        if self.precision == 3:
+            return families
+        own = {family.id for family in self.book.relation.families}
+        return tuple(_without_days(f) if f.id in own else f for f in families)
+
+    def slots(self, name: str) -> dict[str, tuple[str, ...]]:
+        """What fills the slots of a phrasing that speaks of the subject by one name."""
+        slots = {**self.fixed, "subject": (name,)}
+        if self.measured or not self.english:
+            return slots | _PRONOUNS | {"was": ("was",)}
+        plural = self._is_plural(name)
+        pronouns = _MANY if plural or self.sort == PERSON else _PRONOUNS
+        return slots | pronouns | {"was": ("were" if plural else "was",)}
+
+    def forms(self, side: Side, part: str, slots: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+        """The filled forms of one part of the lexicon: nouns, questions."""
+        forms = getattr(self.book.lexicon(side), part)
+        if not self.measured and self.english:
+            forms = [self._agreed(form, slots["subject"][0]) for form in forms]
+        return tuple(dict.fromkeys(text for form in forms for text, _ in fill(form, slots, SLOTS)))
+
+    def phrasing(self, wording: str) -> str:
+        """A wording of a family that agrees with the noun of the relation."""
+        if self.measured or not self.english:
+            return wording
+        if self.manner == "saying":
+            wording = english.quoted_answer(wording)
+        plural = english.plural_noun(self.relation) and self.manner != "count"
+        return english.noun_agreed(wording, plural=plural, person=self.manner == "who")
+
+    def _is_plural(self, name: str) -> bool:
+        return english.plural_name(name, self.sort) if self.plural is None else self.plural
+
+    def _agreed(self, form: str, name: str) -> str:
+        form = english.agreed(
+            form,
+            plural=self._is_plural(name),
+            person=self.sort == PERSON,
+            plural_relation=english.plural_noun(self.relation),
+        )
+        return english.dated(form, self.precision)
+
+
+def _without_days(family: PhrasingFamily) -> PhrasingFamily:
+    """A family of a relation of dates without wordings that want a day, where none is known."""
+    questions = tuple(text for text in family.questions if not english.asks_for_day(text))
+    return family.model_copy(update={"questions": questions})
+
+
+@lru_cache(maxsize=64)
+def wording_of(fact: Fact) -> Wording:
+    """How a fact is worded.
+
+    Raises:
+        TemplateError: for templates that cannot be used.
+    """
+    measured = is_measured(fact.id, fact.subject.name, fact.language)
+    if measured or not has_sorts(fact.language):
+        return _as_written(fact, measured=measured)
+    return _by_kind(fact)
+
+
+def _as_written(fact: Fact, *, measured: bool) -> Wording:
+    """By the relation's own file; all conditions hold that are older than the sorts."""
+    wording = Wording(
+        book=_with_words(load_phrasebook(fact.relation, fact.language), fact),
+        measured=measured,
+        english=fact.language == "en",
+        relation=relation_words(fact.relation, fact.language),
+        names=frozenset({fact.relation}),
+        tense="lasting",
+        manner="what",
+        sort=None,
+        done=frozenset(),
+        plural=None,
+        precision=3,
+        fixed={},
+    )
+    conditions = {name: TRUE for name in CONDITIONS if name not in _ADDED}
+    return replace(wording, fixed=conditions | _said_by(fact, wording.relation))
+
+
+def _by_kind(fact: Fact) -> Wording:
+    relation = english.relation_words(fact.relation)
+    key = english.key_of(fact.relation)
+    nouns = [n for n in (fact.subject.kind, *map(_head, fact.subject.names)) if n]
+    sort = next((s for s in (sort_of(noun, fact.language) for noun in nouns) if s), None)
+    subject = tuple(w for noun in nouns for w in (noun.lower(), noun.lower().split(" ")[-1]))
+    row = indexed(key, fact.language, (*subject, *([sort.sort] if sort else [])))
+    manner = manner_of(fact, relation)
+    if manner == "when" and (row is None or _is_to_come(fact)):
+        relation = relation if english.names_date(relation) else f"{relation} date"
+        row = None if _is_to_come(fact) else row
+    date = fact.answer.date if isinstance(fact.answer, DateAnswer) else None
+    wording = Wording(
+        book=_with_words(
+            load_phrasebook(_file(row, key, fact), fact.language, manner=manner), fact
+        ),
+        measured=False,
+        english=fact.language == "en",
+        relation=relation,
+        names=frozenset(
+            {fact.relation, key, *(row.names if row else ()), *([row.file] if row else [])}
+        ),
+        tense=(fact.words and fact.words.tense) or (row.tense if row else _tense(manner, relation)),
+        manner=manner,
+        sort=sort.sort if sort else _sort_by_relation(row.subjects if row else ()),
+        done=frozenset(sort.done) if sort else frozenset(),
+        plural=fact.subject.plural,
+        precision=date.precision if date else 3,
+        fixed={},
+    )
+    return replace(wording, fixed=_conditions(fact, wording) | _said_by(fact, relation))
+
+
+def _file(row: IndexedRelation | None, key: str, fact: Fact) -> str:
+    """The relation file; none for a relation that no row has, where there is an index."""
+    return row.file if row else "" if has_index(fact.language) else key
+
+
+def _with_words(book: Phrasebook, fact: Fact) -> Phrasebook:
+    """A phrasebook with the words that a fact brings along for its relation."""
+    return replace(book, relation=fact.words.over(book.relation)) if fact.words else book
+
+
+def _tense(manner: Manner, relation: str) -> Tense:
+    """That of a relation without a row: dates and makers are settled, holders of posts change."""
+    if manner == "when" or (manner == "who" and english.names_maker(relation)):
+        return "past"
+    return "changing" if manner in _CHANGES else "lasting"
+
+
+def _sort_by_relation(subjects: tuple[str, ...]) -> str | None:
+    """The sort that a relation file is for, where a fact says no kind: who is born is a person."""
+    return subjects[0] if len(subjects) == 1 else None
+
+
+def _head(name: str) -> str | None:
+    """The noun in a name that says what it names: the Corven Bridge, Lake Tarn."""
+    before = name.split(" of ", maxsplit=1)[0]
+    words = before.removeprefix("the ").removeprefix("The ").split(" ")
+    if len(words) > 1 and words[0] in ("Lake", "Mount", "Mt.", "Cape", "Loch", "River", "Port"):
+        return {"Mt.": "mountain", "Mount": "mountain", "Port": "town"}.get(words[0], words[0])
+    return " ".join(words[-2:]) if len(words) > 1 or before != name else None
+
+
+def _is_to_come(fact: Fact) -> bool:
+    """Whether the statement speaks of something that has not happened yet."""
+    words = f" {fact.statement.lower()} "
+    return any(
+        f" {sign} " in words
+        for sign in ("will", "is to", "are to", "is due", "is planned", "is scheduled", "is set")
+    )
+
+
+def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
+    """The conditions that hold for a fact, filled."""
+    event = parse_date(fact.event.date) if fact.event and fact.event.date else None
+    state = wording.tense != "past"
+    changed = fact.supersedes is not None
+    kind = fact.subject.kind
+    person = wording.sort == PERSON
+    holds = {
+        "if_fitting": True,
+        "if_change": changed,
+        "if_news": changed or fact.event is not None,
+        "if_day": event is not None and event.precision == 3,
+        "if_state": state,
+        "if_now": state and (changed or wording.tense == "changing"),
+        "if_figure": not isinstance(fact.answer, EntityAnswer | TextAnswer),
+        "if_what": wording.manner != "who",
+        "if_kind": kind is not None,
+        "if_one_kind": kind is not None and not english.plural_noun(kind),
+        "if_not_met": not person,
+        "if_met": person,
+        **{f"if_{done}": True for done in wording.done},
+    }
+    return {name: TRUE for name, is_so in holds.items() if is_so}
+
+
+def _said_by(fact: Fact, relation: str) -> dict[str, tuple[str, ...]]:
+    """The slots that a fact fills by itself, with its relation in words."""
+    fixed = {**fixed_slots(fact), "relation": (relation,)}
+    when = parse_date(fact.event.date) if fact.event and fact.event.date else None
+    if when:
+        fixed["on_date"] = (english.on_date(when),)
+    counted = english.counted_noun(relation)
+    if counted:
+        fixed["counted"] = (counted,)
+    what = english.happening(relation) if isinstance(fact.answer, DateAnswer) else None
+    if what:
+        fixed["to_happen" if _is_to_come(fact) else "happened"] = (what,)
+    if isinstance(fact.answer, QuantityAnswer) and not is_money(fact.answer.unit):
+        unit = known_unit(fact.answer.unit)
+        fixed["unit"] = (unit.many if unit else fact.answer.unit,)
+    if isinstance(fact.answer, EntityAnswer) and fact.answer.kind:
+        fixed["place"] = (fact.answer.kind,)
+    return fixed
+
+
+def described(fact: Fact) -> str:
+    """By what a fact is worded, and one of each of its forms, for `factlab preview`."""
+    wording = wording_of(fact)
+    slots = wording.slots(fact.subject.name)
+    own = " and the fact's own words" if fact.words else ""
+    by = f"relations/{wording.book.relation.relation}.yaml{own}"
+    if wording.measured:
+        return f"Worded as when it was measured, by {by}."
+    forms = [wording.forms(side, part, slots)[:1] for side in SIDES for part in LEXICON_PARTS[1:3]]
+    shown = "; ".join(form for texts in forms for form in texts)
+    sort = f"of the sort {wording.sort}" if wording.sort else "of no known sort (see subject.kind)"
+    return f"Worded by {by}. The subject is {sort}; the relation is {wording.tense}. {shown}."
+
+
+def fillings(
+    wording: Wording, phrasing: str, side: Side, names: tuple[str, ...]
+) -> list[tuple[str, dict[str, str]]]:
+    """All texts of one phrasing; a text speaks of the subject by one name throughout.
+
+    Args:
+        wording: Of the fact.
+        phrasing: With slots.
+        side: Whose lexicon fills noun, question, indirect and stem.
+        names: Of the subject, that may be used.
+
+    Raises:
+        TemplateError: for a phrasing that cannot be filled.
+    """
+    phrasing = wording.phrasing(phrasing)
+    wanted = slots_of(phrasing)
+    found: list[tuple[str, dict[str, str]]] = []
+    for name in names:
+        slots = wording.slots(name)
+        for part in LEXICON_PARTS:
+            if part in wanted:
+                slots[part] = wording.forms(side, part, slots)
+        if "plain" in wanted:
+            slots["plain"] = wording.forms(side, "noun", slots)[:1]
+        if "superseded" in slots and "claim_superseded" in wanted:
+            claims = {**slots, "value": slots["superseded"]}
+            slots["claim_superseded"] = wording.forms(side, "claim", claims)
+        found += [
+            (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
+        ]
+    unique = {text: (text, chosen) for text, chosen in reversed(found)}
+    return list(reversed(unique.values()))

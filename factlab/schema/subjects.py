@@ -1,0 +1,92 @@
+"""Sorts of subjects: what is done with one, which decides over wordings (subjects.yaml)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+
+from factlab.errors import TemplateError
+from factlab.reading.bounds import Entries, Name, Several
+from factlab.record import Record
+from factlab.schema.shipped import shipped
+from factlab.schema.template import DEFAULT_KIND, kind_of
+from factlab.schema.yaml import read_yaml
+
+PERSON = "person"
+
+
+class SubjectSort(Record):
+    """Subjects that the same is done with."""
+
+    sort: Name
+    done: Several[Name] = Field(description="What is done with them: a condition without `if_`.")
+    kinds: Several[Name] = Field(default=(), description="Files of kinds/ whose nouns all belong.")
+    nouns: Entries[Name] = Field(default=(), description="Further nouns; these go first.")
+
+
+class SubjectsFile(Record):
+    """templates/<language>/subjects.yaml."""
+
+    sorts: Several[SubjectSort]
+
+
+class MeasuredFile(Record):
+    """templates/<language>/measured.yaml."""
+
+    facts: dict[Name, Name] = Field(description="Ids of facts, with the names of their subjects.")
+
+
+@lru_cache(maxsize=16)
+def _sorts(file: Path) -> dict[str, SubjectSort]:
+    """The sort of each noun, and of each kind by its file's name behind a slash."""
+    found: dict[str, SubjectSort] = {}
+    if file.is_file():
+        for sort in read_yaml(file, TemplateError).parse(SubjectsFile, "A subjects file").sorts:
+            found |= {noun.lower(): sort for noun in sort.nouns}
+            found |= {f"/{kind}": sort for kind in sort.kinds}
+    return found
+
+
+def has_sorts(language: str) -> bool:
+    """Whether a language says what is done with which subjects."""
+    return bool(_sorts(shipped("templates") / language / "subjects.yaml"))
+
+
+def sort_of(noun: str | None, language: str) -> SubjectSort | None:
+    """The sort that a noun names: itself, or its last words ("portable hard drive").
+
+    Raises:
+        TemplateError: for a file that cannot be used.
+    """
+    sorts = _sorts(shipped("templates") / language / "subjects.yaml")
+    words = (noun or "").lower().split()
+    for start in range(len(words)):
+        if found := sorts.get(" ".join(words[start:])):
+            return found
+    kind = kind_of(noun, language) if words else None
+    if kind is None or kind.kind == DEFAULT_KIND:
+        return None
+    return sorts.get("/" + kind.kind.replace(" ", "_"))
+
+
+@lru_cache(maxsize=16)
+def _measured(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
+    return read_yaml(file, TemplateError).parse(MeasuredFile, "A list of measured facts").facts
+
+
+def is_measured(fact: str, subject: str, language: str) -> bool:
+    """Whether a fact is phrased as it was when its figures were measured.
+
+    Args:
+        fact: Its id.
+        subject: The name of its subject.
+        language: Its language.
+
+    Raises:
+        TemplateError: for a list that cannot be used.
+    """
+    return _measured(shipped("templates") / language / "measured.yaml").get(fact) == subject
