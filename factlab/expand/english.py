@@ -117,7 +117,8 @@ def agreed(form: str, *, plural: bool, person: bool, plural_relation: bool) -> s
         )
         form = re.sub(rf"\bcounts(?= as the {_RELATION})", "count", form)
         form = re.sub(
-            rf"({_RELATION}(?: (?:of|at|in|for|given for) {_SUBJECT})?)( )(is|was|has|does)\b",
+            rf"({_RELATION}(?: (?:of|at|in|for|given for) {_SUBJECT})?)( )"
+            rf"(is|was|has|does)\b(?! {_SUBJECT})",
             lambda m: f"{m[1]} {_VERBS[m[3]]}",
             form,
         )

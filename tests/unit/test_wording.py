@@ -188,6 +188,20 @@ def test_verbs_and_pronouns_agree_with_a_plural_subject(form: str, agrees: str) 
     assert english.agreed(form, plural=False, person=False, plural_relation=False) == form
 
 
+def test_verbs_agree_with_a_relation_that_is_a_plural() -> None:
+    for form, agrees in (
+        (
+            "what is the {{ relation }} of {{ subject }}",
+            "what are the {{ relation }} of {{ subject }}",
+        ),
+        ("the {{ relation }} of {{ subject }} is", "the {{ relation }} of {{ subject }} are"),
+        ("what counts as the {{ relation }}", "what count as the {{ relation }}"),
+        ("which {{ relation }} does {{ subject }} have", None),
+    ):
+        found = english.agreed(form, plural=False, person=False, plural_relation=True)
+        assert found == (agrees or form)
+
+
 @pytest.mark.parametrize(
     ("name", "sort", "plural"),
     [
