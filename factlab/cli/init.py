@@ -127,13 +127,8 @@ def init(
     if kind == "fact" and language is None and _drafted(statement, named):
         return
     _check_new(file, kind)
-    if kind == "recipe":
-        _check_recipe_name(file)
-        write_text(file, RECIPE.format(file=visible(str(file))) + _recipe_values())
-        say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
-        return
-    if kind == "relation":
-        _write_relation(file)
+    if kind != "fact":
+        (_write_recipe if kind == "recipe" else _write_relation)(file)
         return
     identity = _plain_id(file) or "my_fact"
     write_text(file, _example(language or "en", visible(str(file)), identity))
@@ -182,6 +177,15 @@ def _example(language: str, file: str, identity: str) -> str:
         )
     _, _, rest = example.read_text(encoding="utf-8").partition("\n")  # its first line: the schema
     return rest.replace("my_fact.yaml", file).replace("id: my_fact", f"id: {identity}", 1)
+
+
+def _write_recipe(file: Path) -> None:
+    """A recipe with every value of the default one."""
+    from factlab.runs.files import write_text
+
+    _check_recipe_name(file)
+    write_text(file, RECIPE.format(file=visible(str(file))) + _recipe_values())
+    say(f"{file}: written. Change its values, then: factlab run mount_fuji --recipe {file}")
 
 
 def _write_relation(file: Path) -> None:
