@@ -84,8 +84,8 @@ class NotebookProgress:
         self._drawn = time.monotonic()
         hidden = max(0, len(self.stages) - _MOST_SHOWN)
         lines = [*self.lines, f"{hidden} earlier stages are done"] if hidden else self.lines
-        html = HTML(stages_html(self.stages[hidden:], lines))
+        html = HTML(stages_html(self.stages[hidden:], lines))  # type: ignore[no-untyped-call]
         if self._handle is None:
-            self._handle = display(html, display_id=True)
+            self._handle = display(html, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(html)

@@ -325,8 +325,8 @@ def _find(name: str) -> list[Path]:
     if is_file:
         return [path]
     known = shipped_facts(None)
-    if found := known.get(name) or known.get(_by_id(name)):
-        return [found]
+    if shipped_one := known.get(name) or known.get(_by_id(name)):
+        return [shipped_one]
     nearby = [str(path) for pattern in ("*.yaml", "*/*.yaml") for path in Path().glob(pattern)]
     hint = did_you_mean(name, [*known, *nearby[:500]])
     raise FactError(

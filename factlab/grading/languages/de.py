@@ -32,7 +32,7 @@ _STEM = 5  # letters: ausge-brochen
 def _figures(value: Decimal) -> str:
     """Thousands apart from 10,000 on, and a decimal comma: 4889, 48 200, 37,5."""
     written = f"{value:,f}" if abs(value) >= 10_000 else f"{value:f}"
-    return written.translate(str.maketrans({",": " ", ".": ","}))
+    return written.translate(str.maketrans(",.", " ,"))
 
 
 def _number(value: Decimal) -> Ways:

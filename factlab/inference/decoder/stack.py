@@ -83,7 +83,8 @@ class Decoder:
     @property
     def windows(self) -> set[int]:
         """How many last tokens layers see that do not see all."""
-        return {layer.scoring.window for layer in self.layers} - {None}
+        windows = (layer.scoring.window for layer in self.layers)
+        return {window for window in windows if window is not None}
 
     def states(self, tokens: torch.Tensor, positions: torch.Tensor, attend: Attend) -> torch.Tensor:
         """Final hidden states, shape (adapters, tokens, hidden).
@@ -119,7 +120,8 @@ class Decoder:
     ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
         """Cosine and sine of positions, shape (adapters · tokens, 1, width), as layers ask."""
         found = {}
-        for kind in {layer.rotary for layer in self.layers} - {None}:
+        kinds = (layer.rotary for layer in self.layers)
+        for kind in {kind for kind in kinds if kind is not None}:
             named = (kind,) if kind else ()
             cos, sin = self.rotary(x, positions.reshape(1, -1), *named)
             found[kind] = cos[0, :, None], sin[0, :, None]
