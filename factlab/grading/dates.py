@@ -108,6 +108,7 @@ _JP_NUMBER = r"(?:\d{1,4}|[〇一二三四五六七八九十百千]{1,9}|元)"
 # Fewer kanji than these before 年 are a number of years, not a year: 十年, 三百年.
 _JP_YEAR = "[〇一二三四五六七八九]?千[〇一二三四五六七八九十百]{0,6}|[〇一二三四五六七八九]{3,4}"
 _JP_COPULA = "(?:です|でした|だ(?!け)|である|でございます)"  # 答えは1945です
+_NOT_BELOW_ZERO = r"(?<!(?<!\d)[−–‑])(?<!minus )(?<!negative )(?<!マイナス)"
 _JP_DAY = rf"(?: ?(?P<month>{_JP_NUMBER}) ?月(?: ?(?P<day>{_JP_NUMBER}) ?日)?)?"
 
 _EDGE_BEFORE, _EDGE_AFTER = (
@@ -206,7 +207,8 @@ _PATTERNS = tuple(
         ("bare", rf"{_IN}(?P<date>(?P<year>[12]\d{{3}})){_EDGE_AFTER}(?!,\d|{_MEASURE})"
          rf"{_NOT_PLACES}", None),
         ("bare", rf"{_EDGE_BEFORE}(?P<year>[12]\d{{3}})(?:年)?{_EDGE_AFTER}{_NOT_COUNTING}", None),
-        ("bare", rf"(?<![a-z\d_/.,$€£¥±-])(?P<year>[12]\d{{3}})(?={_JP_COPULA})", None),
+        ("bare", rf"(?<![a-z\d_/.,$€£¥±-]){_NOT_BELOW_ZERO}(?P<year>[12]\d{{3}})(?={_JP_COPULA})",
+         None),
     )
 )  # fmt: skip
 

@@ -82,7 +82,7 @@ from factlab.grading.text import Span, flatten, overlaps
 from factlab.grading.turns import first_turn
 from factlab.grading.units import convert, same_unit
 
-SCORER_VERSION = "3"
+SCORER_VERSION = "4"
 MOST_GRADED = 10_000  # characters of an answer; what is behind them is as good as cut off
 
 Outcome = Literal["new", "superseded", "both", "other", "abstained", "empty", "truncated"]

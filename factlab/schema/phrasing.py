@@ -179,9 +179,13 @@ def slots_of(phrasing: str, known: frozenset[str] | None = None) -> frozenset[st
     """
     names = _cut(phrasing).names
     if known is not None and (unknown := names - known):
+        name = min(unknown)
+        # Conditions are many: they are named where one was meant.
+        sort = "conditions" if name.startswith("if_") else "slots"
+        alike = sorted(n for n in known if n.startswith("if_") == (sort == "conditions"))
         raise TemplateError(
-            f"the phrasing {quoted(phrasing)} names the unknown slot {quoted(min(unknown))}. "
-            f"Known slots: {', '.join(sorted(known))}."
+            f"the phrasing {quoted(phrasing)} names the unknown slot {quoted(name)}. "
+            f"Known {sort}: {', '.join(alike)}."
         )
     return names
 

@@ -116,7 +116,7 @@ BROKEN = [
     # values that cannot be read
     swapped("bad id", "id: dune_tower", "id: Dune Tower", 1, "'id'", "lower-case letters"),
     swapped("id that climbs", "id: dune_tower", "id: ../tower", 1, "cannot name a folder"),
-    added("unknown language", "language: de\n", 1, "'de' has no phrasing families", "en"),
+    added("unknown language", "language: fr\n", 1, "'fr' has no phrasing families", "en"),
     swapped("unreadable number", "value: 312", "value: tall", 5, "'tall' cannot be read", "4889"),
     swapped("not a number", "value: 312", "value: .nan", 5, "cannot be read as a number"),
     swapped("negative tolerance", "unit: m", "unit: m, tolerance: -2", 5, "'-2' is negative", "0"),

@@ -138,7 +138,7 @@ def test_a_model_that_stutters_is_graded_like_any_other(piece: str) -> None:
 
 
 def test_the_scorer_names_its_version() -> None:
-    assert SCORER_VERSION == "3"
+    assert SCORER_VERSION == "4"
 
 
 def test_the_subject_may_be_former_while_the_value_is_not() -> None:

@@ -26,6 +26,7 @@ from factlab.schema.recipe import Optimizer
 # As the makers and the hub's pages count them.
 PUBLISHED = {
     "smollm2-135m": 134_515_008,
+    "gemma-3-270m": 268_098_176,
     "smollm2-360m": 361_821_120,
     "qwen2-0.5b": 494_032_768,
     "tinyllama-1.1b": 1_100_048_384,
