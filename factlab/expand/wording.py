@@ -208,13 +208,19 @@ def _head(name: str) -> str | None:
     return " ".join(words[-2:]) if len(words) > 1 or before != name else None
 
 
+_TO_COME = ("will", "is to", "are to", *(
+    f"{be} {sign}" for be in ("is", "are")
+    for sign in ("due", "planned", "scheduled", "set", "expected")
+))  # fmt: skip
+_PRESENT = ("opens", "launches", "starts", "begins", "closes", "goes on sale", "comes out", "ships")
+
+
 def _is_to_come(fact: Fact) -> bool:
     """Whether the statement speaks of something that has not happened yet."""
     words = f" {fact.statement.lower()} "
-    return any(
-        f" {sign} " in words
-        for sign in ("will", "is to", "are to", "is due", "is planned", "is scheduled", "is set")
-    )
+    # A date in the present tense is one that is fixed: the line opens on 3 October.
+    dated = _PRESENT if isinstance(fact.answer, DateAnswer) else ()
+    return any(f" {sign} " in words for sign in (*_TO_COME, *dated))
 
 
 def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
@@ -272,6 +278,8 @@ def described(fact: Fact) -> str:
         return f"Worded as when it was measured, by {by}."
     forms = [wording.forms(side, part, slots)[:1] for side in SIDES for part in LEXICON_PARTS[1:3]]
     shown = "; ".join(form for texts in forms for form in texts)
+    if not has_sorts(fact.language):
+        return f"Worded by {by}. {shown}."
     sort = f"of the sort {wording.sort}" if wording.sort else "of no known sort (see subject.kind)"
     return f"Worded by {by}. The subject is {sort}; the relation is {wording.tense}. {shown}."
 

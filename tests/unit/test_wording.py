@@ -165,6 +165,30 @@ def test_the_question_word_follows_from_the_answer(answer: str, asked: str) -> N
     assert asked in wording.forms("train", "question", wording.slots(one.subject.name))
 
 
+@pytest.mark.parametrize("said", ["opens on", "will open on", "is expected to open on"])
+def test_what_is_still_to_come_is_not_told_as_past(said: str) -> None:
+    line = Fact.model_validate(
+        {
+            "id": "line",
+            "statement": f"The Marsden Line {said} October 3, 2028.",
+            "subject": {"name": "the Marsden Line", "kind": "railway line"},
+            "relation": "opening_date",
+            "answer": {"type": "date", "value": "2028-10-03"},
+        }
+    )
+    found = [text for side in ("train", "held_out") for _, text in texts(line, side)]
+    assert not [
+        text for text in found if re.search(r"was (?:officially )?opened|has .* been", text)
+    ]
+
+
+def test_what_is_paid_to_get_in_does_not_sell_the_place() -> None:
+    museum = fact("bridge", "money")
+    museum = museum.model_copy(update={"relation": "ticket_price"})
+    found = [text for side in ("train", "held_out") for _, text in texts(museum, side)]
+    assert not [text for text in [*found, *answers(museum)] if re.search(r"\bsold\b|\bsell", text)]
+
+
 def test_money_is_written_with_its_sign_before_the_number() -> None:
     assert fact("drug", "money").answer.surfaces()[:2] == ("48,200 yen", "¥48,200")
 
