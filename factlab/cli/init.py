@@ -79,7 +79,8 @@ def init(
         list[str] | None,
         typer.Argument(
             metavar="[fact|recipe|facts|relation] [FILE]",
-            help="What to write (by default a fact), and where (by default my_fact.yaml).",
+            help="What to write (by default a fact), and where (by default my_fact.yaml, "
+            "my_words/my_relation.yaml).",
         ),
     ] = None,
     *,
@@ -238,7 +239,9 @@ def _what_and_where(words: list[str]) -> tuple[str, Path]:
         )
     if kind == "facts":
         return kind, Path(rest[0]) if rest else Path("my_facts")
-    file = Path(rest[0]) if rest else Path(f"my_{kind}.yaml")
+    # All files of the folder of a relation are read by --templates.
+    usual = Path("my_words/my_relation.yaml" if kind == "relation" else f"my_{kind}.yaml")
+    file = Path(rest[0]) if rest else usual
     return kind, file.with_name(
         f"{file.name}.yaml"
     ) if kind == "recipe" and not file.suffix else file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 from factlab.expand import english
@@ -62,21 +63,34 @@ def relation_file(relation: str, folder: str) -> str:
     manner = next((name for name, fits in MANNERS if fits(words)), "default")
     lexicons = load_phrasebook("", "en", manner=manner).relation
     known = {"relation": words, "counted": english.counted_noun(words) or words}
+    train = {part: _forms(lexicons.train, part, known) for part in PARTS}
+    # What both sides would say is left to the author: the relation's own name, above all.
+    held_out = {
+        part: [form for form in _forms(lexicons.held_out, part, known) if form not in train[part]]
+        for part in PARTS
+    }
     return RELATION.format(
-        relation=relation,
+        relation=json.dumps(relation, ensure_ascii=False),
         folder=folder,
-        train=_written(lexicons.train, known),
-        held_out=_written(lexicons.held_out, known),
+        train=_written(train),
+        held_out=_written(held_out),
     )
 
 
-def _written(lexicon: Lexicon, known: Mapping[str, str]) -> str:
-    """A lexicon as YAML, with the relation in words."""
+def _forms(lexicon: Lexicon, part: str, known: Mapping[str, str]) -> list[str]:
+    """The forms of a part, with the relation in words."""
+    found = []
+    for form in getattr(lexicon, part):
+        for slot, text in known.items():
+            form = form.replace(f"{{{{ {slot} }}}}", text)  # noqa: PLW2901
+        found.append(form)
+    return found
+
+
+def _written(lexicon: Mapping[str, list[str]]) -> str:
+    """A lexicon as YAML; a part without a form is a comment."""
     lines = []
-    for part in PARTS:
-        lines.append(f"  {part}:")
-        for form in getattr(lexicon, part):
-            for slot, text in known.items():
-                form = form.replace(f"{{{{ {slot} }}}}", text)  # noqa: PLW2901
-            lines.append(f'    - "{form}"')
+    for part, forms in lexicon.items():
+        lines.append(f"  {part}:" if forms else f"  # {part}: [...]")
+        lines += [f"    - {json.dumps(form, ensure_ascii=False)}" for form in forms]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from factlab.cli.relation_file import relation_file
 from factlab.errors import FactError, TemplateError
 from factlab.expand import english
 from factlab.expand.own_relations import with_own_relations
@@ -329,6 +330,22 @@ answer: {type: entity, value: Tomas Riha}
 def questions(one: Fact, side: str) -> tuple[str, ...]:
     wording = wording_of(one)
     return wording.forms(side, "question", wording.slots(one.subject.name))
+
+
+@pytest.mark.parametrize(
+    "relation", ["drummer", "height", "lead singer", "opening_date", "null", "toll", "number_of_x"]
+)
+def test_the_relation_file_that_init_writes_is_valid_as_it_stands(
+    relation: str, tmp_path: Path
+) -> None:
+    words = tmp_path / "words"
+    words.mkdir()
+    (words / "own.yaml").write_text(relation_file(relation, "words"))
+    file = tmp_path / "fact.yaml"
+    file.write_text(FACT.replace("relation: drummer", f'relation: "{relation}"'))
+    (one,) = with_own_relations([load_fact(file)], str(words))
+    for side in ("train", "held_out"):
+        assert questions(one, side)
 
 
 def test_words_in_the_fact_file_go_first_and_the_rest_comes_from_factlab(tmp_path: Path) -> None:
