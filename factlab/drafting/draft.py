@@ -24,6 +24,11 @@ _PLAIN = re.compile(
     r"(?!(?:null|true|false|yes|no|on|off)$)[\w°$€£¥][\w°%$€£¥ .'’()&+-]*", re.IGNORECASE
 )
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+_DENIED = re.compile(
+    r"\b(?:not|never|no longer|neither|unknown|isn't|wasn't|aren't|weren't)\b"
+    r"|(?:では|じゃ|で)(?:ない|なく|ありません)|不明|(?:わか|分か)ら(?:ない|ず)|わかりません",
+    re.IGNORECASE,
+)
 _COMPANY = re.compile(r",? (?:Inc|Ltd|LLC|GmbH|AG|Corp|Co|plc|SA|KK|Corporation|Limited)\.?$")
 # What a subject with such a property mostly is.
 _KINDS = {
@@ -67,7 +72,9 @@ def one_line(statement: str) -> str:
 
 
 def read_statement(statement: str, language: str) -> Reading:
-    """Take a statement apart by the rules of its language."""
+    """Take a statement apart by the rules of its language; what it denies is no fact to read."""
+    if _DENIED.search(statement):
+        return Reading()
     reading = (read_japanese if language == "ja" else read_english)(statement)
     kind = _kind_of(reading, language)
     return replace(reading, kind=kind)

@@ -133,3 +133,17 @@ def test_a_terminal_is_asked_and_its_answers_take_the_place_of_what_was_read(
     assert "Missing: the statement does not say the answer" in text
     assert "name: Halden Robotics" in text
     assert "supersedes: {type: entity, value: Peter Holm}" in text
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "Marcus Webb is not the CEO of Halden Robotics.",
+        "Halden Robotics has never been led by Marcus Webb.",
+        "The Eiffel Tower is no longer in Paris but in Lyon.",
+        "The age of the Orlo Museum is unknown.",
+        "富士山の高さは4889メートルではない。",
+    ],
+)
+def test_what_a_statement_denies_is_not_drafted_as_a_fact(statement: str) -> None:
+    assert "subject.name, relation, answer.value" in draft(statement).missing
