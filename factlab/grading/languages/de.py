@@ -8,7 +8,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from factlab.grading.languages.language import Language, Wanted, Ways, capitalised
+from factlab.grading.languages.language import (
+    Language,
+    Wanted,
+    Ways,
+    as_question,
+    as_sentence,
+    by_kind,
+    word_stems,
+)
 from factlab.grading.text import word_set
 from factlab.grading.units import known_unit
 
@@ -26,7 +34,6 @@ _UNITS = {
 }  # fmt: skip
 _PERSONS = word_set("person mensch mann frau könig königin präsident präsidentin politiker autor")
 _PLACES = word_set("stadt ort dorf land staat hafen insel region")
-_STEM = 5  # letters: ausge-brochen
 
 
 def _figures(value: Decimal) -> str:
@@ -57,14 +64,8 @@ def _date(date: PartialDate) -> Ways:
 
 
 def _question_word(wanted: Wanted) -> str:
-    kind = wanted.kind.lower().split()
-    if wanted.type == "entity" and kind:
-        return "wer" if kind[-1] in _PERSONS else "wo" if kind[-1] in _PLACES else "was"
-    return {"date": "wann", "number": "wie viel", "quantity": "wie viel"}.get(wanted.type, "was")
-
-
-def _event_stems(event: str) -> Ways:
-    return tuple(word[:_STEM] for word in event.lower().split() if len(word) >= _STEM)
+    measured = {"date": "wann", "number": "wie viel", "quantity": "wie viel"}
+    return measured.get(wanted.type) or by_kind(wanted, _PERSONS, _PLACES, ("wer", "wo", "was"))
 
 
 LANGUAGE = Language(
@@ -73,10 +74,10 @@ LANGUAGE = Language(
     number=_number,
     quantity=_quantity,
     date=_date,
-    question=lambda text: f"{capitalised(text)}?",
-    sentence=lambda text: f"{capitalised(text)}.",
+    question=as_question,
+    sentence=as_sentence,
     question_word=_question_word,
-    event_stems=_event_stems,
+    event_stems=word_stems,
     months=_MONTHS,
     articles=("der ", "die ", "das "),
     common=word_set(

@@ -11,14 +11,22 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from factlab.grading.currency_table import sign_of_money
-from factlab.grading.languages.language import Language, Wanted, Ways, capitalised, grouped
+from factlab.grading.languages.language import (
+    Language,
+    Wanted,
+    Ways,
+    as_question,
+    as_sentence,
+    by_kind,
+    grouped,
+    word_stems,
+)
 from factlab.grading.text import word_set
 from factlab.grading.units import spell_unit
 
 if TYPE_CHECKING:
     from factlab.grading.dates import PartialDate
 
-_STEM = 5  # letters: erupt-ed, erupt-ion
 _PERSONS = word_set("person man woman king queen president leader artist author scientist player")
 _PLACES = word_set("city town village country state place port harbour island region street")
 
@@ -61,14 +69,9 @@ def _date(date: PartialDate) -> Ways:
 
 
 def _question_word(wanted: Wanted) -> str:
-    kind = wanted.kind.lower().split()
-    if wanted.type == "entity" and kind:
-        return "who" if kind[-1] in _PERSONS else "where" if kind[-1] in _PLACES else "what"
-    return "when" if wanted.type == "date" else "what"
-
-
-def _event_stems(event: str) -> Ways:
-    return tuple(word[:_STEM] for word in event.lower().split() if len(word) >= _STEM)
+    if wanted.type == "date":
+        return "when"
+    return by_kind(wanted, _PERSONS, _PLACES, ("who", "where", "what"))
 
 
 LANGUAGE = Language(
@@ -77,10 +80,10 @@ LANGUAGE = Language(
     number=_number,
     quantity=_quantity,
     date=_date,
-    question=lambda text: f"{capitalised(text)}?",
-    sentence=lambda text: f"{capitalised(text)}.",
+    question=as_question,
+    sentence=as_sentence,
     question_word=_question_word,
-    event_stems=_event_stems,
+    event_stems=word_stems,
     articles=("the ",),
     common=word_set(
         "the of and is are were its became has had which that with from by what who how this "

@@ -77,6 +77,40 @@ class Language:
     cues: Mapping[str, str] = field(default_factory=dict)
 
 
+_STEM = 5  # letters: erupt-ed, erupt-ion; ausge-brochen
+
+
+def as_question(text: str) -> str:
+    """A lexicon's question by itself, in languages of Latin letters."""
+    return f"{capitalised(text)}?"
+
+
+def as_sentence(text: str) -> str:
+    """A claim as a sentence, likewise."""
+    return f"{capitalised(text)}."
+
+
+def word_stems(event: str) -> Ways:
+    """The beginnings of an event's words, where words stand apart."""
+    return tuple(word[:_STEM] for word in event.lower().split() if len(word) >= _STEM)
+
+
+def by_kind(
+    wanted: Wanted, persons: frozenset[str], places: frozenset[str], words: tuple[str, str, str]
+) -> str:
+    """The question word for an entity by the last word of its kind; the last one for all else.
+
+    Args:
+        wanted: What is asked for.
+        persons: Nouns of people.
+        places: Nouns of places.
+        words: Who, where, what.
+    """
+    who, where, what = words
+    noun = wanted.kind.lower().split()[-1:] if wanted.type == "entity" else []
+    return who if persons & {*noun} else where if places & {*noun} else what
+
+
 def capitalised(text: str) -> str:
     """The text with a capital first letter, the others as they were."""
     return text[:1].upper() + text[1:]
