@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from factlab.errors import RunFolderError
 from factlab.reading.paths import below, check_place, is_file, is_folder, refuse_links, shown
+from factlab.record import Record
 from factlab.runs.environment import git_state, machine, versions
 from factlab.runs.files import (
     read_json,
@@ -30,6 +31,20 @@ from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.recipe import Recipe
 from factlab.schema.results import CellResult, RunRecord, RunResult
 from factlab.schema.yaml import read_yaml
+
+# Fields that runs of before have not, and go on without: see `config_sha256`.
+NEWER_FIELDS = frozenset(
+    [
+        "thinking",
+        "quick",
+        "anchor_divergence",
+        "anchor_schedule",
+        "unlikelihood",
+        "learned_below",
+        "language",
+        "skipped",
+    ]
+)
 
 
 class RunFolder:
@@ -291,22 +306,31 @@ def config_sha256(
 ) -> str:
     """Hash of all that decides a run's numbers: settings, recipes, questions, the sets it reads.
 
-    A recipe counts by its name and values, wherever its file is. Settings that say nothing are left
-    out, so that an option which is new to factlab changes no hash of a run without it.
+    A recipe counts by its name and values, wherever its file is. What says nothing is left out, so
+    that a field which is new to factlab changes no hash of a run without it.
     """
     # The number of seeds is in their list.
-    left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds"}
-    if config.thinking == "off":
-        left_out.add("thinking")
+    left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds"} | _unsaid(config)
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
+    texts = {"about", "source"}
     lines = [
         json.dumps(given),
-        *(recipe.model_dump_json(exclude={"about", "source"}) for recipe in recipes),
-        *(question.model_dump_json() for question in questions),
-        *(one.model_dump_json(exclude=None if one.skipped else {"skipped"}) for one in sets),
+        *(recipe.model_dump_json(exclude=texts | _unsaid(recipe)) for recipe in recipes),
+        *(question.model_dump_json(exclude=_unsaid(question)) for question in questions),
+        *(one.model_dump_json(exclude=_unsaid(one)) for one in sets),
     ]
     return sha256_text("\n".join(lines))
+
+
+def _unsaid(record: Record) -> set[str]:
+    """The newer fields of a record that hold what a record without them means."""
+    fields = type(record).model_fields
+    return {
+        name
+        for name in NEWER_FIELDS & fields.keys()
+        if getattr(record, name) == fields[name].get_default(call_default_factory=True)
+    }
 
 
 def new_record(folder: RunFolder, config: RunConfig, argv: Sequence[str], hash_: str) -> RunRecord:

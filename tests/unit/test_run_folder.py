@@ -26,6 +26,7 @@ from factlab.recipes.load import shipped_recipe
 from factlab.runs.config_file import config_yaml
 from factlab.runs.environment import PACKAGES, git_state, machine, versions
 from factlab.runs.folder import (
+    NEWER_FIELDS,
     RunFolder,
     config_sha256,
     load_run,
@@ -280,6 +281,24 @@ def test_the_hash_changes_with_any_setting_any_value_of_the_recipe_and_any_quest
     ]
     assert len(set(hashes)) == len(hashes)
     assert config_sha256(CONFIG, [RECIPE], asked) == hashes[0]
+
+
+def test_a_newer_field_is_in_the_hash_where_it_says_something_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("factlab.runs.folder.sha256_text", lambda text: text)
+    asked = questions()
+    hashed = config_sha256(CONFIG, [RECIPE], asked)
+    assert not [name for name in NEWER_FIELDS if f'"{name}"' in hashed]
+    japanese = asked[0].model_copy(update={"language": "ja"})
+    for said in (
+        config_sha256(CONFIG.model_copy(update={"thinking": "on"}), [RECIPE], asked),
+        config_sha256(CONFIG.model_copy(update={"quick": True}), [RECIPE], asked),
+        config_sha256(CONFIG, [RECIPE.model_copy(update={"unlikelihood": 0.5})], asked),
+        config_sha256(CONFIG, [RECIPE.model_copy(update={"anchor_divergence": "both"})], asked),
+        config_sha256(CONFIG, [RECIPE], (japanese, *asked[1:])),
+    ):
+        assert said != hashed
 
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
