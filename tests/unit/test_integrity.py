@@ -1,7 +1,7 @@
 """A finished run that was cut, mixed up or damaged is refused in words, or its figures are right.
 
-The run is a stored one, `tests/golden/run_2.zip`, of schema version 2: it also shows that what
-earlier versions wrote stays readable.
+The run is a stored one, `tests/golden/run_2.zip`, of schema version 2 and graded by an earlier
+matcher: it also shows that what earlier versions wrote stays readable.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from helpers import ROOT
 
 import factlab
 from factlab.errors import RunFolderError
+from factlab.grading.matcher import SCORER_VERSION
 from factlab.report.page import render_report
 from factlab.runs.adapters import StoredRun
 from factlab.runs.files import read_lines, write_json, write_lines
@@ -35,13 +36,45 @@ AT = 40  # places that each file is cut at
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def stored(tmp_path: Path) -> Path:
+    """The run as it was written, by an earlier matcher."""
     zipfile.ZipFile(STORED).extractall(tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run, graded by this matcher."""
+    run = tmp_path_factory.mktemp("graded") / "run"
+    zipfile.ZipFile(STORED).extractall(run)
+    rescore(run)
+    (run / "report.html").unlink()
+    return run
+
+
+@pytest.fixture
+def run(graded: Path, tmp_path: Path) -> Path:
+    shutil.copytree(graded, tmp_path / "run")
     return tmp_path / "run"
 
 
 def figures(run: Path) -> list[Any]:
     return [load_run(run), factlab.compare(run).configurations]
+
+
+def test_what_an_earlier_matcher_graded_is_read_and_compared_when_graded_again(
+    stored: Path,
+) -> None:
+    assert all_problems(RunFolder(stored)) == ()
+    before = load_run(stored)
+    assert before.scorer_version != SCORER_VERSION
+    with pytest.raises(RunFolderError, match=r"`factlab rescore .*` grades the stored answers"):
+        factlab.compare(stored)
+    after, changed = rescore(stored)
+    assert changed == 0
+    assert after.scorer_version == SCORER_VERSION
+    assert [c.outcomes for c in after.cells] == [c.outcomes for c in before.cells]
+    assert factlab.compare(stored).configurations == after.configurations
 
 
 def test_a_stored_run_is_read_compared_rescored_and_reported(run: Path) -> None:
