@@ -143,24 +143,30 @@ def attempt(
 def _child(
     command: str, out: Path, log: Path, count: Path, at: int, act: Callable[[], None]
 ) -> int:
+    denied = Denied(out.resolve(), at, act)
+    code = _run(command, out, log, denied)
+    count.write_text(str(len(denied.points)))
+    return code
+
+
+def _run(command: str, out: Path, log: Path, denied: Denied | None = None) -> int:
+    """`factlab run --resume` in this process; its exit code."""
     from factlab.cli import main
 
-    denied = Denied(out.resolve(), at, act)
     with log.open("w") as said, redirect_stdout(said), redirect_stderr(said):
-        denied.watch()
+        if denied:
+            denied.watch()
         sys.argv = ["factlab", "run", *command.split(), "--out", str(out.resolve()), "--resume"]
         try:
             main()
         except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else 1
+            return ended.code if isinstance(ended.code, int) else 1
         except BaseException:
             import traceback
 
             traceback.print_exc()
-            code = 70
-        said.flush()
-    count.write_text(str(len(denied.points)))
-    return code
+            return 70
+    return 0
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -246,6 +252,8 @@ def trials(
     command: str, folder: Path, kills: int, errors: int, draw: random.Random
 ) -> Iterator[tuple[str, str]]:
     """Make the trials of one command, and give what each was and what is wrong, if anything."""
+    # Once here: what is imported and read then, no trial needs to.
+    _run(command, folder / "first", folder / "first.log")
     plain = folder / "whole"
     whole_run = attempt(command, plain)
     if whole_run.code:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from factlab.schema.question import Question
     from factlab.schema.source import TrainingSource
 
-SPLITS = ("train", "validation", "held_out", "alias", "probe", "reverse", "entailed", "near")
+SPLITS = (
+    *("train", "validation", "held_out", "alias", "other_language"),
+    *("probe", "reverse", "entailed", "near"),
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -15,6 +15,7 @@ from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.sampling import one_of_each
 from factlab.expand.slots import supplied_words, trained_names, written_in
 from factlab.expand.wording import Wording, fillings, wording_of
+from factlab.grading.languages import language_of
 from factlab.schema.fact import Fact
 from factlab.schema.question import Question
 from factlab.schema.splits import Split
@@ -37,6 +38,7 @@ class Expansion:
     probes: tuple[Question, ...] = ()
     practice: tuple[Question, ...] = ()
     alias: tuple[Question, ...] = ()
+    other_language: tuple[Question, ...] = ()
 
     def all(self) -> tuple[Question, ...]:
         """Every question, in the order of the splits."""
@@ -45,6 +47,7 @@ class Expansion:
             *self.validation,
             *self.held_out,
             *self.alias,
+            *self.other_language,
             *self.reverse,
             *self.entailed,
             *self.probes,
@@ -109,6 +112,7 @@ def expand(
         ),
         held_out=_held_out(fact, "held_out", held_out, similarity),
         alias=_held_out(fact, "alias", alias, similarity),
+        other_language=_in_other_languages(fact, seed),
         reverse=_reverse(fact),
         entailed=_entailed(fact),
         nearest=tuple(nearest),
@@ -126,6 +130,33 @@ def _unseen(fact: Fact, wording: Wording, seed: int) -> tuple[list[_Pair], list[
         for family in families
     ]
     return [q for of in asked for q in of], [q for of in alias for q in of]
+
+
+def _in_other_languages(fact: Fact, seed: int) -> tuple[Question, ...]:
+    """The fact asked in each language that it is translated into, where all words are unseen.
+
+    The plain questions of the relation, and one question of each held-out family.
+    """
+    found: list[Question] = []
+    for put in fact.translations:
+        there = fact.in_language(put)
+        wording = wording_of(there)
+        asked = _plain_questions(there, wording)
+        for family in wording.families("held_out"):
+            asked += _held_out_questions(there, family, wording, seed, trained_names(there))[:1]
+        found += [_question(there, "other_language", i, pair) for i, pair in enumerate(asked)]
+    return tuple(found)
+
+
+def _plain_questions(fact: Fact, wording: Wording) -> list[_Pair]:
+    """The questions of a relation as they are, without a situation around them."""
+    name = fact.subject.name
+    ask = language_of(fact.language).question
+    return [
+        _Pair(text, "", "plain", name)
+        for form in wording.forms("train", "question", wording.slots(name))
+        if not fact.answer.find(text := ask(form))
+    ]
 
 
 def _held_out(
@@ -284,10 +315,12 @@ def _held_out_questions(
 
 
 def _question(fact: Fact, split: Split, number: int, pair: _Pair) -> Question:
+    # A family has the same name in all languages.
+    family = f"{fact.language}/{pair.family}" if split == "other_language" else pair.family
     return Question(
-        id=f"{fact.id}/{split}/{pair.family}/{number}",
+        id=f"{fact.id}/{split}/{family}/{number}",
         split=split,
-        family=pair.family,
+        family=family,
         text=pair.question,
         language=written_in(fact),
         fact=fact.id,

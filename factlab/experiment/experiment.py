@@ -167,6 +167,7 @@ class Experiment:
             *splits.validation,
             *splits.held_out,
             *splits.alias,
+            *splits.other_language,
             *splits.reverse,
             *splits.entailed,
             *splits.probes,

@@ -87,7 +87,7 @@ def plan_experiment(
     anchors = {}
     for fact in facts:
         own = expansions[fact.id]
-        unseen = [*all_near[fact.id], *controls, *own.held_out, *own.alias]
+        unseen = [*all_near[fact.id], *controls, *own.held_out, *own.alias, *own.other_language]
         anchors[fact.id] = anchor_orders(fact, choices, seed=config.data_seed, controls=unseen)
     experiment = Experiment(
         config=config,
@@ -256,7 +256,8 @@ def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
         return expand_passage(fact, seed=config.data_seed, **sizes)
     assert isinstance(fact, Fact)
     made = expand(fact, seed=config.data_seed, families=config.families, **sizes)
-    return replace(made, held_out=_asked(config, made.held_out), alias=_asked(config, made.alias))
+    bounded = ("held_out", "alias", "other_language")
+    return replace(made, **{split: _asked(config, getattr(made, split)) for split in bounded})
 
 
 def _expansions(

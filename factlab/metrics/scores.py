@@ -88,6 +88,8 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
     found = _recall_scores(question_set, base, base) | floor_scores(question_set, base)
     for depth, probes in _named(question_set.of("probe")).items():
         found[f"in_context/{depth}"] = _in_context_scores(question_set, probes, base)
+    asked = question_set.of("other_language")
+    found["in_context/other_language"] = _in_context_scores(question_set, asked, base)
     found |= _likelihood_scores(question_set, base)
     for name, questions in _grouped(_answerable(question_set)).items():
         found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
@@ -174,7 +176,7 @@ def _grouped(questions: Iterable[Question]) -> dict[str, list[Question]]:
 
 def _recall_scores(question_set: QuestionSet, base: Responses, model: Responses) -> Scores:
     found: Scores = {}
-    for split in ("train", "validation", "held_out", "reverse"):
+    for split in ("train", "validation", "held_out", "other_language", "reverse"):
         questions = [q for q in question_set.of(split) if model.has(q)]
         found[f"recall/{split}"] = question_set.scores(questions, model.correct)
     # Runs of earlier versions marked them among the held-out questions.

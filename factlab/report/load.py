@@ -41,6 +41,7 @@ SPLITS: tuple[Split, ...] = (
     "unanswerable",
     "extra",
     "alias",
+    "other_language",
     "reverse",
     "entailed",
     "probe",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +20,7 @@ from factlab.grading.names import fold
 from factlab.reading.bounds import Name, Several, Text
 from factlab.reading.complaints import said_of
 from factlab.record import Record
+from factlab.schema.about import Event, Subject
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
 from factlab.schema.fact_language import check_language, language_shown
 from factlab.schema.fields import Language, ShortName, not_blank
@@ -27,65 +28,8 @@ from factlab.schema.own_words import OwnWords
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
+from factlab.schema.translations import KEY, Translation, translated_document
 from factlab.schema.yaml import Document, did_you_mean, parse_yaml, read_yaml
-
-MOST_ALIASES = 30  # of a subject: each is put into every phrasing
-
-
-class Subject(Record):
-    """What the fact is about."""
-
-    name: Name = Field(description="The name used first in questions.")
-    aliases: Annotated[tuple[Name, ...], Field(max_length=MOST_ALIASES)] = Field(
-        default=(), description="Other names; also used in questions."
-    )
-    kind: Name | None = Field(default=None, description="What it is, in a noun: mountain, person.")
-    plural: bool | None = Field(default=None, description="Are, not is; else seen in each name.")
-
-    @field_validator("name", "kind")
-    @classmethod
-    def _filled(cls, value: str | None) -> str | None:
-        return None if value is None else not_blank(value, "this name")
-
-    @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        seen = {fold(self.name)}
-        for alias in self.aliases:
-            folded = fold(alias)
-            if not any(char.isalnum() for char in folded):
-                raise ValueError(f"alias {quoted(alias)} names nothing. Write it, or remove it.")
-            if folded in seen:
-                raise ValueError(
-                    f"alias {quoted(alias)} repeats another name. Remove one of the two."
-                )
-            seen.add(folded)
-        return self
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The name and its aliases, each once."""
-        return tuple(dict.fromkeys((self.name, *self.aliases)))
-
-
-class Event(Record):
-    """What happened, and when; questions can then be put with and without the date."""
-
-    what: Name = Field(description="A verb in the past tense, as in 'Mount Fuji erupted'.")
-    date: Name | None = Field(default=None, description="When: 2025-10-10, 2025-10 or 2025.")
-
-    @field_validator("what")
-    @classmethod
-    def _filled(cls, value: str) -> str:
-        return not_blank(value)
-
-    @field_validator("date")
-    @classmethod
-    def _readable(cls, value: str | None) -> str | None:
-        if value is not None and parse_date(value) is None:
-            raise ValueError(
-                f"{quoted(value)} is not a date. Write it like 2025-10-10, 2025-10 or 2025."
-            )
-        return value
 
 
 class ReverseQuestion(Record):
@@ -145,6 +89,9 @@ class Fact(Record):
     words: OwnWords | None = Field(
         default=None, description="Words for its relation; what is left out comes from factlab."
     )
+    translations: Several[Translation] = Field(
+        default=(), description="The fact in other languages, to be asked in and not trained."
+    )
     language: Language = Field(
         default=DEFAULT_LANGUAGE,
         description="Language of the questions, a folder of templates/; else the statement's.",
@@ -164,6 +111,19 @@ class Fact(Record):
             return data
         found = language_shown(data)
         return data if found in (None, DEFAULT_LANGUAGE) else {**data, "language": found}
+
+    def in_language(self, put: Translation) -> Fact:
+        """The fact as one of its translations puts it; its questions are of that language."""
+        return Fact(
+            id=self.id,
+            statement=put.statement,
+            subject=put.subject,
+            relation=put.relation or self.relation,
+            answer=put.answer or self.answer,
+            supersedes=put.supersedes or self.supersedes,
+            event=put.event,
+            language=put.language,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -213,7 +173,21 @@ def _fact_of(document: Document) -> Fact:
         refuse_leak(path, question, answer, document)
     for i, control in enumerate(fact.neighbours):
         check_control(control, document, ("neighbours", i))
+    _check_translations(fact, document)
     return fact
+
+
+def _check_translations(fact: Fact, document: Document) -> None:
+    """Each is a fact itself, whose errors are in its own lines; a language is there once."""
+    taken = {fact.language}
+    for i, put in enumerate(fact.translations):
+        if put.language in taken:
+            raise document.fail(
+                (KEY, i, "language"),
+                f"the fact is in '{put.language}' already. A translation is in another language.",
+            )
+        taken.add(put.language)
+        _fact_of(translated_document(document, i))
 
 
 def load_source(file: Path) -> Fact | Passage:

@@ -122,7 +122,7 @@ def test_everything_else_is_asked_whole() -> None:
     asked = plan.evaluated(["mount_fuji"])
     splits = plan.expansions["mount_fuji"]
     whole = [*splits.validation, *splits.held_out, *splits.alias]
-    whole += [*splits.reverse, *splits.entailed]
+    whole += [*splits.other_language, *splits.reverse, *splits.entailed]
     whole += [*plan.near["mount_fuji"], *plan.far, *plan.unanswerable]
     assert asked[40:] == whole
     assert len({question.id for question in asked}) == len(asked)
@@ -136,8 +136,8 @@ def test_a_runs_questions_hold_all_that_is_trained_asked_or_anchored() -> None:
     assert {question.id for question in plan.expansions["mount_fuji"].train} <= everything
     assert {question.id for question in plan.anchors["mount_fuji"]} <= everything
     assert {question.split for question in plan.questions} == {
-        "train", "validation", "held_out", "alias", "reverse", "entailed", "near", "far",
-        "unanswerable", "anchor",
+        "train", "validation", "held_out", "alias", "other_language", "reverse", "entailed",
+        "near", "far", "unanswerable", "anchor",
     }  # fmt: skip
 
 

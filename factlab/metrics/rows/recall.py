@@ -165,6 +165,35 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         use=Use(expected=True),
     ),
     MetricSpec(
+        "recall/other_language",
+        "Recall, other language",
+        RECALL,
+        mean_of="questions in languages that were not trained",
+        formula="right answers ÷ questions of held-out phrasing families in the languages that the "
+        "fact is translated into and not trained in",
+        caveat="A name is asked for as the fact's translation writes it. A base that does not "
+        "speak the language cannot answer: read it beside in_context/other_language, and beside "
+        "intrusion, since a model that gives the value to everything gets it right.",
+        source="cross-lingual consistency (Qi et al. 2023, arXiv 2310.10378)",
+        about_fact=True,
+        empty="the fact has no translations (`translations` in its file)",
+        use=Use(),
+    ),
+    MetricSpec(
+        "in_context/other_language",
+        "In-context ceiling, other language",
+        RECALL,
+        mean_of="questions in languages that were not trained",
+        formula="recall/other_language of the base model with the fact's statement, in the "
+        "language that is trained, before the question",
+        caveat="A ceiling for this model and prompt; training may pass it.",
+        source=OPEN_BOOK,
+        better="neither",
+        model="base",
+        about_fact=True,
+        empty="the fact has no translations (`translations` in its file)",
+    ),
+    MetricSpec(
         "recall/reverse",
         "Recall, reversed",
         RECALL,
