@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factlab.cli.output import ask, complain, paragraph, say
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, FactError
 
 if TYPE_CHECKING:
     from factlab.drafting.draft import Draft
@@ -48,10 +48,26 @@ def write_draft(statement: str, file: Path | None, *, questions: bool) -> None:
         reading = _corrected(reading)
     made = draft(text, reading=reading, language=language)
     target = file or Path(f"{made.identity}.yaml")
+    number, base = 1, made.identity
+    while file is None and target.exists() and not _has(target, made):
+        number += 1  # another fact by this name
+        made = draft(text, reading=reading, language=language, identity=f"{base}_{number}")
+        target = Path(f"{made.identity}.yaml")
     if target.exists():
         raise ConfigError(f"{target}: this file exists. Choose another name; nothing was changed.")
     write_text(target, made.text)
     _tell(made, target)
+
+
+def _has(file: Path, made: Draft) -> bool:
+    """Whether a file is a draft of the same statement; one that cannot be read counts as one."""
+    from factlab.reading.files import read_text
+
+    said = next(line for line in made.text.splitlines() if line.startswith("statement: "))
+    try:
+        return said.partition("   # ")[0] in read_text(file, FactError)
+    except FactError:
+        return True
 
 
 def _corrected(reading: Reading) -> Reading:

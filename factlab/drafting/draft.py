@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
 from factlab.drafting.english import read_english
+from factlab.drafting.identity import identity_of
 from factlab.drafting.japanese import read_japanese
 from factlab.drafting.reading import Reading
 from factlab.drafting.values import Typed, typed
 from factlab.errors import FactError
+from factlab.grading.language_of_text import language_name, language_of_text
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.schema.fact import fact_of_text
+from factlab.schema.fields import languages
 from factlab.schema.template import load_kinds
 
 MOST_CHARACTERS = 2000  # of a statement: its patterns are matched with the whole of it
@@ -23,7 +26,8 @@ CHECK = "check"  # begins the comment of a guess
 _PLAIN = re.compile(
     r"(?!(?:null|true|false|yes|no|on|off)$)[\w°$€£¥][\w°%$€£¥ .'’()&+-]*", re.IGNORECASE
 )
-_JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+_NAMES = re.compile(r"\b[^\W\d_a-z][\w.&'’-]*")  # and abbreviations; they may be of any language
+_READERS = {"en": read_english, "ja": read_japanese}
 _DENIED = re.compile(
     r"\b(?:not|never|no longer|neither|unknown|isn't|wasn't|aren't|weren't)\b"
     r"|(?:では|じゃ|で)(?:ない|なく|ありません)|不明|(?:わか|分か)ら(?:ない|ず)|わかりません",
@@ -62,8 +66,9 @@ class Draft:
 
 
 def language_of(statement: str) -> str:
-    """The language a statement is written in, of those that are read here."""
-    return "ja" if _JAPANESE.search(statement) else "en"
+    """The language a statement shows: a code, a name of one without phrasing families, or `en`."""
+    names = _NAMES.findall(statement)
+    return language_of_text(statement, names) or language_of_text(statement) or DEFAULT_LANGUAGE
 
 
 def one_line(statement: str) -> str:
@@ -73,40 +78,48 @@ def one_line(statement: str) -> str:
 
 def read_statement(statement: str, language: str) -> Reading:
     """Take a statement apart by the rules of its language; what it denies is no fact to read."""
-    if _DENIED.search(statement):
+    if _DENIED.search(statement) or language not in _READERS:
         return Reading()
-    reading = (read_japanese if language == "ja" else read_english)(statement)
+    reading = _READERS[language](statement)
     kind = _kind_of(reading, language)
     return replace(reading, kind=kind)
 
 
-def draft(statement: str, *, reading: Reading | None = None, language: str = "") -> Draft:
+def draft(
+    statement: str, *, reading: Reading | None = None, language: str = "", identity: str = ""
+) -> Draft:
     """Draft the file of a fact that a statement says.
 
     Args:
         statement: One sentence.
         reading: What is in it; by default what the rules read.
-        language: Its language; by default seen from its letters.
+        language: Its language; by default the one that it shows.
+        identity: The fact's id; by default from its subject and property.
     """
     statement = one_line(statement)
     language = language or language_of(statement)
     reading = reading or read_statement(statement, language)
     answer = typed(reading.value, reading.relation) if reading.value else None
-    lines = list(_lines(statement, reading, answer, language))
+    identity = identity or identity_of(reading, language)
+    lines = list(_lines(identity, statement, reading, answer, language))
     guesses = tuple(key.strip() for key, _, guess in lines if guess)
     body = "".join(_line(*line) for line in lines) + _to_fill(reading, answer)
-    missing = _missing(reading, body)
-    return Draft(_head(missing, guesses) + body, missing, guesses, _identity(reading))
+    missing = _missing(reading, language, body)
+    return Draft(_head(missing, guesses) + body, missing, guesses, identity)
 
 
 Line = tuple[str, str, str]  # key with its indent, value, what to check
 
 
-def _lines(statement: str, reading: Reading, answer: Typed | None, language: str) -> Iterator[Line]:
+def _lines(
+    identity: str, statement: str, reading: Reading, answer: Typed | None, language: str
+) -> Iterator[Line]:
     """The keys that a statement fills, each with what is a guess about it."""
     unsure = reading.unsure
-    yield "id", _identity(reading), "a short name for its runs" if language == "ja" else ""
-    yield "statement", _scalar(statement), ""
+    named = reading.subject.isascii() and reading.relation.isascii()
+    yield "id", identity, "" if named else "a short name for its runs"
+    rest = f"one fact a file; not read: {reading.unread}" if reading.unread else ""
+    yield "statement", _scalar(statement), rest
     yield "subject", "", ""
     yield "  name", _scalar(reading.subject), _if("subject", unsure, "what the fact is about")
     yield "  aliases", f"[{', '.join(map(_scalar, _aliases(reading.subject)))}]{NAMES}", ""
@@ -129,7 +142,8 @@ def _lines(statement: str, reading: Reading, answer: Typed | None, language: str
         when = f", date: {reading.date}" if reading.date else ""
         text = f"{{what: {_scalar(reading.event)}{when}}}"
         yield "event", text, _if("event", unsure, "a verb in the past tense, said of the subject")
-    yield "language", language, ""
+    known = language in languages()
+    yield "language", language if known else DEFAULT_LANGUAGE, "" if known else "which one it is in"
 
 
 def _answer(answer: Typed, unsure: tuple[str, ...]) -> Iterator[Line]:
@@ -172,7 +186,7 @@ def _to_fill(reading: Reading, answer: Typed | None) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _missing(reading: Reading, body: str) -> str:
+def _missing(reading: Reading, language: str, body: str) -> str:
     absent = [
         name
         for name, value in (
@@ -182,8 +196,18 @@ def _missing(reading: Reading, body: str) -> str:
         )
         if not value
     ]
+    if language not in languages():
+        return (
+            f"the statement is in {language}, for which there are no phrasing families. Write it "
+            f"in one of these: {', '.join(languages())}."
+        )
+    if absent == ["subject.name"]:
+        return "the sentence does not name what it is about. Fill in subject.name."
     if absent:
-        return f"no rule reads this sentence. Fill in {', '.join(absent)}."
+        why = "no rule reads this sentence"
+        if language not in _READERS:
+            why = f"sentences in {language_name(language)} are not read"
+        return f"{why}. Fill in {', '.join(absent)}."
     try:
         fact_of_text(body, "draft")
     except FactError as problem:
@@ -221,14 +245,6 @@ def _relation(words: str) -> str:
     text = re.sub(r"^(?:number|total number) of ", "", words.strip())
     parts = [word if word.isupper() else word.lower() for word in re.split(r"[ \-/]+", text)]
     return "_".join(part.strip("'’.") for part in parts if part)
-
-
-def _identity(reading: Reading) -> str:
-    if not reading.subject.isascii() and _JAPANESE.search(reading.subject):
-        return "my_fact"
-    words = f"{re.sub(r'^(?:the|a|an) ', '', reading.subject)} {reading.relation}"
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:60].strip("_") or "my_fact"
 
 
 def _aliases(subject: str) -> tuple[str, ...]:

@@ -26,15 +26,26 @@ from factlab.drafting.english_words import (
     PLACED,
     TITLED,
 )
-from factlab.drafting.reading import Reading
-from factlab.grading.dates import PartialDate, find_dates, parse_date
+from factlab.drafting.framing import (
+    WHEN,
+    hangs,
+    holds_clauses,
+    is_nameless,
+    sentences,
+    two_clauses,
+    unframed,
+    without_aside,
+    without_lead,
+)
+from factlab.drafting.reading import Reading, iso
+from factlab.grading.dates import find_dates, parse_date
 from factlab.grading.quantities import find_quantities
 
-_WHEN = r"(?:on|in|since|from|as of|effective|starting|by|until|at the end of|early in|late in)"
 # A property: a few words, none of which begins what the property is of.
 _R = (
-    r"(?P<r>(?:head|seat|date|place|year|country|cost|rate|coat|language|means|point|unit) of "
-    r"(?:state|government|birth|death|origin|living|interest|arms|instruction|payment|sale|account)"
+    r"(?P<r>(?:head|seat|date|place|year|country|cost|rate|coat|language|means|point|unit"
+    r"|statute) of (?:state|limitations|government|birth|death|origin|living|interest|arms"
+    r"|instruction|payment|sale|account)"
     r"|(?!(?:a|an|the|its|his|her|their)\b)[^\W\d][\w'’.&/-]*"
     r"(?: (?!(?:of|at|for|in|on|is|are|was|were|has|from|to|by|as)\b)[\w'’.&/-]+){0,4}?)"
 )
@@ -47,13 +58,18 @@ _CHANGED = (
     r"(?:raised|increased|lowered|reduced|cut|changed|moved|extended|shortened|set|fixed|switched"
     r"|shifted|transferred|relocated|renamed|corrected|revised|adjusted|updated|doubled|halved)"
 )
-_ROSE = r"(?:rose|grew|fell|dropped|climbed|shrank|sank|went|jumped|increased|decreased|changed)"
+_ROSE = (
+    r"(?:has |have |had |will )?(?:(?:ris|fall|drop|climb|go|jump|increas|decreas)(?:es?|s)|rose"
+    r"|grew|fell|dropped|climbed|shrank|sank|went|jumped|increased|decreased|changed|doubled"
+    r"|tripled|halved|risen|fallen|gone|grown|rise|fall|go|grow)(?: up| down)?"
+)
 _BE = r"(?:is|are|was|were|has been|have been|will be|became|becomes|has become|remains)"
 _COPULA = (
     rf"(?:{_BE} {_NOW}(?:{_CHANGED} (?:to|at) |set at |put at |found to be |measured (?:at|as) "
     r"|known to be |given as |estimated (?:at|to be) |listed (?:at|as) |recorded (?:at|as) "
     r"|scheduled for |due on |due in |planned for |fixed for |priced at |called |named )?"
-    rf"|(?:now )?(?:stands|lies) at |{_ROSE} to |reached |amounts to |equals |: |= )"
+    rf"|(?:now )?(?:stands|lies) at |{_ROSE} to |(?:has |have |had )?reached |amounts to |equals "
+    r"|: |= )"
 )
 _FROM_TO = rf"(?:(?:{_BE} {_NOW})?{_CHANGED}|{_ROSE}) from (?P<o>.+?) to (?P<v>.+)"
 _PUT = (
@@ -149,7 +165,7 @@ _PATTERNS = (
         HOLDING,
     ),
     # The Scream was painted by Edgar Degas; it costs 349 dollars; it is in Velm.
-    _pattern(rf"(?P<s>.+?) {_BE} {_NOW}(?P<w>{_any(AGENTS)}) by (?P<v>.+)", AGENTS),
+    _pattern(rf"(?P<s>.+?) {_BE} {_NOW}(?P<w>{_any(AGENTS)})(?: into \w+)? by (?P<v>.+)", AGENTS),
     _pattern(
         r"(?P<s>.+?) (?:will |can |must be |is to |has to be |should be )?"
         rf"{_NOW}(?P<w>{_any(MEASURED)}) "
@@ -168,7 +184,7 @@ _PATTERNS = (
         DATED,
     ),
     _pattern(
-        rf"(?P<s>.+?) (?:(?:{_BE}|has) {_NOW})?(?P<w>{_any(PLACED)}) "
+        rf"(?P<s>.+?) (?:(?:{_BE}|has|will) {_NOW})?(?P<w>{_any(PLACED)}) "
         r"(?:(?:from (?P<o>.+?) )?to|in|at|near|on|from) (?P<v>.+)",
         PLACED,
     ),
@@ -181,9 +197,15 @@ _PATTERNS = (
         rf"(?P<s>.+?) (?:has|have|had|reached|set|holds|reports|recorded|carries|offers|got"
         rf"|received|needs|uses|requires|comes with) {_NOW}{_THE}{_R} (?:of|at) (?P<v>.+)"
     ),
+    # The Vireo X2 comes with 256 GB of storage.
     _pattern(
-        r"(?P<s>.+?) (?P<w>has|have|had|counts|employs|owns|operates|runs|holds|houses|contains"
-        rf"|consists of|publishes|comes with) {_NOW}(?:exactly |about |around )?(?P<v>NUMBER) {_R}"
+        r"(?P<s>.+?) (?:has|have|had|offers|comes with|calls for|contains|provides) "
+        r"(?:about |around |exactly )?(?P<v>\d[\d.,]* ?[^\W\d_]{1,12}) of (?P<r>[a-z][a-z -]{1,30})"
+    ),
+    _pattern(
+        rf"(?P<s>.+?) {_NOW}(?P<w>has|have|had|counts|employs|owns|operates|runs|holds|houses"
+        rf"|contains|consists of|publishes|comes with) {_NOW}(?:exactly |about |around )?"
+        rf"(?P<v>NUMBER) {_R}"
     ),
     # The CEO of Halden Robotics is Marcus Webb; Halden Robotics' CEO is Marcus Webb.
     _pattern(rf"(?:[Tt]he |[Aa]n? )?{_NEW}{_R} {_OF} (?P<s>.+?) {_FROM_TO}"),
@@ -193,7 +215,10 @@ _PATTERNS = (
     # The high jump world record was raised to 2.48 meters.
     _pattern(rf"(?P<s>.+?) (?P<r>{'|'.join(PAIRS)}) {_COPULA}(?P<v>.+)"),
     # Marcus Webb is the CEO of Halden Robotics.
-    _pattern(rf"(?P<v>.+?) {_BE} {_NOW}{_THE}(?!{_CHANGED}\b){_R} {_OF} (?P<s>.+)"),
+    _pattern(
+        rf"(?P<v>.+?) {_BE} {_NOW}{_THE}(?:next )?"
+        rf"(?!(?:{_CHANGED}|now|currently|still|here|back|next)\b){_R} {_OF} (?P<s>.+)"
+    ),
     _pattern(rf"(?P<v>.+?) {_BE} {_NOW}(?P<s>.+?){_ITS} {_NEW}{_R}"),
     # Vireo released the X2 on May 4, 2026.
     _pattern(
@@ -211,53 +236,66 @@ _PATTERNS = (
     ),
     # The Strand ferry fare is 6.40 pounds: the property is the last word.
     _pattern(
-        rf"(?P<s>.+?) (?P<r>[a-z][\w-]+) {_COPULA}(?P<v>.*\d.*)",
+        rf"(?P<s>.+?) (?P<r>[a-z][\w-]+) {_COPULA}(?P<v>(?:(?:about|around) )?[^\w ]?\d.*)",
         unsure=("subject", "relation"),
     ),
 )
 _OLD = re.compile(
     r",? \(?(?:up from|down from|instead of|replacing|in place of|succeeding|previously|formerly"
     r"|rather than|and no longer|not|where it was|before it was|it was|after) "
-    r"(?P<o>[^,()]{1,120})\)?$"
+    r"(?!of |at |with )(?P<o>[^,()]{1,120})\)?$"
 )
 _APPROXIMATELY = re.compile(r"^(?:about|around|approximately|roughly|nearly|almost|some) (?=\S)")
 
 
 def read_english(statement: str) -> Reading:
     """Take a statement apart, or give what little is found in it."""
-    text = " ".join(statement.split()).rstrip(".! ")
+    parts = sentences(" ".join(statement.split()))
+    for place, part in enumerate(parts):
+        found = _read(part.rstrip(".!? "))
+        if found is not None:
+            others = [*parts[:place], found.unread, *parts[place + 1 :]]
+            return replace(found, unread=" ".join(other for other in others if other))
+    return Reading(date=next((date for part in parts for _, date in _cores(part) if date), ""))
+
+
+def _read(sentence: str) -> Reading | None:
+    """The first pattern that fits a sentence, or else one of its clauses."""
+    found = _by_patterns(sentence)
+    if found is None and (clauses := two_clauses(sentence)) is not None:
+        for clause, other in (clauses[::-1], clauses):
+            found = found or _by_patterns(clause)
+            if found is not None:
+                return replace(found, unread=found.unread or other)
+    return found
+
+
+def _by_patterns(text: str) -> Reading | None:
     for core, date in _cores(text):
         for pattern in _PATTERNS:
             found = _fitted(pattern, core)
             if found is not None:
                 return replace(found, date=found.date or date)
-    return Reading(date=next((date for _, date in _cores(text) if date), ""))
+    return None
 
 
 def _cores(text: str) -> Iterator[tuple[str, str]]:
-    """The statement without the date that begins it, then without one that ends it."""
-    lead = re.match(rf"{_WHEN} (?:the )?", text, re.IGNORECASE)
+    """The statement without frame and leading date; then without a date that ends it, and with."""
     date = ""
-    for found in find_dates(text)[:1] if lead else ():
-        if found.start <= lead.end() + 1 if lead else False:
-            date, text = _iso(found.value), text[found.end :].lstrip(", ")
-            text = text[:1].upper() + text[1:]
+    for _ in range(2):  # On May 4, 2026, Reuters reported that in 2025, …
+        first, text = without_lead(text)
+        date, text = date or first, unframed(text)
     trail = find_dates(text)[-1:]
     ahead = text[: trail[0].start] if trail else ""
-    end = re.search(rf",? {_WHEN} (?:the )?$", ahead)
+    end = re.search(rf",? {WHEN} (?:the )?$", ahead)
     if trail and end and trail[0].end == len(text) and not _is_of_a_date(ahead[: end.start()]):
-        yield text[: end.start()], date or _iso(trail[0].value)
+        yield text[: end.start()], date or iso(trail[0].value)
     yield text, date
 
 
 def _is_of_a_date(ahead: str) -> bool:
     """Whether the words before a date say that the date is what the statement gives."""
     return re.search(rf"\b(?:{_any(DATED)})(?: for sale| to the public)?$", ahead) is not None
-
-
-def _iso(date: PartialDate) -> str:
-    parts = [f"{date.year:04d}", *(f"{n:02d}" for n in (date.month, date.day) if n is not None)]
-    return "-".join(parts)
 
 
 def _fitted(pattern: _Pattern, text: str) -> Reading | None:
@@ -279,13 +317,16 @@ def _fitted(pattern: _Pattern, text: str) -> Reading | None:
         return None
     if "n" in found:
         found["s"] = f"{found['s']}'s {found['n']}"
+    if holds_clauses(found["s"]) or holds_clauses(found["v"]):
+        return None
     value, old = _small_article(found["v"], text), found.get("o", "")
     if (before := _OLD.search(value)) is not None:
         value, old = value[: before.start()], old or before["o"]
+    value, unread = without_aside(value, paid=pattern.relations in (AGENTS, ACTIVE))
     unsure = pattern.unsure
     if (about := _APPROXIMATELY.match(value)) is not None:
         value, unsure = value[about.end() :], (*unsure, "value")
-    if found["s"].count(" ") > 7 or "," in found["s"]:
+    if found["s"].count(" ") > 7 or "," in found["s"] or is_nameless(found["s"]):
         unsure = (*unsure, "subject")
     return Reading(
         subject=found["s"]
@@ -296,6 +337,7 @@ def _fitted(pattern: _Pattern, text: str) -> Reading | None:
         old=old.strip(" ,"),
         event=found.get("e", ""),
         unsure=unsure,
+        unread=unread,
     )
 
 
@@ -324,7 +366,8 @@ def _first_number(text: str) -> str:
 
 
 def _is_subject(text: str) -> bool:
-    return any(char.isalnum() for char in text) and text.lower() not in ("it", "he", "she", "they")
+    named = text.lower() not in ("it", "he", "she", "they") and not hangs(text)
+    return named and any(char.isalnum() for char in text)
 
 
 def _is_title(found: dict[str, str], text: str) -> bool:
@@ -351,6 +394,6 @@ def _of_date(relation: str, value: str) -> str:
 
 def _small_article(name: str, text: str) -> str:
     """A name as it stands within a sentence: the article that begins the statement is small."""
-    if name.startswith(("The ", "A ", "An ")) and text.startswith(name):
+    if name.startswith(("The ", "A ", "An ", "My ", "Our ")) and text.startswith(name):
         return name[0].lower() + name[1:]
     return name

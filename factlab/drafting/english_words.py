@@ -218,6 +218,8 @@ PLACED = {
     "held": "host city",
     "hosted": "host city",
     "takes place": "host city",
+    "take place": "host city",
+    "took place": "host city",
     "takes place every year": "host city",
     "buried": "burial place",
     "born": "place of birth",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from factlab.grading.dates import PartialDate
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -18,6 +20,7 @@ class Reading:
         date: When, as a fact file has it: 2025-10-10, 2025-10 or 2025.
         unsure: Which of these are guesses, by name.
         kind: What the subject is, where the words say it.
+        unread: What else the statement says, as it stands there.
     """
 
     subject: str = ""
@@ -28,8 +31,15 @@ class Reading:
     date: str = ""
     unsure: tuple[str, ...] = ()
     kind: str = ""
+    unread: str = ""
 
     @property
     def whole(self) -> bool:
         """Whether it has all that a fact needs."""
         return bool(self.subject and self.relation and self.value)
+
+
+def iso(date: PartialDate) -> str:
+    """A date as a fact file has it, as precise as it is known: 2025-10-10, 2025-10 or 2025."""
+    parts = [f"{date.year:04d}", *(f"{n:02d}" for n in (date.month, date.day) if n is not None)]
+    return "-".join(parts)

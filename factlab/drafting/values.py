@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
+from factlab.drafting.reading import iso
 from factlab.grading.dates import find_dates, parse_date
 from factlab.grading.quantities import FoundQuantity, find_quantities
-from factlab.grading.units import known_unit
+from factlab.grading.units import convert, known_unit
 
 # Properties whose value is a phrase, or a date, whatever it looks like.
 _PHRASES = re.compile(
@@ -30,13 +32,53 @@ _CITIES = re.compile(
     r"|birthplace|venue|burial place)$"
 )
 _PERSON_JA = re.compile(
-    r"(?:社長|会長|代表|首相|大統領|市長|知事|監督|校長|館長|作者|作家|画家|作曲者|創業者|大臣)$"
+    r"(?:社長|会長|代表|首相|大統領|市長|町長|知事|監督|学長|校長|館長|総長|総裁|主将|作者|作家|画家|作曲者|創業者"
+    r"|発見者|責任者|大臣|CEO|ceo)$"
 )
 _CITY_JA = re.compile(r"(?:首都|本社|本部|所在地|開催地|開催都市|母港|出身地|生誕地)$")
 _MONEY = re.compile(
     r"\b(?:price|cost|fee|fare|fine|wage|salary|rent|toll|budget|revenue|income|tax|turnover|worth)s?$"
 )
 _NAME = re.compile(r"[^\W\d_a-z][\w'’.-]{0,40}(?: [\w'’.-]{1,40}){1,8}")
+# Units that the matcher reads by their word alone: of data, of what a counter of Japanese measures.
+_UNIT_BEHIND = re.compile(
+    r" ?([kKMGTP]i?[Bb]|[kMGT]?Hz|[mkMG]?[AWV]h|[mkMG]?bps|[日年週]間?)(?!\w)"
+)
+_COUNTERS = {"日": "d", "年": "yr", "週": "wk", "日間": "d", "年間": "yr", "週間": "wk"}
+_LAST_UNIT = re.compile(r"\d ?([^\W\d]+)$")
+_ROUNDING = Decimal("1e-9")
+_LED_BY = (
+    *(
+        "",
+        "a",
+        "an",
+        "about",
+        "around",
+        "exactly",
+        "only",
+        "at",
+        "us",
+        "a total of",
+        "just",
+        "some",
+    ),
+    *("nearly", "over", "more than", "up to", "approximately", "roughly", "almost"),
+    *(
+        "約",
+        "およそ",
+        "時給",
+        "日給",
+        "月給",
+        "年収",
+        "月額",
+        "年額",
+        "総額",
+        "税込",
+        "税込みで",
+        "税抜きで",
+        "計",
+    ),
+)
 _QUOTES = "\"'“”‘’「」『』"
 
 
@@ -75,9 +117,7 @@ def typed(value: str, relation: str) -> Typed:
         if (date := parse_date(plain)) is not None and (
             _DATES.search(property_) or not plain.isdigit()
         ):
-            parts = [f"{date.year:04d}"]
-            parts += [f"{part:02d}" for part in (date.month, date.day) if part is not None]
-            return Typed("date", "-".join(parts))
+            return Typed("date", iso(date))
         if (number := _amount(plain)) is not None:
             money = number.unit == "lb" and _MONEY.search(property_)
             return replace(number, unit="GBP") if money else number
@@ -95,20 +135,45 @@ def _amount(text: str) -> Typed | None:
     rest = (text[: amount.start] + text[amount.end :]).strip(" ,.")
     if len(rest.split()) > 4 or not text[:1] or (rest and not _is_led_by(text, amount)):
         return None
+    behind = _UNIT_BEHIND.match(text, amount.end) if amount.unit is None else None
+    if behind is not None:  # 256 GB, 14.7日
+        rest = (text[: amount.start] + text[behind.end() :]).strip(" ,.")
     unsure = ("value",) if rest else ()
-    value = f"{amount.value:f}"
-    unit = known_unit(amount.unit) if amount.unit else None
-    if amount.unit is None:
-        return Typed("number", value, unsure=unsure)
+    name = _COUNTERS.get(behind[1], behind[1]) if behind is not None else amount.unit
+    if name is None:
+        return Typed("number", written(amount.value), unsure=unsure)
+    unit = known_unit(name)
     if unit is None:  # moons, or another word for what is counted
-        return Typed("quantity", value, unit=amount.unit, unsure=(*unsure, "unit"))
-    return Typed("quantity", value, unit=unit.symbol, unsure=unsure)
+        guess = unsure if behind is not None else (*unsure, "unit")
+        return Typed("quantity", written(amount.value), unit=name, unsure=guess)
+    if behind is not None and behind[1] in ("日", "年", "週"):  # or a day of a month
+        unsure = (*unsure, "unit")
+    value, symbol = _in_whole(text[amount.start : amount.end], amount.value, unit.symbol)
+    return Typed("quantity", written(value), unit=symbol, unsure=unsure)
+
+
+def written(value: Decimal) -> str:
+    """A number as a file has it: 3500000000, not 3500000000.0 or 3.5E+9; 14.20 stays."""
+    return f"{value:.0f}" if value == value.to_integral_value() else f"{value:f}"
+
+
+def _in_whole(text: str, value: Decimal, unit: str) -> tuple[Decimal, str]:
+    """5 ft 11 in as 71 in: an amount in two units in the smaller one, if it is whole there."""
+    smaller = _LAST_UNIT.search(text)
+    known = known_unit(smaller[1]) if smaller is not None else None
+    if known is None or known.symbol == unit:
+        return value, unit
+    converted = convert(value, unit, known.symbol)
+    if converted is None:
+        return value, unit
+    whole = converted.to_integral_value()
+    return (whole, known.symbol) if abs(converted - whole) < _ROUNDING else (value, unit)
 
 
 def _is_led_by(text: str, amount: FoundQuantity) -> bool:
     """Whether the amount begins the text: "312 meters at high tide", not "Apollo 11"."""
     ahead = text[: amount.start].strip().lower()
-    return ahead in ("", "a", "an", "about", "around", "exactly", "only", "at", "us", "a total of")
+    return ahead in _LED_BY
 
 
 def _entity(value: str, relation: str) -> Typed:

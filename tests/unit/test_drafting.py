@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from factlab.cli import drafting as questions
 from factlab.drafting.draft import draft, read_statement
+from factlab.drafting.values import typed
 from factlab.errors import FactError
 from factlab.schema.fact import Fact, fact_of_text
 
@@ -80,6 +81,97 @@ def test_a_japanese_statement_gives_subject_relation_and_value(case: dict[str, s
 
 def test_a_japanese_statement_without_a_subject_is_not_guessed_at() -> None:
     assert not read_statement("消費税率は12％に引き上げられた。", "ja").whole
+
+
+@pytest.mark.parametrize(
+    ("statement", "unread"),
+    [
+        ("Velm has 212 seats. It was built in 1987.", "It was built in 1987."),
+        ("Lind resigned and Karin Dahl became mayor of Velm.", "Lind resigned"),
+        ("The Kestrel 9 weighs 412 grams and costs $1,299.", "and costs $1,299"),
+        ("Brightwater was acquired by Mondrel for $2.1 billion.", "for $2.1 billion"),
+        ("琵琶湖の深さは104メートルです。調査で分かりました。", "調査で分かりました。"),
+    ],
+)
+def test_a_second_fact_of_a_statement_is_no_part_of_the_value_and_is_named(
+    statement: str, unread: str
+) -> None:
+    made = draft(statement)
+    assert not made.missing
+    assert f"# check: one fact a file; not read: {unread}\n" in made.text
+
+
+def test_a_sentence_that_begins_with_its_belongs_to_the_one_before() -> None:
+    reading = read_statement("Mount Fuji erupted in 2025. Its height is now 4,889 meters.", "en")
+    assert (reading.subject, reading.value, reading.unread) == ("Mount Fuji", "4,889 meters", "")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "According to Reuters, {}",
+        "Reuters reports that {}",
+        "On Monday, the ministry said {}",
+        "It was announced on Friday that {}",
+        "Officials in Velm said {}",
+        "{}, according to the ministry",
+        "{}, officials said on Tuesday",
+    ],
+)
+def test_who_reports_it_is_no_part_of_a_fact(frame: str) -> None:
+    reading = read_statement(frame.format("the capital of Norland is Velm") + ".", "en")
+    assert (reading.subject, reading.relation, reading.value) == ("Norland", "capital", "Velm")
+
+
+@pytest.mark.parametrize(
+    ("amount", "value", "unit"),
+    [
+        ("3.5 billion euros", "3500000000", "EUR"),
+        ("5 ft 11 in", "71", "in"),
+        ("2 hours and 35 minutes", "155", "min"),
+        ("14.20 euros", "14.20", "EUR"),
+        ("256 GB", "256", "GB"),
+    ],
+)
+def test_an_amount_is_written_as_a_person_writes_it(amount: str, value: str, unit: str) -> None:
+    found = typed(amount, "size")
+    assert (found.type, found.value, found.unit) == ("quantity", value, unit)
+
+
+@pytest.mark.parametrize(
+    ("statement", "identity"),
+    [
+        ("東京タワーの高さは350メートルです。", "tawa_height"),
+        ("富士山の標高は4,889メートルになった。", "height"),
+        ("ヴィレオX2ヘッドホンの価格は48,200円である。", "vireox2heddohon_price"),
+        ("北斗電機の売上高は35億円です。", "my_fact"),
+        ("Die Höhe der Zugspitze ist jetzt 3000 Meter und die Höhe ist groß.", "my_fact"),
+    ],
+)
+def test_an_id_has_what_can_be_written_in_latin_letters(statement: str, identity: str) -> None:
+    assert draft(statement).identity == identity
+
+
+def test_drafts_of_one_id_are_numbered_and_the_same_statement_is_not_drafted_twice(
+    tmp_path: Path,
+) -> None:
+    depths = [f"{lake}湖の深さは104メートルです。" for lake in ("琵琶", "十和田", "琵琶")]
+    *_, again = run_factlab([["init", "--statement", depth] for depth in depths], cwd=tmp_path)
+    assert again.code == 2
+    assert {file.name for file in tmp_path.iterdir()} == {"depth.yaml", "depth_2.yaml"}
+    assert "id: depth_2 " in (tmp_path / "depth_2.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("Die Höhe der Zugspitze ist jetzt 3000 Meter und sie ist groß.", "German are not read"),
+        ("Высота горы 300 метров, сообщает агентство.", "no phrasing families"),
+        ("消費税率が10％から12％になった。", "Fill in subject.name."),
+    ],
+)
+def test_what_is_not_read_is_said(statement: str, missing: str) -> None:
+    assert missing in draft(statement).missing
 
 
 @settings(max_examples=40)
