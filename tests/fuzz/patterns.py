@@ -1,14 +1,16 @@
 """Search long repetitive text with every compiled pattern of factlab: `make fuzz`.
 
 A pattern that backtracks, or that begins anew at each place of a long run, takes time that grows
-with the square of the text. Each is searched in texts of one repeated piece, with a character
-behind that lets a match fail at the end; what takes more than a few seconds of CPU is a finding.
+with the square of the text. Each is put to texts of one repeated piece, with a character behind
+that lets a match fail at the end. What takes seconds of CPU and grows faster than the text is a
+finding.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import itertools
 import pkgutil
 import re
@@ -16,11 +18,13 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import factlab
 
 MOST_SECONDS = 4.0  # for a million characters, on any text
+SHORTER = 20  # times shorter is the text that is tried first
 MOST_MATCHES = 200  # a match may be dear; finding many of them is another matter
 NEEDS_MORE = ("factlab.inference.decoder", "factlab.training.trainer")  # torch alone
 PIECES = (
@@ -67,15 +71,29 @@ PIECES = (
 )
 
 
-def patterns() -> Mapping[re.Pattern[str], str]:
-    """Every pattern that a module holds, alone or in a list or table, with where it is."""
-    found: dict[re.Pattern[str], str] = {}
-    for module in pkgutil.walk_packages(factlab.__path__, "factlab."):
-        if module.name.startswith(NEEDS_MORE):
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Where a pattern is, and whether it is searched for, not only matched from the start."""
+
+    name: str
+    searched: bool
+
+
+def patterns() -> Mapping[re.Pattern[str], Used]:
+    """Every pattern that a module holds, alone or in a list or table."""
+    found: dict[re.Pattern[str], Used] = {}
+    for place in pkgutil.walk_packages(factlab.__path__, "factlab."):
+        if place.name.startswith(NEEDS_MORE):
             continue
-        for name, value in vars(importlib.import_module(module.name)).items():
+        module = importlib.import_module(place.name)
+        source = inspect.getsource(module)
+        for name, value in vars(module).items():
+            uses = re.findall(rf"\b{name}(?:\.(\w+)|\b)", source)
+            matched = "match" in uses or "fullmatch" in uses
+            anywhere = not matched or bool({"search", "finditer", "findall", "sub"} & {*uses})
             for pattern in _patterns_in(value):
-                found.setdefault(pattern, f"{module.name}.{name}")
+                known = found.get(pattern, Used(f"{module.__name__}.{name}", searched=False))
+                found[pattern] = replace(known, searched=known.searched or anywhere)
     return found
 
 
@@ -88,13 +106,14 @@ def _patterns_in(value: Any) -> Iterator[re.Pattern[str]]:
         yield from itertools.chain.from_iterable(map(_patterns_in, value))
 
 
-def seconds(pattern: re.Pattern[str], text: str) -> float:
-    """CPU time of searching a text; `MOST_SECONDS` where it is broken off."""
+def seconds(pattern: re.Pattern[str], text: str, *, searched: bool) -> float:
+    """CPU time of putting it to a text; `MOST_SECONDS` where it is broken off."""
     began = time.process_time()
     signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
     try:
-        for _ in itertools.islice(pattern.finditer(text), MOST_MATCHES):
-            pass
+        if searched:
+            for _ in itertools.islice(pattern.finditer(text), MOST_MATCHES):
+                pass
         pattern.match(text)
         pattern.fullmatch(text)
     except TimeoutError:
@@ -102,6 +121,20 @@ def seconds(pattern: re.Pattern[str], text: str) -> float:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return time.process_time() - began
+
+
+def is_slow(pattern: re.Pattern[str], piece: str, end: str, length: int, *, searched: bool) -> bool:
+    """Whether a text of a repeated piece takes it too long, and ever longer for its length."""
+
+    def took(characters: int) -> float:
+        text = (piece * (characters // len(piece) + 1))[:characters] + end
+        return seconds(pattern, text, searched=searched)
+
+    short = took(length // SHORTER)
+    if short < MOST_SECONDS / SHORTER**2 or took(length) < MOST_SECONDS:
+        return False
+    # Four times the text takes four times as long where time is linear, sixteen where it is not.
+    return short >= MOST_SECONDS or took(4 * length // SHORTER) > 8 * short
 
 
 def _break_off(*_: Any) -> None:
@@ -115,11 +148,10 @@ def main() -> int:
     length = parser.parse_args().length
     signal.signal(signal.SIGVTALRM, _break_off)
     known, slow = patterns(), 0
-    for place, (pattern, name) in enumerate(known.items()):
+    for place, (pattern, used) in enumerate(known.items()):
         for piece, end in itertools.product(PIECES, ("", "!")):
-            took = seconds(pattern, (piece * (length // len(piece) + 1))[:length] + end)
-            if took >= MOST_SECONDS:
-                print(f"{name}: {took:.1f} s on {piece!r} repeated: {pattern.pattern[:80]}")  # noqa: T201
+            if is_slow(pattern, piece, end, length, searched=used.searched):
+                print(f"{used.name}: slow on {piece!r} repeated: {pattern.pattern[:80]}")  # noqa: T201
                 slow += 1
                 break
         print(f"{place + 1} of {len(known)} patterns", end="\r", file=sys.stderr, flush=True)  # noqa: T201
