@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from factlab.conversations.formats import recognised
-from factlab.errors import DataError
+from factlab.conversations.keys import MISSING
+from factlab.errors import DataError, shortened
 from factlab.reading.compressed import open_expanded, raw_lines
 from factlab.reading.files import MOST_LINE
 from factlab.schema.conversation import RowError
@@ -43,11 +44,23 @@ def delimited_rows(file: Path) -> Rows:
             for row in reader:
                 if heading is None:
                     heading = row or None
+                    _check_heading(row, f"{file}:{line}:1")
                 elif row:
                     yield line, _named(heading, row)
                 line = reader.line_num + 1 + skipped
         except csv.Error as problem:
             raise DataError(f"{file}:{line}:1: this is not CSV ({problem}).") from None
+
+
+def _check_heading(names: list[str], where: str) -> None:
+    """Refuse two columns of one name, of which only one could be read."""
+    seen: set[str] = set()
+    for name in filter(None, (name.strip().lower() for name in names)):
+        if name in seen:
+            raise DataError(
+                f"{where}: the heading has two columns named {shortened(name)}. Rename one."
+            )
+        seen.add(name)
 
 
 def _named(heading: list[str], row: list[str]) -> object:
@@ -56,7 +69,7 @@ def _named(heading: list[str], row: list[str]) -> object:
             "have another number of fields than the heading",
             f"the number of fields differs from the header's ({len(row)}, not {len(heading)})",
         )
-    return dict(zip(heading, row, strict=True))
+    return {name: cell for name, cell in zip(heading, row, strict=True) if cell not in MISSING}
 
 
 def _delimiter(first: str) -> str:

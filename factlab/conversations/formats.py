@@ -1,111 +1,216 @@
 """The formats that conversations are written in, recognised by the keys of a row.
 
-Three kinds of row: a list of turns; a prompt beside its answer; one text with marked turns.
+`FORMATS` is the one table of them; the first that a row is of is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from factlab.conversations.marked import SHOWN, marked_turns
-from factlab.conversations.turns import (
-    CONTENT_KEYS,
-    ROLE_KEYS,
+from factlab.conversations.cleaning import MEDIA, cleaned
+from factlab.conversations.keys import (
+    MEDIA_KEYS,
+    OTHER_TURN_KEYS,
+    TURN_KEYS,
     Fields,
-    content_of,
     fields,
-    listed_in,
-    turns_of,
+    is_blank,
 )
+from factlab.conversations.marked import Marked, marked_turns
+from factlab.conversations.marks import SHOWN
+from factlab.conversations.pairs import pair_keys, pair_turns, round_turns, system_turns
+from factlab.conversations.preferences import is_preference, preference_turns, refuse_bad_label
+from factlab.conversations.turns import listed_in, sound, texts_of, turn_list, turns_of
 from factlab.errors import shortened
 from factlab.schema.conversation import Conversation, RowError, UnusableRowError, conversation_of
 from factlab.schema.question import Turn
 
 MOST_KEYS = 4  # that a message lists
 LONGEST_KEY = 24  # characters of one
+MOST_SEARCHED = 24  # keys that are looked through for turns under a name that is not known
+Read = tuple[str, list[Turn]]  # the name of the format, and the turns
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationFormat:
-    """A format, as messages show it.
+    """A format.
 
     Attributes:
-        name: What it is.
-        shape: What a row of it looks like.
+        name: What it is; results name some by their keys.
+        shape: What a row of it looks like, for messages; empty, if another row says it.
+        fits: Whether a row is of it, by its keys and the kinds of its values.
+        read: The turns of a row that is.
     """
 
     name: str
     shape: str
+    fits: Callable[[Fields], bool]
+    read: Callable[[Fields], Read]
+
+
+# --- lists of turns -------------------------------------------------------------------------------
+
+
+def _turns_key(given: Fields) -> str | None:
+    """The usual key that holds a list of turns with roles."""
+    return next((k for k in (*TURN_KEYS, *OTHER_TURN_KEYS) if turn_list(given.get(k))), None)
+
+
+def _list_key(given: Fields) -> str | None:
+    """The usual key that holds turns in another shape, or that should hold them."""
+    for key in (*TURN_KEYS, *OTHER_TURN_KEYS):
+        value = given.get(key)
+        if is_blank(value) or (key == "data" and texts_of(value) is None):
+            continue
+        if listed_in(value) is not None or _marked_in(value) is not None:
+            return key
+    return next((key for key in TURN_KEYS if key in given), None)
+
+
+def _other_key(given: Fields) -> str | None:
+    """Any key that holds a list of turns with roles."""
+    names = list(given)[:MOST_SEARCHED]
+    return next((key for key in names if turn_list(given[key]) is not None), None)
+
+
+def _read_turns(find: Callable[[Fields], str | None]) -> Callable[[Fields], Read]:
+    def read(given: Fields) -> Read:
+        key = find(given) or TURN_KEYS[0]
+        return turns_of(given[key], key, round_turns, trained_on=True)
+
+    return read
+
+
+# --- texts with marked turns ----------------------------------------------------------------------
+
+
+def _marked_in(value: object) -> Marked | None:
+    """The marked turns of a text; None, if it has none, or one of an unknown role."""
+    try:
+        return marked_turns(value) if isinstance(value, str) else None
+    except RowError:
+        return None
+
+
+def _is_template(given: Fields) -> bool:
+    """Whether `text` is a whole conversation by a chat template, and the columns say less."""
+    marked = _marked_in(given.get("text"))
+    if marked is None or not marked.strong or not marked.whole:
+        return False
+    if pair_keys(given) is None:
+        return True
+    try:
+        same = conversation_of(pair_turns(given)[1]) == conversation_of(marked.turns)
+    except RowError:
+        return True
+    return not same
+
+
+def _template_key(given: Fields) -> str | None:
+    """Any key whose text is a whole conversation by a chat template."""
+    for key in list(given)[:MOST_SEARCHED]:
+        marked = _marked_in(given[key])
+        if marked is not None and marked.strong and marked.whole:
+            return key
+    return None
+
+
+def _read_text(given: Fields, key: str = "text") -> Read:
+    value = given[key]
+    if isinstance(value, str) and (marked := marked_turns(value)):
+        return marked.kind, sound(marked)
+    if listed_in(value) is not None:
+        return turns_of(value, key, round_turns)
+    raise RowError("are text without turns", f"'{key}' has no markers of turns; known: {SHOWN}")
+
+
+def _read_template(given: Fields) -> Read:
+    return _read_text(given, _template_key(given) or "text")
 
 
 FORMATS = (
-    ConversationFormat("messages", '{"messages": [{"role": …, "content": …}, …]}'),
-    ConversationFormat("sharegpt", '{"conversations": [{"from": …, "value": …}, …]}'),
-    ConversationFormat("prompt_completion", '{"prompt": …, "completion": …}'),
-    ConversationFormat("alpaca", '{"instruction": …, "input": …, "output": …}'),
-    ConversationFormat("question_answer", '{"question": …, "answer": …} and the like'),
-    ConversationFormat("preference", '{"prompt": …, "chosen": …}'),
-    ConversationFormat("text", '{"text": …} with marked turns'),
+    ConversationFormat("preference", '{"prompt": …, "chosen": …}', is_preference, preference_turns),
+    ConversationFormat(
+        "messages",
+        '{"messages": [{"role": …, "content": …}, …]}',
+        lambda given: _turns_key(given) is not None,
+        _read_turns(_turns_key),
+    ),
+    ConversationFormat("text", "", _is_template, _read_text),
+    ConversationFormat(
+        "prompt_completion",
+        '{"prompt": …, "completion": …}',
+        lambda given: pair_keys(given) is not None,
+        pair_turns,
+    ),
+    ConversationFormat(
+        "text",
+        '{"text": …} with marked turns',
+        lambda given: "text" in given and _marked_in(given["text"]) is not None,
+        _read_text,
+    ),
+    ConversationFormat(
+        "conversations",
+        '{"conversations": [{"from": …, "value": …}, …]}',
+        lambda given: _list_key(given) is not None,
+        _read_turns(_list_key),
+    ),
+    ConversationFormat(
+        "turns", "", lambda given: _other_key(given) is not None, _read_turns(_other_key)
+    ),
+    ConversationFormat("text", "", lambda given: _template_key(given) is not None, _read_template),
+    ConversationFormat("text", "", lambda given: "text" in given, _read_text),
 )
-KNOWN = "; ".join(f.shape for f in FORMATS)
-
-TURN_KEYS = ("messages", "conversations", "conversation")
-OTHER_TURN_KEYS = ("contents", "dialogue", "dialog", "chat", "turns", "items")  # if it is a list
-SYSTEM_KEYS = ("system", "system_prompt", "system_message", "system_instruction")
-CHOSEN_KEYS = ("chosen", "preferred_output", "chosen_response")
-CONTEXT_KEYS = ("input", "context")  # stand below the prompt
-PROMPT_KEYS = (
-    *("instruction", "prompt", "question", "query", "input", "inputs", "problem", "request"),
-    *("user", "human", "user_prompt", "user_message", "user_input", "input_text"),
+KNOWN = "; ".join(
+    [
+        *(one.shape for one in FORMATS if one.shape),
+        *('{"instruction": …, "input": …, "output": …}', '{"question": …, "answer": …}'),
+        "and the like",
+    ]
 )
-ANSWER_KEYS = (
-    *("output", "completion", "response", "answer", "assistant", "target", "targets", "outputs"),
-    *("reply", "solution", "assistant_message", "assistant_response", "model_response"),
-    *("output_text", "target_text", "answers"),
-)
-PAIR_KEYS = (
-    (PROMPT_KEYS, ANSWER_KEYS),
-    (("user", "human"), ("gpt", "bot", "ai", "chatgpt", "chatbot", "model", "agent")),
-    (("q",), ("a",)),
-    (("message_1",), ("message_2",)),
-)
-MEDIA_KEYS = ("image", "images", "video", "videos", "audio", "audios")
-LABEL_KEYS = ("label", "kto_tag")
-CHOICE_KEYS = ("choices", "options")
-_LETTERS = {"a", "b", "c"}
 
 
 def recognised(row: Mapping[Any, Any]) -> str | None:
     """The format of a row by its keys, in a word; None if it is of none."""
-    return _recognised(fields(row))
+    found = _format(fields(row))
+    return found.name if found else None
 
 
-def is_row(found: Mapping[Any, Any]) -> bool:
-    """Whether an object that is a file of its own is a row, and not what holds the rows."""
+def is_row(found: Mapping[Any, Any], *, line: bool = False) -> bool:
+    """Whether an object that is a file of its own is a row, and not what holds the rows.
+
+    Args:
+        found: The object.
+        line: It is the one line of a file of lines, where a row is more usual.
+    """
+    given = fields(found)
+    kind = _format(given)
     lists = [value for value in found.values() if isinstance(value, list) and value]
-    if any(isinstance(value[0], Mapping) and recognised(value[0]) for value in lists):
-        return False
-    if any(_turn_list(value) is not None for value in lists):
-        return True
+    holds = any(isinstance(value[0], Mapping) and recognised(value[0]) for value in lists)
+    if kind is None:
+        return not any(isinstance(value, Mapping | list) for value in found.values())
+    if kind.name in ("preference", "prompt_completion", "text", "messages"):
+        read = _reads(found)
+        return read or not any(isinstance(value, Mapping | list) for value in found.values())
+    if holds:
+        return line and _reads(found)
+    return _reads(found) or any(turn_list(value) is not None for value in lists)
+
+
+def _reads(found: Mapping[Any, Any]) -> bool:
     try:
         understood(found)
     except UnusableRowError:
         return not any(isinstance(value, Mapping) for value in found.values())
     except RowError:
-        return not any(isinstance(value, Mapping | list) for value in found.values())
+        return False
     return True
 
 
-def _recognised(given: Fields) -> str | None:
-    if _chosen_key(given):
-        return "preference"
-    if key := _turn_key(given):
-        return key
-    if pair := _pair_keys(given):
-        return _pair_name(*pair, given)
-    return "text" if "text" in given else None
+def _format(given: Fields) -> ConversationFormat | None:
+    return next((one for one in FORMATS if one.fits(given)), None)
 
 
 def understood(row: object, where: str = "", number: int = 0) -> Conversation:
@@ -127,185 +232,29 @@ def understood(row: object, where: str = "", number: int = 0) -> Conversation:
     if not isinstance(row, Mapping):
         raise RowError("are no objects with keys", "expected an object with keys")
     given = fields(row)
-    kind = _recognised(given)
-    if kind is None and (pair := _pair_keys(fields(dict.fromkeys(row, True)))):
-        raise RowError("have a key without a value", f"'{pair[0]}' or '{pair[1]}' has no value")
+    kind = _format(given)
     if kind is None:
-        keys = ", ".join(shortened(str(key), LONGEST_KEY) for key in list(row)[:MOST_KEYS])
-        raise RowError(
-            "are of an unknown format",
-            f"unknown format; keys found: {keys or 'none'}. Known formats: {KNOWN}",
-        )
+        raise _unknown(row)
+    name = kind.name
     try:
-        kind, turns = _turns(kind, given)
-        return replace(conversation_of(turns), kind=kind, where=where, number=number)
+        if media := next((key for key in MEDIA_KEYS if given.get(key)), None):
+            raise UnusableRowError(MEDIA, f"it has a value in '{media}'")
+        refuse_bad_label(given)
+        name, turns = kind.read(given)
+        texts, notes = cleaned([*system_turns(given, turns), *turns])
+        return replace(conversation_of(texts), kind=name, where=where, number=number, notes=notes)
     except UnusableRowError:
         raise
     except RowError as problem:
-        raise RowError(problem.reason, f"{problem.said} (read as {kind})") from None
+        raise RowError(problem.reason, f"{problem.said} (read as {name})") from None
 
 
-def _turns(kind: str, given: Fields) -> tuple[str, list[Turn]]:
-    if media := next((key for key in MEDIA_KEYS if given.get(key)), None):
-        raise UnusableRowError("hold images or other media", f"it has a value in '{media}'")
-    if any(str(given.get(key)).lower() == "false" for key in LABEL_KEYS):
-        raise UnusableRowError("are labelled as bad answers", "its label is false")
-    if kind == "preference":
-        found = _preference(given)
-    elif key := _turn_key(given):
-        kind, found = turns_of(given[key], key, _round, trained_on=True)
-    elif pair := _pair_keys(given):
-        kind, found = _pair(kind, *pair, given)
-    else:
-        kind, found = _marked(given)
-    return kind, [*_system(given, found), *found]
-
-
-def _system(given: Fields, turns: Sequence[Turn]) -> list[Turn]:
-    """The system's text, if it stands in a key of its own and not in the turns."""
-    key = next((key for key in SYSTEM_KEYS if key in given), None)
-    if key is None or any(turn.role == "system" for turn in turns):
-        return []
-    return [Turn(role="system", content=content_of(given[key], f"'{key}'"))]
-
-
-def _turn_key(given: Fields) -> str | None:
-    """The key that holds a list of turns; of a row of no other format, one that should."""
-    keys = (*TURN_KEYS, *OTHER_TURN_KEYS)
-    if key := next((key for key in keys if _turn_list(given.get(key)) is not None), None):
-        return key
-    if _pair_keys(given) or "text" in given:
-        return None
-    for key in keys:
-        value = given.get(key)
-        if (value and listed_in(value) is not None) or (
-            isinstance(value, str) and marked_turns(value) is not None
-        ):
-            return key
-    return next((key for key in TURN_KEYS if key in given), None)
-
-
-# --- a prompt beside its answer -------------------------------------------------------------------
-
-
-def _pair_keys(given: Fields) -> tuple[str, str] | None:
-    for prompts, answers in PAIR_KEYS:
-        answer = next((key for key in answers if key in given), None)
-        prompt = next((key for key in prompts if key in given), None)
-        if prompt is not None and answer is not None:
-            return prompt, answer
-    return None
-
-
-def _pair_name(prompt: str, answer: str, given: Fields) -> str:
-    if (prompt, answer) == ("instruction", "output"):
-        return "alpaca"
-    if (prompt, answer) == ("instruction", "response") and "context" in given:
-        return "dolly"
-    return f"{prompt}_{answer}"
-
-
-def _pair(kind: str, prompt: str, answer: str, given: Fields) -> tuple[str, list[Turn]]:
-    if any(key in given for key in CHOICE_KEYS) or given.keys() >= _LETTERS:
-        raise UnusableRowError("are multiple-choice questions", "it is a multiple-choice question")
-    asked = [*_history(given), *_asked(given, prompt)]
-    answered = _answered(given[answer], answer)
-    if isinstance(given[prompt], list | dict) or isinstance(given[answer], list | dict):
-        kind += "_turns"
-    return kind, [*asked, *answered]
-
-
-def _round(given: Fields) -> list[Turn] | None:
-    """A question and its answer within a list of them."""
-    pair = _pair_keys(given)
-    if pair is None:
-        return None
-    turns = [*_asked(given, pair[0]), *_answered(given[pair[1]], pair[1])]
-    return [*_system(given, turns), *turns]
-
-
-def _asked(given: Fields, prompt: str) -> list[Turn]:
-    """The turns of a prompt: a text with what stands below it, or turns, or a marked text."""
-    value = given[prompt]
-    if isinstance(value, Mapping) and isinstance(value.get("messages"), list):
-        value = value["messages"]
-    if (items := _turn_list(value)) is not None:
-        return turns_of(items, prompt, _round)[1]
-    if isinstance(value, list) and any(isinstance(one, str) for one in value):
-        raise RowError("hold a value that is not text", f"'{prompt}' is not text")
-    text = content_of(value, f"'{prompt}'")
-    if (marked := marked_turns(text)) and marked.open and not marked.tools:
-        return list(marked.turns[:-1])
-    parts = [text.strip()]
-    for key in CONTEXT_KEYS:
-        if key != prompt and key in given:
-            parts.append(content_of(given[key], f"'{key}'").strip())
-    return [Turn(role="user", content="\n\n".join(part for part in parts if part))]
-
-
-def _answered(value: object, key: str) -> list[Turn]:
-    if (items := _turn_list(value)) is not None:
-        return turns_of(items, key, _round)[1]
-    if isinstance(value, Mapping) and isinstance(value.get("text"), list):
-        value = value["text"]  # as question-answering sets list the places of an answer
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-        value = value[0]
-    return [Turn(role="assistant", content=content_of(value, f"'{key}'"))]
-
-
-def _turn_list(value: object) -> list[Any] | None:
-    """A list of turns with roles, if this is one."""
-    items = listed_in(value)
-    if items and all(isinstance(item, Mapping) for item in items):
-        given = fields(items[0])
-        if any(key in given for key in ROLE_KEYS) and any(key in given for key in CONTENT_KEYS):
-            return items
-    return None
-
-
-def _history(given: Fields) -> list[Turn]:
-    """Earlier turns: questions with their answers, or turns with roles."""
-    items = listed_in(given.get("history"))
-    if not items:
-        return []
-    if all(isinstance(item, list) and len(item) == 2 for item in items):
-        items = [text for pair in items for text in pair]
-    return turns_of(items, "history", _round)[1]
-
-
-# --- a chosen answer beside a rejected one --------------------------------------------------------
-
-
-def _chosen_key(given: Fields) -> str | None:
-    kinds = (str, list, dict)
-    return next((k for k in CHOSEN_KEYS if given.get(k) and isinstance(given[k], kinds)), None)
-
-
-def _preference(given: Fields) -> list[Turn]:
-    """The chosen side. It may be the answer alone, or the whole conversation."""
-    key = _chosen_key(given) or "chosen"
-    value = given[key]
-    if isinstance(value, str) and (marked := marked_turns(value)) and not marked.tools:
-        chosen = list(marked.turns)
-    else:
-        chosen = _answered(value, key)
-    if any(turn.role == "user" for turn in chosen):
-        return chosen
-    if turns := _turn_key(given):
-        return [*turns_of(given[turns], turns, _round)[1], *chosen]
-    prompt = next((name for name in PROMPT_KEYS if name in given), None)
-    if prompt is None:
-        raise RowError("have no question", f"'{key}' has no question, and no key holds its prompt")
-    return [*_history(given), *_asked(given, prompt), *chosen]
-
-
-# --- a text with marked turns ---------------------------------------------------------------------
-
-
-def _marked(given: Fields) -> tuple[str, list[Turn]]:
-    text = content_of(given["text"], "'text'")
-    if marked_turns(text) is None:
-        raise RowError(
-            "are text without turns", f"'text' has no markers of turns; known markers: {SHOWN}"
-        )
-    return turns_of(text, "text", _round)
+def _unknown(row: Mapping[Any, Any]) -> RowError:
+    """What is wrong with a row that is of no format."""
+    if pair := pair_keys(fields(dict.fromkeys(row, True))):
+        return RowError("have a key without a value", f"'{pair[0]}' or '{pair[1]}' has no value")
+    keys = ", ".join(shortened(str(key), LONGEST_KEY) for key in list(row)[:MOST_KEYS])
+    return RowError(
+        "are of an unknown format",
+        f"unknown format; keys found: {keys or 'none'}. Known formats: {KNOWN}",
+    )

@@ -67,7 +67,7 @@ class JsonScanner:
             while len(self._text) < self._place + wanted and self._more():
                 pass
             try:
-                found, end = decode(self._text, self._place)
+                found, end = decode(self._text, self._place, nan_as_none=True)
             except NotJsonError as problem:
                 if not self._over and wanted <= MOST_LINE:
                     wanted *= 4

@@ -1,42 +1,26 @@
 """A whole conversation in one text, with markers before its turns → the turns.
 
 Chat templates write such texts, and people's `text` columns hold them. The kind whose marker
-stands first in a text is the one that it is read as.
+stands first in a text is the one that it is read as. A marker counts only where a turn can begin:
+an answer may speak of markers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import islice
 
+from factlab.conversations.cleaning import stripped
+from factlab.conversations.marks import KINDS, Action, MarkedKind
 from factlab.conversations.roles import TOOL_ROLES, Role, role_of
 from factlab.errors import quoted
 from factlab.schema.conversation import RowError
 from factlab.schema.question import Turn
 
-Preamble = Literal["system", "dropped", "none"]  # what a text before the first marker is
-
-
-@dataclass(frozen=True, slots=True)
-class MarkedKind:
-    """A way of marking turns.
-
-    Attributes:
-        name: What results call it.
-        marker: What stands before a turn; its first group that matched names the role.
-        end: What ends a turn; what stands between it and the next marker is dropped.
-        roles: The role by the marker's name in small letters, where it is not one that is known
-            everywhere; "more" adds to the turn before, "end" ends the conversation.
-        preamble: What a text before the first marker is.
-    """
-
-    name: str
-    marker: re.Pattern[str]
-    end: re.Pattern[str] | None = None
-    roles: Mapping[str, Role | Literal["more", "end"]] = field(default_factory=dict)
-    preamble: Preamble = "system"
+_QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "「": "」"}
+MOST_MARKERS = 5_000  # of one text
+_FAR = 60  # characters of tokens and white space between the end of a turn and the next marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,94 +32,50 @@ class Marked:
         turns: In order.
         tools: It calls tools.
         open: It ends with the marker of an answer that is to follow.
+        strong: Its markers are of a template.
     """
 
     kind: str
     turns: tuple[Turn, ...]
     tools: bool = False
     open: bool = False
+    strong: bool = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether a question and its answer are there."""
+        roles = {turn.role for turn in self.turns if turn.content}
+        return self.tools or {"user", "assistant"} <= roles
+
+    @property
+    def asks(self) -> bool:
+        """Whether it ends where an answer is to follow."""
+        return self.open or (self.strong and bool(self.turns) and self.turns[-1].role == "user")
+
+    @property
+    def asked(self) -> list[Turn]:
+        """The turns up to the answer that is to follow."""
+        return list(self.turns[:-1] if self.open else self.turns)
 
 
-# Of whole texts, which stand around all turns.
-_BEGINNINGS = re.compile(
-    r"(?:\s|<s>|<bos>|<\|begin_of_text\|>|<\|startoftext\|>|<\|endoftext\|>|\[gMASK\]|<sop>"
-    r"|<｜begin▁of▁sentence｜>|</s>)*+"
-)
-_ENDINGS = (
-    *("</s>", "<s>", "<eos>", "<|endoftext|>", "<|end_of_text|>"),
-    *("<|im_end|>", "<|eot_id|>", "<|end|>"),
-)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A marker that counts: where, and what follows it."""
+
+    start: int
+    end: int
+    role: Role | Action | None
+    name: str
+    tool: bool
 
 
-def _lines(name: str, asks: str, answers: str) -> MarkedKind:
-    """Words with a colon that begin a line: `Human:` and `Assistant:`."""
-    return MarkedKind(
-        name,
-        re.compile(rf"^[ \t]*({asks}|{answers}|System)[ \t]*:", re.MULTILINE),
-        roles={asks.lower(): "user", answers.lower(): "assistant"},
-        preamble="none",
-    )
+@dataclass(slots=True)
+class _State:
+    """What was said so far, by the markers that count."""
 
-
-KINDS = (
-    MarkedKind(
-        "chatml",
-        re.compile(r"<\|im_start\|>[ \t]*(\w+)[^\S\n]*(?:\n|<\|im_sep\|>)?"),
-        re.compile(r"<\|im_end\|>"),
-    ),
-    MarkedKind(
-        "llama3",
-        re.compile(r"<\|start_header_id\|>\s*(\w+)\s*<\|end_header_id\|>"),
-        re.compile(r"<\|eot_id\|>|<\|eom_id\|>"),
-    ),
-    MarkedKind("gemma", re.compile(r"<start_of_turn>[ \t]*(\w+)"), re.compile(r"<end_of_turn>")),
-    MarkedKind(
-        "granite",
-        re.compile(r"<\|start_of_role\|>(\w+)<\|end_of_role\|>"),
-        re.compile(r"<\|end_of_text\|>"),
-    ),
-    MarkedKind(
-        "deepseek", re.compile(r"<｜(User|Assistant)｜>"), re.compile(r"<｜end▁of▁sentence｜>")
-    ),
-    MarkedKind(
-        "zephyr",  # and Phi-3, Tulu, GLM, OpenAssistant
-        re.compile(r"<\|(system|user|assistant|prompter|human|bot|observation|tool)\|>"),
-        re.compile(r"</s>|<\|end\|>|<\|endoftext\|>"),
-    ),
-    MarkedKind(
-        "llama2",  # and Mistral
-        re.compile(r"\[(/?INST)\]"),
-        re.compile(r"</s>"),
-        roles={"inst": "user", "/inst": "assistant"},
-    ),
-    MarkedKind(
-        "alpaca_text",
-        re.compile(
-            r"^[ \t]*###[ \t]*(Instruction|Input|Context|Response|End)[ \t]*(?::|$)",
-            re.MULTILINE,
-        ),
-        roles={
-            "instruction": "user",
-            "input": "more",
-            "context": "more",
-            "end": "end",
-        },
-        preamble="dropped",  # the same in every row: that an instruction follows
-    ),
-    MarkedKind(
-        "guanaco", re.compile(r"###[ \t]*(Human|User|Assistant|System)[ \t]*(?::|$)", re.MULTILINE)
-    ),
-    MarkedKind(
-        "vicuna", re.compile(r"(?:\A|(?<=\s)|(?<=</s>))(USER|ASSISTANT|SYSTEM|FUNCTION RESPONSE):")
-    ),
-    _lines("dialogue", "Human", "Assistant"),
-    _lines("dialogue", "User", "Assistant"),
-    _lines("dialogue", "Human", "AI"),
-    _lines("dialogue", "User", "Bot"),
-    _lines("dialogue", "Question", "Answer"),
-    _lines("dialogue", "Q", "A"),
-)
-SHOWN = "### Human: and ### Assistant:, ChatML, Llama 2 or 3, Vicuna, Alpaca, …"
+    last: str = ""
+    spoken: bool = False  # a question or an answer
+    places: list[_Place] = field(default_factory=list)
 
 
 def marked_turns(text: str) -> Marked | None:
@@ -146,67 +86,129 @@ def marked_turns(text: str) -> Marked | None:
     """
     best: tuple[int, int] | None = None
     for place, kind in enumerate(KINDS):
-        found = kind.marker.search(text)
+        found = kind.marker.search(text) if any(hint in text for hint in kind.hints) else None
         if found and (best is None or found.start() < best[0]) and _may_begin(kind, found, text):
             best = (found.start(), place)
     return _cut(text, KINDS[best[1]]) if best else None
 
 
 def _may_begin(kind: MarkedKind, found: re.Match[str], text: str) -> bool:
-    if kind.preamble != "none":
+    if kind.preamble == "system":
         return True
-    words = set(kind.marker.findall(text))
-    answers = {word for word in words if kind.roles.get(word.lower()) == "assistant"}
-    return bool(answers) and not _stripped(text[: found.start()])
+    names = {marker[1].lower() for marker in kind.marker.finditer(text)}
+    roles = {kind.roles.get(name) for name in names}
+    if "assistant" not in roles:
+        return False
+    asked = bool(roles & {"user", "more"})
+    return asked if kind.preamble == "dropped" else not stripped(text[: found.start()])
 
 
 def _cut(text: str, kind: MarkedKind) -> Marked:
     """The text at its markers."""
-    markers = list(kind.marker.finditer(text))
-    before = _stripped(text[: markers[0].start()])
+    places = _places(text, kind)
+    before = stripped(text[: places[0].start])
     turns: list[Turn] = []
+    thought = ""
     if before and kind.preamble == "system":
         turns.append(Turn(role="system", content=before))
-    for marker, following in zip(markers, [*markers[1:], None], strict=True):
-        name = marker[1].lower()
-        if name in TOOL_ROLES:
-            return Marked(kind.name, tuple(turns), tools=True)
-        role = kind.roles.get(name) or role_of(name)
-        if role is None:
+    for place, following in zip(places, [*places[1:], None], strict=True):
+        if place.tool:
+            return Marked(kind.name, tuple(turns), tools=True, strong=kind.strong)
+        if place.role is None:
             raise RowError(
-                "have a role that is not known", f"a turn has the role {quoted(marker[1])}"
+                "have a role that is not known", f"a turn has the role {quoted(place.name)}"
             )
-        if role == "end":
+        if place.role == "end":
             break
-        said = _within(text[marker.end() : following.start() if following else len(text)], kind)
-        _add(turns, role, said)
+        said = _within(text[place.end : following.start if following else len(text)], kind)
+        if place.role == "thought":  # stands before its answer, as other templates have it
+            thought += f"<think>{said}</think>\n"
+            continue
+        _add(turns, place.role, thought + said)
+        thought = ""
     is_open = bool(turns) and turns[-1].role == "assistant" and not turns[-1].content
-    return Marked(kind.name, tuple(turns), open=is_open)
+    return Marked(kind.name, tuple(turns), open=is_open, strong=kind.strong)
+
+
+def _places(text: str, kind: MarkedKind) -> list[_Place]:
+    """The markers that count."""
+    found = islice(kind.marker.finditer(text), MOST_MARKERS + 1)
+    markers = [_placed(marker, kind) for marker in found]
+    if len(markers) > MOST_MARKERS:
+        raise RowError("hold too many turns", f"it has more than {MOST_MARKERS:,} markers of turns")
+    ends = [end.end() for end in kind.end.finditer(text)] if kind.end else []
+    closing = _closed(text, kind, markers, ends)
+    state = _State()
+    for place, marker in enumerate(markers):
+        if not place or _counts(marker, text, kind, state, closing):
+            state.places.append(marker)
+            state.last = str(marker.role)
+            state.spoken = state.spoken or marker.role in ("user", "assistant")
+    return state.places
+
+
+def _placed(marker: re.Match[str], kind: MarkedKind) -> _Place:
+    name = marker[1].lower()
+    channel = (marker.groupdict().get("channel") or "").lower()
+    known = kind.roles.get(channel) or kind.roles.get(name) or role_of(name)
+    called = channel == "commentary" and " to=" in marker[0]
+    tool = name in TOOL_ROLES or name == "functions" or called
+    return _Place(marker.start(), marker.end(), known, marker[1], tool)
+
+
+def _closed(text: str, kind: MarkedKind, markers: list[_Place], ends: list[int]) -> set[int] | None:
+    """Where markers stand right behind the end of a turn; None if the text ends no turns so."""
+    if kind.closed == "never" or not ends:
+        return None
+    found: set[int] = set()
+    place = 0
+    for marker in markers[1:]:
+        while place < len(ends) and ends[place] <= marker.start:
+            place += 1
+        behind = ends[place - 1] if place else -1
+        near = behind >= 0 and marker.start - behind <= _FAR
+        if near and not stripped(text[behind : marker.start]):
+            found.add(marker.start)
+    return found or None
+
+
+def _counts(
+    marker: _Place, text: str, kind: MarkedKind, state: _State, closed: set[int] | None
+) -> bool:
+    """Whether a turn begins with a marker, or the text before it goes on."""
+    ended = closed is not None and marker.start in closed
+    if ended:
+        return True
+    unknown = marker.role is None and not marker.tool
+    quoted_in = state.last == "assistant" and _in_quotes(marker, text)
+    if quoted_in or (unknown and state.spoken):
+        return False
+    if closed is not None and (kind.closed == "all" or state.last == "assistant"):
+        return False
+    if marker.role == "more":
+        return state.last == "user"
+    if marker.role == "system":
+        return not state.spoken
+    return marker.role != "assistant" or state.last != "assistant"
+
+
+def _in_quotes(marker: _Place, text: str) -> bool:
+    return _QUOTES.get(text[marker.start - 1], "none") == text[marker.end : marker.end + 1]
 
 
 def _within(said: str, kind: MarkedKind) -> str:
+    """What a turn says: up to the last of its ends."""
     if kind.end is not None:
-        said = kind.end.split(said, maxsplit=1)[0]
-    return _stripped(said)
+        ends = [end.start() for end in kind.end.finditer(said)]
+        said = said[: ends[-1]] if ends else said
+    return stripped(said)
 
 
-def _stripped(text: str) -> str:
-    """Without white space and tokens of whole texts at both ends."""
-    start = _BEGINNINGS.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
-    end = len(text)
-    while end > start:
-        if text[end - 1].isspace():
-            end -= 1
-        elif token := next((one for one in _ENDINGS if text.endswith(one, start, end)), ""):
-            end -= len(token)
-        else:
-            break
-    return text[start:end]
-
-
-def _add(turns: list[Turn], role: Role | Literal["more"], said: str) -> None:
+def _add(turns: list[Turn], role: Role | Action, said: str) -> None:
+    if role == "more" and (not turns or turns[-1].role == "system"):
+        role = "user"
     if role == "more":
-        if turns and said:
+        if said:
             whole = "\n\n".join(part for part in (turns[-1].content, said) if part)
             turns[-1] = turns[-1].model_copy(update={"content": whole})
         return
@@ -214,4 +216,4 @@ def _add(turns: list[Turn], role: Role | Literal["more"], said: str) -> None:
         system, _, said = said.removeprefix("<<SYS>>").partition("<</SYS>>")
         turns.append(Turn(role="system", content=system.strip()))
         said = said.strip()
-    turns.append(Turn(role=role, content=said))
+    turns.append(Turn(role=role, content=said))  # type: ignore[arg-type]  # a role, by now

@@ -95,7 +95,7 @@ def _parsed(raw: bytes, number: int) -> object:
     if not line or line.isspace():
         return None
     try:
-        found = parse(line)
+        found = parse(line, nan_as_none=True)
     except NotJsonError as problem:
         return RowError(
             "are not JSON",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from factlab.conversations.tally import said_of
+from factlab.errors import listed
 from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
 from factlab.grading.answer import Answer
 from factlab.grading.names import fold
@@ -89,6 +90,8 @@ def record_of(
         held_out=held_out,
         left_out=dict(drawn.left_out),
         skipped=read.skipped,
+        taken_off=dict(read.taken_off),
+        passed_over=read.passed_over,
     )
 
 
@@ -115,6 +118,13 @@ def notes_on(record: SetRecord) -> tuple[str, ...]:
         notes.append(
             f"{record.name}: {number:,} of {record.rows:,} rows were left out: "
             f"{said_of(record.skipped)}."
+        )
+    if record.taken_off:
+        said = [f"{number:,} rows {what}" for what, number in record.taken_off.items()]
+        notes.append(f"{record.name}: in {'; in '.join(said)}.")
+    if record.passed_over:
+        notes.append(
+            f"{record.name}: passed over, since they hold no rows: {listed(record.passed_over)}."
         )
     return tuple(notes)
 

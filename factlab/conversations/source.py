@@ -62,6 +62,7 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
         rows=tally.rows,
         kinds=dict(Counter(conversation.kind for conversation in tally.conversations)),
         skipped=tally.skipped(),
+        taken_off=dict(Counter(note for one in tally.conversations for note in one.notes)),
     )
 
 

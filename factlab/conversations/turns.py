@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import ast
-import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
+from factlab.conversations.cleaning import MEDIA, USES_TOOLS
+from factlab.conversations.keys import (
+    CONTENT_KEYS,
+    MEDIA_KEYS,
+    ROLE_KEYS,
+    TOOL_KEYS,
+    Fields,
+    fields,
+    filled,
+    is_blank,
+)
 from factlab.conversations.marked import Marked, marked_turns
 from factlab.conversations.roles import TOOL_ROLES, known_roles, role_of
 from factlab.errors import quoted
@@ -17,40 +26,21 @@ from factlab.reading.json_text import NotJsonError, check_depth, parse
 from factlab.schema.conversation import RowError, UnusableRowError
 from factlab.schema.question import Turn
 
-Fields = Mapping[str, Any]
 Rounds = Callable[[Fields], list[Turn] | None]
-ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
-CONTENT_KEYS = ("content", "value", "text", "message", "parts", "body")
-TOOL_KEYS = ("tool_calls", "function_call", "tool_call_id")
-THOUGHTS = {"thinking", "reasoning", "redacted_thinking", "thought"}  # of the model, left out
-TEXTS = {"text", "input_text", "output_text", "refusal"}
-TOOL_PARTS = {"tool_use", "tool_result", "tool_call", "tool_response"}
-USES_TOOLS = "use tools"
+THOUGHTS = {"thinking", "reasoning", "redacted_thinking", "thought", "reasoning_content"}
+TEXTS = {"text", "input_text", "output_text", "refusal", "str", "string", "markdown"}
+TEXT_KEYS = ("text", "content", "value", "body", "message", "answer", "response", "output")
+TOOL_PARTS = {"tool_use", "tool_result", "tool_call", "tool_response", "server_tool_use"}
+MEDIA_PARTS = re.compile(r"image|video|audio|file|document|media|inline_?data|photo|picture|blob")
 MOST_CELL = 200_000  # characters of a Python list in a cell of a table
 _SEAM = re.compile(r"\s")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_OTHER = re.compile(r"[\W_]+")
-
-
-def fields(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Keys in small letters with _ between words; a key without a value counts as absent."""
-    found: dict[str, Any] = {}
-    for key, value in row.items():
-        empty = value is None or (isinstance(value, float) and math.isnan(value))
-        if not empty:
-            found.setdefault(_name(str(key)[:200]), value)
-    return found
-
-
-@lru_cache(4096)
-def _name(key: str) -> str:
-    return _OTHER.sub("_", _HUMP.sub("_", key).lower()).strip("_")
+_SPEAKERS = {0: "user", 1: "assistant"}  # of sets that number them
 
 
 def listed_in(value: object) -> list[Any] | None:
     """A list of turns, if this is one: as it is, as JSON or Python in a cell, or by columns.
 
-    A turn alone is a list of one.
+    A turn alone is a list of one; a tree of messages is the path to its current one.
     """
     if isinstance(value, str):
         value = _from_cell(value)
@@ -60,8 +50,75 @@ def listed_in(value: object) -> list[Any] | None:
             return [
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             ]
-        return [value] if _first(fields(value), ROLE_KEYS) is not None else None
+        if (path := _path(value)) is not None:
+            return path
+        return [value] if role_in(turn_fields(value)) is not None else None
     return value if isinstance(value, list) else None
+
+
+def turn_list(value: object) -> list[Any] | None:
+    """A list of turns with roles, if this is one."""
+    items = listed_in(value)
+    if items and all(isinstance(item, Mapping) for item in items):
+        given = turn_fields(items[0])
+        if role_in(given) is not None and any(key in given for key in CONTENT_KEYS):
+            return items
+    return None
+
+
+def texts_of(value: object) -> list[str] | None:
+    """A list of two texts or more, if this is one."""
+    items = value if isinstance(value, list) else None
+    good = items is not None and len(items) > 1 and all(isinstance(item, str) for item in items)
+    return items if good else None
+
+
+def _path(tree: Mapping[Any, Any]) -> list[Any] | None:
+    """The messages from the first of a tree to its last, where each node names its parent."""
+    nodes = {key: node for key, node in tree.items() if isinstance(node, Mapping)}
+    if not nodes or len(nodes) < len(tree) or not all("parent" in n for n in nodes.values()):
+        return None
+    parents = {str(node["parent"]) for node in nodes.values()}
+    place: object = next((key for key in reversed(nodes) if str(key) not in parents), None)
+    found: list[Any] = []
+    for _ in nodes:
+        node = nodes.get(place) if isinstance(place, str) else None
+        if node is None:
+            break
+        message = node.get("message")
+        if isinstance(message, Mapping) and not _says_nothing(message):
+            found.append(message)
+        place = node["parent"]
+    return found[::-1]
+
+
+def _says_nothing(message: Mapping[Any, Any]) -> bool:
+    """A message that its export has for its own use: hidden, or without a text."""
+    content = message.get("content")
+    parts = content.get("parts") if isinstance(content, Mapping) else content
+    return is_blank(parts) or parts is None or parts == [""]
+
+
+def turn_fields(item: Mapping[Any, Any]) -> Fields:
+    """The fields of a turn; those within an envelope (`data`, `kwargs`, `message`) beside them."""
+    given = fields(item)
+    for name in ("data", "kwargs", "message"):
+        inner = given.get(name)
+        if isinstance(inner, Mapping):
+            given = {**fields(inner), **{k: v for k, v in given.items() if k != name}}
+            if name == "kwargs" and isinstance(kinds := given.get("id"), list) and kinds:
+                given = {**given, "role": str(kinds[-1])}  # the class that it is made of
+    return given
+
+
+def role_in(given: Fields) -> object:
+    """What says whose turn it is; None without it."""
+    key = next((key for key in ROLE_KEYS if key in given), None)
+    if key is not None:
+        return given[key]
+    kind = given.get("type")
+    known = isinstance(kind, str) and (role_of(kind) or kind.lower() in TOOL_ROLES)
+    return kind if known else None
 
 
 def _from_cell(text: str) -> object:
@@ -69,7 +126,7 @@ def _from_cell(text: str) -> object:
     if beginning not in ("[", "{"):
         return text
     try:
-        return parse(text)
+        return parse(text, nan_as_none=True)
     except NotJsonError:
         pass
     try:  # as Python writes a list, and so pandas into a table
@@ -99,34 +156,55 @@ def turns_of(
     """
     items = listed_in(value)
     if items is None and isinstance(value, str) and (marked := marked_turns(value)):
-        return marked.kind, _sound(marked)
+        return marked.kind, sound(marked)
     if not items:
         raise RowError("hold no list of turns", f"'{key}' is not a list of turns")
     if all(isinstance(item, str) for item in items):
-        return "alternating", _alternating(items)
-    kind, trained = key, 0
+        return "alternating", alternating(items)
+    kind = key
     found: list[Turn] = []
+    marks: list[bool] = []  # whether each is to be trained on
     for number, item in enumerate(items, start=1):
-        given = fields(item) if isinstance(item, Mapping) else {}
-        if (role := _first(given, ROLE_KEYS)) is None and (pair := rounds(given)):
-            kind, trained = "rounds", len(found) + len(pair)
+        given = turn_fields(item) if isinstance(item, Mapping) else {}
+        if (role := role_in(given)) is None and (pair := rounds(given)):
+            kind = "rounds"
             found += pair
-            continue
-        turn = _turn(given, role, number, key)
-        found.append(turn)
-        if turn.role == "assistant" and _is_trained(given):
-            trained = len(found)
-        if "from" in given and "value" in given:
-            kind = "sharegpt"
-        elif "parts" in given:
-            kind = "gemini"
-    if trained_on and any(turn.role == "assistant" for turn in found[trained:]):
-        found = found[:trained]
-        if not found:
-            raise UnusableRowError(
-                "have no answer to train on", "none of its answers is trained on"
-            )
-    return kind, found
+        else:
+            found.append(_turn(given, role, number, key))
+            kind = _written_as(given) or kind
+        marks += [_is_trained(given)] * (len(found) - len(marks))
+    found = _of_a_service(found)
+    return kind, _up_to_trained(found, marks) if trained_on else found
+
+
+def _up_to_trained(turns: list[Turn], marks: Sequence[bool]) -> list[Turn]:
+    """The turns up to the last answer that is to be trained on."""
+    answers = [place for place, turn in enumerate(turns) if turn.role == "assistant"]
+    trained = [place for place in answers if marks[place]]
+    if answers and not trained:
+        raise UnusableRowError("have no answer to train on", "none of its answers is trained on")
+    return turns if not answers or trained[-1] == answers[-1] else turns[: trained[-1] + 1]
+
+
+def _written_as(given: Fields) -> str | None:
+    if "from" in given and "value" in given:
+        return "sharegpt"
+    if "parts" in given:
+        return "gemini"
+    if "additional_kwargs" in given or "response_metadata" in given:
+        return "langchain"
+    return None
+
+
+def _of_a_service(turns: list[Turn]) -> list[Turn]:
+    """The turns; where a system alone answers the user, it is the assistant."""
+    roles = [turn.role for turn in turns]
+    if "assistant" in roles or roles[:1] != ["user"] or "system" not in roles:
+        return turns
+    return [
+        turn.model_copy(update={"role": "assistant"}) if turn.role == "system" else turn
+        for turn in turns
+    ]
 
 
 def _is_trained(given: Fields) -> bool:
@@ -139,6 +217,8 @@ def _is_trained(given: Fields) -> bool:
 def _turn(given: Fields, role: object, number: int, key: str) -> Turn:
     if isinstance(role, Mapping):  # {"author": {"role": …}}
         role = fields(role).get("role")
+    if isinstance(role, int) and not isinstance(role, bool):
+        role = _SPEAKERS.get(role, str(role))
     if not isinstance(role, str):
         raise RowError(
             "have turns without a role", f"turn {number} of '{key}' has no role and content"
@@ -151,15 +231,13 @@ def _turn(given: Fields, role: object, number: int, key: str) -> Turn:
             "have a role that is not known",
             f"turn {number} has the role {quoted(role)}; known roles: {known_roles()}",
         )
-    held = next((name for name in CONTENT_KEYS if name in given), "content")
+    if media := next((one for one in (*MEDIA_KEYS, "attachments", "files") if given.get(one)), ""):
+        raise UnusableRowError(MEDIA, f"turn {number} has a value in '{media}'")
+    held = filled(given, CONTENT_KEYS) or "content"
     return Turn(role=named, content=content_of(given.get(held), f"'{held}' of turn {number}"))
 
 
-def _first(given: Fields, keys: Sequence[str]) -> Any:
-    return next((given[key] for key in keys if key in given), None)
-
-
-def _alternating(items: Sequence[str]) -> list[Turn]:
+def alternating(items: Sequence[str]) -> list[Turn]:
     """Texts alone: a question, its answer, and so on."""
     return [
         Turn(role="assistant" if place % 2 else "user", content=text)
@@ -167,7 +245,7 @@ def _alternating(items: Sequence[str]) -> list[Turn]:
     ]
 
 
-def _sound(marked: Marked) -> list[Turn]:
+def sound(marked: Marked) -> list[Turn]:
     """The turns of a marked text, if none is a tool's."""
     if marked.tools:
         raise UnusableRowError(USES_TOOLS, "it calls a tool, or holds one's answer")
@@ -175,7 +253,7 @@ def _sound(marked: Marked) -> list[Turn]:
 
 
 def content_of(value: object, named: str) -> str:
-    """The text of a turn: as it is, or in parts.
+    """The text of a turn: as it is, a number, or in parts.
 
     Parts are put together as they are, and in lines of their own if nothing separates them. What
     the model thought is left out.
@@ -185,17 +263,28 @@ def content_of(value: object, named: str) -> str:
     """
     if isinstance(value, str):
         return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
     if isinstance(value, Mapping):
         inner = fields(value)
         value = inner["parts"] if isinstance(inner.get("parts"), list) else [value]
     if not isinstance(value, list):
         raise RowError("hold a value that is not text", f"{named} is not text")
-    text = ""
+    pieces: list[str] = []
     for part in value:
         piece = _part(part, named)
-        glued = text and piece and not _SEAM.match(text[-1]) and not _SEAM.match(piece[0])
-        text += ("\n" if glued else "") + piece
-    return text
+        last = pieces[-1] if pieces else ""
+        if last and piece and not _SEAM.match(last[-1]) and not _SEAM.match(piece[0]):
+            piece = "\n" + piece
+        if piece and not (pieces and _is_thought(part)):
+            pieces.append(piece)
+    return "".join(pieces)
+
+
+def _is_thought(part: object) -> bool:
+    return isinstance(part, Mapping) and str(part.get("type")).lower() in THOUGHTS
 
 
 def _part(part: object, named: str) -> str:
@@ -203,18 +292,17 @@ def _part(part: object, named: str) -> str:
         return part
     given = fields(part) if isinstance(part, Mapping) else {}
     kind = str(given.get("type", "text")).lower()
-    if kind in THOUGHTS:
-        return ""
+    if kind in THOUGHTS:  # taken off with the others, where it stands before the answer
+        return "<think></think>"
     if kind in TOOL_PARTS or any(key in given for key in ("function_call", "function_response")):
         raise UnusableRowError(USES_TOOLS, f"{named} calls a tool, or holds one's answer")
-    text = given.get("text")
-    if isinstance(text, Mapping):
-        text = fields(text).get("value")
-    if kind in TEXTS and isinstance(text, str):
-        return text
-    if kind in TEXTS and not (media := [key for key in given if key != "type"]):
+    for key in TEXT_KEYS:
+        text = given.get(key)
+        if isinstance(text, Mapping):
+            text = fields(text).get("value")
+        if isinstance(text, str) and (kind in TEXTS or not MEDIA_PARTS.search(kind)):
+            return text
+    what = next((one for one in (kind, *given) if MEDIA_PARTS.search(one)), None)
+    if what is None:
         raise RowError("hold a value that is not text", f"{named} has a part that is not text")
-    what = kind if kind not in TEXTS else media[0]
-    raise UnusableRowError(
-        "hold images or other media", f"{named} has a part of the kind {quoted(what)}"
-    )
+    raise UnusableRowError(MEDIA, f"{named} has a part of the kind {quoted(what)}")

@@ -26,19 +26,23 @@ class NotJsonError(ValueError):
         self.place = place
 
 
-def decode(text: str, start: int = 0, *, floats_as_text: bool = False) -> tuple[Any, int]:
+def decode(
+    text: str, start: int = 0, *, floats_as_text: bool = False, nan_as_none: bool = False
+) -> tuple[Any, int]:
     """The value that begins at `start`, and where it ends.
 
     Args:
         text: JSON, perhaps with more behind it.
         start: Where the value begins.
         floats_as_text: Keep a number with a point as it is written.
+        nan_as_none: Read NaN, which some programs write for a value that is missing, as null.
 
     Raises:
         NotJsonError: for anything that is not JSON, or beyond the bounds.
     """
     try:
-        found, end = (_AS_TEXT if floats_as_text else _DECODER).raw_decode(text, start)
+        decoder = _WITH_NAN if nan_as_none else _AS_TEXT if floats_as_text else _DECODER
+        found, end = decoder.raw_decode(text, start)
     except json.JSONDecodeError as problem:
         raise NotJsonError(problem.msg, problem.pos) from None
     except NotJsonError as problem:  # of a number somewhere in it
@@ -51,7 +55,7 @@ def decode(text: str, start: int = 0, *, floats_as_text: bool = False) -> tuple[
     return found, end
 
 
-def parse(text: str, *, floats_as_text: bool = False) -> Any:
+def parse(text: str, *, floats_as_text: bool = False, nan_as_none: bool = False) -> Any:
     """The one value that a text is.
 
     Raises:
@@ -61,7 +65,7 @@ def parse(text: str, *, floats_as_text: bool = False) -> Any:
         raise NotJsonError(f"{len(text):,} characters; at most {MOST_LINE:,} are read")
     check_depth(text, 0, len(text))
     start = len(text) - len(text.lstrip(" \t\n\r"))
-    found, end = decode(text, start, floats_as_text=floats_as_text)
+    found, end = decode(text, start, floats_as_text=floats_as_text, nan_as_none=nan_as_none)
     if text[end:].strip(" \t\n\r"):
         raise NotJsonError("something stands behind the value", end)
     return found
@@ -143,5 +147,11 @@ def _refuse_half(found: Any, place: int) -> None:
             raise NotJsonError("it holds half a character (a lone surrogate)", place)
 
 
+def _missing(word: str) -> None:
+    if word != "NaN":
+        _no_constant(word)
+
+
 _DECODER = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_no_constant)
 _AS_TEXT = json.JSONDecoder(parse_int=_whole, parse_float=str, parse_constant=_no_constant)
+_WITH_NAN = json.JSONDecoder(parse_int=_whole, parse_float=_real, parse_constant=_missing)

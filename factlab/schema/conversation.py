@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,14 @@ from factlab.grading.names import fold
 from factlab.record import Record
 from factlab.schema.question import Question, Turn
 from factlab.schema.splits import Split
+
+_HALF = re.compile("[\ud800-\udfff]")
+# White space, controls, signs without width, fillers and blanks.
+_UNSEEN = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
+    r"\U000e0000-\U000e0fff]+"
+)
 
 
 class RowError(ValueError):
@@ -42,6 +51,7 @@ class Conversation:
         kind: The name of the format it was written in.
         where: File and line, or set and row, for messages.
         number: Which row it is, from 1 on.
+        notes: What was taken off its texts, each completing "N rows: …".
     """
 
     before: tuple[Turn, ...]
@@ -50,6 +60,7 @@ class Conversation:
     kind: str = field(default="", compare=False)
     where: str = field(default="", compare=False)
     number: int = field(default=0, compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -115,15 +126,20 @@ def conversation_of(turns: Sequence[Turn]) -> Conversation:
 
 def _check_contents(turns: Sequence[Turn]) -> None:
     for number, turn in enumerate(turns, start=1):
-        if not turn.content:
+        if not says_something(turn.content):
             answers = turn.role == "assistant"
             what = "the answer" if answers else f"the {turn.role}'s text"
             reason = "have an empty answer" if answers else "have an empty question"
             raise RowError(reason, f"{what} (turn {number}) is empty")
-        if any("\ud800" <= char <= "\udfff" for char in turn.content):
+        if _HALF.search(turn.content):
             raise RowError(
                 "hold half a character", f"turn {number} holds half a character (a lone surrogate)"
             )
+
+
+def says_something(text: str) -> bool:
+    """Whether there is anything to see or to read."""
+    return any(char.isalnum() for char in text) or bool(_UNSEEN.sub("", text))
 
 
 def _check_order(turns: Sequence[Turn]) -> None:
@@ -166,6 +182,12 @@ class SetRecord(Record):
     skipped: tuple[SkippedRows, ...] = Field(
         default=(), description="Rows that could not be read, or hold nothing to train on."
     )
+    taken_off: dict[str, int] = Field(
+        default_factory=dict, description="What is no part of a text, and was removed → rows."
+    )
+    passed_over: tuple[str, ...] = Field(
+        default=(), description="Files beside the data that hold no rows."
+    )
 
     @property
     def identity(self) -> str:
@@ -185,6 +207,8 @@ class ConversationSet:
         rows: Rows read; those that repeat an earlier one are no conversations of their own.
         kinds: Rows by format.
         skipped: Rows that were left out, since they could not be read or hold nothing to train on.
+        taken_off: What is no part of a text, and was removed, with the number of rows.
+        passed_over: Files of a folder that hold no rows.
     """
 
     name: str
@@ -193,6 +217,8 @@ class ConversationSet:
     rows: int
     kinds: Mapping[str, int]
     skipped: tuple[SkippedRows, ...] = ()
+    taken_off: Mapping[str, int] = field(default_factory=dict)
+    passed_over: tuple[str, ...] = ()
 
     @property
     def repeated(self) -> int:

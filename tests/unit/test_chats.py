@@ -30,7 +30,7 @@ from factlab.conversations.formats import FORMATS, understood
 from factlab.conversations.rows import rows_of
 from factlab.conversations.source import read_set, shipped_sets
 from factlab.errors import DataError
-from factlab.schema.conversation import RowError
+from factlab.schema.conversation import RowError, says_something
 
 MULTI = (messages, guanaco)
 
@@ -38,7 +38,7 @@ MULTI = (messages, guanaco)
 texts = (
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
     .map(lambda text: text.translate(dict.fromkeys(map(ord, "#<[|:｜"))).strip())
-    .filter(bool)
+    .filter(says_something)
 )
 
 
@@ -117,9 +117,10 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
         ({"prompt": "Why?", "completion": " "}, "the answer (turn 2) is empty"),
         ({"prompt": "", "completion": "So."}, "the user's text (turn 1) is empty"),
         ({"prompt": ["Why?"], "completion": "So."}, "'prompt' is not text"),
-        ({"prompt": "Why?", "completion": 7}, "'completion' is not text"),
+        ({"prompt": "Why?", "completion": {"n": 7}}, "'completion' has a part that is not text"),
+        ({"prompt": "Why?", "completion": "\u200b\u200e\ufeff"}, "the answer (turn 2) is empty"),
         ({"instruction": "", "input": "", "output": "So."}, "the user's text (turn 1) is empty"),
-        ({"instruction": "Why?", "input": 3, "output": "So."}, "'input' is not text"),
+        ({"instruction": "Why?", "input": {"n": 3}, "output": "So."}, "'input' has a part"),
         ({"text": "Once upon a time."}, "'text' has no markers of turns"),
         ({"text": "Once: Q: Why?\nA: So."}, "'text' has no markers of turns"),
         ({"text": "<|im_start|>narrator\nOnce"}, "a turn has the role 'narrator'"),
@@ -132,11 +133,11 @@ def test_keys_that_say_nothing_are_passed_over_and_empty_columns_are_absent() ->
         ({"messages": [{"role": "user", "content": None}]}, "'content' of turn 1 is not text"),
         ({"messages": [{"role": "sage", "content": "x"}]}, "turn 1 has the role 'sage'; known ro"),
         (
-            {"messages": [{"role": 3, "content": "x"}]},
+            {"messages": [{"role": ["x"], "content": "x"}]},
             "turn 1 of 'messages' has no role and conten",
         ),
         ({"messages": "[{'role': "}, "'messages' is not a list of turns"),
-        ({"conversations": [{"from": "human", "value": 7}]}, "'value' of turn 1 is not text"),
+        ({"conversations": [{"from": "human", "value": {}}]}, "'value' of turn 1 has a part"),
         ({"chosen": "So.", "rejected": "No."}, "'chosen' has no question, and no key holds its pr"),
         (messages([("system", "x"), ("assistant", "y")]), "turn 2 is the assistant's, but the u"),
         ({"prompt": "Why\ud800?", "completion": "So."}, "turn 1 holds half a character"),

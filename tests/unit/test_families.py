@@ -14,7 +14,7 @@ from factlab.models.families import FAMILIES, model_type_of_gguf, read_families
 
 PACKAGE = Path(families.__file__).parents[2]
 # Rows of these are models by name, and a family is a column of theirs.
-LISTS_MODELS = ("memory/known.py", "conversations/marked.py")  # models; chat templates
+LISTS_MODELS = ("memory/known.py", "conversations/marks.py")  # models; chat templates
 CONFIG = {
     "model_type": "madeup",
     "hidden_size": 64,
