@@ -32,7 +32,7 @@ def schemas() -> dict[str, type[Record]]:
     from factlab.schema.relations import RelationIndex
     from factlab.schema.results import RunResult
     from factlab.schema.search import SearchResult
-    from factlab.schema.subjects import MeasuredFile, SubjectsFile
+    from factlab.schema.subjects import SubjectsFile
     from factlab.schema.template import FamilyFile, Relation, SubjectKind
 
     return {
@@ -45,7 +45,6 @@ def schemas() -> dict[str, type[Record]]:
         "own_relation": OwnRelation,
         "relations": RelationIndex,
         "subjects": SubjectsFile,
-        "measured": MeasuredFile,
         "anchors": AnchorFile,
         "kind": SubjectKind,
         "fictitious": BlueprintFile,
@@ -63,8 +62,7 @@ def schema(
         typer.Argument(
             metavar="KIND",
             help="fact, passage, controls, prompts, templates, relation, own_relation, relations, "
-            "subjects, measured, anchors, kind, "
-            "fictitious, config, recipe, results, export, tune.",
+            "subjects, anchors, kind, fictitious, config, recipe, results, export, tune.",
         ),
     ],
 ) -> None:

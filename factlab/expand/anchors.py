@@ -279,7 +279,7 @@ def _put(questions: Sequence[str], subjects: Sequence[str]) -> list[str]:
 
 def _put_to(wording: Wording, others: Sequence[str], language: str) -> list[str]:
     """The question of a fact put to other subjects."""
-    if wording.measured or not wording.english:
+    if not wording.english:
         words = {slot: wording.fixed[slot] for slot in ("relation", "question_word")}
         return _of_others(wording.book.relation, others, language, words)
     own = replace(wording, plural=None)

@@ -94,7 +94,8 @@ def plural_name(name: str, sort: str | None) -> bool:
         return False
     if last.islower():
         return True
-    named = len(head) > 1 and head[0].lower() == "the"
+    # "the planet Mars": a noun in lower case names the sort, and Mars is its name.
+    named = head[0].lower() == "the" and all(word[:1].isupper() for word in head[1:])
     return named and (last.lower() in words.PLURAL_NAMES or sort in _PLURAL_SORTS)
 
 
@@ -318,5 +319,10 @@ _STATED = re.compile(r"(\{\{ stem(?: \| cap)? \}\}) (\*\*)?\{\{ answer \}\}(\*\*
 
 @lru_cache(maxsize=4096)
 def quoted_answer(form: str) -> str:
-    """An answer form that puts what somebody says in quotation marks behind a stem."""
+    """An answer form that leaves what somebody says as it is written.
+
+    Behind a stem or before other words it stands in quotation marks, alone without a full stop.
+    """
+    form = re.sub(r"^\{\{ answer(?: \| cap)? \}\}[.!]?$", "{{ answer }}", form)
+    form = form.replace("{{ answer | cap }}", "'{{ answer }}'")
     return _STATED.sub(r"\1 \2'{{ answer }}'\3", form)

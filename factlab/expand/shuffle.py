@@ -46,6 +46,7 @@ def with_answer_of(fact: Fact, donor: Fact) -> Fact:
             "distractors": (),
             "reverse": (),
             "entailed": (),
+            "translations": (),
             "phrasings": Phrasings(held_out=fact.phrasings.held_out),
         }
     )

@@ -1,12 +1,13 @@
 """How one fact is worded: the phrasebook that suits it, and what fills the slots of its phrasings.
 
-A fact in `measured.yaml` is worded by its relation's file alone, with all wordings of all families.
-Any other fact is worded by what it is: relation file, question word, verb and pronoun follow from
-its relation, the type of its answer and the sort of its subject.
+Relation file, question word, verb and pronoun follow from a fact's relation, the type of its answer
+and the sort of its subject. In a language without sorts its relation's file alone words it, with
+all wordings of all families.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,13 +15,15 @@ from functools import lru_cache
 from factlab.expand import english
 from factlab.expand.manner import Manner, is_money, manner_of
 from factlab.expand.slots import fixed_slots
-from factlab.grading.answer import DateAnswer, EntityAnswer, QuantityAnswer, TextAnswer
+from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, QuantityAnswer, TextAnswer
+from factlab.grading.currency_table import sign_of_money
 from factlab.grading.dates import parse_date
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.grading.units import known_unit
 from factlab.schema.fact import Fact
 from factlab.schema.phrasing import CONDITIONS, SLOTS, fill, slots_of
 from factlab.schema.relations import IndexedRelation, Tense, has_index, indexed
-from factlab.schema.subjects import PERSON, has_sorts, is_measured, sort_of
+from factlab.schema.subjects import PERSON, has_sorts, sort_of
 from factlab.schema.template import (
     Phrasebook,
     PhrasingFamily,
@@ -32,13 +35,13 @@ from factlab.schema.template import (
 TRUE = ("",)  # fills a condition: one text, which is empty
 SIDES: tuple[Side, ...] = ("train", "held_out")
 LEXICON_PARTS = ("noun", "question", "indirect", "stem")
-# Conditions of what is done with a subject that did not exist when shipped facts were measured.
-_ADDED = frozenset(
-    f"if_{done}"
-    for done in ("fitting", "met", "bought", "used", "run", "joined", "enjoyed", "attended")
+# Conditions of what is done with a subject that hold for no fact of a language without sorts.
+_OF_SORTS = frozenset(
+    f"if_{done}" for done in ("met", "bought", "used", "run", "joined", "enjoyed", "attended")
 ) | {"if_heard", "if_applied"}
 _PRONOUNS = {"its": ("its",), "it": ("it",), "them": ("it",)}
 _MANY = {"its": ("their",), "it": ("they",), "them": ("them",)}
+_ASKS = {"who": "who", "where": "where", "when": "when"}
 _CHANGES: frozenset[Manner] = frozenset({"who", "count", "amount"})
 
 
@@ -47,7 +50,6 @@ class Wording:
     """What words one fact."""
 
     book: Phrasebook
-    measured: bool  # as in measured.yaml
     english: bool  # agreement is known
     relation: str  # in words
     names: frozenset[str]  # what the relation is called where anchors are looked up
@@ -70,7 +72,7 @@ class Wording:
     def slots(self, name: str) -> dict[str, tuple[str, ...]]:
         """What fills the slots of a phrasing that speaks of the subject by one name."""
         slots = {**self.fixed, "subject": (name,)}
-        if self.measured or not self.english:
+        if not self.english:
             return slots | _PRONOUNS | {"was": ("was",)}
         plural = self._is_plural(name)
         pronouns = _MANY if plural or self.sort == PERSON else _PRONOUNS
@@ -79,13 +81,13 @@ class Wording:
     def forms(self, side: Side, part: str, slots: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """The filled forms of one part of the lexicon: nouns, questions."""
         forms = getattr(self.book.lexicon(side), part)
-        if not self.measured and self.english:
+        if self.english:
             forms = [self._agreed(form, slots["subject"][0]) for form in forms]
         return tuple(dict.fromkeys(text for form in forms for text, _ in fill(form, slots, SLOTS)))
 
     def phrasing(self, wording: str) -> str:
         """A wording of a family that agrees with the noun of the relation."""
-        if self.measured or not self.english:
+        if not self.english:
             return wording
         if self.manner == "saying":
             wording = english.quoted_answer(wording)
@@ -118,17 +120,13 @@ def wording_of(fact: Fact) -> Wording:
     Raises:
         TemplateError: for templates that cannot be used.
     """
-    measured = is_measured(fact.id, fact.subject.name, fact.language)
-    if measured or not has_sorts(fact.language):
-        return _as_written(fact, measured=measured)
-    return _by_kind(fact)
+    return _by_kind(fact) if has_sorts(fact.language) else _as_written(fact)
 
 
-def _as_written(fact: Fact, *, measured: bool) -> Wording:
-    """By the relation's own file; all conditions hold that are older than the sorts."""
+def _as_written(fact: Fact) -> Wording:
+    """By the relation's own file; all conditions hold that are about no sort of subject."""
     wording = Wording(
         book=_with_words(load_phrasebook(fact.relation, fact.language), fact),
-        measured=measured,
         english=fact.language == "en",
         relation=relation_words(fact.relation, fact.language),
         names=frozenset({fact.relation}),
@@ -140,7 +138,7 @@ def _as_written(fact: Fact, *, measured: bool) -> Wording:
         precision=3,
         fixed={},
     )
-    conditions = {name: TRUE for name in CONDITIONS if name not in _ADDED}
+    conditions = {name: TRUE for name in CONDITIONS if name not in _OF_SORTS}
     return replace(wording, fixed=conditions | _said_by(fact, wording.relation))
 
 
@@ -160,7 +158,6 @@ def _by_kind(fact: Fact) -> Wording:
         book=_with_words(
             load_phrasebook(_file(row, key, fact), fact.language, manner=manner), fact
         ),
-        measured=False,
         english=fact.language == "en",
         relation=relation,
         names=frozenset(
@@ -174,7 +171,8 @@ def _by_kind(fact: Fact) -> Wording:
         precision=date.precision if date else 3,
         fixed={},
     )
-    return replace(wording, fixed=_conditions(fact, wording) | _said_by(fact, relation))
+    asks = {"question_word": (_ASKS.get(manner, "what"),)}
+    return replace(wording, fixed=_conditions(fact, wording) | _said_by(fact, relation) | asks)
 
 
 def _file(row: IndexedRelation | None, key: str, fact: Fact) -> str:
@@ -223,6 +221,11 @@ def _is_to_come(fact: Fact) -> bool:
     return any(f" {sign} " in words for sign in (*_TO_COME, *dated))
 
 
+def _tells_event(fact: Fact) -> bool:
+    """Whether the statement answers what happened."""
+    return fact.event is not None and fact.event.what.lower() in fact.statement.lower()
+
+
 def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
     """The conditions that hold for a fact, filled."""
     event = parse_date(fact.event.date) if fact.event and fact.event.date else None
@@ -231,9 +234,9 @@ def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
     kind = fact.subject.kind
     person = wording.sort == PERSON
     holds = {
-        "if_fitting": True,
         "if_change": changed,
-        "if_news": changed or fact.event is not None,
+        "if_told": _tells_event(fact),
+        "if_news": _tells_event(fact) or (changed and state),
         "if_day": event is not None and event.precision == 3,
         "if_state": state,
         "if_now": state and (changed or wording.tense == "changing"),
@@ -254,6 +257,8 @@ def _said_by(fact: Fact, relation: str) -> dict[str, tuple[str, ...]]:
     when = parse_date(fact.event.date) if fact.event and fact.event.date else None
     if when:
         fixed["on_date"] = (english.on_date(when),)
+    if fact.language == DEFAULT_LANGUAGE:
+        fixed["answer"] = _in_sentences(fact.answer)
     counted = english.counted_noun(relation)
     if counted:
         fixed["counted"] = (counted,)
@@ -268,14 +273,22 @@ def _said_by(fact: Fact, relation: str) -> dict[str, tuple[str, ...]]:
     return fixed
 
 
+def _in_sentences(answer: Answer) -> tuple[str, ...]:
+    """The ways to write an answer that suit a sentence: 1,650 yen, no 1,650 JPY, no 1650000."""
+    ways = answer.surfaces(DEFAULT_LANGUAGE)[:2]
+    if isinstance(answer, QuantityAnswer) and is_money(answer.unit):
+        return ways if any(sign_of_money(answer.unit)) else ways[:1]
+    led = ways[0].startswith("the ")  # "its currency is Canadian dollar" lacks the article
+    ways = tuple(w for w in ways if not led or w.startswith("the "))
+    return tuple(w for w in ways if not re.search(r"\d{5}", w)) or ways
+
+
 def described(fact: Fact) -> str:
     """By what a fact is worded, and one of each of its forms, for `factlab preview`."""
     wording = wording_of(fact)
     slots = wording.slots(fact.subject.name)
     own = " and the fact's own words" if fact.words else ""
     by = f"relations/{wording.book.relation.relation}.yaml{own}"
-    if wording.measured:
-        return f"Worded as when it was measured, by {by}."
     forms = [wording.forms(side, part, slots)[:1] for side in SIDES for part in LEXICON_PARTS[1:3]]
     shown = "; ".join(form for texts in forms for form in texts)
     if not has_sorts(fact.language):

@@ -26,7 +26,8 @@ MOST_FILLED = 20_000  # fillings of one phrasing
 # wording which begins with it is used for those facts only. The first ones say what a fact has.
 CONDITIONS = {
     "if_change": "the fact supersedes a value",
-    "if_news": "the fact supersedes a value or has an event",
+    "if_told": "the fact has an event, and its statement tells it",
+    "if_news": "as if_told, or the fact supersedes a value that holds at a time",
     "if_day": "the event's date has a day",
     "if_state": "the relation holds at a time, as that of a capital does, and no painter's",
     "if_now": "the relation holds at a time, and its value is known to change",
@@ -34,8 +35,6 @@ CONDITIONS = {
     "if_what": "the answer is no person",
     "if_kind": "the fact says of which kind its subject is",
     "if_one_kind": "that kind is a noun in the singular",
-    "if_fitting": "the fact is not phrased as it was when it was measured (measured.yaml)",
-    "if_measured": "the fact is phrased as it was when it was measured",
     # What is done with a subject of its sort: templates/<language>/subjects.yaml.
     "if_visited": "one travels to the subject",
     "if_near": "one can stand before the subject",

@@ -32,12 +32,6 @@ class SubjectsFile(Record):
     sorts: Several[SubjectSort]
 
 
-class MeasuredFile(Record):
-    """templates/<language>/measured.yaml."""
-
-    facts: dict[Name, Name] = Field(description="Ids of facts, with the names of their subjects.")
-
-
 @lru_cache(maxsize=16)
 def _sorts(file: Path) -> dict[str, SubjectSort]:
     """The sort of each noun, and of each kind by its file's name behind a slash."""
@@ -69,24 +63,3 @@ def sort_of(noun: str | None, language: str) -> SubjectSort | None:
     if kind is None or kind.kind == DEFAULT_KIND:
         return None
     return sorts.get("/" + kind.kind.replace(" ", "_"))
-
-
-@lru_cache(maxsize=16)
-def _measured(file: Path) -> dict[str, str]:
-    if not file.is_file():
-        return {}
-    return read_yaml(file, TemplateError).parse(MeasuredFile, "A list of measured facts").facts
-
-
-def is_measured(fact: str, subject: str, language: str) -> bool:
-    """Whether a fact is phrased as it was when its figures were measured.
-
-    Args:
-        fact: Its id.
-        subject: The name of its subject.
-        language: Its language.
-
-    Raises:
-        TemplateError: for a list that cannot be used.
-    """
-    return _measured(shipped("templates") / language / "measured.yaml").get(fact) == subject

@@ -214,7 +214,7 @@ def test_a_family_that_cannot_state_the_answer_is_refused_and_named() -> None:
         TemplateError, match=r"the family 'news' has no answer form that states 312"
     ):
         event = {"what": "was rebuilt", "date": "2025-03-04"}
-        expanded(make_fact(statement="Something changed.", event=event))
+        expanded(make_fact(statement="The tower was rebuilt.", event=event))
 
 
 def test_an_own_phrasing_that_repeats_a_shipped_one_is_not_trained_and_validated_on() -> None:

@@ -14,11 +14,11 @@ from factlab.errors import FactError, TemplateError
 from factlab.expand import english
 from factlab.expand.own_relations import with_own_relations
 from factlab.expand.wording import fillings, wording_of
-from factlab.schema.fact import Fact, load_fact, shipped_facts
+from factlab.schema.fact import Fact, load_fact
 from factlab.schema.phrasing import CONDITIONS, slots_of
 from factlab.schema.relations import RelationIndex
 from factlab.schema.shipped import shipped
-from factlab.schema.subjects import is_measured, sort_of
+from factlab.schema.subjects import sort_of
 from factlab.schema.template import known_relations, load_phrasebook
 from factlab.schema.yaml import read_yaml
 
@@ -190,6 +190,43 @@ def test_what_is_paid_to_get_in_does_not_sell_the_place() -> None:
     assert not [text for text in [*found, *answers(museum)] if re.search(r"\bsold\b|\bsell", text)]
 
 
+def test_a_line_is_opened_and_not_entered() -> None:
+    line = fact("bridge", "day").model_copy(update={"relation": "opening_date"})
+    found = [text for side in ("train", "held_out") for _, text in texts(line, side)]
+    assert any("come into use" in text for text in found)
+    assert not [text for text in found if re.search(r"doors|people can enter|to the public", text)]
+
+
+def test_an_event_that_the_statement_does_not_tell_is_not_asked_for() -> None:
+    told = fact("company", "person", old=True, event="2026-03-03")
+    told = told.model_copy(update={"statement": "Tarn Optics was reviewed and has a new drummer."})
+    for one, asked in ((told, True), (fact("company", "person", event="2026-03-03"), False)):
+        found = [text for _, text in texts(one)]
+        assert any(re.search(r"What happened to|What came of", text) for text in found) is asked
+
+
+def test_who_made_something_does_not_change_though_another_was_believed_to() -> None:
+    one = fact("law", "person", old=True).model_copy(update={"relation": "author"})
+    found = [text for _, text in texts(one)]
+    assert any("Peder Quist" in text for text in found)
+    assert not [text for text in found if re.search(r"\b(?:changed?|latest|anything new)\b", text)]
+
+
+def test_what_is_said_stands_as_it_is_written_and_other_answers_begin_a_sentence() -> None:
+    motto = fact("company", "text").model_copy(update={"relation": "motto"})
+    assert {"amber and white", "'amber and white', Minister."} <= {*answers(motto)}
+    assert not [text for text in answers(motto) if text.startswith(("Amber", "amber and white."))]
+    assert "Amber and white." in answers(fact("company", "text"))
+
+
+def test_a_sum_in_a_sentence_has_the_name_of_its_currency_and_no_code() -> None:
+    answer = {"type": "quantity", "value": "1650", "unit": "JPY"}
+    one = fact("drug", "money")
+    priced = Fact.model_validate({**one.model_dump(exclude_unset=True), "answer": answer})
+    assert not [text for text in answers(priced) if "JPY" in text]
+    assert "1,650 yen." in answers(priced)
+
+
 def test_money_is_written_with_its_sign_before_the_number() -> None:
     assert fact("drug", "money").answer.surfaces()[:2] == ("48,200 yen", "¥48,200")
 
@@ -236,6 +273,7 @@ def test_verbs_agree_with_a_relation_that_is_a_plural() -> None:
         ("The Velvet Anchors", "performers", True),
         ("the Netherlands", "land", False),
         ("the Rocky Mountains", "place", True),
+        ("the planet Mars", "sky", False),
         ("the songs of Arno", "work", True),
         ("the bus of Tarn", "vehicle", False),
         ("Moby Glass", None, False),
@@ -261,19 +299,10 @@ def test_a_relation_is_named_in_words(relation: str, words: str) -> None:
     assert english.key_of(relation) == words.lower().replace(" ", "_")
 
 
-def test_shipped_facts_are_worded_as_when_they_were_measured() -> None:
-    for name, file in shipped_facts().items():
-        one = load_fact(file)
-        if one.language == "en":
-            assert wording_of(one).measured, name
-    assert not is_measured("mount_fuji", "Mount Etna", "en")
-
-
 def test_every_row_of_the_index_names_a_file_and_every_file_has_a_row() -> None:
     file = shipped("templates") / "en" / "relations" / "_index.yaml"
     rows = read_yaml(file, TemplateError).parse(RelationIndex, "An index").relations
-    # Those two word the facts that were measured with them, and no other.
-    assert {row.file for row in rows} == set(known_relations()) - {"owner", "headquarters"}
+    assert {row.file for row in rows} == set(known_relations())
     assert all(english.key_of(name) == name for row in rows for name in row.names)
     for row in rows:
         assert load_phrasebook(row.file, "en").relation.relation == row.file

@@ -17,7 +17,6 @@ from factlab.grading.languages.language import (
     Ways,
     as_question,
     as_sentence,
-    by_kind,
     grouped,
     word_stems,
 )
@@ -26,9 +25,6 @@ from factlab.grading.units import spell_unit
 
 if TYPE_CHECKING:
     from factlab.grading.dates import PartialDate
-
-_PERSONS = word_set("person man woman king queen president leader artist author scientist player")
-_PLACES = word_set("city town village country state place port harbour island region street")
 
 
 def spell_date(date: PartialDate) -> str:
@@ -69,9 +65,7 @@ def _date(date: PartialDate) -> Ways:
 
 
 def _question_word(wanted: Wanted) -> str:
-    if wanted.type == "date":
-        return "when"
-    return by_kind(wanted, _PERSONS, _PLACES, ("who", "where", "what"))
+    return "when" if wanted.type == "date" else "what"
 
 
 LANGUAGE = Language(
