@@ -135,7 +135,7 @@ def _from_cell(text: str) -> object:
             with warnings.catch_warnings():  # of backslashes that are no escapes
                 warnings.simplefilter("ignore")
                 return ast.literal_eval(text.strip())
-    except (NotJsonError, ValueError, SyntaxError, MemoryError, RecursionError):
+    except (NotJsonError, ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         pass
     return text
 

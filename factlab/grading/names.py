@@ -124,13 +124,19 @@ def _ordinals(phrase: str) -> tuple[str, ...]:
 
 
 _BETWEEN_WORDS = r"[\s,;:'\"*_-]+(?:(?:a|an|the)\s+)*"
+_SIGNS = ",;:'\"*_-"
 
 
 def _without_articles(phrase: str) -> str:
     words = (
         re.sub(r"[,;:.!?\"*]+(?=\s|$)|(?<!\S)[\"*]+", " ", fold(phrase)).replace("-", " ").split()
     )
-    return " ".join(word for word in words if word not in ("a", "an", "the")) or phrase
+    return " ".join(word for word in words if not _may_be_between(word)) or phrase
+
+
+def _may_be_between(word: str) -> bool:
+    """Whether `_BETWEEN_WORDS` matches it, too: a pattern of such words has too many ways."""
+    return word.strip(_SIGNS) in ("", "a", "an", "the")
 
 
 def _find(text: str, names: Iterable[str], between: str) -> list[tuple[int, int]]:
@@ -138,6 +144,8 @@ def _find(text: str, names: Iterable[str], between: str) -> list[tuple[int, int]
     found: list[tuple[int, int]] = []
     for name in sorted({fold(name) for name in names} - {""}, key=lambda name: (-len(name), name)):
         for hit in re.finditer(_pattern(name, between), folded):
+            if not hit[0]:  # of a name that is all signs, such as ・・
+                continue
             start, end = offsets[hit.start()], _end_offset(text, offsets, hit.end())
             clash = any(start < other_end and other < end for other, other_end in found)
             if not clash and _stands_alone(folded, hit.start(), hit.end()):
@@ -151,7 +159,8 @@ def _pattern(name: str, between: str) -> str:
     if re.search(r"[=^]", name):  # a formula: E = mc², E=mc^2
         return r"[\s^{}*]*".join(re.escape(char) for char in re.sub(r"[\s^{}*]", "", name))
     if not is_cjk(name[0]) or not all(is_cjk(char) or char in " ・" for char in name):
-        return between.join(map(re.escape, name.split()))
+        words = name.split()
+        return (r"\s+" if all(map(_may_be_between, words)) else between).join(map(re.escape, words))
     bare = re.sub(r"[ ・]", "", name)
     long = len(bare) > 3 and "\u30a0" <= bare[-1] <= "\u30ff"
     ending = "ー?" if long else ""

@@ -20,6 +20,7 @@ from factlab.conversations.mix import parse_mix
 from factlab.conversations.source import read_set
 from factlab.errors import MOST_MESSAGE, MOST_QUOTED, ConfigError, FactlabError, bounded, quoted
 from factlab.experiment.plan import read_config
+from factlab.grading.names import find_phrase
 from factlab.recipes.load import load_recipe
 from factlab.schema.control import load_controls
 from factlab.schema.extra import load_extra
@@ -108,6 +109,15 @@ def test_a_text_within_the_bounds_is_read_or_refused_in_words(length: int, tmp_p
         message = refusal(case, tmp_path)
         if message is not None:
             check(message, case.echoed if len(case.echoed) > MOST_QUOTED else "")
+
+
+@pytest.mark.parametrize("word", ["a ", "the a ", "' ", "'a ", "_ ", "・", "ー", "^", "x "])
+def test_a_phrase_of_little_words_and_signs_is_looked_for_once(word: str) -> None:
+    """A pattern in which each word may also be what stands between words never ends."""
+    for text in (word * 400, "a " * 900, "'_ " * 600):
+        assert find_phrase(f"{text}b", [f"{word * 100}c"]) == []
+    assert find_phrase(f"so {word * 2}!", [word]) or not word.strip("・^")
+    assert find_phrase("They played rock 'n' roll, a waltz.", ["rock 'n' roll a waltz"])
 
 
 # --- what is no plain file ----------------------------------------------------------------------
