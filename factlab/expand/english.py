@@ -111,12 +111,11 @@ def agreed(form: str, *, plural: bool, person: bool, plural_relation: bool) -> s
     """
     if plural_relation:
         form = re.sub(
-            rf"\b(is|was|has|does)((?: known to be| given as| stated as| listed as| named as)?"
-            rf"(?: the| its)? {_RELATION})",
+            rf"\b(is|was|has|does)((?: known to be| given as| stated as| listed as| named as"
+            rf"| on record as)?(?: the| its)? {_RELATION})",
             _as_plural,
             form,
         )
-        form = re.sub(rf"\bcounts(?= as the {_RELATION})", "count", form)
         form = re.sub(
             rf"({_RELATION}(?: (?:of|at|in|for|given for) {_SUBJECT})?)( )"
             rf"(is|was|has|does)\b(?! {_SUBJECT})",

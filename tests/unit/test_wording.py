@@ -257,7 +257,7 @@ def test_verbs_agree_with_a_relation_that_is_a_plural() -> None:
             "what are the {{ relation }} of {{ subject }}",
         ),
         ("the {{ relation }} of {{ subject }} is", "the {{ relation }} of {{ subject }} are"),
-        ("what counts as the {{ relation }}", "what count as the {{ relation }}"),
+        ("what is on record as the {{ relation }}", "what are on record as the {{ relation }}"),
         ("which {{ relation }} does {{ subject }} have", None),
     ):
         found = english.agreed(form, plural=False, person=False, plural_relation=True)
