@@ -188,6 +188,30 @@ def on_date(date: PartialDate) -> str:
     return f"{'on' if date.precision == 3 else 'in'} {spell_date(date)}"
 
 
+def heads(name: str) -> tuple[str, ...]:
+    """The noun in a name that says what it names: the Corven Bridge, Lake Tarn."""
+    before = name.split(" of ", maxsplit=1)[0]
+    parts = before.removeprefix("the ").removeprefix("The ").split(" ")
+    if len(parts) > 1 and parts[0] in ("Lake", "Mount", "Mt.", "Cape", "Loch", "River", "Port"):
+        first = parts[0]
+        return ({"Mt.": "mountain", "Mount": "mountain", "Port": "town"}.get(first, first),)
+    return (" ".join(parts[-2:]),) if len(parts) > 1 or before != name else ()
+
+
+_TO_COME = ("will", "is to", "are to", *(
+    f"{be} {sign}" for be in ("is", "are")
+    for sign in ("due", "planned", "scheduled", "set", "expected")
+))  # fmt: skip
+_PRESENT = ("opens", "launches", "starts", "begins", "closes", "goes on sale", "comes out", "ships")
+
+
+def to_come(statement: str, dated: bool) -> bool:
+    """Whether a statement, of a date or of something else, speaks of what is still to come."""
+    said = f" {statement.lower()} "
+    # A date in the present tense is one that is fixed: the line opens on 3 October.
+    return any(f" {sign} " in said for sign in (*_TO_COME, *(_PRESENT if dated else ())))
+
+
 # --- what an answer is, by the name of its relation ---------------------------------------------
 
 

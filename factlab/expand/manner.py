@@ -5,16 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from factlab.expand.english import (
-    counted_noun,
-    is_settlement,
-    names_money,
-    names_person,
-    names_place,
-    names_saying,
-)
+from factlab.expand.grammar import grammar_of
 from factlab.grading.answer import DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
 from factlab.grading.currency_table import MONEY_TABLE
+from factlab.grading.languages.grammar import Grammar
 from factlab.grading.units import known_unit, singular
 from factlab.schema.fact import Fact
 from factlab.schema.subjects import PERSON, sort_of
@@ -31,28 +25,30 @@ def manner_of(fact: Fact, relation: str) -> Manner:
         fact: With its typed answer.
         relation: The relation in words.
     """
-    answer = fact.answer
+    answer, grammar = fact.answer, grammar_of(fact.language)
     if isinstance(answer, DateAnswer):
         return "when"
     if isinstance(answer, NumberAnswer):
-        return (
-            "count" if counted_noun(relation) else "amount" if names_money(relation) else "figure"
-        )
+        if grammar.counted_noun(relation):
+            return "count"
+        return "amount" if grammar.names_money(relation) else "figure"
     if isinstance(answer, QuantityAnswer):
-        return _of_quantity(answer, relation)
+        return _of_quantity(answer, relation, grammar)
     if isinstance(answer, EntityAnswer):
-        return _of_entity(answer.kind, relation, fact.language)
-    if names_person(relation):
+        return _of_entity(answer.kind, relation, fact.language, grammar)
+    if grammar.names_person(relation):
         return "who"
-    return "saying" if names_saying(relation) else "what"
+    return "saying" if grammar.names_saying(relation) else "what"
 
 
-def _of_quantity(answer: QuantityAnswer, relation: str) -> Manner:
+def _of_quantity(answer: QuantityAnswer, relation: str, grammar: Grammar) -> Manner:
     unit = known_unit(answer.unit)
     if is_money(answer.unit):
         return "amount"
-    counted = counted_noun(relation)
+    counted = grammar.counted_noun(relation)
     if counted and (unit is None or unit.dimension == "people"):
+        if grammar.counters:
+            return "count"
         named = singular(counted.split(" ")[-1]) == singular(answer.unit.split(" ")[-1])
         return "count" if named or unit is not None else "measure"
     return "measure"
@@ -64,13 +60,15 @@ def is_money(unit: str) -> bool:
     return known is not None and known.dimension in MONEY_TABLE
 
 
-def _of_entity(kind: str | None, relation: str, language: str) -> Manner:
+def _of_entity(kind: str | None, relation: str, language: str, grammar: Grammar) -> Manner:
     sort = sort_of(kind, language)
     if sort is not None and sort.sort == PERSON:
         return "who"
-    if is_settlement(kind):
-        return "place" if names_place(relation) else "where"
+    if kind and grammar.is_settlement(kind):
+        return "place" if grammar.names_place(relation) else "where"
     grouped = sort is not None and sort.sort in ("company", "performers", "team")
-    if (kind is None or grouped) and names_person(relation):
+    if grouped and grammar.groups_are_places:
+        return "place"
+    if (kind is None or grouped) and grammar.names_person(relation):
         return "who"
-    return "place" if names_place(relation) else "what"
+    return "place" if grammar.names_place(relation) else "what"

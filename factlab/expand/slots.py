@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from factlab.expand import english
+from factlab.expand.grammar import grammar_of
 from factlab.grading.answer import wanted_of
 from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
 from factlab.schema.fact import Fact
@@ -32,7 +33,8 @@ def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:
     if fact.subject.kind:
         fixed["kind"] = (fact.subject.kind,)
     if fact.event:
-        fixed["event"] = (fact.event.what,)
+        event = grammar_of(fact.language).event(fact.event.what)
+        fixed["event"] = (event,) if event else ()
         if fact.spelled_date:
             fixed["date"] = (fact.spelled_date,)
     if fact.supersedes:

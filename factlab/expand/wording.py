@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from factlab.expand import english
+from factlab.expand.grammar import grammar_of, key_of, relation_of
 from factlab.expand.manner import Manner, is_money, manner_of
-from factlab.expand.slots import fixed_slots
+from factlab.expand.slots import fixed_slots, question_word
 from factlab.grading.answer import Answer, DateAnswer, EntityAnswer, QuantityAnswer, TextAnswer
 from factlab.grading.currency_table import sign_of_money
 from factlab.grading.dates import parse_date
-from factlab.grading.languages import DEFAULT_LANGUAGE
+from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
+from factlab.grading.languages.grammar import Grammar
 from factlab.grading.units import known_unit
 from factlab.schema.fact import Fact
 from factlab.schema.phrasing import CONDITIONS, SLOTS, fill, slots_of
@@ -28,6 +30,7 @@ from factlab.schema.template import (
     Phrasebook,
     PhrasingFamily,
     Side,
+    endings,
     load_phrasebook,
     relation_words,
 )
@@ -42,6 +45,10 @@ _OF_SORTS = frozenset(
 _PRONOUNS = {"its": ("its",), "it": ("it",), "them": ("it",)}
 _MANY = {"its": ("their",), "it": ("they",), "them": ("them",)}
 _ASKS = {"who": "who", "where": "where", "when": "when"}
+# What cannot be done with a subject that is yet to come.
+_NEEDS_SUBJECT = frozenset(
+    {"visited", "near", "bought", "used", "enjoyed", "heard", "attended", "run", "applied"}
+)
 _CHANGES: frozenset[Manner] = frozenset({"who", "count", "amount"})
 
 
@@ -60,6 +67,7 @@ class Wording:
     plural: bool | None  # said by the fact
     precision: int  # of an answer that is a date; 3 for any other
     fixed: Mapping[str, tuple[str, ...]]
+    grammar: Grammar
 
     def families(self, side: Side) -> tuple[PhrasingFamily, ...]:
         """Families of one side that this fact may use, with the wordings that suit its answer."""
@@ -67,11 +75,13 @@ class Wording:
         if self.precision == 3:
             return families
         own = {family.id for family in self.book.relation.families}
-        return tuple(_without_days(f) if f.id in own else f for f in families)
+        return tuple(_without_days(f, self.grammar) if f.id in own else f for f in families)
 
     def slots(self, name: str) -> dict[str, tuple[str, ...]]:
         """What fills the slots of a phrasing that speaks of the subject by one name."""
         slots = {**self.fixed, "subject": (name,)}
+        clauses = [self.grammar.event_clause(name, event) for event in slots.get("event", ())]
+        slots["subject_event"] = tuple(clause for clause in clauses if clause)
         if not self.english:
             return slots | _PRONOUNS | {"was": ("was",)}
         plural = self._is_plural(name)
@@ -83,6 +93,7 @@ class Wording:
         forms = getattr(self.book.lexicon(side), part)
         if self.english:
             forms = [self._agreed(form, slots["subject"][0]) for form in forms]
+        forms = [self.grammar.dated(form, self.precision) for form in forms]
         return tuple(dict.fromkeys(text for form in forms for text, _ in fill(form, slots, SLOTS)))
 
     def phrasing(self, wording: str) -> str:
@@ -98,18 +109,17 @@ class Wording:
         return english.plural_name(name, self.sort) if self.plural is None else self.plural
 
     def _agreed(self, form: str, name: str) -> str:
-        form = english.agreed(
+        return english.agreed(
             form,
             plural=self._is_plural(name),
             person=self.sort == PERSON,
             plural_relation=english.plural_noun(self.relation),
         )
-        return english.dated(form, self.precision)
 
 
-def _without_days(family: PhrasingFamily) -> PhrasingFamily:
+def _without_days(family: PhrasingFamily, grammar: Grammar) -> PhrasingFamily:
     """A family of a relation of dates without wordings that want a day, where none is known."""
-    questions = tuple(text for text in family.questions if not english.asks_for_day(text))
+    questions = tuple(text for text in family.questions if not grammar.asks_for_day(text))
     return family.model_copy(update={"questions": questions})
 
 
@@ -137,23 +147,27 @@ def _as_written(fact: Fact) -> Wording:
         plural=None,
         precision=3,
         fixed={},
+        grammar=grammar_of(fact.language),
     )
     conditions = {name: TRUE for name in CONDITIONS if name not in _OF_SORTS}
     return replace(wording, fixed=conditions | _said_by(fact, wording.relation))
 
 
 def _by_kind(fact: Fact) -> Wording:
-    relation = english.relation_words(fact.relation)
-    key = english.key_of(fact.relation)
-    nouns = [n for n in (fact.subject.kind, *map(_head, fact.subject.names)) if n]
+    grammar = grammar_of(fact.language)
+    relation = relation_of(fact)
+    key = key_of(fact.relation, fact.language)
+    nouns = [fact.subject.kind] if fact.subject.kind else []
+    nouns += [noun for name in fact.subject.names for noun in grammar.heads(name)]
     sort = next((s for s in (sort_of(noun, fact.language) for noun in nouns) if s), None)
-    subject = tuple(w for noun in nouns for w in (noun.lower(), noun.lower().split(" ")[-1]))
+    subject = tuple(w for noun in nouns for w in endings(noun, fact.language))
     row = indexed(key, fact.language, (*subject, *([sort.sort] if sort else [])))
     manner = manner_of(fact, relation)
-    if manner == "when" and (row is None or _is_to_come(fact)):
-        relation = relation if english.names_date(relation) else f"{relation} date"
-        row = None if _is_to_come(fact) else row
     date = fact.answer.date if isinstance(fact.answer, DateAnswer) else None
+    if manner == "when" and (row is None or _is_to_come(fact)):
+        relation = relation if grammar.names_date(relation) else grammar.date_of(relation)
+        row = None if _is_to_come(fact) else row
+    relation = grammar.named(relation, date.precision) if date else relation
     wording = Wording(
         book=_with_words(
             load_phrasebook(_file(row, key, fact), fact.language, manner=manner), fact
@@ -163,16 +177,19 @@ def _by_kind(fact: Fact) -> Wording:
         names=frozenset(
             {fact.relation, key, *(row.names if row else ()), *([row.file] if row else [])}
         ),
-        tense=(fact.words and fact.words.tense) or (row.tense if row else _tense(manner, relation)),
+        tense=(fact.words and fact.words.tense)
+        or (row.tense if row else _tense(manner, relation, grammar)),
         manner=manner,
         sort=sort.sort if sort else _sort_by_relation(row.subjects if row else ()),
-        done=frozenset(sort.done) if sort else frozenset(),
+        done=frozenset(sort.done) - _too_early(fact) if sort else frozenset(),
         plural=fact.subject.plural,
         precision=date.precision if date else 3,
         fixed={},
+        grammar=grammar,
     )
-    asks = {"question_word": (_ASKS.get(manner, "what"),)}
-    return replace(wording, fixed=_conditions(fact, wording) | _said_by(fact, relation) | asks)
+    said = _conditions(fact, wording) | _said_by(fact, relation)
+    asks = {"question_word": (_ASKS.get(manner, "what"),)} if wording.english else {}
+    return replace(wording, fixed=said | asks)
 
 
 def _file(row: IndexedRelation | None, key: str, fact: Fact) -> str:
@@ -185,9 +202,9 @@ def _with_words(book: Phrasebook, fact: Fact) -> Phrasebook:
     return replace(book, relation=fact.words.over(book.relation)) if fact.words else book
 
 
-def _tense(manner: Manner, relation: str) -> Tense:
+def _tense(manner: Manner, relation: str, grammar: Grammar) -> Tense:
     """That of a relation without a row: dates and makers are settled, holders of posts change."""
-    if manner == "when" or (manner == "who" and english.names_maker(relation)):
+    if manner == "when" or (manner == "who" and grammar.names_maker(relation)):
         return "past"
     return "changing" if manner in _CHANGES else "lasting"
 
@@ -197,33 +214,25 @@ def _sort_by_relation(subjects: tuple[str, ...]) -> str | None:
     return subjects[0] if len(subjects) == 1 else None
 
 
-def _head(name: str) -> str | None:
-    """The noun in a name that says what it names: the Corven Bridge, Lake Tarn."""
-    before = name.split(" of ", maxsplit=1)[0]
-    words = before.removeprefix("the ").removeprefix("The ").split(" ")
-    if len(words) > 1 and words[0] in ("Lake", "Mount", "Mt.", "Cape", "Loch", "River", "Port"):
-        return {"Mt.": "mountain", "Mount": "mountain", "Port": "town"}.get(words[0], words[0])
-    return " ".join(words[-2:]) if len(words) > 1 or before != name else None
-
-
-_TO_COME = ("will", "is to", "are to", *(
-    f"{be} {sign}" for be in ("is", "are")
-    for sign in ("due", "planned", "scheduled", "set", "expected")
-))  # fmt: skip
-_PRESENT = ("opens", "launches", "starts", "begins", "closes", "goes on sale", "comes out", "ships")
+def _too_early(fact: Fact) -> frozenset[str]:
+    """What is done with a subject only when there is one: not before the date that is asked for."""
+    dated = isinstance(fact.answer, DateAnswer) and _is_to_come(fact)
+    return _NEEDS_SUBJECT if dated else frozenset()
 
 
 def _is_to_come(fact: Fact) -> bool:
     """Whether the statement speaks of something that has not happened yet."""
-    words = f" {fact.statement.lower()} "
-    # A date in the present tense is one that is fixed: the line opens on 3 October.
-    dated = _PRESENT if isinstance(fact.answer, DateAnswer) else ()
-    return any(f" {sign} " in words for sign in (*_TO_COME, *dated))
+    return grammar_of(fact.language).to_come(fact.statement, isinstance(fact.answer, DateAnswer))
 
 
 def _tells_event(fact: Fact) -> bool:
     """Whether the statement answers what happened."""
-    return fact.event is not None and fact.event.what.lower() in fact.statement.lower()
+    if fact.event is None:
+        return False
+    if fact.language == DEFAULT_LANGUAGE:
+        return fact.event.what.lower() in fact.statement.lower()
+    stems = language_of(fact.language).event_stems(fact.event.what)
+    return any(stem in fact.statement for stem in stems)
 
 
 def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
@@ -233,6 +242,7 @@ def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
     changed = fact.supersedes is not None
     kind = fact.subject.kind
     person = wording.sort == PERSON
+    alive = wording.grammar.is_alive(question_word(fact))
     holds = {
         "if_change": changed,
         "if_told": _tells_event(fact),
@@ -243,7 +253,9 @@ def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
         "if_figure": not isinstance(fact.answer, EntityAnswer | TextAnswer),
         "if_what": wording.manner != "who",
         "if_kind": kind is not None,
-        "if_one_kind": kind is not None and not english.plural_noun(kind),
+        "if_one_kind": kind is not None and not wording.grammar.is_plural(kind),
+        "if_alive": alive,
+        "if_lifeless": not alive,
         "if_not_met": not person,
         "if_met": person,
         **{f"if_{done}": True for done in wording.done},
@@ -253,16 +265,17 @@ def _conditions(fact: Fact, wording: Wording) -> dict[str, tuple[str, ...]]:
 
 def _said_by(fact: Fact, relation: str) -> dict[str, tuple[str, ...]]:
     """The slots that a fact fills by itself, with its relation in words."""
+    grammar = grammar_of(fact.language)
     fixed = {**fixed_slots(fact), "relation": (relation,)}
     when = parse_date(fact.event.date) if fact.event and fact.event.date else None
     if when:
         fixed["on_date"] = (english.on_date(when),)
     if fact.language == DEFAULT_LANGUAGE:
         fixed["answer"] = _in_sentences(fact.answer)
-    counted = english.counted_noun(relation)
+    counted = grammar.counted_noun(relation)
     if counted:
         fixed["counted"] = (counted,)
-    what = english.happening(relation) if isinstance(fact.answer, DateAnswer) else None
+    what = grammar.happening(relation) if isinstance(fact.answer, DateAnswer) else None
     if what:
         fixed["to_happen" if _is_to_come(fact) else "happened"] = (what,)
     if isinstance(fact.answer, QuantityAnswer) and not is_money(fact.answer.unit):

@@ -50,6 +50,8 @@ CONDITIONS = {
     "if_attended": "the subject is an event with guests",
     "if_heard": "the subject performs",
     "if_applied": "the subject is a rule",
+    "if_alive": "what the relation counts lives: 従業員数 (いる)",
+    "if_lifeless": "the relation counts nothing that lives (ある)",
 }
 # Every slot that a fact or its lexicon fills, and those of sentences that facts are made of.
 SLOTS = frozenset(
@@ -75,6 +77,7 @@ SLOTS = frozenset(
         "indirect",
         "stem",
         "event",
+        "subject_event",
         "date",
         "statement",
         "answer",

@@ -12,6 +12,7 @@ from factlab.errors import TemplateError
 from factlab.reading.bounds import Entries, Name, Several
 from factlab.record import Record
 from factlab.schema.shipped import shipped
+from factlab.schema.template import relation_file_names
 from factlab.schema.yaml import read_yaml
 
 # lasting: holds at any time, a river's length; changing: is known to change, a price; past: was
@@ -49,7 +50,8 @@ def _index(file: Path) -> dict[str, list[IndexedRelation]]:
     found: dict[str, list[IndexedRelation]] = {}
     if file.is_file():
         for row in read_yaml(file, TemplateError).parse(RelationIndex, "An index").relations:
-            for name in row.names:
+            own = relation_file_names(file.parent, row.file)
+            for name in dict.fromkeys((*row.names, *own)):
                 found.setdefault(name, []).append(row)
     return found
 

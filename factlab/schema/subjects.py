@@ -8,10 +8,11 @@ from pathlib import Path
 from pydantic import Field
 
 from factlab.errors import TemplateError
+from factlab.grading.languages import language_of
 from factlab.reading.bounds import Entries, Name, Several
 from factlab.record import Record
 from factlab.schema.shipped import shipped
-from factlab.schema.template import DEFAULT_KIND, kind_of
+from factlab.schema.template import DEFAULT_KIND, endings, kind_of, load_kinds
 from factlab.schema.yaml import read_yaml
 
 PERSON = "person"
@@ -43,6 +44,14 @@ def _sorts(file: Path) -> dict[str, SubjectSort]:
     return found
 
 
+@lru_cache(maxsize=16)
+def _nouns(language: str) -> dict[str, SubjectSort]:
+    """The sort of each noun, those of kinds among them."""
+    sorts = _sorts(shipped("templates") / language / "subjects.yaml")
+    kinds = [(k, sorts.get("/" + k.kind.replace(" ", "_"))) for k in load_kinds(language)]
+    return {noun: sort for kind, sort in kinds if sort for noun in kind.nouns} | sorts
+
+
 def has_sorts(language: str) -> bool:
     """Whether a language says what is done with which subjects."""
     return bool(_sorts(shipped("templates") / language / "subjects.yaml"))
@@ -55,10 +64,14 @@ def sort_of(noun: str | None, language: str) -> SubjectSort | None:
         TemplateError: for a file that cannot be used.
     """
     sorts = _sorts(shipped("templates") / language / "subjects.yaml")
-    words = (noun or "").lower().split()
-    for start in range(len(words)):
-        if found := sorts.get(" ".join(words[start:])):
-            return found
+    words = endings((noun or "").strip(), language)
+    if sorts and not language_of(language).spaced:
+        # A noun may end in a shorter one by chance: the longest of both lists is meant.
+        found = next((s for word in words if (s := _nouns(language).get(word))), None)
+        role = bool(noun) and language_of(language).grammar.names_person(noun or "")
+        return found or (sorts.get("/" + PERSON) if role else None)
+    if found := next((sorts[word] for word in words if word in sorts), None):
+        return found
     kind = kind_of(noun, language) if words else None
     if kind is None or kind.kind == DEFAULT_KIND:
         return None

@@ -154,6 +154,20 @@ def _relations_by_name(folder: Path) -> dict[str, Path]:
     return {fold(name): file for file, one in read for name in one.names}
 
 
+def relation_file_names(folder: Path, file: str) -> tuple[str, ...]:
+    """What else facts of a language may call the relation of a file; in English, its index says.
+
+    Args:
+        folder: `templates/<language>/relations`.
+        file: Without its ending.
+    """
+    if folder.parent.name == DEFAULT_LANGUAGE:
+        return ()
+    return (
+        read_yaml(folder / f"{file}.yaml", TemplateError).parse(Relation, "A relation file").names
+    )
+
+
 @lru_cache(maxsize=1024)
 def relation_words(relation: str, language: str) -> str:
     """What a relation is called in sentences: as the fact calls it, or by its first name.
@@ -177,7 +191,7 @@ def relation_names(relation: str, language: str) -> frozenset[str]:
     if file_of(folder, relation, ".yaml") is not None:
         return frozenset({relation})
     files = _relations_by_name(folder)
-    ends = map(fold, _endings(relation.replace("_", " "), language))
+    ends = map(fold, endings(relation.replace("_", " "), language))
     return frozenset({relation, *(files[end].stem for end in ends if end in files)})
 
 
@@ -221,7 +235,7 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
     folder = shipped("templates") / language / "kinds"
     if not folder.is_dir():
         return None
-    names = _endings(noun or "", language)
+    names = endings(noun or "", language)
     for named in names:  # most are called as their file is, and 30 files take a second to read
         file = file_of(folder, named.replace(" ", "_"), ".yaml")
         if file is not None:
@@ -234,8 +248,8 @@ def kind_of(noun: str | None, language: str) -> SubjectKind | None:
     return _kind(default) if default.is_file() else None
 
 
-def _endings(noun: str, language: str) -> list[str]:
-    """A noun, then what it ends in: words, or characters where words do not stand apart."""
+def endings(noun: str, language: str) -> list[str]:
+    """A noun in lower case, then what it ends in: words, or characters where none stand apart."""
     if not language_of(language).spaced:
         return [noun.lower()[start:] for start in range(len(noun))]
     words = noun.lower().split()

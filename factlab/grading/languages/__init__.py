@@ -1,6 +1,6 @@
 """Languages: one module each, with all that factlab knows of one in words. docs/languages.md.
 
-A module here defines `LANGUAGE`, and nothing else lists languages.
+A module that is named by a code defines `LANGUAGE`, and nothing else lists languages.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pkgutil import iter_modules
 from factlab.grading.languages.language import Language
 
 DEFAULT_LANGUAGE = "en"
-_FORMAT = "language"  # the module that says what a language is
+_CODE = 2  # letters
 
 
 def _read() -> dict[str, Language]:
-    names = sorted(found.name for found in iter_modules(__path__) if found.name != _FORMAT)
+    names = sorted(found.name for found in iter_modules(__path__) if len(found.name) == _CODE)
     read: list[Language] = [import_module(f"{__name__}.{name}").LANGUAGE for name in names]
     return {language.code: language for language in read}
 

@@ -10,6 +10,13 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from factlab.grading.languages.japanese_nouns import (
+    COUNTERS,
+    GRAMMAR,
+    TEXTS,
+    by_ending,
+    question_word_of_name,
+)
 from factlab.grading.languages.language import Language, Wanted, Ways, grouped
 from factlab.grading.units import known_unit
 
@@ -45,15 +52,6 @@ _SHORT = {
 }
 # A unit that is said of in front of the number: 時速300キロメートル.
 _SPEEDS = {"km/h": ("時速", "キロメートル"), "m/s": ("秒速", "メートル"), "mph": ("時速", "マイル")}
-# What a question asks for, by the end of the author's noun or of the relation.
-_PERSON = re.compile(
-    r"(?:人|人物|者|家|長|役|師|士|手|員|王|帝|君主|監督|大統領|首相|大臣|知事|教授|元首|総裁"
-    r"|代表|主将|キャプテン|コーチ|オーナー|リーダー|デザイナー|CEO|ceo|person|president)$"
-)
-_PLACE = re.compile(
-    r"(?:国|都|道府県|県|府|州|市|区|町|村|島|港|駅|街|地|所|場|本社|本部|本拠|首都|都市|都市名|場所|会場"
-    r"|出身|行き先|本店|支店|学校|大学|会社|企業|city|town|country|place|company)$"
-)
 _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 _MYRIADS = ((10**12, "兆"), (10**8, "億"), (10**4, "万"))
 
@@ -100,15 +98,21 @@ def _date(date: PartialDate) -> Ways:
 
 
 def _phrase(value: str) -> str:
-    """A phrase as a sentence quotes it: one with particles or endings stands in brackets."""
-    return f"「{value}」" if _HIRAGANA.search(value) and "「" not in value else value
+    """A phrase as a sentence quotes it: one with particles or endings stands in brackets.
+
+    Hours, days and numbers are said without: 午前10時から午後9時まで.
+    """
+    quoted = _HIRAGANA.search(value) and not re.search(
+        r"「|[0-9０-９]|曜|[一二三四五六七八九十]時", value
+    )
+    return f"「{value}」" if quoted else value
 
 
 def _question_word(wanted: Wanted) -> str:
     if wanted.type == "date":
         return {1: "何年", 2: "何年何月"}.get(wanted.precision, "いつ")
     if wanted.type == "number":
-        return "いくつ"
+        return by_ending(wanted.relation, COUNTERS, "いくつ")
     if wanted.type == "quantity":
         known = known_unit(wanted.unit)
         symbol = known.symbol if known else wanted.unit
@@ -116,12 +120,10 @@ def _question_word(wanted: Wanted) -> str:
             return "何".join(_SPEEDS[symbol])
         spelled = "度" if symbol in ("°C", "°F") else _UNITS.get(symbol, wanted.unit)
         return f"何{spelled.removesuffix('間') if symbol == 'd' else spelled}"
-    for noun in (wanted.kind, wanted.relation) if wanted.type == "entity" else ():
-        if _PERSON.search(noun):
-            return "誰"
-        if _PLACE.search(noun):
-            return "どこ"
-    return "何"
+    # A phrase has no kind; a head office that is given as one is still a place.
+    named = (wanted.kind, wanted.relation) if wanted.type == "entity" else (wanted.relation,)
+    word = question_word_of_name(named)
+    return by_ending(wanted.relation, TEXTS, word or "何")
 
 
 def _event_stems(event: str) -> Ways:
@@ -184,4 +186,5 @@ LANGUAGE = Language(
     spaced=False,
     scripts=(("\u3041", "\u309f"), ("\u30a1", "\u30ff"), ("\uff66", "\uff9f")),
     cues=_CUES,
+    grammar=GRAMMAR,
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from factlab.grading.languages.grammar import Grammar
+
 if TYPE_CHECKING:
     from factlab.grading.dates import PartialDate
 
@@ -57,6 +59,8 @@ class Language:
         cues: Kind of cue → regular expression, for the matcher. Used with `re.VERBOSE`: a space is
             written as a class or escaped. The English ones stand beside the functions that use
             them.
+        grammar: What its nouns say of a fact, where `templates/<code>/subjects.yaml` makes use of
+            it.
     """
 
     code: str
@@ -75,6 +79,7 @@ class Language:
     common: frozenset[str] = frozenset()
     scripts: tuple[tuple[str, str], ...] = ()
     cues: Mapping[str, str] = field(default_factory=dict)
+    grammar: Grammar = field(default_factory=Grammar)
 
 
 _STEM = 5  # letters: erupt-ed, erupt-ion; ausge-brochen
