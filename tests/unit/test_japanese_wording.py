@@ -1,4 +1,4 @@
-"""How Japanese facts of any kind are worded: question word, いる and ある, tense, が, conditions."""
+"""How Japanese facts of any kind are worded: question word, verb, tense, が, conditions."""
 
 from __future__ import annotations
 
