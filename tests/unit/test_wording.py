@@ -299,24 +299,22 @@ def test_a_relation_is_named_in_words(relation: str, words: str) -> None:
     assert english.key_of(relation) == words.lower().replace(" ", "_")
 
 
-def test_every_row_of_the_index_names_a_file_and_every_file_has_a_row() -> None:
-    file = shipped("templates") / "en" / "relations" / "_index.yaml"
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_every_row_of_the_index_names_a_file_and_every_file_has_a_row(language: str) -> None:
+    file = shipped("templates") / language / "relations" / "_index.yaml"
     rows = read_yaml(file, TemplateError).parse(RelationIndex, "An index").relations
-    assert {row.file for row in rows} == set(known_relations())
+    # A 温度 of what? The file serves what kinds of subjects are asked for in anchors, no fact.
+    unused = {"ja": {"temperature"}}.get(language, set())
+    assert {row.file for row in rows} | unused == set(known_relations(language))
     assert all(english.key_of(name) == name for row in rows for name in row.names)
     for row in rows:
-        assert load_phrasebook(row.file, "en").relation.relation == row.file
+        assert load_phrasebook(row.file, language).relation.relation == row.file
 
 
 def test_conditions_of_wordings_are_known_and_all_are_used() -> None:
-    book = load_phrasebook("ceo", "en")
+    files = shipped("templates").rglob("*.yaml")
     used = {
-        slot
-        for side in ("train", "held_out")
-        for family in book.families(side)
-        for text in family.questions
-        for slot in slots_of(text)
-        if slot.startswith("if_")
+        name for file in files for name in re.findall(r"\{\{ (if_\w+) ", file.read_text("utf-8"))
     }
     assert used == set(CONDITIONS)
 
