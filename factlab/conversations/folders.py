@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from pathlib import Path, PurePath
 
-from factlab.conversations.rows import READERS
+from factlab.conversations.rows import READERS, is_about_data
 from factlab.errors import DataError, shortened
 from factlab.reading.compressed import COMPRESSED
 
@@ -23,8 +23,10 @@ _SAVED = ("state.json", "dataset_dict.json")  # in folders that the library wrot
 _WORDS = re.compile(r"[^a-z]+")
 
 
-def part_files(folder: Path, part: str | None) -> list[Path] | None:
+def part_files(folder: Path, part: str | None) -> tuple[list[Path] | None, list[Path]]:
     """The files of a part, in the order of their names; None, if the library is to read the folder.
+
+    Beside them the files that hold no rows: what programs write about data or about a training.
 
     It reads what it has saved, folders that say themselves where their data is, and cut parts
     (`train[:100]`).
@@ -36,11 +38,12 @@ def part_files(folder: Path, part: str | None) -> list[Path] | None:
     Raises:
         DataError: for a part that is not there.
     """
-    if (part and "[" in part) or any((folder / name).exists() for name in _SAVED):
-        return None
-    if "data_files" in _readme(folder):
-        return None
-    files = _files(folder)
+    if (part and "[" in part) or _is_saved(folder) or "data_files" in _readme(folder):
+        return None, []
+    there = _files(folder)
+    about = [file for file in there if len(there) > 1 and _is_about(file)]
+    files = [file for file in there if file not in about] or there
+    about = about if files is not there else []
     found: dict[str, list[Path]] = {}
     for file in files:
         if name := _part_of(file.relative_to(folder)):
@@ -57,7 +60,21 @@ def part_files(folder: Path, part: str | None) -> list[Path] | None:
             )
     if wanted not in found:
         raise DataError(f"{folder}: it has no part {shortened(wanted)}; it has {', '.join(found)}.")
-    return found[wanted] or None
+    return found[wanted] or None, about
+
+
+def _is_saved(folder: Path) -> bool:
+    """Whether the `datasets` library wrote the folder, its tables with it."""
+    by_hand = any((folder / name).is_file() for name in _SAVED)
+    return by_hand and next(folder.rglob("*.arrow"), None) is not None
+
+
+def _is_about(file: Path) -> bool:
+    """Whether a file holds no rows; one that cannot be read is not passed over."""
+    try:
+        return _suffix(file) != PARQUET and is_about_data(file)
+    except DataError:
+        return False
 
 
 def _files(folder: Path) -> list[Path]:
@@ -66,7 +83,7 @@ def _files(folder: Path) -> list[Path]:
         file
         for file in seen
         if _suffix(file) in (*READERS, PARQUET)
-        and file.name not in _ABOUT
+        and file.name not in (*_ABOUT, *_SAVED)
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
         and file.is_file()
     )

@@ -185,16 +185,14 @@ def is_row(found: Mapping[Any, Any], *, line: bool = False) -> bool:
         found: The object.
         line: It is the one line of a file of lines, where a row is more usual.
     """
-    given = fields(found)
-    kind = _format(given)
-    lists = [value for value in found.values() if isinstance(value, list) and value]
-    holds = any(isinstance(value[0], Mapping) and recognised(value[0]) for value in lists)
+    kind = _format(fields(found))
+    nested = any(isinstance(value, Mapping | list) for value in found.values())
     if kind is None:
-        return not any(isinstance(value, Mapping | list) for value in found.values())
-    if kind.name in ("preference", "prompt_completion", "text", "messages"):
-        read = _reads(found)
-        return read or not any(isinstance(value, Mapping | list) for value in found.values())
-    if holds:
+        return not nested
+    if kind.name in ("messages", "preference", "prompt_completion", "text"):
+        return kind.name == "messages" or _reads(found) or not nested
+    lists = [value for value in found.values() if isinstance(value, list) and value]
+    if any(isinstance(value[0], Mapping) and recognised(value[0]) for value in lists):
         return line and _reads(found)
     return _reads(found) or any(turn_list(value) is not None for value in lists)
 

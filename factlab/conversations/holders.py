@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from factlab.conversations.formats import is_row, recognised
 from factlab.conversations.json_values import JsonScanner, members_of
+from factlab.conversations.turns import turn_list
 from factlab.errors import DataError, listed, shortened
 from factlab.reading.compressed import open_expanded
 
@@ -19,6 +21,7 @@ HOLDERS = (
     *("conversations", "dialogues", "entries", "dataset", "results", "questions"),
 )
 
+MOST_TRIED = 20  # items of a list, to see whether they are rows
 MOST_ITEMS = 2_000_000  # of all its lists and objects together, held in memory
 
 
@@ -45,8 +48,16 @@ class _Part:
         """Whether its items are rows; it may have some that are broken."""
         return any(isinstance(value, dict | list) for value in self.values)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether one of its first items is a row of a known format."""
+        return any(
+            turn_list(row) is not None or (isinstance(row, dict) and recognised(row))
+            for row in map(_unwrapped, self.values[:MOST_TRIED])
+        )
 
-def object_rows(file: Path, part: str | None) -> Rows:
+
+def object_rows(file: Path, part: str | None, *, line_file: bool = False) -> Rows:
     """The rows of a file that begins with an object.
 
     Several objects one after the other are a row each, and so is one alone that is of a known
@@ -55,6 +66,7 @@ def object_rows(file: Path, part: str | None) -> Rows:
     Args:
         file: The file.
         part: The key that they stand under; None for one that is usual, or the only one.
+        line_file: The file is one of lines, in which a row is more usual.
 
     Raises:
         DataError: with the place where it is malformed; with the keys, if no rows are found.
@@ -67,7 +79,7 @@ def object_rows(file: Path, part: str | None) -> Rows:
         except DataError:
             found = None  # longer than a row may be, or malformed: read in pieces, it is said where
         alone = found is not None and not scan.peek()
-        if found is not None and part is None and (not alone or _is_row(found)):
+        if found is not None and part is None and (not alone or _is_row(found, line_file)):
             yield line, found
             scan.take(",")
             while scan.peek():
@@ -78,8 +90,8 @@ def object_rows(file: Path, part: str | None) -> Rows:
     yield from _held(file, part)
 
 
-def _is_row(found: object) -> bool:
-    return not isinstance(found, dict) or is_row(found)
+def _is_row(found: object, line_file: bool) -> bool:
+    return not isinstance(found, dict) or is_row(found, line=line_file)
 
 
 def _line(scan: JsonScanner) -> int:
@@ -130,13 +142,15 @@ def _chosen(file: Path, part: str | None, by_row: Mapping[str, _Part]) -> str:
         if part.lower() not in by_name:
             raise _no_part(file, part, list(by_row))
         return by_name[part.lower()]
+    sure = {key.lower(): key for key, one in by_row.items() if one.is_known}
+    by_name = sure or by_name
     known = next((by_name[name] for name in HOLDERS if name in by_name), None)
-    if known is None and len(by_row) > 1:
+    if known is None and len(by_name) > 1:
         raise DataError(
             f"{file}: it holds the lists {listed(by_row)}. Name one, such as "
             f"{file.name}:{shortened(next(iter(by_row)))}."
         )
-    return known or next(iter(by_row))
+    return known or next(iter(by_name.values()))
 
 
 def _no_part(file: Path, part: str, known: list[str]) -> DataError:
@@ -171,3 +185,14 @@ def _table(file: Path, parts: Mapping[str, _Part]) -> Rows:
 def _numbered(part: _Part) -> Iterator[tuple[str, Any]]:
     for number, (key, value) in enumerate(part.items):
         yield (str(number) if part.in_list else key), value
+
+
+def holds_rows(file: Path) -> bool:
+    """Whether a file that begins with an object is a row, or holds rows, of a known format."""
+    try:
+        return any(
+            turn_list(row) is not None or (isinstance(row, dict) and recognised(row) is not None)
+            for _, row in islice(object_rows(file, None), MOST_TRIED)
+        )
+    except DataError:
+        return False

@@ -80,7 +80,8 @@ def system_turns(given: Fields, turns: Sequence[Turn]) -> list[Turn]:
     key = filled(given, SYSTEM_KEYS)
     if key is None or any(turn.role == "system" and turn.content.strip() for turn in turns):
         return []
-    return [Turn(role="system", content=content_of(given[key], f"'{key}'"))]
+    text = content_of(given[key], f"'{key}'").strip().removeprefix("SYSTEM:").strip()
+    return [Turn(role="system", content=text)]
 
 
 def asked_turns(given: Fields, prompt: str, answer: str = "") -> list[Turn]:

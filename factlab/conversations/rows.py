@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 
 from factlab.conversations.delimited import delimited_rows
-from factlab.conversations.holders import object_rows
+from factlab.conversations.holders import holds_rows, object_rows
 from factlab.conversations.json_values import JsonScanner, items_of
 from factlab.errors import DataError
 from factlab.reading.compressed import inner_name, open_expanded, raw_lines
@@ -46,10 +46,18 @@ def _json_rows(file: Path, part: str | None) -> Rows:
     first, second = next(lines, b""), next(lines, b"")
     by_line = first.endswith(b"}") or (suffix_of(file) != ".json" and second.startswith(b"{"))
     if first.startswith(b"{") and not (second and by_line):
-        return object_rows(file, part)
+        return object_rows(file, part, line_file=suffix_of(file) != ".json" and not second)
     if part is not None:
         raise no_parts(file)
     return _array(file) if first.startswith(b"[") else _lines(file)
+
+
+def is_about_data(file: Path) -> bool:
+    """Whether a JSON file beside data is about them, or about a training, and holds no rows."""
+    if suffix_of(file) != ".json":
+        return False
+    first = next(_beginnings(file), b"")
+    return not first or (first.startswith(b"{") and not holds_rows(file))
 
 
 def no_parts(file: Path) -> DataError:

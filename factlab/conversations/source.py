@@ -43,7 +43,7 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
         DataError: in words, with file and line where there is one.
     """
     path, split = _located(source)
-    files = None if path is None else [path] if path.is_file() else part_files(path, split)
+    files, about = _files(path, split)
     one_file = path is not None and files == [path]
     digest = _Digest(sha256_of(path) if path is not None and one_file else None)
     if files is None:
@@ -63,7 +63,15 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
         kinds=dict(Counter(conversation.kind for conversation in tally.conversations)),
         skipped=tally.skipped(),
         taken_off=dict(Counter(note for one in tally.conversations for note in one.notes)),
+        passed_over=tuple(file.name for file in about),
     )
+
+
+def _files(path: Path | None, part: str | None) -> tuple[list[Path] | None, list[Path]]:
+    """The files that are read, None for a set that the library reads; and those passed over."""
+    if path is None:
+        return None, []
+    return ([path], []) if path.is_file() else part_files(path, part)
 
 
 def _placed(file: Path, part: str | None) -> Iterator[Placed]:

@@ -191,8 +191,9 @@ def _written_as(given: Fields) -> str | None:
         return "sharegpt"
     if "parts" in given:
         return "gemini"
-    if "additional_kwargs" in given or "response_metadata" in given:
-        return "langchain"
+    if "type" in given and not any(key in given for key in ROLE_KEYS if key != "role"):
+        if "role" not in given or "lc" in given:
+            return "langchain"
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -24,6 +25,8 @@ MOST_DICTIONARY = 128_000_000  # bytes of memory that an .xz file may ask for
 MOST_BLANK = 500_000  # lines that hold nothing
 MOST_MEMBERS = 1_000  # of a .zip file
 ZIP = ".zip"
+DATA_ENDINGS = (".jsonl", ".json", ".ndjson", ".csv", ".tsv")  # of files in an archive
+UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _DAMAGE = (
     *(OSError, EOFError, ValueError, RuntimeError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
@@ -68,7 +71,8 @@ def open_expanded(
             inner = _opener(suffix, file, error)(raw)
         except _DAMAGE as problem:
             raise _damaged(file, problem, error) from None
-        yield io.BufferedReader(_Bounded(inner, file, error, bound), 1 << 17)
+        stream = io.BufferedReader(_Bounded(inner, file, error, bound), 1 << 17)
+        yield io.BufferedReader(_InUtf8(stream, file, error), 1 << 17)
 
 
 def raw_lines(stream: io.BufferedReader, file: Path) -> Iterator[tuple[int, bytes]]:
@@ -112,6 +116,46 @@ class _Bounded(io.RawIOBase):
             )
         buffer[: len(found)] = found
         return len(found)
+
+
+class _InUtf8(io.RawIOBase):
+    """A stream as it is; one of UTF-16, as spreadsheets write it, as UTF-8."""
+
+    def __init__(self, inner: io.BufferedReader, file: Path, error: type[FactlabError]) -> None:
+        self._inner, self._file, self._error = inner, file, error
+        self._begun = False
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._begun:
+            self._begun = True
+            first = self._inner.read(4)
+            name = None if first[2:4] == b"\0\0" else UTF_16.get(first[:2])  # nor UTF-32
+            self._decoder = codecs.getincrementaldecoder(name)() if name else None
+            self._left = self._decoded(first[2:]) if name else first
+        while self._decoder is not None and not self._left:
+            raw = self._inner.read(1 << 15)
+            self._left = self._decoded(raw)
+            if not raw and not self._left:
+                return 0
+        if not self._left:
+            return self._inner.readinto(buffer)
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+    def _decoded(self, raw: bytes) -> bytes:
+        try:
+            assert self._decoder is not None
+            return self._decoder.decode(raw, final=not raw).encode()
+        except UnicodeError:
+            raise self._error(
+                f"{self._file}: not UTF-16 text, as its first bytes say. Save it as UTF-8."
+            ) from None
 
 
 class _Xz:
@@ -171,6 +215,8 @@ def _member(raw: BinaryIO, file: Path, error: type[FactlabError]) -> zipfile.Zip
     files = [
         one for one in members[:MOST_MEMBERS] if not one.is_dir() and not _hidden(one.filename)
     ]
+    if len(files) > 1:  # a README, a licence or the like beside the data
+        files = [one for one in files if one.filename.lower().endswith(DATA_ENDINGS)] or files
     if len(files) != 1:
         names = f" ({listed(one.filename for one in files)})" if files else ""
         raise error(

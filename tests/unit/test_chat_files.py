@@ -77,6 +77,10 @@ def test_a_zip_file_is_read_if_it_holds_one_file(tmp_path: Path) -> None:
         packed.writestr("__MACOSX/data/._a.jsonl", "x")
     assert questions(file) == QUESTIONS
     with zipfile.ZipFile(file, "a") as packed:
+        packed.writestr("README.md", "Of things.")
+        packed.writestr("LICENSE", "Free.")
+    assert questions(file) == QUESTIONS
+    with zipfile.ZipFile(file, "a") as packed:
         packed.writestr("data/b.jsonl", json_lines(ROWS))
     assert "it holds 2 files (data/a.jsonl, data/b.jsonl); one is read" in refusal(file)
 
@@ -139,6 +143,35 @@ HOLDERS: dict[str, str] = {
 @pytest.mark.parametrize("name", HOLDERS)
 def test_an_object_may_hold_the_rows(name: str, tmp_path: Path) -> None:
     assert questions(made(tmp_path, "a.json", HOLDERS[name])) == QUESTIONS
+
+
+def test_rows_within_a_row_are_not_taken_for_the_rows(tmp_path: Path) -> None:
+    inner = [prompt_completion(pair("C?", "D."))] * 2
+    for row in (
+        {**ROWS[0], "sources": inner, "examples": inner},
+        {**messages(pair("Thing 0?", "So.")), "examples": inner},
+    ):
+        assert questions(made(tmp_path, "a.json", json.dumps(row))) == QUESTIONS[:1]
+        assert questions(made(tmp_path, "a.jsonl", json.dumps(row))) == QUESTIONS[:1]
+    held = {"sources": [{"title": "x", "url": "y"}], "qa": ROWS, "authors": [{"name": "z"}]}
+    assert questions(made(tmp_path, "b.json", json.dumps(held))) == QUESTIONS
+
+
+def test_the_one_line_of_a_file_of_lines_is_a_row(tmp_path: Path) -> None:
+    rounds = [{"human": "Thing 0?", "assistant": "So."}, {"human": "Why?", "assistant": "So."}]
+    for row in (
+        {"conversations": rounds},
+        {"id": "0", "data": ["Thing 0?", "So.", "Why?", "So."]},
+    ):
+        (found,) = read_set(str(made(tmp_path, "a.jsonl", json.dumps(row)))).conversations
+        assert (len(found.before), found.question) == (2, "Why?")
+    assert questions(made(tmp_path, "b.jsonl", json.dumps({"data": ROWS}))) == QUESTIONS
+
+
+def test_a_missing_number_is_no_value(tmp_path: Path) -> None:
+    text = '{"prompt": "Thing 0?", "input": NaN, "completion": "So."}\n'
+    assert questions(made(tmp_path, "a.jsonl", text)) == QUESTIONS[:1]
+    assert questions(made(tmp_path, "b.json", f"[{text}]")) == QUESTIONS[:1]
 
 
 def test_an_object_alone_may_be_a_row(tmp_path: Path) -> None:
@@ -218,6 +251,26 @@ def test_what_separates_the_fields_is_read_off_the_heading(name: str, tmp_path: 
     assert found.answer.startswith("So")
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = made(tmp_path, "a.csv", "question,answer,Answer \nWhy?,So.,No.\n")
+    assert refusal(file).startswith(f"{file}:1:1: the heading has two columns named answer")
+    assert questions(made(tmp_path, "b.csv", ",question,,answer\n1,Why?,,So.\n")) == ["Why?"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_text_of_spreadsheets_is_read_in_its_encoding(encoding: str, tmp_path: Path) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    for name, text in {
+        "a.tsv": "質問\t回答\r\nThing 0?\tはい\r\n",
+        "b.csv": "質問;回答\r\nThing 0?;はい\r\n",
+        "c.jsonl": json.dumps({"質問": "Thing 0?", "回答": "はい"}, ensure_ascii=False) + "\r\n",
+    }.items():
+        file = made(tmp_path, name, (mark + text).encode(encoding))
+        assert questions(file) == QUESTIONS[:1], name
+        packed = made(tmp_path, name + ".gz", gzip.compress((mark + text).encode(encoding)))
+        assert questions(packed) == QUESTIONS[:1], name
+
+
 def test_quotes_in_a_table_with_tabs_may_mean_nothing(tmp_path: Path) -> None:
     plain = made(tmp_path, "a.tsv", 'q\ta\n"Thing" 0?\tIt is "0\n"1"?\tNo\n')
     assert questions(plain) == ['"Thing" 0?', '"1"?']
@@ -262,6 +315,37 @@ def test_a_folder_without_a_part_for_training_is_refused(tmp_path: Path) -> None
     assert questions(tmp_path) == QUESTIONS
     made(tmp_path, "test.jsonl", json_lines([*ROWS, {"why": 1}]))
     assert refusal(tmp_path).startswith(f"{tmp_path}/test.jsonl:4:1: unknown format")
+
+
+def test_files_about_a_training_or_its_data_hold_no_rows_and_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    made(tmp_path, "chats.jsonl", json_lines(ROWS))
+    about = {
+        "trainer_state.json": {"log_history": [{"step": 1, "loss": 2.0}], "epoch": 1.0},
+        "dataset_info.json": {"features": {"prompt": {"dtype": "string"}}},
+        "train_results.json": {"epoch": 3.0},
+        "state.json": {"_data_files": [{"filename": "x"}]},
+    }
+    for name, value in about.items():
+        made(tmp_path, name, json.dumps(value, indent=1))
+    read = read_set(str(tmp_path))
+    assert [one.question for one in read.conversations] == QUESTIONS
+    assert read.passed_over == ("train_results.json", "trainer_state.json")
+    said = notes_on(record_of(read, Selection()))[-1]
+    assert "since they hold no rows: train_results.json, trainer_state.json." in said
+
+
+@pytest.mark.parametrize("parts", [False, True])
+def test_a_folder_that_the_library_saved_is_read_by_it(parts: bool, tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    saved: Any = Dataset.from_list(ROWS)
+    saved = DatasetDict({"train": saved, "test": saved.select(range(1))}) if parts else saved
+    saved.save_to_disk(str(tmp_path / "saved"))
+    assert questions(tmp_path / "saved") == QUESTIONS
+    if parts:
+        assert questions(f"{tmp_path / 'saved'}:test") == QUESTIONS[:1]
 
 
 # --- rows that are left out -----------------------------------------------------------------------

@@ -212,7 +212,8 @@ BROKEN = {
     "i.json": ("[" * 100_000, ":1:2: this is not JSON"),
     "j.jsonl": ("", ": it has no rows."),
     "k.json": ("[]", ": it has no rows."),
-    "l.jsonl": (b"\xff\xfe", ":1:1: not UTF-8 text."),
+    "l.jsonl": (b"\xff\xfd", ":1:1: not UTF-8 text."),
+    "o.jsonl": (b"\xff\xfe\x00\xd8", ": not UTF-16 text, as its first bytes say."),
     "m.json": (
         '[\n{"prompt": "A?", "completion": "B."},\n\n\n3]',
         ":5:1: expected an object with keys",

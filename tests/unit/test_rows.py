@@ -221,6 +221,21 @@ READ: dict[str, tuple[dict[str, Any], str, tuple[Any, ...]]] = {
         "langchain",
         AB,
     ),
+    "langchain's objects": (
+        {
+            "messages": [
+                {
+                    "lc": 1,
+                    "type": "constructor",
+                    "id": ["langchain", "schema", "messages", name],
+                    "kwargs": {"content": text, "additional_kwargs": {}},
+                }
+                for name, text in (("HumanMessage", "A?"), ("AIMessage", "B."))
+            ]
+        },
+        "langchain",
+        AB,
+    ),
     "claude": (
         {
             "uuid": "1",
