@@ -191,9 +191,8 @@ def _written_as(given: Fields) -> str | None:
         return "sharegpt"
     if "parts" in given:
         return "gemini"
-    if "type" in given and not any(key in given for key in ROLE_KEYS if key != "role"):
-        if "role" not in given or "lc" in given:
-            return "langchain"
+    if "lc" in given or ("type" in given and not any(key in given for key in ROLE_KEYS)):
+        return "langchain"
     return None
 
 
