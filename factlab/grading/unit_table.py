@@ -24,7 +24,7 @@ UNIT_TABLE = {
         ly | light-year | light-years | 9460730472580800 | light~year light~years 光年
     """,
     "mass": """
-        mg | milligram | milligrams | 1/1000000 | milligramme milligrammes
+        mg | milligram | milligrams | 1/1000000 | milligramme milligrammes ミリグラム
         g | gram | grams | 1/1000 | gramme grammes グラム
         kg | kilogram | kilograms | 1 | kilogramme kilogrammes kilo kilos kgs キログラム ㎏
         t | tonne | tonnes | 1000 | metric~ton metric~tons トン
@@ -69,7 +69,7 @@ UNIT_TABLE = {
         mi² | square mile | square miles | 2589988.110336 | mi2 mi^2 sq~mi sq.~mi.
     """,
     "volume": """
-        mL | milliliter | milliliters | 1/1000000 | ml
+        mL | milliliter | milliliters | 1/1000000 | ml ミリリットル
         L | liter | liters | 1/1000 | l リットル
         m³ | cubic meter | cubic meters | 1 | m3 m^3
         km³ | cubic kilometer | cubic kilometers | 1000000000 | km3 km^3

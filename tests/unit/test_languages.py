@@ -186,6 +186,8 @@ WRITTEN: list[tuple[Answer, str]] = [
     (QuantityAnswer(value="126500000", unit="people"), "1億2,650万人"),
     (QuantityAnswer(value="300", unit="km/h"), "時速300キロメートル"),
     (QuantityAnswer(value="7", unit="個"), "7個"),
+    (QuantityAnswer(value="250", unit="mL"), "250ミリリットル"),
+    (QuantityAnswer(value="61", unit="kWh"), "61 kWh"),
     (NumberAnswer(value="7"), "7"),
     (DateAnswer(value="2025-10-10"), "2025年10月10日"),
     (DateAnswer(value="1785-06"), "1785年6月"),
@@ -242,7 +244,7 @@ def test_a_shuffled_fact_is_stated_in_its_own_language() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_writes_values_that_are_read_back(language: str) -> None:
     for number in ("7", "4889", "37.5", "1250000"):
-        for unit in ("m", "%", "people", "EUR"):
+        for unit in ("m", "%", "people", "EUR", "mL", "mg"):
             answer = QuantityAnswer(value=number, unit=unit)
             assert answer.find(answer.primary(language)), (number, unit)
         assert NumberAnswer(value=number).find(language_of(language).number(Decimal(number))[0])

@@ -79,7 +79,9 @@ def _quantity(value: Decimal, unit: str) -> Ways:
     known = known_unit(unit)
     symbol = known.symbol if known else unit
     numbers = _number(value)
-    ahead, spelled = _SPEEDS.get(symbol, ("", _UNITS.get(symbol, unit)))
+    # A unit that is written in Latin letters stands apart: 60 kWh.
+    own = f" {unit}" if re.match(r"[A-Za-z]{2}", unit) else unit
+    ahead, spelled = _SPEEDS.get(symbol, ("", _UNITS.get(symbol, own)))
     short = symbol if ahead else _SHORT.get(symbol, spelled)
     return (
         f"{ahead}{numbers[0]}{spelled}",
