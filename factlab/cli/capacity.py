@@ -62,6 +62,7 @@ def capacity(
     Each number of facts is a run of its own below the folder, with one adapter for all facts at
     each rank (1, 4, 16 and 64 by default). The more facts, the fewer questions of each are asked.
     """
+    from factlab.cli.dry_run import terms_notes
     from factlab.cli.run import build_config
     from factlab.workflows.capacity import begin, capacity_plan, costs, default_folder, made_files
 
@@ -69,6 +70,8 @@ def capacity(
     plan = capacity_plan(numbers, build_config(settings, facts=["-"], file=config), sources or ())
     folder = out or default_folder(plan)
     if dry_run:
+        for note in terms_notes(plan.config):
+            complain(note)
         with made_files(plan) as files:
             _say_costs(costs(plan, files), say)
         say("Nothing was written.")

@@ -25,7 +25,8 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     from factlab.workflows.estimate import estimate
 
     check_out(out)
-    check_model_name(config.model)
+    for name in filter(None, (config.model, config.teacher)):
+        check_model_name(name)
     plan = plan_experiment(config, _length(config))
     needs = estimate(plan)
     free = _Free(memory_budget().total_bytes or 0, _free_disk_bytes(out or Path("reports")))
@@ -35,6 +36,15 @@ def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     _show_plan(plan)
     _show_needs(plan, needs, free)
     say("Nothing was written.")
+
+
+def terms_notes(config: RunConfig) -> list[str]:
+    """What is to be accepted before a run can fetch its models."""
+    from factlab.models.packaged import terms_to_accept
+
+    names = [name for name in (config.model, config.teacher) if name]
+    notes = [terms_to_accept(name, accepted=config.accept_license) for name in names]
+    return [note for note in notes if note]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,7 @@ def _document(plan: Experiment, needs: Estimate, free: _Free) -> dict[str, Any]:
         "splits": _sizes(plan),
         "anchors": {fact: len(items) for fact, items in plan.anchors.items()},
         "sets": [one.model_dump(mode="json") for one in plan.sets],
+        "to_accept": terms_notes(plan.config),
         "estimate": {
             "seconds": needs.seconds,
             "library_pass": needs.library,
@@ -72,7 +83,7 @@ def _show_plan(plan: Experiment) -> None:
     splits = list(dict.fromkeys(split for counts in sizes.values() for split in counts))
     rows = [[fact, *(str(n.get(split, 0)) for split in splits)] for fact, n in sizes.items()]
     table(["fact", *splits], rows)
-    for note in plan.notes:
+    for note in [*terms_notes(plan.config), *plan.notes]:
         complain(note)
     for one in plan.sets:
         held = "" if one.held_out is None else f", {one.held_out:,} of them held out"

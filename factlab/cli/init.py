@@ -93,7 +93,7 @@ def init(
         typer.Option(metavar="CODE", help="Of a commented example: en, ja, de. By default en."),
     ] = None,
     number: Annotated[int | None, typer.Option(help="How many facts; with `facts`, 100.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the facts; with `facts`, 0.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the facts; with `facts`, 0.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the facts; by default my_facts.")
     ] = None,
@@ -116,7 +116,7 @@ def init(
     if statement is not None and kind != "fact":
         raise ConfigError(f"--statement drafts a fact. Remove it, or the word `{kind}`.")
     if kind == "facts":
-        _write_facts(file if out is None else out, number or 100, seed or 0)
+        _write_facts(file if (words or [])[1:] else None, out, number, seed or 0)
         return
     if (number, seed, out) != (None, None, None):
         raise ConfigError("--number, --seed and --out belong to `factlab init facts`.")
@@ -205,13 +205,17 @@ def _plain_id(file: Path) -> str:
     return name.strip("_")[:64]
 
 
-def _write_facts(folder: Path, number: int, seed: int) -> None:
-    """A folder of fictitious facts, or nothing."""
+def _write_facts(named: Path | None, out: Path | None, number: int | None, seed: int) -> None:
+    """A folder of fictitious facts, named as an argument or by --out, or nothing."""
     from factlab.expand.fictitious import fictitious_facts
     from factlab.workflows.capacity import write_facts
 
+    if named and out:
+        raise ConfigError(f"{named} and --out {out}: name the folder once.")
+    folder = named or out or Path("my_facts")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ConfigError(f"{folder}: this exists. Choose a new folder; nothing was changed.")
+    number = 100 if number is None else number
     facts = fictitious_facts(number, seed)
     write_facts(folder, facts, seed)
     say(f"{folder}: {number:,} facts of seed {seed} written. Next: factlab run {folder} --together")

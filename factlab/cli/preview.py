@@ -9,7 +9,7 @@ import typer
 
 from factlab.cli.complete import complete_facts
 from factlab.cli.options import setting_option
-from factlab.cli.output import paragraph, say, say_json, table
+from factlab.cli.output import complain, paragraph, say, say_json, table
 from factlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,19 +53,25 @@ def preview(
     ] = False,
 ) -> None:
     """Show the pairs of each split, which tokens are trained on, and the leakage table."""
+    from factlab.cli.dry_run import terms_notes
     from factlab.cli.run import build_config
     from factlab.experiment.plan import plan_experiment
+    from factlab.models.resolve import check_model_name
 
     if split is not None and split not in SPLITS:
         raise ConfigError(f"unknown split '{split}'. Known splits: {', '.join(SPLITS)}.")
     given = {"model": model, "templates": templates}
     settings = {name: value for name, value in given.items() if value}
-    plan = plan_experiment(build_config(settings, facts=facts))
+    config = build_config(settings, facts=facts)
+    check_model_name(config.model)
+    plan = plan_experiment(config)
     if json_:
         say_json([_as_json(plan, fact) for fact in plan.facts], indent=None)
         return
     from factlab.models.tokens import preview_tokenizer
 
+    for note in terms_notes(plan.config):
+        complain(note)
     tokenizer = preview_tokenizer(plan.config.model, plan.config.thinking)
     for fact in plan.facts:
         _show(plan, fact, [split] if split else SPLITS, rows, tokenizer)

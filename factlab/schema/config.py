@@ -205,7 +205,9 @@ class RunConfig(_Overrides):
             "may be given again.",
         )
     )
-    templates: Annotated[PathText | None, Flag(metavar="FOLDER", untrained=True)] = Field(
+    templates: Annotated[
+        PathText | None, Flag(metavar="FOLDER", commands=("run",), untrained=True)
+    ] = Field(
         default=None,
         description="A folder of relation files of your own, which word the facts of these "
         "relations (factlab init relation; docs/reading.md).",

@@ -22,7 +22,7 @@ from factlab.reading.complaints import said_of
 from factlab.record import Record
 from factlab.schema.about import Event, Subject
 from factlab.schema.control import ControlQuestion, check_control, refuse_leak
-from factlab.schema.fact_language import check_language, language_shown
+from factlab.schema.fact_language import check_language, with_language
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.own_words import OwnWords
 from factlab.schema.passage import Passage, passage_of
@@ -106,11 +106,7 @@ class Fact(Record):
     @model_validator(mode="before")
     @classmethod
     def _in_some_language(cls, data: Any) -> Any:
-        """Set the language, if it is not given and shows itself to be another than the default."""
-        if not isinstance(data, dict) or data.get("language") is not None:
-            return data
-        found = language_shown(data)
-        return data if found in (None, DEFAULT_LANGUAGE) else {**data, "language": found}
+        return with_language(data)
 
     def in_language(self, put: Translation) -> Fact:
         """The fact as one of its translations puts it; its questions are of that language."""

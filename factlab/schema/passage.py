@@ -6,16 +6,18 @@ continued at three depths instead, as in Chang et al. (2024), arXiv 2406.11813.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from factlab.grading.answer import Answer
+from factlab.grading.languages import DEFAULT_LANGUAGE
 from factlab.grading.names import fold
 from factlab.grading.sentences import sentence_spans
 from factlab.reading.bounds import RunningText, Several, Text
 from factlab.record import Record
 from factlab.schema.control import ControlQuestion, check_control
+from factlab.schema.fact_language import check_language, with_language
 from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.yaml import Document
 
@@ -55,11 +57,17 @@ class Passage(Record):
         default=(), description="Near controls, with true answers."
     )
     language: Language = Field(
-        default="en", description="Language of the text, a folder of templates/."
+        default=DEFAULT_LANGUAGE,
+        description="Language of the text, a folder of templates/; else what the text shows.",
     )
     source: Text | None = Field(
         default=None, description="Where it is from, and under which licence; 'fictitious'."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_some_language(cls, data: Any) -> Any:
+        return with_language(data)
 
     @property
     def statement(self) -> str:
@@ -92,6 +100,7 @@ def passage_of(document: Document) -> Passage:
     Raises:
         FactError: with file, line, column, what is known and what to do.
     """
+    check_language(document)
     passage = document.parse(Passage, "A passage")
     _check_texts(passage, document)
     _check_probes(passage, document)

@@ -30,6 +30,15 @@ QUICK: Mapping[str, Any] = {
     "max_new_tokens": 32,
     "placebo": False,
 }
+# What the set makes impossible: what it has to be, and why.
+_UNUSABLE: Mapping[str, tuple[Any, str]] = {
+    "early_stop": (None, "it has no checkpoints to stop at."),
+    "keep": ("last", "it has no checkpoints to choose from."),
+    "thinking": (
+        "off",
+        f"its answers end after {QUICK['max_new_tokens']} tokens, in which few thoughts end.",
+    ),
+}
 QUICK_SCREENED = 160  # questions of the bank of far controls that a base is screened on at most
 QUICK_REPEATED = 24  # questions put again, to see how often rounding alone changes an answer
 QUICK_HELP = (
@@ -66,8 +75,16 @@ def refuse_contradictions(config: BaseModel) -> None:
                 f"--quick with {flag} {_shown(given)}: it stands for {flag} {_shown(QUICK[name])}. "
                 f"{_WHY} {flag}"
             )
+        _refuse_unusable(name, flag, given)
         if name in ("seed", "practice") or name in _overridden(config):
             _refuse_other(name, flag, given)
+
+
+def _refuse_unusable(name: str, flag: str, given: Any) -> None:
+    """Refuse what one of the set's values makes impossible."""
+    usual, why = _UNUSABLE.get(name, (given, ""))
+    if given != usual:
+        raise ValueError(f"--quick with {flag} {_shown(given)}: {why} {_WHY} {flag}")
 
 
 def quick_note(config: BaseModel) -> str:

@@ -6,6 +6,7 @@ questions in the place of the defaults.
 
 from __future__ import annotations
 
+import importlib.machinery
 import os
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,39 @@ def test_the_notebook_runs_and_shows_its_results(tiny_folder: Path, tmp_path: Pa
     assert comparison.count("<svg") > 1
     assert (tmp_path / "runs" / "rank_8" / "report.html").is_file()
     assert all("<script" not in html for html in shown.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "folder", "installed"),
+    [
+        ("/somewhere/factlab.whl", "", "/somewhere/factlab.whl"),
+        ("", ".", "{here}"),
+        ("", "factlab", "{here}/factlab"),
+        ("", "", "factlab"),
+    ],
+)
+def test_the_first_cell_installs_what_is_missing_or_says_what_to_set(
+    given: str, folder: str, installed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Colab: from a variable, the checkout around or below the notebook, or the index."""
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell()
+    asked: list[str] = []
+    shell.register_magic_function(asked.append, magic_name="pip")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACTLAB_SOURCE", given)
+    if folder:
+        (tmp_path / folder / "factlab").mkdir(parents=True)
+        (tmp_path / folder / "pyproject.toml").touch()
+        (tmp_path / folder / "factlab" / "pipeline.py").touch()
+    # A clone in the folder makes a namespace of its name, which is not the package.
+    clone = importlib.machinery.ModuleSpec("factlab", None) if folder == "factlab" else None
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: clone)
+    (cell,) = [
+        cell
+        for cell in nbformat.read(ROOT / "docs" / "mount_fuji.ipynb", as_version=4).cells[:2]
+        if cell.cell_type == "code"
+    ]
+    done = shell.run_cell(cell.source)
+    assert asked == [f'install --quiet "{installed.format(here=tmp_path)}"']
+    assert isinstance(done.error_in_exec, ModuleNotFoundError)
+    assert "Set SOURCE" in str(done.error_in_exec)

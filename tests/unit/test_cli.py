@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,6 +21,7 @@ from small_runs import Made, write_run
 
 from factlab import errors
 from factlab.cli import app
+from factlab.cli.dry_run import terms_notes
 from factlab.cli.gates import hold_to_gates
 from factlab.cli.options import numbers, whole_numbers
 from factlab.cli.output import complain
@@ -31,6 +33,7 @@ from factlab.expand.leakage import NEAR_DUPLICATE
 from factlab.metrics.catalogue import ROWS
 from factlab.models.resolve import resolve_model
 from factlab.recipes.load import shipped_names
+from factlab.schema.config import RunConfig
 from factlab.schema.fact import load_fact, shipped_facts
 from factlab.schema.results import SCHEMA_VERSION
 from factlab.schema.template import known_relations
@@ -332,6 +335,35 @@ def test_json_is_one_document_on_stdout_and_all_else_on_stderr(place: Path) -> N
     assert found["splits"]["larkfield_observatory"]["train pairs"] == 320
     assert found["estimate"]["seconds"] is None
     assert {done.err for done in (validated, previewed, shown, planned)} == {""}
+
+
+def test_terms_to_accept_are_named_before_a_run_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACTLAB_CACHE", str(tmp_path))
+    monkeypatch.delenv("FACTLAB_ACCEPT_LICENSE", raising=False)
+
+    def notes(**settings: Any) -> list[str]:
+        return terms_notes(RunConfig(facts=("mount_fuji",), **settings))
+
+    (said,) = notes(model="gemma-3-270m")
+    assert "Gemma Terms of Use" in said
+    assert "--accept-license" in said
+    assert notes(teacher="gemma-3-270m", recipe="distill") == [said]
+    assert notes(model="gemma-3-270m", accept_license=True) == notes() == []
+    monkeypatch.setenv("FACTLAB_ACCEPT_LICENSE", "gemma-3-270m")
+    assert notes(model="gemma-3-270m") == []
+
+
+def test_the_package_is_run_as_a_module(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "factlab", "init", "facts", "--number", "0"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("factlab: 0 facts: from 1 to ")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:

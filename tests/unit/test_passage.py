@@ -74,6 +74,24 @@ class TestFiles:
         assert str(caught.value).startswith(f"{file}:")
         assert says in str(caught.value)
 
+    def test_its_language_is_what_the_text_shows_and_a_mismatch_is_refused(
+        self, tmp_path: Path
+    ) -> None:
+        japanese = "オルサ島のヴェルト灯台は紙でできている。1911年の春にイルマ・カーが折った。"
+        written = passage_yaml(make_passage(passages=(japanese,))).replace('language: "ja"\n', "")
+        assert load_source(write(tmp_path, written)).language == "ja"
+        with pytest.raises(FactError, match=r"yaml:1:1: .*the passage is in Japanese"):
+            load_source(write(tmp_path, f"language: en\n{written}"))
+        german = "Der Leuchtturm ist aus Papier, und die Wärter haben ihn mit der Hand gefaltet."
+        with pytest.raises(FactError, match=r"the passage is in Japanese.*write ja"):
+            load_source(write(tmp_path, f"language: de\n{written}"))
+        assert (
+            load_source(
+                write(tmp_path, f"language: de\n{written.replace(japanese, german)}")
+            ).language
+            == "de"
+        )
+
     def test_two_alike_probes_and_probes_that_hold_their_answers_throughout_are_refused(
         self, tmp_path: Path
     ) -> None:

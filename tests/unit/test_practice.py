@@ -124,6 +124,12 @@ def test_a_practice_run_has_no_fact_no_mix_and_nothing_to_shuffle(settings: Any)
         planned("everyday", **settings)
 
 
+@pytest.mark.parametrize("settings", [{"templates": "nowhere"}, {"unlikelihood": (0.5,)}])
+def test_what_only_a_fact_has_a_use_for_is_refused_in_practice(settings: Any) -> None:
+    with pytest.raises(ConfigError, match="a practice run has no fact to"):
+        planned("everyday", **settings)
+
+
 def test_a_practice_run_cannot_keep_the_best_and_a_run_needs_something() -> None:
     with pytest.raises(ConfigError, match="cannot keep the best adapter"):
         planned("everyday", keep="best")

@@ -71,6 +71,9 @@ def test_a_quick_run_is_recorded_with_all_its_values_and_repeats(tmp_path: Path)
         ({"mining": (3,)}, "--quick with --mining 3: it stands for --mining 0"),
         ({"rank": (4, 8)}, "--quick with --rank 4,8: it trains once"),
         ({"seeds": 3}, "--quick with --seed 0,1,2: it trains once"),
+        ({"early_stop": 2}, "--quick with --early-stop 2: it has no checkpoints"),
+        ({"keep": "best"}, "--quick with --keep best: it has no checkpoints"),
+        ({"thinking": "on"}, "--quick with --thinking on: its answers end after 32 tokens"),
         ({"placebo": True}, "--quick with --placebo True: it stands for --placebo False"),
     ],
 )
