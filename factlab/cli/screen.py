@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
+from pydantic import ValidationError
 
 from factlab.cli.options import Fresh, setting_option
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, shortened
 from factlab.grading.languages import DEFAULT_LANGUAGE
+from factlab.reading.complaints import said_of
 from factlab.schema.config import EMBEDDED_MODEL, Precision, RunConfig
 from factlab.schema.yaml import did_you_mean
 
@@ -46,9 +48,13 @@ def screen(
     if precision not in (known := get_args(Precision)):
         hint = did_you_mean(precision, known)
         raise ConfigError(f"--precision {precision}: not known.{hint} Known: {', '.join(known)}.")
+    try:
+        config = RunConfig(model=model)
+    except ValidationError as problem:
+        raise ConfigError(f"--model {shortened(model)}: {said_of(problem)}") from None
     quiet_libraries()
     found = screen_bank(
-        RunConfig(model=model),
+        config,
         make_progress(),
         language=language,
         precision=cast("Precision", precision),

@@ -36,7 +36,7 @@ def delimited_rows(file: Path) -> Rows:
     quoting = _quoting(file, delimiter) if delimiter == "\t" else csv.QUOTE_MINIMAL
     with _lines(file) as (first, others):
         skipped = 1 if named else 0
-        lines = others if named else _with_first(first, others)
+        lines = _OfARow(others if named else _with_first(first, others))
         reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
         line = 1 + skipped
         try:
@@ -48,8 +48,24 @@ def delimited_rows(file: Path) -> Rows:
                 elif row:
                     yield line, _named(heading, row)
                 line = reader.line_num + 1 + skipped
+                lines.length = 0
         except csv.Error as problem:
             raise DataError(f"{file}:{line}:1: this is not CSV ({problem}).") from None
+
+
+class _OfARow:
+    """Lines, of which a row may span several; together they are no longer than one may be."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.length += len(line)
+            if self.length > MOST_LINE:
+                raise csv.Error(f"a row is longer than {MOST_LINE:,} characters")
+            yield line
 
 
 def _check_heading(names: list[str], where: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
+from typing import Any
 
 from factlab.conversations.rows import READERS, is_about_data
 from factlab.errors import DataError, shortened
 from factlab.reading.compressed import COMPRESSED
+from factlab.reading.files import read_beginning, read_text
+from factlab.schema.yaml import parse_yaml
 
 # The parts that the `datasets` library knows, by the words that name them.
 PARTS = {
@@ -21,6 +25,9 @@ MOST_FILES = 10_000
 _ABOUT = {"dataset_info.json", "dataset_infos.json"}  # beside the data, not data
 _SAVED = ("state.json", "dataset_dict.json")  # in folders that the library wrote
 _WORDS = re.compile(r"[^a-z]+")
+_HEAD = re.compile(r"\s*---(?:\r\n|\r|\n)(.*?)(?:\r\n|\r|\n)---[ \t]*(?:\r?\n|$)", re.DOTALL)
+_SETTINGS = ".huggingface.yaml"
+_WHERE = {"data_files", "data_dir", "path"}  # keys that say where data are
 
 
 def part_files(folder: Path, part: str | None) -> tuple[list[Path] | None, list[Path]]:
@@ -77,6 +84,48 @@ def _is_about(file: Path) -> bool:
         return False
 
 
+def refuse_elsewhere(folder: Path) -> None:
+    """Refuse a folder that says its data are anywhere but in it: the library would go there.
+
+    Raises:
+        DataError: with the file that says so.
+    """
+    for name in ("README.md", _SETTINGS):
+        file = folder / name
+        if not (file.is_file() or (name == _SETTINGS and file.exists())):
+            continue  # as the library does
+        text = read_text(file, DataError)
+        if name == "README.md":
+            head = _HEAD.match(text)
+            text = "\n" + head[1] if head else ""
+        if not any(key in text for key in _WHERE):
+            continue
+        for value in _places(parse_yaml(text, str(file), DataError).data):
+            if _leads_out(value):
+                raise DataError(
+                    f"{file}: it says that data of this folder are elsewhere "
+                    f"({shortened(value)}). Only files in the folder are read; name the others "
+                    "yourself."
+                )
+
+
+def _places(said: Any, *, where: bool = False) -> Iterator[str]:
+    """All texts under keys that say where data are."""
+    if isinstance(said, str) and where:
+        yield said
+    elif isinstance(said, dict):
+        for key, value in said.items():
+            yield from _places(value, where=where or key in _WHERE)
+    elif isinstance(said, list):
+        for value in said:
+            yield from _places(value, where=where)
+
+
+def _leads_out(place: str) -> bool:
+    way = place.replace("\\", "/").split("/")
+    return ":" in place or place.startswith(("/", "\\", "~")) or ".." in way
+
+
 def _files(folder: Path) -> list[Path]:
     seen = islice(folder.rglob("*"), MOST_FILES)
     return sorted(
@@ -107,7 +156,6 @@ def _part_of(path: PurePath) -> str | None:
 
 def _readme(folder: Path) -> str:
     try:
-        with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
-            return file.read(100_000)
-    except OSError:
+        return read_beginning(folder / "README.md", DataError, 100_000).decode(errors="replace")
+    except DataError:
         return ""

@@ -23,6 +23,8 @@ HOLDERS = (
 
 MOST_TRIED = 20  # items of a list, to see whether they are rows
 MOST_ITEMS = 2_000_000  # of all its lists and objects together, held in memory
+MOST_PIECES = 3_000_000  # what these hold in turn
+MOST_KEYS = 200_000  # of the object itself, and rows of a list: no more rows are read of a set
 
 
 @dataclass(slots=True)
@@ -123,9 +125,13 @@ def _parts(file: Path) -> dict[str, _Part]:
         scan = JsonScanner(stream, file)
         for key, inner, line, value in members_of(scan):
             items += 1
-            if items > MOST_ITEMS:
+            if items > MOST_ITEMS or scan.pieces > MOST_PIECES:
                 raise scan.refused(f"the object holds more than {MOST_ITEMS:,} values. Split it")
             one = parts.setdefault(key, _Part())
+            if len(parts) > MOST_KEYS or (
+                len(one.items) > MOST_KEYS and isinstance(value, dict | list)
+            ):
+                raise scan.refused(f"the object holds more than {MOST_KEYS:,} rows. Split it")
             if inner is not None:
                 one.in_list = inner == ""
                 one.lines.append(line)
@@ -178,6 +184,8 @@ def _table(file: Path, parts: Mapping[str, _Part]) -> Rows:
             f"{file}:1:1: the object holds no rows; its keys: {listed(parts) or 'none'}. Put the "
             "rows into a list under the key data, or write one object a line."
         )
+    if len(columns) * len(next(iter(columns.values()))) > MOST_ITEMS:
+        raise DataError(f"{file}:1:1: the columns hold more than {MOST_ITEMS:,} values. Split it.")
     for number in next(iter(columns.values())):
         yield 1, {key: column.get(number) for key, column in columns.items()}
 

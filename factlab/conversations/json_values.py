@@ -29,6 +29,7 @@ class JsonScanner:
         self._text, self._place, self._over = "", 0, False
         self._line, self._counted = 1, 0  # the line at a place of the window
         self._before = 0  # characters of the window's first line that were dropped
+        self.pieces = 0  # lists, objects and commas of the values so far: what takes up memory
 
     @property
     def line(self) -> int:
@@ -77,6 +78,7 @@ class JsonScanner:
                 raise self.refused(f"this is not JSON ({problem.said})", problem.place) from None
             if end == len(self._text) and self._more():
                 continue  # a number may go on
+            self.pieces += sum(self._text.count(sign, self._place, end) for sign in "[{,")
             self._place = end
             return found
 

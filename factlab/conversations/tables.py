@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from factlab.conversations.folders import refuse_elsewhere
 from factlab.errors import DataError
 
 MOST_PARQUET = 1_000_000_000  # bytes of its rows in memory, all together
 BATCH = 64  # rows at a time
+MOST_BATCH = 64_000_000  # bytes of a batch, where each of its rows had all that a column holds
 
 
 def table_rows(source: str, split: str | None) -> Iterable[object]:
@@ -62,6 +64,7 @@ def _load(path: Path, source: str, split: str | None) -> Any:
         saved = load_from_disk(str(path))
         return saved[split] if split else saved
     if path.is_dir():
+        refuse_elsewhere(path)
         return load_dataset(str(path), split=split, streaming=True)
     return load_dataset(source, split=split)
 
@@ -72,12 +75,16 @@ def _parquet(file: Path) -> Iterator[object]:
     from pyarrow.parquet import ParquetFile
 
     opened = ParquetFile(file)
-    stated = sum(
-        opened.metadata.row_group(place).total_byte_size
-        for place in range(opened.metadata.num_row_groups)
+    groups = [opened.metadata.row_group(place) for place in range(opened.metadata.num_row_groups)]
+    stated = sum(group.total_byte_size for group in groups)
+    # A value that stands once in the file may stand in every row of a batch.
+    largest = max(
+        (g.column(c).total_uncompressed_size for g in groups for c in range(g.num_columns)),
+        default=0,
     )
+    rows = max(1, min(BATCH, MOST_BATCH // max(1, largest)))
     read = 0
-    for batch in opened.iter_batches(batch_size=BATCH):
+    for batch in opened.iter_batches(batch_size=rows):
         read += pyarrow.Table.from_batches([batch]).nbytes
         if max(stated, read) > MOST_PARQUET:
             raise DataError(

@@ -19,7 +19,7 @@ from factlab.conversations.keys import (
     filled,
     is_blank,
 )
-from factlab.conversations.marked import Marked, marked_turns
+from factlab.conversations.marked import MOST_MARKERS, Marked, marked_turns
 from factlab.conversations.roles import TOOL_ROLES, known_roles, role_of
 from factlab.errors import quoted
 from factlab.reading.json_text import NotJsonError, check_depth, parse
@@ -159,6 +159,8 @@ def turns_of(
         return marked.kind, sound(marked)
     if not items:
         raise RowError("hold no list of turns", f"'{key}' is not a list of turns")
+    if len(items) > MOST_MARKERS:
+        raise RowError("hold too many turns", f"'{key}' holds more than {MOST_MARKERS:,} turns")
     if all(isinstance(item, str) for item in items):
         return "alternating", alternating(items)
     kind = key

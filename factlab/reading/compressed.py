@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import codecs
-import gzip
 import io
 import lzma
 import zipfile
@@ -24,11 +23,13 @@ MOST_RATIO = 100
 MOST_DICTIONARY = 128_000_000  # bytes of memory that an .xz file may ask for
 MOST_BLANK = 500_000  # lines that hold nothing
 MOST_MEMBERS = 1_000  # of a .zip file
+MOST_LISTED = 1_000_000  # bytes of its list of them
+MOST_PIECES = 20_000  # of a file that was compressed in pieces, which may be empty
 ZIP = ".zip"
 DATA_ENDINGS = (".jsonl", ".json", ".ndjson", ".csv", ".tsv")  # of files in an archive
 UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _DAMAGE = (
-    *(OSError, EOFError, ValueError, RuntimeError),
+    *(OSError, EOFError, ValueError, RuntimeError, MemoryError),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
 
@@ -158,41 +159,81 @@ class _InUtf8(io.RawIOBase):
             ) from None
 
 
-class _Xz:
-    """An .xz stream, with a bound on the memory that it asks for."""
+class _Pieces:
+    """A stream of compressed pieces, one behind the other, as parallel programs write them."""
 
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw = raw
-        self._begin()
+    def __init__(self, raw: BinaryIO, begin: Callable[[], Any]) -> None:
+        self._raw, self._begin, self._number = raw, begin, 0
+        self._start()
 
-    def _begin(self, left: bytes = b"") -> None:
-        self._made = lzma.LZMADecompressor(memlimit=MOST_DICTIONARY)
-        self._next = left
+    def _start(self, left: bytes = b"") -> None:
+        self._number += 1
+        if self._number > MOST_PIECES:
+            raise ValueError(f"more than {MOST_PIECES:,} pieces")
+        self._piece, self._next = self._begin(), left
 
     def read(self, most: int) -> bytes:
         while True:
-            if self._made.eof:
-                left = self._made.unused_data or self._raw.read(1 << 16)
+            if self._piece.eof:
+                left = self._piece.unused_data or self._raw.read(1 << 16)
                 if not left.strip(b"\0"):
                     return b""
-                self._begin(left)
+                self._start(left)
             given = b""
-            if self._made.needs_input:
+            if self._piece.needs_input:
                 given, self._next = self._next or self._raw.read(1 << 16), b""
                 if not given:
                     raise EOFError("it ends too early")
-            if found := self._made.decompress(given, most):
+            if found := self._piece.decompress(given, most):
                 return found
+
+
+class _Gzip:
+    """A piece of a .gz file, with what the standard library's other pieces have."""
+
+    def __init__(self) -> None:
+        self._made = zlib.decompressobj(zlib.MAX_WBITS | 16)  # with a heading and a checksum
+
+    @property
+    def eof(self) -> bool:
+        return self._made.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._made.unused_data
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._made.unconsumed_tail and not self._made.eof
+
+    def decompress(self, given: bytes, most: int) -> bytes:
+        return self._made.decompress(self._made.unconsumed_tail + given, most)
+
+
+class _Directory:
+    """A .zip file, of whose list of files only so much is read."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.seek, self.tell, self.seekable = raw.seek, raw.tell, raw.seekable
+        self._raw, self.bounded = raw, True
+
+    def read(self, most: int = -1) -> bytes:
+        if not self.bounded:
+            return self._raw.read(most)
+        found = self._raw.read(MOST_LISTED + 1 if most < 0 else min(most, MOST_LISTED + 1))
+        if len(found) > MOST_LISTED:
+            raise zipfile.BadZipFile(f"its list of files is longer than {MOST_LISTED:,} bytes")
+        return found
 
 
 def _opener(suffix: str, file: Path, error: type[FactlabError]) -> Callable[[BinaryIO], IO[bytes]]:
     def member(raw: BinaryIO) -> IO[bytes]:
-        return zipfile.ZipFile(raw).open(_member(raw, file, error))
+        return _archive(raw).open(_member(raw, file, error))
 
     openers: dict[str, Callable[[BinaryIO], Any]] = {
-        ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
-        ".bz2": bz2.BZ2File,
-        ".xz": _Xz,
+        ".gz": lambda raw: _Pieces(raw, _Gzip),
+        ".bz2": lambda raw: _Pieces(raw, bz2.BZ2Decompressor),
+        ".xz": lambda raw: _Pieces(raw, lambda: lzma.LZMADecompressor(memlimit=MOST_DICTIONARY)),
         ".zst": _zstandard,
         ZIP: member,
     }
@@ -206,10 +247,17 @@ def _zstandard(raw: BinaryIO) -> IO[bytes]:
     return found
 
 
+def _archive(raw: BinaryIO) -> zipfile.ZipFile:
+    listed_first = _Directory(raw)
+    archive = zipfile.ZipFile(listed_first)  # type: ignore[call-overload]  # what it uses is there
+    listed_first.bounded = False
+    return archive
+
+
 def _member(raw: BinaryIO, file: Path, error: type[FactlabError]) -> zipfile.ZipInfo:
     """The one file in a .zip file; what systems put beside it is passed over."""
     try:
-        members = zipfile.ZipFile(raw).infolist()
+        members = _archive(raw).infolist()
     except _DAMAGE as problem:
         raise _damaged(file, problem, error) from None
     files = [

@@ -76,16 +76,16 @@ def combination(
             density=density,
             svd_rank=svd_rank,
         )
+        config = RunConfig(
+            facts=_fact_files(adapters),
+            model=first.config.model,
+            seed=tuple(seed),
+            combine=asked,
+            **{"precision": (adapters[0].cell.precision,)},
+            **{name: getattr(first.config, name) for name in SAME_EVALUATION},
+        )
     except ValidationError as error:
         raise ConfigError(_said(error)) from None
-    config = RunConfig(
-        facts=_fact_files(adapters),
-        model=first.config.model,
-        seed=tuple(seed),
-        combine=asked,
-        **{"precision": (adapters[0].cell.precision,)},
-        **{name: getattr(first.config, name) for name in SAME_EVALUATION},
-    )
     _check_questions(plan_experiment(config), adapters)
     return config
 

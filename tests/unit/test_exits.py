@@ -95,6 +95,8 @@ init X
 init recipe X
 practice X --dry-run
 screen --precision X
+screen --model X
+screen --language X
 tune mount_fuji --cells X
 capacity --facts X
 capacity X --facts 1 --dry-run
