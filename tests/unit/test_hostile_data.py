@@ -149,6 +149,6 @@ def test_rows_and_keys_of_an_object_are_counted_as_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("factlab.conversations.holders.MOST_KEYS", 50)
-    for found in ({"data": ROWS * 20}, {f"k{n}": 1 for n in range(60)}):
+    for found in ({"data": ROWS * 20}, {f"k{n}": ROWS[:1] for n in range(60)}):
         said = refusal(made(tmp_path, "a.json", json.dumps(found)))
         assert "the object holds more than 50 rows" in said
