@@ -216,4 +216,4 @@ def _add(turns: list[Turn], role: Role | Action, said: str) -> None:
         system, _, said = said.removeprefix("<<SYS>>").partition("<</SYS>>")
         turns.append(Turn(role="system", content=system.strip()))
         said = said.strip()
-    turns.append(Turn(role=role, content=said))  # type: ignore[arg-type]  # a role, by now
+    turns.append(Turn(role=role, content=said))

@@ -256,8 +256,12 @@ def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
         return expand_passage(fact, seed=config.data_seed, **sizes)
     assert isinstance(fact, Fact)
     made = expand(fact, seed=config.data_seed, families=config.families, **sizes)
-    bounded = ("held_out", "alias", "other_language")
-    return replace(made, **{split: _asked(config, getattr(made, split)) for split in bounded})
+    return replace(
+        made,
+        held_out=_asked(config, made.held_out),
+        alias=_asked(config, made.alias),
+        other_language=_asked(config, made.other_language),
+    )
 
 
 def _expansions(

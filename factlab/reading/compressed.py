@@ -72,7 +72,7 @@ def open_expanded(
             inner = _opener(suffix, file, error)(raw)
         except _DAMAGE as problem:
             raise _damaged(file, problem, error) from None
-        stream = io.BufferedReader(_Bounded(inner, file, error, bound), 1 << 17)
+        stream: io.BufferedIOBase = io.BufferedReader(_Bounded(inner, file, error, bound), 1 << 17)
         yield io.BufferedReader(_InUtf8(stream, file, error), 1 << 17)
 
 
@@ -122,7 +122,7 @@ class _Bounded(io.RawIOBase):
 class _InUtf8(io.RawIOBase):
     """A stream as it is; one of UTF-16, as spreadsheets write it, as UTF-8."""
 
-    def __init__(self, inner: io.BufferedReader, file: Path, error: type[FactlabError]) -> None:
+    def __init__(self, inner: io.BufferedIOBase, file: Path, error: type[FactlabError]) -> None:
         self._inner, self._file, self._error = inner, file, error
         self._begun = False
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -184,7 +184,8 @@ class _Pieces:
                 given, self._next = self._next or self._raw.read(1 << 16), b""
                 if not given:
                     raise EOFError("it ends too early")
-            if found := self._piece.decompress(given, most):
+            found: bytes = self._piece.decompress(given, most)
+            if found:
                 return found
 
 
@@ -249,7 +250,7 @@ def _zstandard(raw: BinaryIO) -> IO[bytes]:
 
 def _archive(raw: BinaryIO) -> zipfile.ZipFile:
     listed_first = _Directory(raw)
-    archive = zipfile.ZipFile(listed_first)  # type: ignore[call-overload]  # what it uses is there
+    archive = zipfile.ZipFile(listed_first)
     listed_first.bounded = False
     return archive
 

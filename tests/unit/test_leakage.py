@@ -126,7 +126,7 @@ def test_similarity_is_symmetric_ignores_case_and_is_1_for_the_same(one: str, ot
 
 @pytest.mark.parametrize(
     "phrasing",
-    ["How tall is Mount Fuji?", "how tall is FUJISAN?", "Please tell me how tall it is."],
+    ["How tall is Mount Fuji?", "how tall is FUJISAN?", "Please tell me what its elevation is."],
 )
 def test_an_own_held_out_phrasing_that_is_trained_on_stops_the_expansion(phrasing: str) -> None:
     fuji = load_fact(shipped_facts()["mount_fuji"]).model_dump()
