@@ -30,14 +30,14 @@ def delimited_rows(file: Path) -> Rows:
         DataError: with file and line, if it is no such table.
     """
     csv.field_size_limit(max(csv.field_size_limit(), MOST_LINE))  # of the whole process
-    with _lines(file) as (first, lines):
+    with _lines(file) as (first, _):
         named = first.removeprefix("sep=").strip("\r\n") if first.startswith("sep=") else ""
     delimiter = named if len(named) == 1 else _delimiter(first)
     quoting = _quoting(file, delimiter) if delimiter == "\t" else csv.QUOTE_MINIMAL
     with _lines(file) as (first, others):
         skipped = 1 if named else 0
-        row_lines = _OfARow(others if named else _with_first(first, others))
-        reader = csv.reader(row_lines, delimiter=delimiter, quoting=quoting, strict=True)
+        lines = _OfARow(others if named else _with_first(first, others))
+        reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
         line = 1 + skipped
         try:
             heading: list[str] | None = None
@@ -48,7 +48,7 @@ def delimited_rows(file: Path) -> Rows:
                 elif row:
                     yield line, _named(heading, row)
                 line = reader.line_num + 1 + skipped
-                row_lines.length = 0
+                lines.length = 0
         except csv.Error as problem:
             raise DataError(f"{file}:{line}:1: this is not CSV ({problem}).") from None
 
