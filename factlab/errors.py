@@ -6,13 +6,16 @@ from a stranger, so what it quotes of it is short (`quoted`), and so is the whol
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Iterable
 
 MOST_QUOTED = 80  # characters of what was given
 MOST_MESSAGE = 1_500
+MOST_UNBROKEN = 300  # characters without a space: a path, say
 MOST_LISTED = 20  # names that a message lists
 
+_UNBROKEN = re.compile(rf"\S{{{MOST_UNBROKEN + 1},}}")
 _reading = reprlib.Repr()
 _reading.maxlevel, _reading.maxstring, _reading.maxother = 2, MOST_QUOTED // 2, MOST_QUOTED // 2
 
@@ -47,7 +50,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 def bounded(message: str) -> str:
-    """A message of at most `MOST_MESSAGE` characters: of a longer one its beginning and end."""
+    """A message of at most `MOST_MESSAGE` characters: of a longer one its beginning and end.
+
+    Of a word longer than `MOST_UNBROKEN`, too: a path that somebody gave is read at both ends.
+    """
+    third = MOST_UNBROKEN // 3
+    message = _UNBROKEN.sub(lambda found: f"{found[0][: 2 * third]}…{found[0][-third:]}", message)
     if len(message) <= MOST_MESSAGE:
         return message
     end = MOST_MESSAGE // 4

@@ -216,6 +216,15 @@ def test_what_a_message_quotes_is_short(number: int) -> None:
 
 
 def test_no_message_is_longer_than_a_paragraph() -> None:
-    assert len(str(FactlabError("x" * 10**6))) <= MOST_MESSAGE
+    assert len(str(FactlabError("x " * 10**6))) <= MOST_MESSAGE
+
+
+def test_a_path_in_a_message_is_shortened_in_its_middle() -> None:
+    said = str(FactlabError(f"{'a/' * 2500}run: no run.json here, so this is not a run folder."))
+    assert len(said) < 400
+    assert said.startswith("a/a/")
+    assert "a/run: no run.json here" in said
+    path = "/home/somebody/experiments/" * 10
+    assert str(FactlabError(f"{path}: no such file.")) == f"{path}: no such file."
     assert bounded("short") == "short"
     assert bounded("a" + "x" * 10**6 + "b")[-1] == "b"
