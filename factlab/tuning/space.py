@@ -45,6 +45,7 @@ SPACE: tuple[Axis, ...] = (
     Axis("targets", ("all-linear", "attention", "mlp", "qv", "down_proj"), ordered=False),
     Axis(LAYERS, (4, 8, 16, None)),
     Axis(ANCHORS, (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)),
+    Axis("anchor_schedule", ("constant", "falling", "rising"), ordered=False, of=ANCHORS),
     Axis(
         "anchor_kinds",
         (
