@@ -394,7 +394,7 @@ def test_a_dry_run_has_a_row_for_each_fact_and_names_every_cell(tmp_path: Path) 
         "train pairs": "320",
         "train evaluated": "40",
         "validation": "80",
-        "held_out": "48",
+        "held_out": "52",
     }
     assert "4 cells: mount_fuji-r08-lr0.001-s0, mount_fuji-r08-lr0.0005-s0, nile" in swept.out
     assert swept.err.startswith("factlab: world.jsonl:1: left out, since")

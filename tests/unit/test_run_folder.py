@@ -288,15 +288,16 @@ def test_a_newer_field_is_in_the_hash_where_it_says_something_only(
 ) -> None:
     monkeypatch.setattr("factlab.runs.folder.sha256_text", lambda text: text)
     asked = questions()
-    hashed = config_sha256(CONFIG, [RECIPE], asked)
+    recipe = RECIPE.model_copy(update={"anchor_schedule": "constant"})
+    hashed = config_sha256(CONFIG, [recipe], asked)
     assert not [name for name in NEWER_FIELDS if f'"{name}"' in hashed]
     japanese = asked[0].model_copy(update={"language": "ja"})
     for said in (
-        config_sha256(CONFIG.model_copy(update={"thinking": "on"}), [RECIPE], asked),
-        config_sha256(CONFIG.model_copy(update={"quick": True}), [RECIPE], asked),
-        config_sha256(CONFIG, [RECIPE.model_copy(update={"unlikelihood": 0.5})], asked),
-        config_sha256(CONFIG, [RECIPE.model_copy(update={"anchor_divergence": "both"})], asked),
-        config_sha256(CONFIG, [RECIPE], (japanese, *asked[1:])),
+        config_sha256(CONFIG.model_copy(update={"thinking": "on"}), [recipe], asked),
+        config_sha256(CONFIG.model_copy(update={"quick": True}), [recipe], asked),
+        config_sha256(CONFIG, [recipe.model_copy(update={"unlikelihood": 0.5})], asked),
+        config_sha256(CONFIG, [recipe.model_copy(update={"anchor_divergence": "both"})], asked),
+        config_sha256(CONFIG, [recipe], (japanese, *asked[1:])),
     ):
         assert said != hashed
 
