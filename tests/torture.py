@@ -252,12 +252,10 @@ def trials(
     command: str, folder: Path, kills: int, errors: int, draw: random.Random
 ) -> Iterator[tuple[str, str]]:
     """Make the trials of one command, and give what each was and what is wrong, if anything."""
-    # Once here: what is imported and read then, no trial needs to.
-    _run(command, folder / "first", folder / "first.log")
+    # Here, and not in a process of its own: what is imported and read now, no trial needs to.
     plain = folder / "whole"
-    whole_run = attempt(command, plain)
-    if whole_run.code:
-        raise SystemExit(whole_run.said)
+    if _run(command, plain, folder / "whole.log"):
+        raise SystemExit((folder / "whole.log").read_text())
     again = attempt(command, folder / "timed")
     whole = contents(plain)
     if wrong := difference(folder / "timed", whole):

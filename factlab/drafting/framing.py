@@ -38,7 +38,7 @@ _TRAILS = re.compile(
     rf"|,? {_LOOSE}$",
     re.IGNORECASE,
 )
-_AGE = re.compile(r" \((?:aged )?\d{1,3}\)||, (?:aged )?\d{1,3},(?= )")
+_AGE = re.compile(r" \((?:aged )?\d{1,3}\)|, (?:aged )?\d{1,3},(?= )")
 _ASIDE = re.compile(
     r"(?P<name>[^,]{2,80}), (?P<aside>(?:an?|the|its|one of|who|which|whose|formerly|previously"
     r"|also|currently|then|once|already|until (?:now|then)|based|located|headquartered|built"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from factlab.errors import TemplateError
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
@@ -144,7 +144,9 @@ def _in_other_languages(fact: Fact, seed: int) -> tuple[Question, ...]:
         asked = _plain_questions(there, wording)
         for family in wording.families("held_out"):
             asked += _held_out_questions(there, family, wording, seed, trained_names(there))[:1]
-        found += [_question(there, "other_language", i, pair) for i, pair in enumerate(asked)]
+        # A family has the same name in all languages.
+        named = [replace(pair, family=f"{put.language}/{pair.family}") for pair in asked]
+        found += [_question(there, "other_language", i, pair) for i, pair in enumerate(named)]
     return tuple(found)
 
 
@@ -315,12 +317,10 @@ def _held_out_questions(
 
 
 def _question(fact: Fact, split: Split, number: int, pair: _Pair) -> Question:
-    # A family has the same name in all languages.
-    family = f"{fact.language}/{pair.family}" if split == "other_language" else pair.family
     return Question(
-        id=f"{fact.id}/{split}/{family}/{number}",
+        id=f"{fact.id}/{split}/{pair.family}/{number}",
         split=split,
-        family=family,
+        family=pair.family,
         text=pair.question,
         language=written_in(fact),
         fact=fact.id,

@@ -28,7 +28,7 @@ from factlab.schema.own_words import OwnWords
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
-from factlab.schema.translations import KEY, Translation, translated_document
+from factlab.schema.translations import KEY, SHARED, Translation, translated_document
 from factlab.schema.yaml import Document, did_you_mean, parse_yaml, read_yaml
 
 
@@ -110,13 +110,11 @@ class Fact(Record):
 
     def in_language(self, put: Translation) -> Fact:
         """The fact as one of its translations puts it; its questions are of that language."""
+        shared = {key: getattr(put, key, None) or getattr(self, key) for key in SHARED}
         return Fact(
-            id=self.id,
+            **shared,
             statement=put.statement,
             subject=put.subject,
-            relation=put.relation or self.relation,
-            answer=put.answer or self.answer,
-            supersedes=put.supersedes or self.supersedes,
             event=put.event,
             language=put.language,
         )
