@@ -7,7 +7,6 @@ The way in is `factlab.workflows.export.export`; everything else here is its wor
     questions     which of the run's questions the export answers
     merge         base + adapter → one plain model in fp32 (`base_weights` loads the base)
     write         a merged folder or a GGUF file (`gguf`, `vocabulary`), and its record
-    llamacpp      a GGUF file in llama.cpp: how it reads a chat, and its answers
     score         answers of the export beside those of the measured model
 
 What is stored and printed stands in `factlab.schema.export`.

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factlab.export import llamacpp
 from factlab.export.plan import ExportPlan, ExportTarget
 from factlab.export.questions import ExportQuestions
+from factlab.llamacpp import server as llamacpp
 from factlab.models.resolve import ModelFiles
 from factlab.progress import Progress
 from factlab.schema.config import Precision

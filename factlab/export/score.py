@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 from factlab.comparison.responses import RunResponses
-from factlab.export import llamacpp
 from factlab.export.answers import exported_answers, gguf_file
 from factlab.export.plan import ExportPlan, ExportTarget
 from factlab.export.questions import ExportQuestions
 from factlab.grading.matcher import SCORER_VERSION
+from factlab.llamacpp import server as llamacpp
 from factlab.metrics.catalogue import is_likelihood
 from factlab.metrics.differences import differences
 from factlab.metrics.measure import measure_tuned

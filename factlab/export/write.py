@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from factlab.export import llamacpp
 from factlab.export.base_weights import HeldBase
 from factlab.export.merge import Merged, load_tuned, merge, save_merged
 from factlab.export.plan import ExportPlan, ExportTarget
+from factlab.llamacpp import server as llamacpp
 from factlab.models.packaged import PACKAGED
 from factlab.reading.paths import real
 from factlab.reading.records import sha256_of

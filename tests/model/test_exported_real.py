@@ -12,8 +12,8 @@ import pytest
 from factlab.cli.quiet import quiet_libraries
 from factlab.export.base_weights import load_in_fp32
 from factlab.export.gguf import write_gguf
-from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged
+from factlab.llamacpp.server import is_installed, serving
 from factlab.models.chat import prompt_ids
 from factlab.models.packaged import PACKAGED, fetch
 from factlab.models.resolve import resolve_model

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from factlab.export.llamacpp import is_installed
+from factlab.llamacpp.server import is_installed
 from factlab.runs.folder import RunFolder, load_run
 
 pytestmark = pytest.mark.model

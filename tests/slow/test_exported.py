@@ -24,8 +24,8 @@ from factlab.errors import ConfigError, ModelError, RunFolderError
 from factlab.export.base_weights import HeldBase
 from factlab.export.formats import GGUF_TYPES, ExportFormat, read_formats
 from factlab.export.gguf import check_convertible, write_gguf
-from factlab.export.llamacpp import is_installed, serving
 from factlab.export.merge import Merged, adapted_layers, merge, save_merged
+from factlab.llamacpp.server import is_installed, serving
 from factlab.models.gguf import convert_gguf
 from factlab.models.load import load_model
 from factlab.models.resolve import ModelFiles, resolve_model
@@ -552,7 +552,7 @@ def test_llamacpp_is_asked_a_draw_and_the_measured_figures_are_on_the_same(
 def test_without_llamacpp_a_gguf_file_is_written_and_scored_later(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("factlab.export.llamacpp.is_installed", lambda: False)
+    monkeypatch.setattr("factlab.llamacpp.server.is_installed", lambda: False)
     formats = read_formats("gguf:q8_0", None)
     out = tmp_path / "elsewhere"
     document = export(folder.path, formats, cell="r02-s0", out=out)

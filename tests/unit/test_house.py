@@ -20,7 +20,7 @@ DATA = {"metrics/catalogue.py"}
 # What prints: these two put what is printed into visible text, and these two processes talk to
 # factlab through a pipe.
 EXITS = {"cli/output.py", "cli/streams.py"}
-PIPES = {"models/tried.py", "cli/profile_process.py", "export/llamacpp_server.py"}
+PIPES = {"models/tried.py", "cli/profile_process.py", "llamacpp/process.py"}
 PRINTS = {"print", "echo", "secho", "Console", "print_exc", "print_exception", "getpass", "input"}
 # Who may make markup: of escaped text, of factlab's own style sheet and script, of a drawn chart.
 MARKUP = {

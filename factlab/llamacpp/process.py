@@ -1,4 +1,4 @@
-"""The process that holds a GGUF file in llama.cpp; started by `llamacpp.py`, never imported.
+"""The process that holds a GGUF file in llama.cpp; started by `server.py`, never imported.
 
 Prints the address that it serves at, and ends when its standard input is closed.
 """

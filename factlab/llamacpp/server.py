@@ -141,7 +141,7 @@ class ServerProcess:
     def __init__(self, file: Path, context: int, threads: int) -> None:
         self._file = file
         self._log: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  (closed by stop)
-        script = Path(__file__).with_name("llamacpp_server.py")
+        script = Path(__file__).with_name("process.py")
         # -P: this folder must not be searched, since a module here is named as a package is.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(script), str(file), str(context), str(threads)],
