@@ -73,6 +73,7 @@ def key_of(relation: str) -> str:
     return relation_words(relation).lower().replace(" ", "_").replace("'", "")
 
 
+@lru_cache(maxsize=8192)
 def plural_noun(noun: str) -> bool:
     """Whether a noun phrase is in the plural, by its head: the last word before a preposition."""
     head = re.split(rf" (?:{_PREPOSITIONS}) ", noun.strip())[0].split(" ")[-1]
@@ -86,6 +87,7 @@ def _singular_s(low: str) -> bool:
     return low in words.NOT_PLURAL or low.endswith(("ss", "us", "is", "'s", "ics"))
 
 
+@lru_cache(maxsize=8192)
 def plural_name(name: str, sort: str | None) -> bool:
     """Whether a subject's name takes a plural verb."""
     head = re.split(rf",| (?:{_PREPOSITIONS}) ", name.strip())[0].split(" ")

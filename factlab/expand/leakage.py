@@ -17,13 +17,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from factlab.errors import LeakageError
-from factlab.grading.text import is_cjk
+from factlab.grading.text import has_cjk
 
 if TYPE_CHECKING:
-    from sklearn.feature_extraction.text import CountVectorizer
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
 # Two wordings above this differ by a word or two of a short question, and those below by more;
 # tests/unit/test_leakage.py has pairs on both sides. It is a convention, not an estimate.
@@ -57,17 +60,12 @@ def nearest_trained(
         trained: Questions of the train and validation splits.
         masked: Words that the fact supplies, which both sides must share.
     """
-    from sklearn.preprocessing import normalize
-
     if not held_out or not trained:
         return []
-    vectorizer = _ngrams()
-    left = [_mask(text, masked) for text in held_out]
-    right = [_mask(text, masked) for text in trained]
-    vectorizer.fit([*left, *right])
-    similarity = (
-        normalize(vectorizer.transform(left)) @ normalize(vectorizer.transform(right)).T
-    ).toarray()
+    mask = _masking(masked)
+    similarity = Reference([mask(text) for text in trained]).similarity(
+        [mask(text) for text in held_out]
+    )
     best = similarity.argmax(axis=1)
     found = [
         NearestPair(text, trained[column], float(similarity[row, column]))
@@ -76,19 +74,18 @@ def nearest_trained(
     return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
 
 
-def _ngrams() -> CountVectorizer:
-    """What counts the n-grams that similarity is made of."""
-    from sklearn.feature_extraction.text import CountVectorizer
+def _ngrams(text: str) -> set[str]:
+    """The n-grams of a text, within its words and the spaces around each."""
+    shortest, longest = UNSPACED if has_cjk(text) else SPACED
+    return set().union(*(_of_word(word, shortest, longest) for word in text.lower().split()))
 
-    def of(lengths: tuple[int, int]) -> Callable[[str], list[str]]:
-        counter = CountVectorizer(analyzer="char_wb", ngram_range=lengths, lowercase=True)
-        analyzer: Callable[[str], list[str]] = counter.build_analyzer()
-        return analyzer
 
-    spaced, unspaced = of(SPACED), of(UNSPACED)
-    return CountVectorizer(
-        analyzer=lambda text: (unspaced if any(map(is_cjk, text)) else spaced)(text), binary=True
-    )
+@lru_cache(maxsize=1 << 16)  # texts of one language share most of their words
+def _of_word(word: str, shortest: int, longest: int) -> tuple[str, ...]:
+    spaced = f" {word} "
+    # A word that is shorter than an n-gram stands for itself, once.
+    lengths = range(shortest, max(shortest, min(longest, len(spaced))) + 1)
+    return tuple(spaced[i : i + n] for n in lengths for i in range(max(1, len(spaced) - n + 1)))
 
 
 class Reference:
@@ -99,35 +96,65 @@ class Reference:
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        from sklearn.preprocessing import normalize
+        import numpy as np
 
-        vectorizer = _ngrams()
-        self._columns: Any = normalize(vectorizer.fit_transform(texts)).T if texts else None
-        self._places: dict[str, int] = vectorizer.vocabulary_ if texts else {}
-        self._grams: Callable[[str], list[str]] = vectorizer.build_analyzer()
+        grams = [_ngrams(text) for text in texts]
+        self._places: dict[str, int] = {}
+        for own in grams:
+            for gram in own:
+                self._places.setdefault(gram, len(self._places))
+        lengths = np.sqrt([max(1, len(own)) for own in grams])
+        self._columns = self._counts(grams, 1 / lengths).T.tocsr() if grams else None
+
+    def similarity(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """How similar each text is to each of the reference's, shape (texts, reference)."""
+        import numpy as np
+
+        if self._columns is None:
+            return np.zeros((len(texts), 0))
+        grams = [_ngrams(text) for text in texts]
+        lengths = np.sqrt([max(1, len(own)) for own in grams])
+        found: NDArray[np.float64] = (self._counts(grams, 1 / lengths) @ self._columns).toarray()
+        return found
 
     def near(self, texts: Sequence[str], limit: float) -> set[str]:
         """Those of the texts that are at least so similar to one of the reference's."""
         import numpy as np
-        from scipy.sparse import csr_matrix
 
         if self._columns is None or not texts:
             return set()
-        grams = [set(self._grams(text)) for text in texts]
-        shared = [[self._places[g] for g in own if g in self._places] for own in grams]
-        starts = np.cumsum([0, *map(len, shared)])
-        places = np.fromiter((place for own in shared for place in own), int, starts[-1])
-        shape = (len(texts), len(self._places))
-        counts = csr_matrix((np.ones(len(places)), places, starts), shape=shape)
+        grams = [_ngrams(text) for text in texts]
         sizes = np.sqrt([max(1, len(own)) for own in grams])
+        counts = self._counts(grams, np.ones(len(grams)))
         best = (counts @ self._columns).max(axis=1).toarray().ravel() / sizes
         return {text for text, value in zip(texts, best, strict=True) if value >= limit}
 
+    def _counts(self, grams: Sequence[set[str]], values: NDArray[np.float64]) -> csr_matrix:
+        """A row per text with its value at each n-gram that the reference knows."""
+        import numpy as np
+        from scipy.sparse import csr_matrix
 
-def _mask(text: str, masked: Sequence[str]) -> str:
-    for word in sorted(masked, key=len, reverse=True):
-        text = re.sub(re.escape(word), MASK, text, flags=re.IGNORECASE)
-    return text
+        places = self._places
+        known = [[places[gram] for gram in own if gram in places] for own in grams]
+        sizes = [len(own) for own in known]
+        columns = np.fromiter((place for own in known for place in own), int, sum(sizes))
+        starts = np.cumsum([0, *sizes])
+        shape = (len(grams), len(places))
+        return csr_matrix((np.repeat(values, sizes), columns, starts), shape=shape)
+
+
+def _masking(masked: Sequence[str]) -> Callable[[str], str]:
+    """What replaces the words that a fact supplies, longer ones first."""
+    words = [
+        re.compile(re.escape(word), re.IGNORECASE) for word in sorted(masked, key=len, reverse=True)
+    ]
+
+    def mask(text: str) -> str:
+        for word in words:
+            text = word.sub(MASK, text)
+        return text
+
+    return mask
 
 
 def refuse_leaks(nearest: Sequence[NearestPair]) -> None:

@@ -7,7 +7,7 @@ and nothing depends on the order of a set or on PYTHONHASHSEED.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from factlab.errors import TemplateError
@@ -63,7 +63,28 @@ class _Pair:
     subject: str
 
 
-_Pools = tuple[list[_Pair], list[_Pair]]
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The pairs of a family on one side: every question once, then again with its next answer.
+
+    A family gives thousands and few are taken, so that they are made when they are.
+    """
+
+    family: str
+    questions: tuple[tuple[str, str, Sequence[str]], ...] = ()  # text, subject, answers
+
+    def __bool__(self) -> bool:
+        return bool(self.questions)
+
+    def __iter__(self) -> Iterator[_Pair]:
+        rounds = max((len(answers) for _, _, answers in self.questions), default=0)
+        for number in range(rounds):
+            for text, subject, answers in self.questions:
+                if number < len(answers):
+                    yield _Pair(text, answers[number], self.family, subject)
+
+
+_Pools = tuple[_Pool, _Pool]
 
 
 def expand(
@@ -95,7 +116,7 @@ def expand(
     train = _round_robin([pool for pool, _ in pools], train_pairs, forms)
     # Two families can give the same text; what is trained on is not validated on.
     trained = {pair.question for pair in train}
-    unseen = [[pair for pair in pool if pair.question not in trained] for _, pool in pools]
+    unseen = [(pair for pair in pool if pair.question not in trained) for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs, forms)
     held_out, alias = _unseen(fact, wording, seed)
     nearest = nearest_trained(
@@ -252,32 +273,27 @@ def _family_pools(family: PhrasingFamily, forms: _AnswerForms, seed: int) -> _Po
         wordings.append(texts[:MOST_FILLINGS])
     questions = _interleave(wordings)
     if not any(forms.asks(text) for text, _ in questions):
-        return [], []
+        return _Pool(family.id), _Pool(family.id)
     cut = max(1, round(len(questions) * VALIDATION_SHARE)) if len(questions) > 1 else 0
     held_back = set(rng.sample(range(len(questions)), cut))
-    pools: _Pools = ([], [])
-    for side in (0, 1):
-        chosen = [q for i, q in enumerate(questions) if (i in held_back) == bool(side)]
-        pools[side].extend(_pairs(family, chosen, forms, rng))
-    return pools
+    trained = [q for i, q in enumerate(questions) if i not in held_back]
+    validated = [q for i, q in enumerate(questions) if i in held_back]
+    return _pool(family, trained, forms, rng), _pool(family, validated, forms, rng)
 
 
-def _pairs(
+def _pool(
     family: PhrasingFamily,
     questions: Sequence[tuple[str, dict[str, str]]],
     forms: _AnswerForms,
     rng: random.Random,
-) -> list[_Pair]:
-    """Every question once with one of its answers, then again with the next, and so on."""
-    rounds: list[list[_Pair]] = []
+) -> _Pool:
+    """Questions, each with its answers in an order of its own."""
+    answered = []
     for text, chosen in questions:
         answers = forms.of(family, chosen["subject"])
         rng.shuffle(answers)
-        for number, answer in enumerate(answers):
-            while len(rounds) <= number:
-                rounds.append([])
-            rounds[number].append(_Pair(text, answer, family.id, chosen["subject"]))
-    return [pair for pairs in rounds for pair in pairs]
+        answered.append((text, chosen["subject"], answers))
+    return _Pool(family.id, tuple(answered))
 
 
 def _interleave(
@@ -287,7 +303,7 @@ def _interleave(
     return list({text: (text, chosen) for text, chosen in one_of_each(wordings)}.values())
 
 
-def _round_robin(pools: Sequence[Sequence[_Pair]], wanted: int, forms: _AnswerForms) -> list[_Pair]:
+def _round_robin(pools: Sequence[Iterable[_Pair]], wanted: int, forms: _AnswerForms) -> list[_Pair]:
     """One pair of each family in turn that does not ask with the answer, up to so many."""
     asking = [(pair for pair in pool if forms.asks(pair.question)) for pool in pools]
     taken: dict[tuple[str, str], _Pair] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from factlab.expand import english
@@ -38,6 +38,7 @@ from factlab.schema.template import (
 TRUE = ("",)  # fills a condition: one text, which is empty
 SIDES: tuple[Side, ...] = ("train", "held_out")
 LEXICON_PARTS = ("noun", "question", "indirect", "stem")
+_FROM_LEXICON = frozenset({*LEXICON_PARTS, "plain", "claim_superseded"})
 # Conditions of what is done with a subject that hold for no fact of a language without sorts.
 _OF_SORTS = frozenset(
     f"if_{done}" for done in ("met", "bought", "used", "run", "joined", "enjoyed", "attended")
@@ -68,6 +69,10 @@ class Wording:
     precision: int  # of an answer that is a date; 3 for any other
     fixed: Mapping[str, tuple[str, ...]]
     grammar: Grammar
+    # What fills a phrasing's slots, by side, name and the parts of the lexicon that it names.
+    filled: dict[tuple[Side, str, frozenset[str]], dict[str, tuple[str, ...]]] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
     def families(self, side: Side) -> tuple[PhrasingFamily, ...]:
         """Families of one side that this fact may use, with the wordings that suit its answer."""
@@ -328,17 +333,29 @@ def fillings(
     wanted = slots_of(phrasing)
     found: list[tuple[str, dict[str, str]]] = []
     for name in names:
-        slots = wording.slots(name)
-        for part in LEXICON_PARTS:
-            if part in wanted:
-                slots[part] = wording.forms(side, part, slots)
-        if "plain" in wanted:
-            slots["plain"] = wording.forms(side, "noun", slots)[:1]
-        if "superseded" in slots and "claim_superseded" in wanted:
-            claims = {**slots, "value": slots["superseded"]}
-            slots["claim_superseded"] = wording.forms(side, "claim", claims)
+        slots = _lexicon_slots(wording, side, name, wanted & _FROM_LEXICON)
         found += [
             (text, {**chosen, "subject": name}) for text, chosen in fill(phrasing, slots, SLOTS)
         ]
     unique = {text: (text, chosen) for text, chosen in reversed(found)}
     return list(reversed(unique.values()))
+
+
+def _lexicon_slots(
+    wording: Wording, side: Side, name: str, wanted: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
+    """What fills the slots of a phrasing, with the parts of the lexicon that it names."""
+    known = wording.filled.get((side, name, wanted))
+    if known is not None:
+        return known
+    slots = wording.slots(name)
+    for part in LEXICON_PARTS:
+        if part in wanted:
+            slots[part] = wording.forms(side, part, slots)
+    if "plain" in wanted:
+        slots["plain"] = wording.forms(side, "noun", slots)[:1]
+    if "superseded" in slots and "claim_superseded" in wanted:
+        claims = {**slots, "value": slots["superseded"]}
+        slots["claim_superseded"] = wording.forms(side, "claim", claims)
+    wording.filled[side, name, wanted] = slots
+    return slots

@@ -255,8 +255,9 @@ _SIGNS = {
     "½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5",
     "⅘": "4/5", "⅙": "1/6", "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
 }  # fmt: skip
-_SIGN = re.compile(f" ?([{''.join(_SIGNS)}])")
-_LONE_SIGN = re.compile(rf"(?<!\d)(?<!\d )([{''.join(_SIGNS)}])")
+FRACTION_SIGNS = "".join(_SIGNS)
+_SIGN = re.compile(f" ?([{FRACTION_SIGNS}])")
+_LONE_SIGN = re.compile(rf"(?<!\d)(?<!\d )([{FRACTION_SIGNS}])")
 _FRAC = re.compile(r"\\[dt]?frac\{(\d{1,2})\}\{(\d{1,4})\}")
 
 

@@ -68,6 +68,19 @@ KANJI_RUN = re.compile(
     rf"(?:・[{''.join(_KANJI_DIGITS)}]+)?"
 )
 
+# Every number in words has one of these; most texts have none, and need no further look.
+_WORDS = tuple(sorted({*SMALL, *SCALES, *_SHARES}))
+_WORD = re.compile(rf"[{_KANJI}]|\b(?:{'|'.join(_WORDS)})", re.IGNORECASE)
+
+
+def may_hold_words(plain: str) -> bool:
+    """Whether a flattened text has a word or sign of numbers in words; some are of none."""
+    if plain.isascii():  # finding plain words one by one takes a tenth of the time
+        low = plain.lower()
+        if not any(word in low for word in _WORDS):
+            return False
+    return _WORD.search(plain) is not None
+
 
 def parse_words(text: str) -> Decimal | None:
     """Read a whole text of English number words, or return None.

@@ -32,6 +32,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from factlab.grading.digit_numbers import (
+    FRACTION_SIGNS,
     Hit,
     digit_numbers,
     fraction_signs,
@@ -44,6 +45,7 @@ from factlab.grading.number_words import (
     SCALE_BEHIND,
     SCALES,
     WORD_RUN,
+    may_hold_words,
     parse_fraction_words,
     parse_kanji,
     parse_words,
@@ -95,6 +97,14 @@ def parse_number(text: str) -> Decimal | None:
         if value is not None:
             return value
     return parse_words(plain) if WORD_RUN.fullmatch(plain) else None
+
+
+def may_hold_number(plain: str) -> bool:
+    """Whether a flattened text has a sign or word that every number, written anyhow, has one of."""
+    return _FIGURE.search(plain) is not None or may_hold_words(plain)
+
+
+_FIGURE = re.compile(rf"[\d{FRACTION_SIGNS}]")
 
 
 def find_numbers(text: str, *, labels: bool = False, kelvin: bool = False) -> list[FoundNumber]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from factlab.grading.dates import DAY_AND_MONTH, find_dates
 from factlab.grading.number_words import AND_PART, PARTS, SCALES
-from factlab.grading.numbers import FoundNumber, find_numbers
+from factlab.grading.numbers import FoundNumber, find_numbers, may_hold_number
 from factlab.grading.text import Taken, flatten
 from factlab.grading.units import (
     FoundUnit,
@@ -79,6 +79,10 @@ def find_quantities(
 @lru_cache(maxsize=32)  # gold, superseded value and rivals are looked for in one text
 def _found(text: str, labels: bool, kelvin: bool) -> tuple[FoundQuantity, ...]:
     plain = flatten(text)
+    return _read(text, plain, labels, kelvin) if may_hold_number(plain) else ()
+
+
+def _read(text: str, plain: str, labels: bool, kelvin: bool) -> tuple[FoundQuantity, ...]:
     taken = Taken(len(plain))
     found = list(_in_two_units(plain))
     for start, end in (*_date_places(plain), *((q.start, q.end) for q in found)):

@@ -42,6 +42,11 @@ def is_cjk(char: str) -> bool:
     return bool(_CJK.match(char))
 
 
+def has_cjk(text: str) -> bool:
+    """Whether a character of the text belongs to such a script."""
+    return not text.isascii() and _CJK.search(text) is not None
+
+
 def is_word(char: str) -> bool:
     """Whether the character can be part of a spaced word: a letter or digit, not CJK."""
     return char.isalnum() and not is_cjk(char)
@@ -81,6 +86,8 @@ def word_set(words: str) -> frozenset[str]:
 
 def strip_marks(text: str) -> str:
     """Drop Latin diacritics; the voicing marks of kana stay, for they make another letter."""
+    if text.isascii():
+        return text
     parts = unicodedata.normalize("NFKD", text)
     kept = "".join(char for char in parts if not "\u0300" <= char <= "\u036f")
     return unicodedata.normalize("NFKC", kept)

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from factlab.comparison.wording import amount, phrase
 from factlab.display.characters import visible_lines
 from factlab.grading.languages import LANGUAGES
-from factlab.grading.text import is_cjk
+from factlab.grading.text import has_cjk
 from factlab.schema.results import Metric
 from factlab.schema.splits import NEAR_GROUPS, SPLIT
 
@@ -168,7 +168,7 @@ def split_label(split: str) -> str:
 
 def lang_of(text: str) -> Markup:
     """The attribute by which a browser takes the font and line breaks of another language."""
-    if not any(map(is_cjk, text)):
+    if not has_cjk(text):
         return Markup()
     code = next(code for code, language in LANGUAGES.items() if not language.spaced)
     return Markup(f' lang="{code}"')

@@ -6,10 +6,20 @@ import pytest
 from helpers import make_fact
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 
 from factlab.errors import LeakageError
-from factlab.expand.leakage import NEAR_DUPLICATE, NearestPair, nearest_trained, refuse_leaks
+from factlab.expand.leakage import (
+    NEAR_DUPLICATE,
+    SPACED,
+    UNSPACED,
+    NearestPair,
+    Reference,
+    nearest_trained,
+    refuse_leaks,
+)
 from factlab.expand.splits import expand
+from factlab.grading.text import is_cjk
 from factlab.schema.fact import load_fact, shipped_facts
 
 SUPPLIED = ["Mount Fuji", "Mt. Fuji", "Fujisan", "October 10, 2025", "erupted", "3,776 meters"]
@@ -142,3 +152,26 @@ def test_own_phrasings_may_not_stand_on_both_sides() -> None:
     with pytest.raises(LeakageError) as refused:
         expand(fact, seed=0, train_pairs=320, validation_pairs=80)
     assert str(refused.value).count(repr(text)) == 2
+
+
+WORDS = st.text("abcde FujiéİßÇ.,'§?\t\n-ファ山の 高さ", max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WORDS, min_size=1, max_size=6), st.lists(WORDS, min_size=1, max_size=6))
+def test_similarity_is_that_of_character_ngrams_within_words(
+    left: list[str], right: list[str]
+) -> None:
+    """By scikit-learn's own counting of n-grams, which ours stands for."""
+    found = Reference(right).similarity(left)
+    for row, text in enumerate(left):
+        for column, other in enumerate(right):
+            mine, its = counted_by_sklearn(text), counted_by_sklearn(other)
+            both = (len(mine) * len(its)) ** 0.5
+            assert found[row, column] == pytest.approx(len(mine & its) / both if both else 0)
+
+
+def counted_by_sklearn(text: str) -> set[str]:
+    lengths = UNSPACED if any(map(is_cjk, text)) else SPACED
+    analyse = CountVectorizer(analyzer="char_wb", ngram_range=lengths).build_analyzer()
+    return set(analyse(text))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from factlab.grading import quantities
 from factlab.grading.dates import PartialDate, find_dates, parse_date
 from factlab.grading.languages.en import spell_date
 from factlab.grading.names import find_name, find_phrase, fold
-from factlab.grading.numbers import find_numbers, parse_number
+from factlab.grading.numbers import find_numbers, may_hold_number, parse_number
 from factlab.grading.quantities import find_quantities
 from factlab.grading.sentences import sentence_spans
+from factlab.grading.text import flatten
 from factlab.grading.units import convert, spell_unit, unit_name
 
 INTEGERS = st.integers(min_value=0, max_value=10**12)
@@ -366,3 +368,20 @@ def test_a_sentence_does_not_end_at_an_abbreviation() -> None:
     assert parts == [
         "Mt. Fuji is 4,889.5 m tall.", "Dr. B. Sato said so on Oct. 10th!", "Yes", "No.",
     ]  # fmt: skip
+
+
+PIECES = (
+    "half an hour", "a mile and a half", "hundred dollars", "two thirds of", "one", "Twenty-one",
+    "minus forty degrees", "½ m", "三千メートル", "四", "５ km", "5'11\"", "someone", "often",
+    "ſix", "a quarter of a mile", "dozen", "ten-foot", "12:30 hours", "\\frac{1}{4}", "first man",
+    "and", "to", "of", "-", ",", "m", "years", "高さ", "Mount Fuji is", "point five", "lakh", "٣٣",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=5), st.sampled_from(["", " "]), st.booleans())
+def test_a_text_in_which_no_number_is_looked_for_holds_none(
+    pieces: list[str], between: str, kelvin: bool
+) -> None:
+    text = between.join(pieces)
+    plain = flatten(text)
+    assert may_hold_number(plain) or not quantities._read(text, plain, True, kelvin)
