@@ -7,11 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from factlab.endpoints.address import Address, key_for
-from factlab.endpoints.chat import ChatReply, Dialect, read_reply
-from factlab.endpoints.kept import KeptReplies, KeptReply, key_of
-from factlab.endpoints.scoring import Scorer, find_scorer
-from factlab.endpoints.transport import EndpointError, Transport
+from factlab.remote.address import Address, key_for
+from factlab.remote.chat import ChatReply, Dialect, read_reply
+from factlab.remote.kept import KeptReplies, KeptReply, key_of
+from factlab.remote.scoring import Scorer, find_scorer
+from factlab.remote.transport import EndpointError, Transport
 from factlab.schema.question import Response, Turn
 
 CONCURRENCY = 8
@@ -21,7 +21,7 @@ Turns = tuple[Turn, ...]
 
 
 @dataclass(slots=True)
-class Endpoint:
+class RemoteModel:
     """A model at an address.
 
     Attributes:
@@ -39,7 +39,7 @@ class Endpoint:
     scorer: Scorer | str | None = None
 
     @classmethod
-    def at(cls, address: Address, *, thinking: bool = False) -> Endpoint:
+    def at(cls, address: Address, *, thinking: bool = False) -> RemoteModel:
         """An endpoint with the key that may go to it.
 
         Raises:

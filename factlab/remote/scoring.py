@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from factlab.endpoints.chat import Dialect
-from factlab.endpoints.transport import EndpointError, Transport
 from factlab.llamacpp.forced import forced_request, read_forced
+from factlab.remote.chat import Dialect
+from factlab.remote.transport import EndpointError, Transport
 from factlab.schema.question import Turn
 
 ABSENT = (

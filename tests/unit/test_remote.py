@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from fake_endpoint import Body, FakeEndpoint, Scripted, chat, fake_endpoint, repeats
 
-from factlab.endpoints.address import (
+from factlab.errors import ConfigError
+from factlab.remote.address import (
     OPENAI_KEY,
     OWN_KEY,
     is_address,
     key_for,
     read_address,
 )
-from factlab.endpoints.asking import Endpoint
-from factlab.endpoints.kept import KeptReplies
-from factlab.endpoints.spending import Spending, of_answer, of_option
-from factlab.endpoints.transport import MOST_BYTES, EndpointError, retry_after
-from factlab.errors import ConfigError
+from factlab.remote.asking import RemoteModel
+from factlab.remote.kept import KeptReplies
+from factlab.remote.spending import Spending, of_answer, of_option
+from factlab.remote.transport import MOST_BYTES, EndpointError, retry_after
 from factlab.schema.question import Turn
 
 SECRET = "sk-not-a-real-key-0123"
@@ -36,9 +36,9 @@ def turns(*texts: str) -> list[tuple[Turn, ...]]:
     return [(Turn(role="user", content=text),) for text in texts]
 
 
-def hasty(fake: FakeEndpoint, **settings: Any) -> Endpoint:
+def hasty(fake: FakeEndpoint, **settings: Any) -> RemoteModel:
     """An endpoint whose waits are over in a moment."""
-    endpoint = Endpoint.at(read_address(fake.address()))
+    endpoint = RemoteModel.at(read_address(fake.address()))
     endpoint.transport.first_wait_seconds = 0.001
     for name, value in settings.items():
         setattr(endpoint.transport, name, value)
@@ -349,7 +349,7 @@ def test_another_limit_or_model_is_another_question(tmp_path: Path) -> None:
     with fake_endpoint() as fake:
         kept = KeptReplies.opened(tmp_path / "log.jsonl")
         for model, limit in (("tuned", 8), ("base", 8), ("base", 9), ("base", 9)):
-            endpoint = Endpoint.at(read_address(fake.address(model)))
+            endpoint = RemoteModel.at(read_address(fake.address(model)))
             endpoint.kept = kept
             endpoint.answers(turns("a"), limit)
     assert len(fake.asked) == 3

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from factlab.endpoints.address import OWN_KEY, Address, Key
 from factlab.errors import ModelError, shortened
 from factlab.reading.files import MOST_LINE
 from factlab.reading.json_text import NotJsonError, parse
+from factlab.remote.address import OWN_KEY, Address, Key
 
 if TYPE_CHECKING:
     import httpx2

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from factlab.endpoints.transport import EndpointError
 from factlab.models.thinking import CLOSE, OPEN
+from factlab.remote.transport import EndpointError
 from factlab.schema.question import Response, Turn
 
 SEED = 0
