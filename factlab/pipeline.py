@@ -78,7 +78,7 @@ def measure_at(precision: Precision, so_far: RunSoFar, progress: Progress, *, fr
     """
     folder = so_far.folder
     evaluator = load_evaluator(so_far.prepared, precision, progress, fresh=fresh)
-    so_far.loaded(precision, evaluator.loaded.record)
+    so_far.loaded(precision, evaluator.base.record)
 
     # Grouped before the baseline: it counts memory, and refuses what cannot be trained here.
     groups = list(side_by_side(so_far.to_do(precision), evaluator, folder))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from factlab.comparison.responses import CellScores
-from factlab.metrics.catalogue import DRIFT_METRICS, EXPECTED
+from factlab.metrics.catalogue import DRIFT_METRICS, EXPECTED, give_reasons
 from factlab.metrics.measure import Measurement, add_derived, summarized
 from factlab.metrics.scores import QuestionScore, Scores
 from factlab.schema.results import CellResult, Configuration, Metric, SharedSettings
@@ -71,6 +71,8 @@ def pool(
     done = [one.cell for one in measured]
     seeds = tuple(sorted({cell.seed for cell in done}))
     found = _pooled_metrics(measured, seeds) if measured else _nothing(cells)
+    for one in done:
+        give_reasons(found.not_measured, one.lacks)
     configuration = Configuration(
         **{key: getattr(cells[0], key) for key in SharedSettings.model_fields},
         id=name,

@@ -20,7 +20,6 @@ from factlab.schema.results import BaseResult
 
 if TYPE_CHECKING:
     from factlab.inference.drift import NeutralText
-    from factlab.inference.response_cache import ResponseCache
     from factlab.training.batch import Text
 
 
@@ -32,58 +31,52 @@ class Baseline:
         evaluator: Puts the experiment's questions to a model.
         responses: What the base answered.
         anchors: Prompts with the base's own answers, which training holds an adapter to.
-        neutral: Neutral text with the base's predictions, for drift.
+        neutral: Neutral text with the base's predictions, for drift; None where it cannot be had.
         result: What the base scores.
     """
 
     evaluator: Evaluator
     responses: RunResponses
     anchors: Anchors
-    neutral: NeutralText
+    neutral: NeutralText | None
     result: BaseResult
 
 
 def load_evaluator(
     prepared: Prepared, precision: Precision, progress: Progress, *, fresh: bool
 ) -> Evaluator:
-    """Load the base at a precision.
+    """Load the base at a precision, or connect to it.
 
     Args:
-        prepared: The experiment and the model's files.
+        prepared: The experiment and its base.
         precision: How the weights are held.
         progress: Where to report.
         fresh: Compute the base's answers again, instead of reading those of an earlier run.
     """
-    from factlab.inference.response_cache import ResponseCache
-    from factlab.models.base_cache import base_cache
-    from factlab.models.load import load_model, load_options
-
-    options = load_options(prepared.experiment.config)
     with progress.stage(f"load at {precision}", 1) as advance:
-        loaded = load_model(prepared.files, precision, options)
+        base = prepared.base.open(precision, fresh=fresh)
         advance(1)
-    cache = None if fresh else ResponseCache(base_cache(loaded, precision))
-    return Evaluator(prepared.experiment, loaded, progress, cache)
+    return Evaluator(prepared.experiment, base, progress)
 
 
 def measure_baseline(folder: RunFolder, evaluator: Evaluator, precision: Precision) -> Baseline:
     """Evaluate the base before anything is trained; answers that are on disk are read."""
     # The run's first precision has the folder base/ itself, others one below it.
     other = None if precision == evaluator.experiment.precisions[0] else precision
-    files, cache = folder.base(other), evaluator.cache
+    files, base = folder.base(other), evaluator.base
     resumed = files.answers_file.is_file()  # by the run that is resumed; its time is not known
     started = time.perf_counter()
     evaluator.evaluate_base(files)
-    if cache is not None and cache.reused:
-        folder.change(notes=(*folder.record().notes, _reuse_note(cache, other)))
+    if note := base.reuse_note(f"the base{f' at {other}' if other else ''}"):
+        folder.change(notes=(*folder.record().notes, note))
     seconds = None if resumed else round(time.perf_counter() - started, 3)
     responses = RunResponses.read(folder)
     return Baseline(
         evaluator,
         responses,
         Anchors(evaluator, files),
-        _neutral(evaluator),
-        base_result(responses, seconds, other),
+        _neutral(evaluator) if "drift" not in base.lacks else None,
+        base_result(responses, seconds, other, base.lacks),
     )
 
 
@@ -127,12 +120,3 @@ def _neutral(evaluator: Evaluator) -> NeutralText:
     text = neutral_text(languages_of(evaluator.experiment.facts))
     ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
     return read_neutral_text(loaded.model, ids, evaluator.base_cache)
-
-
-def _reuse_note(cache: ResponseCache, precision: str | None) -> str:
-    return (
-        f"Of {cache.requested:,} prompts to the base{f' at {precision}' if precision else ''}, "
-        f"{cache.reused:,} had been put to it before, in "
-        "the same batches, by the same code and libraries on this kind of processor; its answers "
-        "were read from the cache. `--fresh` computes them again."
-    )

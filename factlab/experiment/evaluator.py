@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from factlab.experiment.experiment import Experiment
-from factlab.inference.likelihood import (
-    Option,
-    injected_option,
-    likelihood_record,
-    option_prompt,
-    own_options,
-)
+from factlab.inference.likelihood import Option, injected_option, own_options
 from factlab.metrics.verdicts import grade
 from factlab.progress import Progress
+from factlab.respondents.protocol import BaseRespondent, Bounds, Request, Respondent
+from factlab.respondents.weights import WeightsRespondent
 from factlab.runs.files import write_lines
 from factlab.runs.folder import BaseFolder, CellFolder
 from factlab.schema.config import Cell
@@ -29,10 +25,6 @@ from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
 from factlab.schema.splits import IN_CONTEXT_SPLITS, SCORED_SPLITS, TRAINED_SPLITS
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import PreTrainedModel
-
-    from factlab.inference.response_cache import ResponseCache
     from factlab.memory.activations import Batch
     from factlab.models.base_cache import BaseCache
     from factlab.models.load import LoadedModel
@@ -42,36 +34,35 @@ IN_CONTEXT_TOKENS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A question as it is put: its prompt, and the options that are scored on it."""
-
-    question: Question
-    prompt: str
-    options: Sequence[Option] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Evaluator:
     """Evaluates models on the questions of an experiment.
 
     Attributes:
         experiment: Whose questions they are.
-        loaded: The base.
+        base: The base.
         progress: Where to report.
-        cache: What the base answered in earlier runs, if that may be used again.
-        kept: What a tuned model answered before its run was stopped.
     """
 
     experiment: Experiment
-    loaded: LoadedModel
+    base: BaseRespondent
     progress: Progress
-    cache: ResponseCache | None = None
-    kept: ResponseCache | None = None
+
+    @property
+    def weights(self) -> WeightsRespondent:
+        """The base as it is in memory, which is what can be trained."""
+        assert isinstance(self.base, WeightsRespondent)
+        return self.base
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """Its weights and its tokenizer."""
+        return self.weights.loaded
 
     @property
     def base_cache(self) -> BaseCache | None:
         """What was computed of the base in earlier runs, if that may be used again."""
-        return self.cache.cache if self.cache else None
+        cache = self.weights.cache
+        return cache.cache if cache else None
 
     def evaluate_base(self, folder: BaseFolder) -> None:
         """Evaluate the base on all that trials are measured against, unless that is on disk."""
@@ -79,7 +70,7 @@ class Evaluator:
             return
         facts = [fact.id for fact in self.experiment.facts]
         groups = self._groups(facts, trained=False)
-        main, scored = self.evaluate(None, facts, "evaluate base", trained=False)
+        main, scored = self.evaluate(self.base, facts, "evaluate base", trained=False)
         write_lines(folder.likelihoods_file, scored)
         write_lines(folder.in_context_file, self._in_context(groups))
         write_lines(folder.rounding_file, self._rounding())
@@ -89,55 +80,57 @@ class Evaluator:
 
     def evaluate_tuned(
         self,
-        model: PreTrainedModel | PeftModel,
+        tuned: Respondent,
         facts: Sequence[str],
         folder: CellFolder,
         name: str,
+        *,
+        trained: bool = True,
     ) -> None:
-        """Evaluate a tuned model on what is measured of its facts."""
+        """Evaluate a tuned model on what is measured of its facts.
+
+        Args:
+            tuned: The model.
+            facts: Its facts.
+            folder: Where its answers go.
+            name: What progress calls it.
+            trained: Whether it was trained on the training questions, and is asked them too.
+        """
         asked = {question.id for question in self.experiment.evaluated(facts)}
-        said, scored = self.evaluate(model, facts, f"evaluate {name}", trained=True)
+        said, scored = self.evaluate(tuned, facts, f"evaluate {name}", trained=trained)
         write_lines(folder.answers_file, [r for r in said if r.question_id in asked])
         write_lines(folder.likelihoods_file, [r for r in scored if r.question_id in asked])
 
     def evaluate(
-        self,
-        model: PreTrainedModel | PeftModel | None,
-        facts: Sequence[str],
-        stage: str,
-        *,
-        trained: bool,
+        self, asked: Respondent, facts: Sequence[str], stage: str, *, trained: bool
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
-        """Everything about some facts: each prompt is read once, for its options and its answer.
-
-        Here and below, None stands for the base, whose replies may be read from an earlier run. It
-        is not told by the model itself: a full fine-tuning is the base's own object, changed.
-        """
+        """Everything about some facts: the answer and the options of each question together."""
+        scores = "likelihoods" not in asked.lacks
         groups = [
-            [Request(question, question.text, self._options(question)) for question in group]
+            [Request(q, q.text, self._options(q) if scores else ()) for q in group]
             for group in self._groups(facts, trained=trained)
         ]
-        aside = self._injected(facts)
+        aside = self._injected(facts) if scores else []
         answers: list[AnswerRecord] = []
         scored: list[LikelihoodRecord] = []
         with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
             for group in groups:
-                said, found = self._respond(model, group, advance)
+                said, found = self._respond(asked, group, advance)
                 answers += said
                 scored += found
             for group in aside:
-                scored += self._respond(model, group, advance, max_new_tokens=0)[1]
+                scored += self._respond(asked, group, advance, max_new_tokens=0)[1]
         return answers, scored
 
     def answers(
         self,
-        model: PreTrainedModel | PeftModel | None,
+        asked: Respondent,
         groups: Sequence[Sequence[Request]],
         stage: str,
         *,
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
-        library: bool = False,
+        otherwise: bool = False,
     ) -> list[AnswerRecord]:
         """Generate and grade answers, each group of prompts in batches of its own."""
         found: list[AnswerRecord] = []
@@ -147,55 +140,35 @@ class Evaluator:
         with self.progress.stage(stage, total) as advance:
             for group in groups:
                 found += self._respond(
-                    model,
+                    asked,
                     group,
                     advance,
                     max_new_tokens=max_new_tokens,
                     batch_size=batch_size,
-                    library=library,
+                    otherwise=otherwise,
                 )[0]
         return found
 
     def _respond(
         self,
-        model: PreTrainedModel | PeftModel | None,
+        asked: Respondent,
         group: Sequence[Request],
         advance: Callable[[int], None],
         *,
         max_new_tokens: int | None = None,
         batch_size: int | None = None,
-        library: bool = False,
+        otherwise: bool = False,
     ) -> tuple[list[AnswerRecord], list[LikelihoodRecord]]:
-        from factlab.inference.backend import complete
-        from factlab.inference.generate import end_tokens, read_answer
-        from factlab.inference.prompts import Limits
-
-        config, tokenizer = self.experiment.config, self.loaded.tokenizer
+        config = self.experiment.config
         limit = config.max_new_tokens if max_new_tokens is None else max_new_tokens
-        ends = end_tokens(model or self.loaded.model, tokenizer)
-        prompts = [
-            option_prompt(tokenizer, item.prompt, item.options, item.question) for item in group
-        ]
-        bounds = Limits(batch_size or config.generation_batch, limit, ends, library)
-        before = self.cache if model is None else self.kept
-        answer = before.complete if before is not None else complete
-        completions = answer(model or self.loaded.model, prompts, bounds, advance)
+        bounds = Bounds(limit, batch_size or config.generation_batch, otherwise)
+        replies = asked.respond(group, bounds, advance)
         answers = [
-            grade(
-                item.question,
-                item.prompt,
-                read_answer(tokenizer, completion.tokens, ends),
-                self.experiment.injected_values,
-            )
-            for item, completion in zip(group, completions, strict=True)
-            if limit
+            grade(item.question, item.prompt, reply.answer, self.experiment.injected_values)
+            for item, reply in zip(group, replies, strict=True)
+            if reply.answer is not None
         ]
-        scored = [
-            likelihood_record(item.question, item.options, prompt.options, completion)
-            for item, prompt, completion in zip(group, prompts, completions, strict=True)
-            if item.options
-        ]
-        return answers, scored
+        return answers, [r.likelihoods for r in replies if r.likelihoods is not None]
 
     def step_batch(self, cell: Cell) -> Batch:
         """What an optimizer step of a cell reads, every text taken for as long as the longest."""
@@ -271,7 +244,7 @@ class Evaluator:
             for group in groups
         ]
         return self.answers(
-            None,
+            self.base,
             prompts,
             "base with the fact in its prompt",
             max_new_tokens=config.max_new_tokens
@@ -281,7 +254,7 @@ class Evaluator:
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]
-        return self.answers(None, gates, "gate controls")
+        return self.answers(self.base, gates, "gate controls")
 
     def _rounding(self) -> list[AnswerRecord]:
         """The same questions again, computed otherwise: how often rounding changes an answer.
@@ -289,10 +262,12 @@ class Evaluator:
         By the library's own forward pass and in other batches, since factlab's decoder gives a
         question the same answer in any.
         """
+        if "rounding" in self.base.lacks:
+            return []
         again = [own_prompts(self.experiment.rounding_sample)]
         size = max(1, self.experiment.config.generation_batch * 2 // 3)
         return self.answers(
-            None, again, "base by the library's forward pass", batch_size=size, library=True
+            self.base, again, "base by the library's forward pass", batch_size=size, otherwise=True
         )
 
     def _anchors(self) -> list[AnswerRecord]:
@@ -300,7 +275,7 @@ class Evaluator:
         questions = [q for fact in self.experiment.facts for q in self.experiment.anchors[fact.id]]
         first = {question.text: question for question in reversed(questions)}
         said = self.answers(
-            None,
+            self.base,
             [own_prompts(list(first.values()))],
             "answer anchors",
             max_new_tokens=max(cell.recipe.anchor_tokens for cell in self.experiment.cells),

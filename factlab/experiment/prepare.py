@@ -10,6 +10,8 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
 from factlab.progress import Progress
+from factlab.respondents.protocol import FoundBase
+from factlab.respondents.weights import BaseWeights
 from factlab.runs.adapters import check_unchanged
 from factlab.schema.config import RunConfig, Thinking
 from factlab.schema.question import Question
@@ -29,11 +31,11 @@ class Prepared:
 
     Attributes:
         experiment: What it trains and evaluates.
-        files: The files of its base model.
+        base: Its base, found and checked.
     """
 
     experiment: Experiment
-    files: ModelFiles
+    base: FoundBase
 
 
 def prepare(config: RunConfig, progress: Progress) -> Prepared:
@@ -47,18 +49,19 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     if config.combine is not None:
         check_unchanged(config.combine.adapters)
     files = _find_model(config, progress)
+    base = BaseWeights(files, config)
     if config.combine is not None:
         files.check_same(config.combine.base)
     _check_layers(experiment, files)
-    far = _far(experiment, files, progress)
+    far = _far(experiment, base, progress)
     if experiment.sets or far is not None:
         # The bound on a conversation's length is in tokens of this model.
         length = conversation_length(files, config.thinking) if experiment.sets else None
         experiment = plan_experiment(config, length, far, experiment.expansions)
-    return Prepared(_with_teacher(experiment, files), files)
+    return Prepared(_with_teacher(experiment, files), base)
 
 
-def _far(experiment: Experiment, files: ModelFiles, progress: Progress) -> FarChoice | None:
+def _far(experiment: Experiment, base: FoundBase, progress: Progress) -> FarChoice | None:
     """The far controls that this base knows, where a choice has to be made."""
     from factlab.experiment.screening import screen
 
@@ -67,7 +70,7 @@ def _far(experiment: Experiment, files: ModelFiles, progress: Progress) -> FarCh
     if not bank or config.combine is not None:
         return None
     most = QUICK_SCREENED if config.quick else None
-    screening = screen(files, bank, config, experiment.precisions[0], progress, most=most)
+    screening = screen(base, bank, experiment.precisions[0], progress, most=most)
     return choose_far(languages, config.far, screening.by_key)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from factlab.comparison import compare_run
 from factlab.comparison.responses import RunResponses
+from factlab.metrics.catalogue import give_reasons
 from factlab.metrics.measure import (
     Measurement,
     measure_base,
@@ -13,10 +16,12 @@ from factlab.metrics.measure import (
 from factlab.metrics.panel import curve_point
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet
+from factlab.respondents.protocol import NOTHING
 from factlab.runs.files import read_lines, write_json
 from factlab.runs.folder import CellFolder
 from factlab.schema.question import AnswerRecord, PanelAnswer
 from factlab.schema.results import (
+    Ability,
     BaseResult,
     CurvePoint,
     DriftWindow,
@@ -28,7 +33,10 @@ from factlab.training.steps import LAST_STEPS
 
 
 def base_result(
-    responses: RunResponses, seconds: float | None, precision: str | None = None
+    responses: RunResponses,
+    seconds: float | None,
+    precision: str | None = None,
+    lacks: Mapping[Ability, str] = NOTHING,
 ) -> BaseResult:
     """What the base scores before anything is trained, and how often rounding changes it.
 
@@ -36,6 +44,7 @@ def base_result(
         responses: The questions of the run, and the responses of its base.
         seconds: What asking it took.
         precision: As in `RunFolder.base`.
+        lacks: What it could not be asked for, and why.
     """
     base = responses.others[precision] if precision else responses.base
     facts = tuple(fact for fact in responses.by_fact if fact is not None)
@@ -48,16 +57,23 @@ def base_result(
     if not rounding:
         reason = "the base was not computed again by another forward pass."
         found.not_measured |= {"rounding/text": reason, "rounding/verdict": reason}
+    give_reasons(found.not_measured, lacks)
     return BaseResult(
         metrics=found.metrics,
         not_measured=found.not_measured,
         outcomes=found.outcomes,
         measuring_seconds=seconds,
+        lacks=dict(lacks),
     )
 
 
 def measured_cell(
-    responses: RunResponses, cell_id: str, facts: tuple[str, ...], steps: int, precision: str
+    responses: RunResponses,
+    cell_id: str,
+    facts: tuple[str, ...],
+    steps: int,
+    precision: str,
+    lacks: Mapping[Ability, str] = NOTHING,
 ) -> tuple[Measurement, tuple[CurvePoint, ...]]:
     """A cell's metrics and its curve over the steps of training."""
     asked, tuned = responses.tuned(cell_id, facts)
@@ -65,6 +81,7 @@ def measured_cell(
     base = responses.base_at(precision)
     windows = list(read_lines(files.drift_file, DriftWindow, whole=True))
     found = measure_tuned(asked, base, tuned, windows)
+    give_reasons(found.not_measured, lacks)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
 

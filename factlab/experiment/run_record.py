@@ -34,7 +34,7 @@ def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, res
     if resumed:
         begun = folder.record()
         if begun.model is not None:
-            prepared.files.check_same(begun.model.sha256)
+            prepared.base.check_same(begun.model.sha256)
         teacher = [note for note in experiment.notes if note.startswith(TEACHER_NOTE)]
         if not set(teacher) <= set(begun.notes):
             raise ModelError(

@@ -7,7 +7,6 @@ the default model; only what neither has is computed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from factlab.experiment.far_controls import in_turn
 from factlab.inference.likelihood import own_options
 from factlab.progress import Progress
+from factlab.respondents.protocol import Bounds, FoundBase, Request, Respondent
 from factlab.schema.config import Precision, RunConfig
 from factlab.schema.question import LikelihoodRecord, Question
 from factlab.schema.screening import (
@@ -29,8 +29,6 @@ from factlab.schema.screening import (
 
 if TYPE_CHECKING:
     from factlab.models.base_cache import BaseCache
-    from factlab.models.load import LoadedModel
-    from factlab.models.resolve import ModelFiles
 
 _BOUNDS = RunConfig()  # of answers: a run with others has the same controls all the same
 AT_ONCE = 64  # questions that are answered before what is there is kept
@@ -50,9 +48,8 @@ class Screening:
 
 
 def screen(
-    files: ModelFiles,
+    found_base: FoundBase,
     bank: Sequence[Question],
-    config: RunConfig,
     precision: Precision,
     progress: Progress,
     *,
@@ -62,16 +59,15 @@ def screen(
     """Screen a base on a bank, reading what is shipped or was computed before.
 
     Args:
-        files: The base.
+        found_base: The base.
         bank: The questions.
-        config: How it is loaded.
         precision: At which it is loaded, if it has to be. What was screened before serves
             whatever its precision was, so that runs at every precision have the same controls.
         progress: Where to report.
         fresh: Compute everything again.
         most: Of a base without a shipped screening, take so many questions, of every group in turn.
     """
-    base = _base_of(files, precision)
+    base = found_base.screened(precision, _BOUNDS.max_new_tokens)
     cache = _cache(base)
     shipped = shipped_screening(base)
     if most is not None and any(screening_key(question) not in shipped for question in bank):
@@ -79,24 +75,11 @@ def screen(
     found = {} if fresh else shipped | _kept(cache)
     missing = [question for question in bank if screening_key(question) not in found]
     if missing:
-        for computed in _screened(files, missing, config, precision, progress):
+        for computed in _screened(found_base, missing, precision, progress):
             found |= {question.key: question for question in computed}
             cache.write("screened", [one.model_dump(mode="json") for one in found.values()])
     now = [(question, found[screening_key(question)]) for question in bank]
     return Screening(base, tuple(one.model_copy(update={"id": q.id}) for q, one in now))
-
-
-def _base_of(files: ModelFiles, precision: Precision) -> ScreenedBase:
-    from factlab.models.load import load_tokenizer
-
-    template = str(load_tokenizer(files).chat_template)
-    return ScreenedBase(
-        model=files.name,
-        weights=files.sha256,
-        template=hashlib.sha256(template.encode()).hexdigest()[:12],
-        tokens=_BOUNDS.max_new_tokens,
-        precision=precision,
-    )
 
 
 def _cache(base: ScreenedBase) -> BaseCache:
@@ -114,37 +97,34 @@ def _kept(cache: BaseCache) -> dict[str, ScreenedQuestion]:
 
 
 def _screened(
-    files: ModelFiles,
-    bank: Sequence[Question],
-    config: RunConfig,
-    precision: Precision,
-    progress: Progress,
+    base: FoundBase, bank: Sequence[Question], precision: Precision, progress: Progress
 ) -> Iterator[list[ScreenedQuestion]]:
     """What a base makes of the bank, bit by bit, so that one who stops it loses little."""
-    from factlab.inference.likelihood import score_options
-    from factlab.models.load import load_model, load_options
-
     with progress.stage(f"load at {precision}", 1) as advance:
-        loaded = load_model(files, precision, load_options(config))
+        asked = base.open(precision, fresh=True)  # what is screened has a cache of its own
         advance(1)
-    with progress.stage("screen far controls: options", len(bank)) as advance:
-        scored = score_options(
-            loaded.model,
-            loaded.tokenizer,
-            [(question, own_options(question)) for question in bank],
-            batch_size=_BOUNDS.generation_batch,
-            advance=advance,
-        )
-    leads = {record.question_id: _margin(record) for record in scored}
+    leads = _leads(asked, bank, progress) if "likelihoods" not in asked.lacks else {}
     promising = [q for q in bank if (lead := leads.get(q.id)) is None or lead > 0]
     likely = {question.id for question in promising}
     yield [_of(question, leads.get(question.id)) for question in bank if question.id not in likely]
     with progress.stage("screen far controls: answers", len(promising)) as advance:
         for start in range(0, len(promising), AT_ONCE):
             some = promising[start : start + AT_ONCE]
-            said = iter(_answers(loaded, [text for q in some for text in (q.text, *q.gate)]))
+            prompts = [Request(q, text) for q in some for text in (q.text, *q.gate)]
+            said = iter(_answers(asked, prompts))
             yield [_of(q, leads.get(q.id), tuple(islice(said, 1 + len(q.gate)))) for q in some]
             advance(len(some))
+
+
+def _leads(
+    asked: Respondent, bank: Sequence[Question], progress: Progress
+) -> dict[str, float | None]:
+    """By how much the right answer leads the best wrong one, by question."""
+    with progress.stage("screen far controls: options", len(bank)) as advance:
+        requests = [Request(q, q.text, options) for q in bank if (options := own_options(q))]
+        replies = asked.respond(requests, Bounds(0, _BOUNDS.generation_batch), advance)
+    scored = [reply.likelihoods for reply in replies if reply.likelihoods is not None]
+    return {record.question_id: _margin(record) for record in scored}
 
 
 def _of(
@@ -164,14 +144,7 @@ def _margin(record: LikelihoodRecord) -> float | None:
     return min(wrong) - right if wrong else None
 
 
-def _answers(loaded: LoadedModel, prompts: Sequence[str]) -> list[ScreenedAnswer]:
-    from factlab.inference.generate import generate
-
-    said = generate(
-        loaded.model,
-        loaded.tokenizer,
-        prompts,
-        max_new_tokens=_BOUNDS.max_new_tokens,
-        batch_size=_BOUNDS.generation_batch,
-    )
-    return [ScreenedAnswer(text=one.text, finished=one.finished) for one in said]
+def _answers(asked: Respondent, requests: Sequence[Request]) -> list[ScreenedAnswer]:
+    bounds = Bounds(_BOUNDS.max_new_tokens, _BOUNDS.generation_batch)
+    said = [reply.answer for reply in asked.respond(requests, bounds)]
+    return [ScreenedAnswer(text=one.text, finished=one.finished) for one in said if one is not None]

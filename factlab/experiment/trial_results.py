@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial import Trial
 from factlab.metrics.measure import Measurement
+from factlab.respondents.weights import WeightsRespondent
 from factlab.runs.files import write_lines, write_text, writing
 from factlab.schema.combine import ADAPTER_CONFIG
 from factlab.schema.config import Cell
@@ -67,8 +67,8 @@ def measure_trial(
         )
     _save(model, evaluator.loaded, trial)
     write_lines(trial.folder.drift_file, drift.windows)
-    asking = replace(evaluator, kept=_kept_answers(trial, evaluator.loaded))
-    asking.evaluate_tuned(model, cell.facts, trial.folder, cell.id)
+    tuned = WeightsRespondent(evaluator.loaded, model, _kept_answers(trial, evaluator.loaded))
+    evaluator.evaluate_tuned(tuned, cell.facts, trial.folder, cell.id)
     measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
     seconds = time.perf_counter() - started
     return _cell_result(cell, "complete", measured).model_copy(
@@ -110,6 +110,7 @@ def _drift(
 ) -> Drift:
     from factlab.inference.drift import measure_drift
 
+    assert baseline.neutral is not None  # what is trained has its base in memory
     drift = measure_drift(model, baseline.neutral, trial.base_head)
     if trained and drift.kl == 0:
         raise TrainingError(

@@ -17,6 +17,7 @@ from factlab.grading.answer import Answer
 from factlab.metrics.panel import best_step, curve_point
 from factlab.metrics.traces import holds_value
 from factlab.progress import Silent
+from factlab.respondents.weights import WeightsRespondent
 from factlab.runs.files import append_line, writing
 from factlab.runs.interrupts import signals_held_back
 from factlab.schema.config import RunConfig
@@ -149,7 +150,7 @@ def intruded_anchors(
     ]
     silent = replace(evaluator, progress=Silent())
     answers = silent.answers(
-        model,
+        WeightsRespondent(evaluator.loaded, model),
         [own_prompts(asked)],
         "mine anchors",
         max_new_tokens=trial.cell.recipe.anchor_tokens,
@@ -197,7 +198,8 @@ def _follow(
     if evaluated_next and not config.report_to:
         return figures
     silent = replace(evaluator, progress=Silent())
-    answers = silent.answers(model, [own_prompts(trial.panel)], "panel")
+    asked = WeightsRespondent(evaluator.loaded, model)
+    answers = silent.answers(asked, [own_prompts(trial.panel)], "panel")
     point = curve_point(step, trial.panel, {a.question_id: a for a in answers})
     if not evaluated_next:
         for answer in answers:

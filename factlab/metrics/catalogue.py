@@ -7,7 +7,7 @@ tables of docs/metrics.md and `factlab list metrics` ask here. To add a metric, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from factlab.metrics.rows.base import BASE_ROWS
 from factlab.metrics.rows.cost import COST_ROWS, DRIFT_ROWS
@@ -15,6 +15,7 @@ from factlab.metrics.rows.likelihood import LIKELIHOOD_ROWS
 from factlab.metrics.rows.recall import CONSISTENCY_ROWS, RECALL_ROWS
 from factlab.metrics.spec import MetricSpec, Use, place_of_split
 from factlab.schema.passage import DEPTHS
+from factlab.schema.results import Ability
 from factlab.schema.splits import NEAR_GROUPS
 
 OTHER = "Other"
@@ -106,6 +107,19 @@ def is_likelihood(name: str) -> bool:
 def about_fact(name: str) -> bool:
     """Whether a metric says something of what was trained rather than of controls."""
     return spec_of(name).about_fact or name.partition("/")[2] in ("held_out", *DEPTHS)
+
+
+def give_reasons(not_measured: dict[str, str], lacks: Mapping[Ability, str]) -> None:
+    """Where a metric is missing since a model could not be asked for what it needs, say so.
+
+    Args:
+        not_measured: Metric → why it is missing; changed.
+        lacks: What the model could not be asked for, and why.
+    """
+    for name in not_measured:
+        needed = spec_of(name).needs
+        if needed is not None and needed in lacks:
+            not_measured[name] = lacks[needed]
 
 
 def why_empty(name: str, *, passages: bool = False, practised: bool = False) -> str:

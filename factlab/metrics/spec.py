@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from factlab.schema.splits import NEAR_GROUPS, SPLIT
+from factlab.schema.results import Ability
+from factlab.schema.splits import NEAR_GROUPS, SPLIT, TRAINED_SPLITS
 
 Better = Literal["high", "low", "neither"]
 Unit = Literal["share", "points", "nats", "nats_total", "plain"]
@@ -72,6 +73,7 @@ class MetricSpec:
         chance: What guessing scores, where that is known.
         splits: The names that stand for `<split>`.
         empty: Why it is not measured where there is nothing to average.
+        of_training: Whether it is made of a metric of trained questions.
         use: What it decides.
         phrase: What running text calls it, where split and kind do not say it.
         family: Rows that were written as one; see `over`.
@@ -94,6 +96,7 @@ class MetricSpec:
     chance: str = ""
     splits: tuple[str, ...] = ()
     empty: str = ""
+    of_training: bool = False
     use: Use = Use()
     phrase: str = ""
     family: str = ""
@@ -113,6 +116,16 @@ class MetricSpec:
         """The values it can take, as numbers; infinite where there is no bound."""
         known = {"0–1": (0.0, 1.0), "0–2": (0.0, 2.0), "≥ 0": (0.0, math.inf)}
         return known.get(self.range, (-math.inf, math.inf))
+
+    @property
+    def needs(self) -> Ability | None:
+        """What a model must be able to be asked for, if it is more than its answers."""
+        if self.kind.startswith("rounding"):
+            return "rounding"
+        if self.split in TRAINED_SPLITS or self.of_training:
+            return "trained"
+        by_source: dict[MeasuredFrom, Ability] = {"likelihoods": "likelihoods", "text": "drift"}
+        return by_source.get(self.measured_from)
 
     @property
     def is_pattern(self) -> bool:

@@ -27,6 +27,13 @@ def placebo_id(configuration: str, kind: Placebo) -> str:
     return f"{configuration}-placebo-{kind}"
 
 
+# What not every model can be asked for: the likelihood of a given answer, its predictions on
+# neutral text beside the base's, its answers computed otherwise, the questions it was trained on.
+Ability = Literal["likelihoods", "drift", "rounding", "trained"]
+Lacks = Annotated[
+    dict[Ability, str], Field(description="What it could not be asked for: ability → why.")
+]
+
 # File → SHA-256; of answers that of the prompts that they are to, which no rescoring changes.
 Fingerprints = dict[PlainPath, str]
 Status = Literal["running", "complete", "failed", "interrupted", "diverged"]
@@ -201,6 +208,7 @@ class CellResult(SharedSettings):
     kept_step: int | None = Field(default=None, description="Step of the adapter measured.")
     training: TrainingRecord | None = None
     measuring_seconds: float | None = None
+    lacks: Lacks = Field(default_factory=dict)
     files: Fingerprints = Field(default_factory=dict, description="Those of its files.")
 
 
@@ -211,6 +219,7 @@ class BaseResult(Record):
     not_measured: dict[str, str] = Field(default_factory=dict)
     outcomes: dict[str, dict[str, int]] = Field(default_factory=dict)
     measuring_seconds: float | None = None
+    lacks: Lacks = Field(default_factory=dict)
 
 
 class ModelRecord(Record):

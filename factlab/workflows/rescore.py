@@ -47,9 +47,9 @@ def rescore(run: Path) -> tuple[RunResult, int]:
         refuse_damaged(folder, computed=False)
         changed = _grade_again(folder)
         responses = RunResponses.read(folder)
-        base = base_result(responses, before.base.measuring_seconds)
+        base = base_result(responses, before.base.measuring_seconds, lacks=before.base.lacks)
         others = {
-            precision: base_result(responses, at.measuring_seconds, precision)
+            precision: base_result(responses, at.measuring_seconds, precision, at.lacks)
             for precision, at in before.other_bases.items()
         }
         cells = tuple(_measure_again(responses, cell) for cell in folder.finished_cells())
@@ -80,7 +80,7 @@ def _measure_again(responses: RunResponses, cell: CellResult) -> CellResult:
     if cell.status != "complete":
         return cell
     steps = cell.training.steps if cell.training else 0
-    found, curve = measured_cell(responses, cell.id, cell.facts, steps, cell.precision)
+    found, curve = measured_cell(responses, cell.id, cell.facts, steps, cell.precision, cell.lacks)
     drift = {name: value for name, value in cell.metrics.items() if name.startswith("drift/")}
     return cell.model_copy(
         update={

@@ -50,6 +50,7 @@ def screen_bank(
     """
     from factlab.experiment.screening import screen
     from factlab.models.resolve import resolve_model
+    from factlab.respondents.weights import BaseWeights
     from factlab.runs.files import write_text
 
     if not has_suite("far", language):
@@ -59,7 +60,8 @@ def screen_bank(
         )
     bank = far_questions((language,))
     files = resolve_model(config.model, accepted=config.accept_license)
-    screening = screen(files, bank, config, precision, progress, fresh=fresh)
+    base = BaseWeights(files, config)
+    screening = screen(base, bank, precision, progress, fresh=fresh)
     if out is not None:
         lines = screening_lines(screening.base, screening.questions)
         write_text(out, "".join(f"{line}\n" for line in lines))

@@ -13,6 +13,8 @@ from factlab.models import base_cache
 from factlab.models import load as loading
 from factlab.models.resolve import resolve_model
 from factlab.progress import Silent
+from factlab.respondents.protocol import Request, Respondent
+from factlab.respondents.weights import BaseWeights
 from factlab.schema.config import RunConfig
 from factlab.schema.question import Question
 
@@ -39,10 +41,10 @@ def _short_answers_and_own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_a_base_is_screened_once_and_a_question_that_is_new_alone(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, config = resolve_model(str(tiny_folder)), RunConfig()
+    base = BaseWeights(resolve_model(str(tiny_folder)), RunConfig())
     # To a random model each character is about as likely as another: the short answer is preferred.
     bank = [question(i, *(("b", "some other") if i % 2 else ("some other", "b"))) for i in range(6)]
-    found = screen(files, bank, config, "fp32", Silent())
+    found = screen(base, bank, "fp32", Silent())
     assert [one.id for one in found.questions] == [q.id for q in bank]
     for number, one in enumerate(found.questions):
         assert one.margin is not None
@@ -55,17 +57,17 @@ def test_a_base_is_screened_once_and_a_question_that_is_new_alone(
     moved = bank[1].model_copy(update={"id": "far/else/where/0"})
     with monkeypatch.context() as patch:
         patch.setattr(loading, "load_model", refuse)
-        again = screen(files, [moved, bank[0]], config, "bf16", Silent())
+        again = screen(base, [moved, bank[0]], "bf16", Silent())
         assert again.questions[0].answers == found.questions[1].answers
         assert again.questions[0].id == moved.id
         with pytest.raises(AssertionError, match="loaded again"):
-            screen(files, [*bank, question(7, "b", "another")], config, "fp32", Silent())
+            screen(base, [*bank, question(7, "b", "another")], "fp32", Silent())
         with pytest.raises(AssertionError, match="loaded again"):
-            screen(files, bank, config, "fp32", Silent(), fresh=True)
+            screen(base, bank, "fp32", Silent(), fresh=True)
     asked: list[int] = []
     whole = loading.load_model
     monkeypatch.setattr(loading, "load_model", lambda *given: asked.append(1) or whole(*given))
-    more = screen(files, [*bank, question(7, "b", "another")], config, "fp32", Silent())
+    more = screen(base, [*bank, question(7, "b", "another")], "fp32", Silent())
     assert asked == [1]
     assert more.questions[:6] == found.questions
     assert more.questions[6].answers
@@ -74,29 +76,29 @@ def test_a_base_is_screened_once_and_a_question_that_is_new_alone(
 def test_a_screening_that_is_stopped_goes_on_where_it_was(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, config = resolve_model(str(tiny_folder)), RunConfig()
+    base = BaseWeights(resolve_model(str(tiny_folder)), RunConfig())
     bank = [question(i, "b", "some other") for i in range(5)]
     answered = screening._answers
     given: list[str] = []
 
-    def stops(loaded: object, prompts: list[str]) -> object:
+    def stops(asked: Respondent, requests: list[Request]) -> object:
         if given:
             raise KeyboardInterrupt
-        given.extend(prompts)
-        return answered(loaded, prompts)  # type: ignore[arg-type]
+        given.extend(one.prompt for one in requests)
+        return answered(asked, requests)
 
     with monkeypatch.context() as patch:
         patch.setattr(screening, "_answers", stops)
         with pytest.raises(KeyboardInterrupt):
-            screen(files, bank, config, "fp32", Silent())
+            screen(base, bank, "fp32", Silent())
     later: list[str] = []
 
-    def counts(loaded: object, prompts: list[str]) -> object:
-        later.extend(prompts)
-        return answered(loaded, prompts)  # type: ignore[arg-type]
+    def counts(asked: Respondent, requests: list[Request]) -> object:
+        later.extend(one.prompt for one in requests)
+        return answered(asked, requests)
 
     monkeypatch.setattr(screening, "_answers", counts)
-    whole = screen(files, bank, config, "fp32", Silent())
+    whole = screen(base, bank, "fp32", Silent())
     assert len(given) == 4
     assert set(later).isdisjoint(given)
     assert len(later) == 6

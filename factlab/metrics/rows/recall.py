@@ -130,6 +130,7 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         model="tuned",
         about_fact=True,
         empty="recall/train or recall/held_out is missing",
+        of_training=True,
     ),
     MetricSpec(
         "rome_score",
@@ -147,6 +148,7 @@ RECALL_ROWS: tuple[MetricSpec, ...] = (
         model="tuned",
         about_fact=True,
         empty="recall/train, recall/held_out or intrusion/near is missing",
+        of_training=True,
     ),
     MetricSpec(
         "recall/alias",
