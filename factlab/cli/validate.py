@@ -20,13 +20,31 @@ def validate(
         list[str],
         typer.Argument(
             metavar="FACT...",
-            help="Fact files, folders, or shipped names.",
+            help="Fact files, folders, or shipped names; with --against, data files.",
             autocompletion=complete_facts,
         ),
     ],
-    json_: Annotated[bool, typer.Option("--json", help="Print the facts as JSON.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACT|MANIFEST",
+            help="Check data files instead: do they ask what is measured of this fact, or what the "
+            "manifest.json beside training data names?",
+            autocompletion=complete_facts,
+        ),
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the facts, or what was checked, as JSON.")
+    ] = False,
 ) -> None:
-    """Check fact and passage files: schema, values, and questions that hold their answers."""
+    """Check fact and passage files: schema, values, and questions that hold their answers.
+
+    With --against it checks data files that another program is to train on: none may ask a held-out
+    question or a control.
+    """
+    if against is not None:
+        _check_data(facts, against, as_json=json_)
+        return
     from factlab.expand.passages import left_out
     from factlab.schema.fact import load_facts
     from factlab.schema.passage import Passage
@@ -42,3 +60,20 @@ def validate(
                 complain(note)
         else:
             say(f"{fact.id}: fine. {fact.subject.name}, {fact.relation}: {fact.summary}")
+
+
+def _check_data(files: list[str], against: str, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from factlab.workflows.check_data import check_data
+
+    checked = [check_data(file, against) for file in files]
+    if as_json:
+        say_json([asdict(one) for one in checked], indent=None)
+        return
+    for one in checked:
+        near = "" if one.nearest is None else f"; the nearest is {one.nearest:.2f} similar"
+        say(
+            f"{one.name}: fine. None of its {one.rows:,} rows asks one of the {one.unseen:,} "
+            f"questions that {against} keeps for measuring{near}."
+        )

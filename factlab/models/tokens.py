@@ -29,6 +29,13 @@ class PreviewTokenizer:
     template: str
     special: dict[str, str]
 
+    @property
+    def begins_with(self) -> str:
+        """The token that the tokenizer itself puts before a text, if it does so."""
+        begin = self.special["bos_token"]
+        found = self.tokenizer.encode("x").tokens
+        return begin if begin and found[:1] == [begin] else ""
+
     def pair(
         self, question: str, answer: str, before: Sequence[Turn] = ()
     ) -> tuple[list[str], list[str]]:
@@ -45,6 +52,14 @@ class PreviewTokenizer:
         if end in trained:
             trained = trained[: trained.index(end) + 1]
         return self._tokens(opened), trained
+
+    def prompt(self, question: str) -> str:
+        """A question as the chat template puts it, up to where the answer begins.
+
+        Raises:
+            ModelError: if the chat template does not take it.
+        """
+        return self._render([{"role": "user", "content": question}], open_turn=True)
 
     def _render(self, messages: list[dict[str, str]], *, open_turn: bool) -> str:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
