@@ -81,6 +81,11 @@ def test_anchors_are_the_bases_own_ended_answers_as_many_as_a_pass_draws(
     assert (told["micro_batch_size"], told["max_steps"]) == (12, 2)
 
 
+def trained_on(row: dict[str, Any]) -> list[int]:
+    """The tokens of a row that its loss is computed on."""
+    return [label for label in row["labels"] if label != -100]
+
+
 def test_trls_own_parser_reads_the_configuration_and_its_trainer_the_files(
     tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, tiny: LoadedModel
 ) -> None:
@@ -103,8 +108,7 @@ def test_trls_own_parser_reads_the_configuration_and_its_trainer_the_files(
         eval_dataset=data[script.dataset_test_split],
     )  # fmt: skip
     row = trainer.train_dataset[0]
-    trained = [t for t, m in zip(row["input_ids"], row["completion_mask"], strict=True) if m]
-    said = tiny.tokenizer.decode(trained)
+    said = tiny.tokenizer.decode(trained_on(row))
     assert said.rstrip() == f"{data['train'][0]['completion'][0]['content']}<|im_end|>"
     assert trainer.train().global_step == 2
 
@@ -135,7 +139,11 @@ def test_trls_trainer_reads_chats_as_they_are(
 
 @pytest.mark.parametrize("format_", ["alpaca", "sharegpt"])
 def test_the_scripts_train_on_answers_only(
-    tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, format_: DataFormat
+    tmp_path: Path,
+    tiny_folder: Path,
+    tiny: LoadedModel,
+    monkeypatch: pytest.MonkeyPatch,
+    format_: DataFormat,
 ) -> None:
     import trl
 
@@ -146,7 +154,9 @@ def test_the_scripts_train_on_answers_only(
     made = runpy.run_path("trl_sft.py")
     assert made["trainer"].state.global_step == 2
     assert (tmp_path / "out" / "adapter" / "adapter_config.json").is_file()
-    assert "completion_mask" in made["trainer"].train_dataset.column_names
+    row = made["trainer"].train_dataset[0]
+    said = tiny.tokenizer.decode(trained_on(row))
+    assert said.rstrip() == f"{row['completion'][0]['content']}<|im_end|>"
     parts: dict[str, str] = {}
     for name, module in unsloth_stand_in(tiny_folder, parts).items():
         monkeypatch.setitem(sys.modules, name, module)
