@@ -45,7 +45,7 @@ def anchor_pairs(
         return [], 0
     evaluator = load_evaluator(prepared, cell.precision, progress, fresh=fresh)
     said = evaluator.answers(
-        None, [own_prompts(prompts)], "answer anchors", max_new_tokens=MOST_TOKENS
+        evaluator.base, [own_prompts(prompts)], "answer anchors", max_new_tokens=MOST_TOKENS
     )
     old = experiment.superseded_values(cell.facts)
     kept = [

@@ -57,7 +57,7 @@ def _spoken(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> None:
             answers.update({one.prompt: one.text.strip() or "Yes" for one in ended})
             return ended
 
-        return SimpleNamespace(answers=answer)
+        return SimpleNamespace(answers=answer, base=evaluator.base)
 
     loaded = anchors.load_evaluator
     monkeypatch.setattr(anchors, "load_evaluator", load)
@@ -108,7 +108,7 @@ def test_trls_own_parser_reads_the_configuration_and_its_trainer_the_files(
         eval_dataset=data[script.dataset_test_split],
     )  # fmt: skip
     row = trainer.train_dataset[0]
-    said = tiny.tokenizer.decode(trained_on(row))
+    said = str(tiny.tokenizer.decode(trained_on(row)))
     assert said.rstrip() == f"{data['train'][0]['completion'][0]['content']}<|im_end|>"
     assert trainer.train().global_step == 2
 
@@ -155,7 +155,7 @@ def test_the_scripts_train_on_answers_only(
     assert made["trainer"].state.global_step == 2
     assert (tmp_path / "out" / "adapter" / "adapter_config.json").is_file()
     row = made["trainer"].train_dataset[0]
-    said = tiny.tokenizer.decode(trained_on(row))
+    said = str(tiny.tokenizer.decode(trained_on(row)))
     assert said.rstrip() == f"{row['completion'][0]['content']}<|im_end|>"
     parts: dict[str, str] = {}
     for name, module in unsloth_stand_in(tiny_folder, parts).items():
@@ -187,6 +187,6 @@ def unsloth_stand_in(base: Path, parts: dict[str, str]) -> dict[str, ModuleType]
         return trainer
 
     unsloth, chats = ModuleType("unsloth"), ModuleType("unsloth.chat_templates")
-    unsloth.FastLanguageModel = SimpleNamespace(from_pretrained=load, get_peft_model=adapt)  # type: ignore[attr-defined]
-    chats.train_on_responses_only = on_responses  # type: ignore[attr-defined]
+    unsloth.FastLanguageModel = SimpleNamespace(from_pretrained=load, get_peft_model=adapt)
+    chats.train_on_responses_only = on_responses
     return {"unsloth": unsloth, "unsloth.chat_templates": chats}
