@@ -29,6 +29,21 @@ SPLITS = (
     *("train", "validation", "held_out", "alias", "other_language"),
     *("probe", "reverse", "entailed", "near"),
 )
+_To = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help=f"Write training data for other trainers instead: {', '.join(DATA_FORMATS)}; "
+        "the recipe as settings of TRL, Unsloth, Axolotl and LLaMA-Factory beside them.",
+    ),
+]
+_NoAnchors = Annotated[
+    bool,
+    typer.Option(
+        "--no-anchors",
+        help="With --to: leave out the recipe's anchors, and so load no model.",
+    ),
+]
 # Settings that what is expanded, or what is written for other trainers, depends on.
 _WANTED = {
     *("model", "thinking", "accept_license", "compute_dtype", "templates", "recipe", "seed"),
@@ -63,21 +78,8 @@ def preview(
         str | None, typer.Option(help=f"Show one split only: {', '.join(SPLITS)}.")
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Questions shown per split.")] = 8,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FORMAT",
-            help=f"Write training data for other trainers instead: {', '.join(DATA_FORMATS)}; "
-            "the recipe as settings of TRL, Unsloth, Axolotl and LLaMA-Factory beside them.",
-        ),
-    ] = None,
-    no_anchors: Annotated[
-        bool,
-        typer.Option(
-            "--no-anchors",
-            help="With --to: leave out the recipe's anchors, and so load no model.",
-        ),
-    ] = False,
+    to: _To = None,
+    no_anchors: _NoAnchors = False,
     settings: dict[str, Any],
     config: ConfigFile = None,
     json_: Annotated[

@@ -74,18 +74,6 @@ def as_yaml(values: Values, settings: Mapping[str, Any], *first: str) -> str:
 def axolotl(values: Values, names: DataNames, format_: DataFormat) -> str:
     """`axolotl.yaml`."""
     recipe = values.cell.recipe
-    adapter: dict[str, Any] = {}
-    if not values.full:
-        adapter = {
-            "adapter": "qlora" if values.four_bits else "lora",
-            "lora_r": values.cell.rank,
-            "lora_alpha": values.alpha,
-            "lora_dropout": recipe.dropout,
-            "lora_target_linear": True if values.targets is None else None,
-            "lora_target_modules": values.targets,
-            "peft_use_rslora": True if recipe.method == "rslora" else None,
-            "peft_use_dora": True if recipe.method == "dora" else None,
-        }
     asked = _axolotl_type(values, format_)
     test = [{"path": names.validation, "ds_type": "json", "split": "train", **asked}]
     settings = {
@@ -93,7 +81,7 @@ def axolotl(values: Values, names: DataNames, format_: DataFormat) -> str:
         "load_in_4bit": values.four_bits is not None,
         "load_in_8bit": values.eight_bits,
         "bnb_config_kwargs": _axolotl_quantised(values),
-        **adapter,
+        **_axolotl_adapter(values),
         "chat_template": "tokenizer_default",
         "chat_template_kwargs": {"enable_thinking": values.thinking},
         "datasets": [
@@ -128,6 +116,22 @@ def axolotl(values: Values, names: DataNames, format_: DataFormat) -> str:
             "use --to chat."
         )
     return as_yaml(values, settings, *said)
+
+
+def _axolotl_adapter(values: Values) -> dict[str, Any]:
+    if values.full:
+        return {}
+    recipe = values.cell.recipe
+    return {
+        "adapter": "qlora" if values.four_bits else "lora",
+        "lora_r": values.cell.rank,
+        "lora_alpha": values.alpha,
+        "lora_dropout": recipe.dropout,
+        "lora_target_linear": True if values.targets is None else None,
+        "lora_target_modules": values.targets,
+        "peft_use_rslora": True if recipe.method == "rslora" else None,
+        "peft_use_dora": True if recipe.method == "dora" else None,
+    }
 
 
 def _axolotl_type(values: Values, format_: DataFormat) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _spoken(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> None:
 
         return SimpleNamespace(answers=answer, base=evaluator.base)
 
-    loaded = anchors.load_evaluator
+    loaded = anchors.load_evaluator  # type: ignore[attr-defined]
     monkeypatch.setattr(anchors, "load_evaluator", load)
     monkeypatch.setattr(anchors, "MOST_TOKENS", 4)
 
@@ -100,7 +100,7 @@ def test_trls_own_parser_reads_the_configuration_and_its_trainer_the_files(
     assert (model.lora_r, model.lora_alpha, model.use_peft) == (8, 32, True)
     assert model.lora_target_modules == "all-linear"
     assert (training.learning_rate, training.max_steps) == (1e-3, 2)
-    data = load_dataset(script.dataset_name)
+    data: Any = load_dataset(script.dataset_name)
     assert {name: len(part) for name, part in data.items()} == {"train": 24, "validation": 4}
     trainer = SFTTrainer(
         model=str(tiny_folder), args=training, peft_config=get_peft_config(model),
@@ -186,6 +186,8 @@ def unsloth_stand_in(base: Path, parts: dict[str, str]) -> dict[str, ModuleType]
         parts.update(given)
         return trainer
 
+    unsloth: Any
+    chats: Any
     unsloth, chats = ModuleType("unsloth"), ModuleType("unsloth.chat_templates")
     unsloth.FastLanguageModel = SimpleNamespace(from_pretrained=load, get_peft_model=adapt)
     chats.train_on_responses_only = on_responses
