@@ -75,7 +75,7 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where it is written.
 
     Attributes:
@@ -87,7 +87,7 @@ class Place:
     train: str = f"train{LINES}"
 
     @classmethod
-    def of(cls, given: Path, format_: DataFormat) -> Place:
+    def of(cls, given: Path, format_: DataFormat) -> Destination:
         """A folder, or the training file whose siblings stand beside it.
 
         Raises:
@@ -119,7 +119,7 @@ class Place:
 
 
 def write_training_data(
-    place: Place, data: TrainingData, experiment: Experiment, values: Values
+    place: Destination, data: TrainingData, experiment: Experiment, values: Values
 ) -> Manifest:
     """Write data files, the settings of each trainer that reads them, and last the manifest.
 

@@ -19,7 +19,7 @@ from factlab.trainers.values import Anchored, values_of
 from factlab.trainers.write import (
     READ_BY,
     STARTED_BY,
-    Place,
+    Destination,
     TrainingData,
     write_training_data,
 )
@@ -62,7 +62,7 @@ def training_data(
     Raises:
         FactlabError: for settings of several configurations, and whatever a user can fix.
     """
-    place = Place.of(out, format_)
+    place = Destination.of(out, format_)
     if len(config.facts) > 1:
         config = config.model_copy(update={"together": True})
     experiment = plan_experiment(config)

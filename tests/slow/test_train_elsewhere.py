@@ -132,7 +132,7 @@ def test_trls_trainer_reads_chats_as_they_are(
     tokenizer.chat_template = TEMPLATE.replace(said, marked + "{% else %}" + said + "{% endif %}")
     trainer = SFTTrainer(
         model=str(tiny_folder), args=training, processing_class=tokenizer,
-        train_dataset=load_dataset(script.dataset_name)["train"],
+        train_dataset=load_dataset(script.dataset_name, split="train"),
     )  # fmt: skip
     assert trainer.train().global_step == 2
 
