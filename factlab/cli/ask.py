@@ -11,8 +11,9 @@ import typer
 
 from factlab.cli.complete import complete_runs
 from factlab.cli.output import paragraph, say, say_json
-from factlab.errors import ConfigError
+from factlab.errors import ConfigError, quoted
 from factlab.reading.files import read_text
+from factlab.remote.address import Address, is_address, read_address
 
 
 def register(app: typer.Typer) -> None:
@@ -20,12 +21,16 @@ def register(app: typer.Typer) -> None:
     app.command(epilog='Example: factlab ask reports/mount_fuji-1a2b3c4d "How tall is Fuji?"')(ask)
 
 
+Targets = tuple[list[Path], list[Address]]
+
+
 def ask(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN... QUESTION...",
-            help="Run folders of one base, then questions. A run folder is taken as a run.",
+            metavar="RUN|URL#MODEL... QUESTION...",
+            help="Run folders of one base, or endpoints such as http://localhost:8000/v1#fuji, "
+            "then questions. A run folder is taken as a run.",
             autocompletion=complete_runs,
         ),
     ],
@@ -37,38 +42,56 @@ def ask(
     ] = False,
 ) -> None:
     """Show how runs' base model and their adapters answer your questions, side by side."""
-    runs, given = split_runs_and_questions(words)
-    questions = _questions(given, file)
+    (runs, addresses), given = split_models_and_questions(words)
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
+    from factlab.runs.folder import RunFolder
     from factlab.workflows.ask import ask as answer_questions
     from factlab.workflows.ask import runs_of_one_model
 
-    runs_of_one_model(runs)  # errors in them show before anything slow is imported
-    quiet_libraries()
-    answered = answer_questions(runs, questions, progress=make_progress())
+    for run in runs:
+        RunFolder(run).record()  # a name that is no run's is the first thing to say
+    questions = _questions(given, file)
+    if runs:
+        runs_of_one_model(runs)  # errors in them show before anything slow is imported
+        quiet_libraries()
+    answered = answer_questions(runs, questions, addresses=addresses, progress=make_progress())
     if json_:
         say_json(answered)
         return
     for item in answered:
         say()
         paragraph(str(item["question"]))
-        width = max(len(name) for name in ("base", *item["answers"]))
-        for name, text in {"base": item["base"], **item["answers"]}.items():
+        base = {"base": item["base"]} if "base" in item else {}
+        width = max(len(name) for name in (*base, *item["answers"]))
+        for name, text in (base | item["answers"]).items():
             lines = (str(text) or "(nothing)").split("\n")
             say(f"  {name:<{width}}  {lines[0]}")
             for line in lines[1:]:
                 say(f"  {'':<{width}}  {line}")
 
 
-def split_runs_and_questions(words: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Run folders, and questions.
+def split_models_and_questions(words: Sequence[str]) -> tuple[Targets, list[str]]:
+    """Run folders and endpoints, and questions.
 
-    The first word is a run. So is every other that looks like a path: a folder that exists, or one
-    word with a slash in it. Opening it shows whether it holds a run.
+    A word that begins as an address is one. The first word, if it is none, is a run. So is every
+    other that looks like a path: a folder that exists, or one word with a slash in it. Opening it
+    shows whether it holds a run.
+
+    Raises:
+        ConfigError: for an address that is none, or a question where a run is wanted.
     """
-    runs = [word for place, word in enumerate(words) if place == 0 or _looks_like_a_run(word)]
-    return [Path(word) for word in runs], [word for word in words if word not in runs]
+    addresses = [word for word in words if is_address(word) and len(word.split()) == 1]
+    rest = [word for word in words if word not in addresses]
+    first = not addresses
+    runs = [w for place, w in enumerate(rest) if (first and place == 0) or _looks_like_a_run(w)]
+    if runs and len(runs[0].split()) > 1 and not _is_folder(runs[0]):
+        raise ConfigError(
+            f"{quoted(runs[0])}: not a run folder. Name a run folder, or an endpoint such as "
+            "http://localhost:8000/v1#model, before the questions."
+        )
+    paths = [Path(word) for word in runs]
+    return (paths, [read_address(w) for w in addresses]), [w for w in rest if w not in runs]
 
 
 def _looks_like_a_run(word: str) -> bool:

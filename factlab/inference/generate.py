@@ -93,7 +93,9 @@ def generate_each(
     ]
 
 
-def end_tokens(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def end_tokens(
+    model: PreTrainedModel | PeftModel | None, tokenizer: PreTrainedTokenizerBase
+) -> list[int]:
     """Tokens that end a turn: the tokenizer's, and those the model's settings name.
 
     Without a chat template an answer is a line, so a token that begins a new one ends it.

@@ -20,10 +20,11 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from factlab.errors import ModelError
+from factlab.llamacpp.forced import forced_request, read_forced
 from factlab.schema.question import Question, Turn
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ SHARED_BYTES = 10**9  # of a larger file, one process is enough to fill the memo
 CONTEXT_STEP = 256
 WAIT_SECONDS = 3600.0  # for one answer of a large model on a slow machine
 Tokens = Sequence[int]
+Job = TypeVar("Job")
+Found = TypeVar("Found")
 Advance = Callable[[int], None]  # with the number of answers since the last call
 
 
@@ -84,29 +87,45 @@ class LlamaCpp:
         Returns:
             The tokens of each answer, the end token included.
         """
+        return self.each(
+            prompts,
+            lambda process, prompt: process.answer(prompt, max_new_tokens, ends),
+            lambda _, __: advance(1),
+        )
+
+    def each(
+        self,
+        jobs: Sequence[Job],
+        do: Callable[[ServerProcess, Job], Found],
+        done: Callable[[Job, Found], None],
+    ) -> list[Found]:
+        """Spread jobs over the processes; `done` is called for each as it ends.
+
+        Raises:
+            ModelError: for the first that fails; the processes are then stopped.
+        """
         free: SimpleQueue[ServerProcess] = SimpleQueue()
         for process in self._processes:
             free.put(process)
 
-        def answer(prompt: Tokens) -> list[int]:
+        def work(job: Job) -> Found:
             process = free.get()
             try:
-                return process.answer(prompt, max_new_tokens, ends)
+                return do(process, job)
             finally:
                 free.put(process)
 
         with ThreadPoolExecutor(len(self._processes)) as pool:
-            pending = [pool.submit(answer, prompt) for prompt in prompts]
+            pending = {pool.submit(work, job): job for job in jobs}
             try:
-                for done in as_completed(pending):
-                    done.result()
-                    advance(1)
+                for future in as_completed(pending):
+                    done(pending[future], future.result())
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in self._processes:
                     process.stop()  # or the answers under way would be waited for
                 raise
-        return [done.result() for done in pending]
+        return [future.result() for future in pending]
 
 
 @contextmanager
@@ -200,16 +219,38 @@ class ServerProcess:
         """The most probable tokens from here on, until an end token or the limit."""
         answer: list[int] = []
         while len(answer) < limit:
-            reply = self.post("/completion", _greedy([*prompt, *answer], limit - len(answer)))
-            new = [int(token) for token in reply["tokens"]]
-            for token in new:
-                answer.append(token)
-                if token in ends:
-                    return answer
+            new, ended = self.complete([*prompt, *answer], limit - len(answer), ends)
+            answer += new
             # llama.cpp also ends at tokens that it knows by name; the run did not.
-            if reply["stop_type"] != "eos" or not new:
+            if not ended or not new or new[-1] in ends:
                 break
         return answer
+
+    def complete(self, prompt: Tokens, limit: int, ends: Tokens = ()) -> tuple[list[int], bool]:
+        """The same until a token that llama.cpp, too, knows as an end.
+
+        Returns:
+            The tokens, and whether the last of them is such an end.
+        """
+        reply = self.post("/completion", _greedy(prompt, limit))
+        tokens: list[int] = []
+        for token in reply["tokens"]:
+            tokens.append(int(token))
+            if token in ends:
+                return tokens, True
+        return tokens, bool(tokens) and reply["stop_type"] == "eos"
+
+    def nll(self, prompt: Tokens, option: Tokens) -> tuple[float, ...]:
+        """Negative log-likelihood of each of an option's tokens behind a prompt, in nats.
+
+        Raises:
+            ModelError: if the process has ended, or tells of other tokens.
+        """
+        reply = self.post("/completion", forced_request(prompt, option))
+        try:
+            return read_forced(reply, option)
+        except ValueError as problem:
+            raise ModelError(f"{self._file}: llama.cpp scores no options ({problem}).") from None
 
     def stop(self) -> None:
         """End the process."""

@@ -46,23 +46,44 @@ def convert_gguf(file: Path, folder: Path) -> None:
         ModelError: if transformers cannot read the file.
     """
     import torch
-    from transformers import AutoTokenizer
 
     pretokenizer = check_whole(file)
     failure = f"{file} cannot be read as a GGUF model"
     with _alone(file) as place, no_progress_bars():
-        with reading(failure, _KNOWN):
-            tokenizer = AutoTokenizer.from_pretrained(
-                place, gguf_file=file.name, trust_remote_code=False
-            )
+        tokenizer = _tokenizer(file, place, failure, pretokenizer)
         model = load_whole(file, failure, place, gguf_file=file.name, dtype=torch.float32)
     # The loaded model still carries the GGUF quantizer, which refuses saving and training.
     model.config.__dict__.pop("quantization_config", None)
     model.__dict__.pop("hf_quantizer", None)
-    _set_pretokenizer(tokenizer, pretokenizer)
     with no_progress_bars():
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def convert_tokenizer(file: Path, folder: Path) -> None:
+    """Save a GGUF file's tokenizer and chat template alone.
+
+    Raises:
+        ModelError: if transformers cannot read them.
+    """
+    pretokenizer = check_whole(file)
+    with _alone(file) as place, no_progress_bars():
+        failure = f"the tokenizer in {file} cannot be read"
+        tokenizer = _tokenizer(file, place, failure, pretokenizer)
+    tokenizer.save_pretrained(folder)
+
+
+def _tokenizer(
+    file: Path, place: Path, failure: str, pretokenizer: str | None
+) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    with reading(failure, _KNOWN):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            place, gguf_file=file.name, trust_remote_code=False
+        )
+    _set_pretokenizer(tokenizer, pretokenizer)
+    return tokenizer
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from factlab.errors import ModelError, shortened
 from factlab.models.cache import CachedModel, building, cache_folder
-from factlab.models.checked import check_model
+from factlab.models.checked import check_model, small_files
 from factlab.models.files import check_plain, local_path, reading, said
-from factlab.models.gguf import CONVERSION, convert_gguf
+from factlab.models.gguf import CONVERSION, convert_gguf, convert_tokenizer
 from factlab.models.packaged import PACKAGED, ensure_packaged
+from factlab.models.trial import try_out
 from factlab.reading.records import sha256_of
 from factlab.schema.config import EMBEDDED_MODEL
 
@@ -129,6 +130,26 @@ def _converted(file: Path) -> Path:
             if draft is not None:
                 convert_gguf(file, draft)
     cached.verify()
+    return cached.folder
+
+
+def gguf_tokenizer(file: Path) -> Path:
+    """A folder with the tokenizer and chat template of a GGUF file, and without its weights.
+
+    Raises:
+        ModelError: if the file is damaged, or its tokenizer cannot be read or used.
+    """
+    check_plain(file)
+    with reading(f"{file}: cannot be read"):
+        digest = sha256_of(file)
+    name = f"{file.stem[:_MOST_STEM]}-{digest[:16]}-{CONVERSION}"
+    cached = CachedModel(cache_folder() / "tokenizers" / name)
+    if not cached.exists:
+        with building(cached.folder) as draft:
+            if draft is not None:
+                convert_tokenizer(file, draft)
+    cached.verify()
+    try_out(cached.folder, str(file), small_files(cached.folder))
     return cached.folder
 
 

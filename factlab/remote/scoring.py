@@ -38,6 +38,8 @@ class Scorer(Protocol):
     def nll(self, turns: Turns, text: str) -> tuple[float, ...]:
         """Of each token of a text as the assistant's turn, in nats, the end of the turn left out.
 
+        None of a text that the server cannot be held to.
+
         Raises:
             EndpointError: if the server does not tell.
         """
@@ -119,7 +121,9 @@ class ForcedScorer:
 
     def nll(self, turns: Turns, text: str) -> tuple[float, ...]:
         """See `Scorer`."""
-        option = self._tokens(text, special=False)
+        option = self._option(text)
+        if not option:
+            return ()
         root, model = self.transport.address.root, self.transport.address.model
         return self.transport.post(
             f"{root}/completion",
@@ -139,6 +143,11 @@ class ForcedScorer:
         return self._tokens(text, special=True)
 
     @lru_cache(maxsize=4096)  # noqa: B019
+    def _option(self, text: str) -> Tokens:
+        body = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
+        url = f"{self.transport.address.root}/tokenize"
+        return self.transport.post(url, body, _read_whole)
+
     def _tokens(self, text: str, *, special: bool) -> Tokens:
         body = {"content": text, "add_special": special, "parse_special": special}
         return self.transport.post(f"{self.transport.address.root}/tokenize", body, _read_tokens)
@@ -149,6 +158,16 @@ def _read_tokens(found: Any) -> Tokens:
     if not isinstance(tokens, list) or not tokens or not all(_is_token(t) for t in tokens):
         raise ValueError("it has no tokens")
     return tuple(tokens)
+
+
+def _read_whole(found: Any) -> Tokens:
+    """Tokens that are whole characters; none where one is not: a grammar cannot ask for halves."""
+    pieces = found.get("tokens")
+    if not isinstance(pieces, list) or not all(isinstance(one, dict) for one in pieces):
+        raise ValueError("it has no tokens with their pieces")
+    if not all(isinstance(one.get("piece"), str) for one in pieces):
+        return ()
+    return _read_tokens({"tokens": [one.get("id") for one in pieces]})
 
 
 def _is_token(found: Any) -> bool:

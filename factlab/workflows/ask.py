@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
 
 from factlab.progress import Progress, Silent
+from factlab.remote.address import Address
+from factlab.remote.asking import RemoteModel
 from factlab.runs.adapters import StoredAdapter, StoredRun, check_one_model, open_runs
+from factlab.schema.config import RunConfig
+from factlab.schema.question import Turn
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
@@ -21,15 +25,22 @@ Tuned = Mapping[str, StoredAdapter]  # under the names that answers have
 
 
 class AnsweredQuestion(TypedDict):
-    """One question with its answers: by cell id, or by run and cell id where runs are several."""
+    """One question with its answers: by cell id, or by run and cell id where runs are several.
+
+    An endpoint's answer stands under the name of its model. The base is that of the runs.
+    """
 
     question: str
-    base: str
+    base: NotRequired[str]
     answers: dict[str, str]
 
 
 def ask(
-    runs: Path | Sequence[Path], questions: Sequence[str], *, progress: Progress | None = None
+    runs: Path | Sequence[Path],
+    questions: Sequence[str],
+    *,
+    addresses: Sequence[Address] = (),
+    progress: Progress | None = None,
 ) -> list[AnsweredQuestion]:
     """Answer questions with the models, precisions and settings that runs were evaluated with.
 
@@ -38,17 +49,56 @@ def ask(
     first.
 
     Args:
-        runs: A run folder with at least one finished cell, or several of one model.
+        runs: A run folder with at least one finished cell, or several of one model; none if
+            endpoints alone are asked.
         questions: User turns.
+        addresses: Endpoints.
         progress: Where to report.
 
     Raises:
         RunFolderError: if nothing is finished in a folder.
         ConfigError: if the runs are of different models.
-        ModelError: if the model found now is not the one that the runs were trained on.
+        ModelError: if the model found now is not the one that the runs were trained on, or an
+            endpoint does not answer.
     """
     progress = progress or Silent()
-    opened = runs_of_one_model([runs] if isinstance(runs, Path) else runs)
+    paths = [runs] if isinstance(runs, Path) else runs
+    answers = _of_runs(runs_of_one_model(paths), questions, progress) if paths else {}
+    answers |= _of_endpoints(list(dict.fromkeys(addresses)), questions, progress)
+    base = answers.pop(BASE, None)
+    return [
+        AnsweredQuestion(question=question, answers={name: own[i] for name, own in answers.items()})
+        if base is None
+        else AnsweredQuestion(
+            question=question,
+            base=base[i],
+            answers={name: own[i] for name, own in answers.items()},
+        )
+        for i, question in enumerate(questions)
+    ]
+
+
+def _of_endpoints(
+    addresses: Sequence[Address], questions: Sequence[str], progress: Progress
+) -> dict[str, list[str]]:
+    """Answers of endpoints by the names of their models, or by addresses where names are shared."""
+    models = Counter(address.model for address in addresses)
+    found = {}
+    for address in addresses:
+        plain = models[address.model] == 1 and address.model != BASE
+        model = RemoteModel.at(address)
+        chats = [(Turn(role="user", content=question),) for question in questions]
+        with progress.stage(f"ask {address.model}", len(questions)) as advance:
+            said = model.answers(chats, RunConfig().max_new_tokens, advance=advance)
+        model.close()
+        found[address.model if plain else str(address)] = [one.text for one in said]
+    return found
+
+
+def _of_runs(
+    opened: Sequence[StoredRun], questions: Sequence[str], progress: Progress
+) -> dict[str, list[str]]:
+    """Answers of a base and everything that was trained on it, the base's first."""
     tuned = _tuned(opened)
     answers: dict[str, list[str]] = {}
     for held in dict.fromkeys(one.held for one in tuned.values()):
@@ -61,14 +111,7 @@ def ask(
             answers |= session.answer_adapters(group, with_base=BASE not in answers)
         for name in alike.keys() - adapters.keys():
             answers |= session.answer_tuned(name, alike[name], with_base=BASE not in answers)
-    return [
-        {
-            "question": question,
-            "base": answers[BASE][i],
-            "answers": {name: answers[name][i] for name in tuned},
-        }
-        for i, question in enumerate(questions)
-    ]
+    return {name: answers[name] for name in (BASE, *tuned)}
 
 
 def runs_of_one_model(paths: Sequence[Path]) -> list[StoredRun]:

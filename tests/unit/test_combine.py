@@ -10,7 +10,7 @@ from fake_adapters import write_adapters
 from helpers import run_factlab
 from small_runs import Made
 
-from factlab.cli.ask import split_runs_and_questions
+from factlab.cli.ask import split_models_and_questions
 from factlab.errors import ConfigError, FactlabError, RunFolderError
 from factlab.experiment.plan import plan_experiment
 from factlab.runs.adapters import check_unchanged
@@ -301,15 +301,21 @@ class TestToldApart:
     ) -> None:
         first, second = map(str, two)
         questions = ["How high is it?", "Why?", "3/4 of what?"]
-        assert split_runs_and_questions([first, second, *questions]) == ([*two], questions)
-        assert split_runs_and_questions([first, questions[0], second]) == ([*two], questions[:1])
+        assert split_models_and_questions([first, second, *questions]) == (([*two], []), questions)
+        assert split_models_and_questions([first, questions[0], second]) == (
+            ([*two], []),
+            questions[:1],
+        )
         monkeypatch.chdir(two[0].parent)
-        assert split_runs_and_questions(["a", "b", "c"]) == ([Path("a"), Path("b")], ["c"])
+        assert split_models_and_questions(["a", "b", "c"]) == (
+            ([Path("a"), Path("b")], []),
+            ["c"],
+        )
 
     def test_a_path_that_is_no_run_is_not_asked_as_a_question(self) -> None:
-        assert split_runs_and_questions(["reports/a", "reports/typo", "Who?"]) == (
-            [Path("reports/a"), Path("reports/typo")],
+        assert split_models_and_questions(["reports/a", "reports/typo", "Who?"]) == (
+            ([Path("reports/a"), Path("reports/typo")], []),
             ["Who?"],
         )
         long = "how " * 3000
-        assert split_runs_and_questions(["a", long]) == ([Path("a")], [long])
+        assert split_models_and_questions(["a", long]) == (([Path("a")], []), [long])
