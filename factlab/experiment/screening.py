@@ -75,7 +75,7 @@ def screen(
     found = {} if fresh else shipped | _kept(cache)
     missing = [question for question in bank if screening_key(question) not in found]
     if missing:
-        for computed in _screened(found_base, missing, precision, progress):
+        for computed in _screened(found_base, missing, precision, progress, fresh=fresh):
             found |= {question.key: question for question in computed}
             cache.write("screened", [one.model_dump(mode="json") for one in found.values()])
     now = [(question, found[screening_key(question)]) for question in bank]
@@ -97,11 +97,16 @@ def _kept(cache: BaseCache) -> dict[str, ScreenedQuestion]:
 
 
 def _screened(
-    base: FoundBase, bank: Sequence[Question], precision: Precision, progress: Progress
+    base: FoundBase,
+    bank: Sequence[Question],
+    precision: Precision,
+    progress: Progress,
+    *,
+    fresh: bool,
 ) -> Iterator[list[ScreenedQuestion]]:
     """What a base makes of the bank, bit by bit, so that one who stops it loses little."""
     with progress.stage(f"load at {precision}", 1) as advance:
-        asked = base.open(precision, fresh=True)  # what is screened has a cache of its own
+        asked = base.open(precision, fresh=fresh)
         advance(1)
     leads = _leads(asked, bank, progress) if "likelihoods" not in asked.lacks else {}
     promising = [q for q in bank if (lead := leads.get(q.id)) is None or lead > 0]

@@ -90,6 +90,7 @@ class RemoteModel:
         pairs = [(turns, text) for turns, some in zip(chats, options, strict=True) for text in some]
         last = [i for i, some in enumerate(options) for _ in some]
         left = [len(some) for some in options]
+        advance(sum(not some for some in options))
 
         def count(place: int) -> None:
             left[last[place]] -= 1

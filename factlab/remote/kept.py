@@ -43,12 +43,20 @@ class KeptReplies:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def opened(cls, file: Path) -> KeptReplies:
+    def opened(cls, file: Path | None, *, fresh: bool = False) -> KeptReplies:
         """With what a stopped run left; a line that it had only begun is removed.
+
+        Args:
+            file: The log; None: memory alone.
+            fresh: Forget what is in it.
 
         Raises:
             RunFolderError: for a damaged log.
         """
+        if file is None:
+            return cls()
+        if fresh:
+            file.unlink(missing_ok=True)
         found = list(read_lines(file, KeptReply))
         if file.exists() and not file.read_bytes().endswith(b"\n"):
             write_lines(file, found)
