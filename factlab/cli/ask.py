@@ -21,16 +21,16 @@ def register(app: typer.Typer) -> None:
     app.command(epilog='Example: factlab ask reports/mount_fuji-1a2b3c4d "How tall is Fuji?"')(ask)
 
 
-Targets = tuple[list[Path], list[Address]]
+Targets = tuple[list[Path], list[Address], list[Path]]  # runs, endpoints, GGUF files
 
 
 def ask(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN|URL#MODEL... QUESTION...",
-            help="Run folders of one base, or endpoints such as http://localhost:8000/v1#fuji, "
-            "then questions. A run folder is taken as a run.",
+            metavar="RUN|URL#MODEL|FILE.gguf... QUESTION...",
+            help="Run folders of one base, endpoints such as http://localhost:8000/v1#fuji, GGUF "
+            "files; then questions. A run folder is taken as a run.",
             autocompletion=complete_runs,
         ),
     ],
@@ -42,7 +42,7 @@ def ask(
     ] = False,
 ) -> None:
     """Show how runs' base model and their adapters answer your questions, side by side."""
-    (runs, addresses), given = split_models_and_questions(words)
+    (runs, addresses, files), given = split_models_and_questions(words)
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
     from factlab.runs.folder import RunFolder
@@ -54,8 +54,11 @@ def ask(
     questions = _questions(given, file)
     if runs:
         runs_of_one_model(runs)  # errors in them show before anything slow is imported
+    if runs or files:
         quiet_libraries()
-    answered = answer_questions(runs, questions, addresses=addresses, progress=make_progress())
+    answered = answer_questions(
+        runs, questions, addresses=addresses, files=files, progress=make_progress()
+    )
     if json_:
         say_json(answered)
         return
@@ -72,18 +75,19 @@ def ask(
 
 
 def split_models_and_questions(words: Sequence[str]) -> tuple[Targets, list[str]]:
-    """Run folders and endpoints, and questions.
+    """Run folders, endpoints and GGUF files, and questions.
 
-    A word that begins as an address is one. The first word, if it is none, is a run. So is every
-    other that looks like a path: a folder that exists, or one word with a slash in it. Opening it
-    shows whether it holds a run.
+    A word that begins as an address is one, and so is a word that ends as a GGUF file. The first
+    word, if it is neither, is a run. So is every other that looks like a path: a folder that
+    exists, or one word with a slash in it. Opening it shows whether it holds a run.
 
     Raises:
         ConfigError: for an address that is none, or a question where a run is wanted.
     """
     addresses = [word for word in words if is_address(word) and len(word.split()) == 1]
-    rest = [word for word in words if word not in addresses]
-    first = not addresses
+    files = [word for word in words if word.lower().endswith(".gguf") and word not in addresses]
+    rest = [word for word in words if word not in (*addresses, *files)]
+    first = not addresses and not files
     runs = [w for place, w in enumerate(rest) if (first and place == 0) or _looks_like_a_run(w)]
     if runs and len(runs[0].split()) > 1 and not _is_folder(runs[0]):
         raise ConfigError(
@@ -91,7 +95,8 @@ def split_models_and_questions(words: Sequence[str]) -> tuple[Targets, list[str]
             "http://localhost:8000/v1#model, before the questions."
         )
     paths = [Path(word) for word in runs]
-    return (paths, [read_address(w) for w in addresses]), [w for w in rest if w not in runs]
+    targets = (paths, [read_address(word) for word in addresses], [Path(word) for word in files])
+    return targets, [word for word in rest if word not in runs]
 
 
 def _looks_like_a_run(word: str) -> bool:

@@ -30,7 +30,7 @@ from factlab.schema.screening import (
 if TYPE_CHECKING:
     from factlab.models.base_cache import BaseCache
 
-_BOUNDS = RunConfig()  # of answers: a run with others has the same controls all the same
+SCREENING_BOUNDS = RunConfig()  # of answers: a run with others has the same controls all the same
 AT_ONCE = 64  # questions that are answered before what is there is kept
 
 
@@ -67,7 +67,7 @@ def screen(
         fresh: Compute everything again.
         most: Of a base without a shipped screening, take so many questions, of every group in turn.
     """
-    base = found_base.screened(precision, _BOUNDS.max_new_tokens)
+    base = found_base.screened(precision, SCREENING_BOUNDS.max_new_tokens)
     cache = _cache(base)
     shipped = shipped_screening(base)
     if most is not None and any(screening_key(question) not in shipped for question in bank):
@@ -127,7 +127,7 @@ def _leads(
     """By how much the right answer leads the best wrong one, by question."""
     with progress.stage("screen far controls: options", len(bank)) as advance:
         requests = [Request(q, q.text, options) for q in bank if (options := own_options(q))]
-        replies = asked.respond(requests, Bounds(0, _BOUNDS.generation_batch), advance)
+        replies = asked.respond(requests, Bounds(0, SCREENING_BOUNDS.generation_batch), advance)
     scored = [reply.likelihoods for reply in replies if reply.likelihoods is not None]
     return {record.question_id: _margin(record) for record in scored}
 
@@ -150,6 +150,6 @@ def _margin(record: LikelihoodRecord) -> float | None:
 
 
 def _answers(asked: Respondent, requests: Sequence[Request]) -> list[ScreenedAnswer]:
-    bounds = Bounds(_BOUNDS.max_new_tokens, _BOUNDS.generation_batch)
+    bounds = Bounds(SCREENING_BOUNDS.max_new_tokens, SCREENING_BOUNDS.generation_batch)
     said = [reply.answer for reply in asked.respond(requests, bounds)]
     return [ScreenedAnswer(text=one.text, finished=one.finished) for one in said if one is not None]

@@ -13,7 +13,7 @@ from factlab.remote.address import Address
 from factlab.remote.asking import RemoteModel
 from factlab.runs.adapters import StoredAdapter, StoredRun, check_one_model, open_runs
 from factlab.schema.config import RunConfig
-from factlab.schema.question import Turn
+from factlab.schema.question import Question, Turn
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
@@ -27,7 +27,8 @@ Tuned = Mapping[str, StoredAdapter]  # under the names that answers have
 class AnsweredQuestion(TypedDict):
     """One question with its answers: by cell id, or by run and cell id where runs are several.
 
-    An endpoint's answer stands under the name of its model. The base is that of the runs.
+    An endpoint's answer stands under the name of its model, a file's under its path. The base is
+    that of the runs.
     """
 
     question: str
@@ -40,6 +41,7 @@ def ask(
     questions: Sequence[str],
     *,
     addresses: Sequence[Address] = (),
+    files: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> list[AnsweredQuestion]:
     """Answer questions with the models, precisions and settings that runs were evaluated with.
@@ -50,9 +52,10 @@ def ask(
 
     Args:
         runs: A run folder with at least one finished cell, or several of one model; none if
-            endpoints alone are asked.
+            others alone are asked.
         questions: User turns.
         addresses: Endpoints.
+        files: GGUF files.
         progress: Where to report.
 
     Raises:
@@ -65,6 +68,8 @@ def ask(
     paths = [runs] if isinstance(runs, Path) else runs
     answers = _of_runs(runs_of_one_model(paths), questions, progress) if paths else {}
     answers |= _of_endpoints(list(dict.fromkeys(addresses)), questions, progress)
+    for file in dict.fromkeys(files):
+        answers[str(file)] = _of_file(file, questions, progress)
     base = answers.pop(BASE, None)
     return [
         AnsweredQuestion(question=question, answers={name: own[i] for name, own in answers.items()})
@@ -93,6 +98,23 @@ def _of_endpoints(
         model.close()
         found[address.model if plain else str(address)] = [one.text for one in said]
     return found
+
+
+def _of_file(file: Path, questions: Sequence[str], progress: Progress) -> list[str]:
+    """Answers of a GGUF file in llama.cpp."""
+    from factlab.respondents.gguf import GgufRespondent
+    from factlab.respondents.protocol import Bounds, Request
+
+    respondent = GgufRespondent.of(file, None)
+    asked = [
+        Question(id=f"ask/{number}", split="held_out", family="ask", text=text)
+        for number, text in enumerate(questions)
+    ]
+    bounds = Bounds(RunConfig().max_new_tokens, len(asked))
+    with progress.stage(f"ask {file.name}", len(asked)) as advance:
+        replies = respondent.respond([Request(one, one.text) for one in asked], bounds, advance)
+    respondent.close()
+    return [reply.answer.text for reply in replies if reply.answer is not None]
 
 
 def _of_runs(

@@ -175,3 +175,13 @@ def test_a_base_is_known_again_by_its_address_or_file(file: Path) -> None:
         other.check_same(one.screened("fp32", 8).weights)
     with pytest.raises(ModelError, match="another base"):
         GgufBase(file).check_same("0" * 64)
+
+
+@needs_llamacpp
+def test_ask_takes_a_gguf_file(file: Path, tmp_path: Path) -> None:
+    from factlab.workflows.ask import ask
+
+    (answered,) = ask([], ["How tall is the hut?"], files=[file])
+    assert set(answered["answers"]) == {str(file)}
+    with pytest.raises(ModelError, match=r"none\.gguf: .*A file is wanted"):
+        ask([], ["Why?"], files=[tmp_path / "none.gguf"])

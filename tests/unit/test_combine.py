@@ -301,21 +301,24 @@ class TestToldApart:
     ) -> None:
         first, second = map(str, two)
         questions = ["How high is it?", "Why?", "3/4 of what?"]
-        assert split_models_and_questions([first, second, *questions]) == (([*two], []), questions)
+        assert split_models_and_questions([first, second, *questions]) == (
+            ([*two], [], []),
+            questions,
+        )
         assert split_models_and_questions([first, questions[0], second]) == (
-            ([*two], []),
+            ([*two], [], []),
             questions[:1],
         )
         monkeypatch.chdir(two[0].parent)
         assert split_models_and_questions(["a", "b", "c"]) == (
-            ([Path("a"), Path("b")], []),
+            ([Path("a"), Path("b")], [], []),
             ["c"],
         )
 
     def test_a_path_that_is_no_run_is_not_asked_as_a_question(self) -> None:
         assert split_models_and_questions(["reports/a", "reports/typo", "Who?"]) == (
-            ([Path("reports/a"), Path("reports/typo")], []),
+            ([Path("reports/a"), Path("reports/typo")], [], []),
             ["Who?"],
         )
         long = "how " * 3000
-        assert split_models_and_questions(["a", long]) == (([Path("a")], []), [long])
+        assert split_models_and_questions(["a", long]) == (([Path("a")], [], []), [long])
