@@ -33,7 +33,7 @@ def question(number: int, right: str, *wrong: str) -> Question:
 
 @pytest.fixture(autouse=True)
 def _short_answers_and_own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(screening, "_BOUNDS", RunConfig(max_new_tokens=2))
+    monkeypatch.setattr(screening, "SCREENING_BOUNDS", RunConfig(max_new_tokens=2))
     monkeypatch.setattr(screening, "AT_ONCE", 2)
     monkeypatch.setattr(base_cache, "base_cache_folder", lambda: tmp_path / "kept")
 
