@@ -10,7 +10,7 @@ from typing import TypeVar
 from factlab.remote.address import Address, key_for
 from factlab.remote.chat import ChatReply, Dialect, read_reply
 from factlab.remote.kept import KeptReplies, KeptReply, key_of
-from factlab.remote.scoring import Scorer, find_scorer
+from factlab.remote.scoring import Scorer, find_scorer, scorers
 from factlab.remote.transport import EndpointError, Transport
 from factlab.schema.question import Response, Turn
 
@@ -103,9 +103,16 @@ class RemoteModel:
         return [[next(found) for _ in some] for some in options]
 
     def find_scorer(self) -> Scorer | str:
-        """How likelihoods are told, or why they are not, as a clause; asked for once."""
+        """How likelihoods are told, or why they are not, as a clause; found out once, and kept."""
         if self.scorer is None:
-            self.scorer = find_scorer(self.transport, self.dialect)
+            ways = scorers(self.transport, self.dialect.thinking)
+            key = key_of(self.address.url, [self.address.model, "scorer"])
+            if (known := self.kept.get(key)) is not None and known.text:
+                self.scorer = ways.get(known.text, known.text)
+            else:
+                self.scorer = find_scorer(ways)
+                found = self.scorer if isinstance(self.scorer, str) else self.scorer.name
+                self.kept.add(KeptReply(key=key, text=found))
         return self.scorer
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from factlab.llamacpp.forced import forced_request, read_forced
-from factlab.remote.chat import Dialect
 from factlab.remote.transport import EndpointError, Transport
 from factlab.schema.question import Turn
 
@@ -45,22 +44,30 @@ class Scorer(Protocol):
         """
 
 
-def find_scorer(transport: Transport, dialect: Dialect) -> Scorer | str:
+def scorers(transport: Transport, thinking: bool) -> dict[str, Scorer]:
+    """All ways, by name."""
+    ways: tuple[Scorer, ...] = (
+        EchoScorer(transport, thinking),
+        ForcedScorer(transport, thinking),
+    )
+    return {way.name: way for way in ways}
+
+
+def find_scorer(ways: Mapping[str, Scorer]) -> Scorer | str:
     """The way that a server has, or a clause that says that it has none.
 
-    Each way is tried on a short chat. A server that is down or refuses the key says so in any case
-    when it is asked the first question.
+    Each way is tried on a short chat.
+
+    Raises:
+        EndpointError: if the server is not there, has too much to do or refuses the key.
     """
-    ways: tuple[Scorer, ...] = (
-        EchoScorer(transport, dialect.thinking),
-        ForcedScorer(transport, dialect.thinking),
-    )
-    for way in ways:
+    for way in ways.values():
         try:
             if way.nll(_PROBE, _PROBE_OPTION):
                 return way
-        except EndpointError:
-            continue
+        except EndpointError as problem:
+            if problem.unheard:
+                raise
     return ABSENT
 
 

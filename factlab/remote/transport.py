@@ -30,6 +30,8 @@ MALFORMED_TRIES = 3
 REFUSED_TRIES = 4  # of a connection: a server that is started again needs a moment
 FIRST_WAIT_SECONDS, MOST_WAIT_SECONDS = 1.0, 60.0
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+# Of the key, the load or what stands between; a server that lacks a path may say 500, too.
+UNHEARD = frozenset({401, 403, 407, 408, 425, 429, 502, 503, 504, 529})
 RESUME = "What was answered is kept: go on with --resume."
 OK, BAD_REQUEST, MULTIPLE_CHOICES = 200, 400, 300
 Found = TypeVar("Found")
@@ -41,12 +43,16 @@ class EndpointError(ModelError):
     Attributes:
         status: What it replied with; None: no reply, or none that could be read.
         said: Its own words.
+        unheard: Whether there was no reply, or one that says nothing of what was asked.
     """
 
-    def __init__(self, message: str, status: int | None = None, said: str = "") -> None:
+    def __init__(
+        self, message: str, status: int | None = None, said: str = "", *, unheard: bool = False
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.said = said
+        self.unheard = unheard or status in UNHEARD
 
 
 class _Passing(Exception):  # noqa: N818  (never leaves this module)
@@ -204,14 +210,16 @@ class Transport:
     def _too_slow(self) -> EndpointError:
         return EndpointError(
             f"{self.address}: no whole reply within {self.answer_seconds:g} s, tried "
-            f"{MALFORMED_TRIES} times. Ask fewer at a time (--concurrency). {RESUME}"
+            f"{MALFORMED_TRIES} times. Ask fewer at a time (--concurrency). {RESUME}",
+            unheard=True,
         )
 
     def _no_reply(self, problem: Exception) -> EndpointError:
         said = self.key.hidden(str(problem)) or type(problem).__name__
         return EndpointError(
             f"{self.address}: the server cannot be reached, or broke off "
-            f"({shortened(said, MOST_SAID)}). Check that it runs. {RESUME}"
+            f"({shortened(said, MOST_SAID)}). Check that it runs. {RESUME}",
+            unheard=True,
         )
 
     def _refusal(self, status: int, headers: Mapping[str, str], text: str) -> Exception:

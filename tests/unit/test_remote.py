@@ -366,6 +366,20 @@ def test_an_endpoint_without_log_probabilities_says_so() -> None:
             endpoint.likelihoods(turns("a"), [["x"]])
 
 
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_server_that_is_not_heard_is_not_taken_for_one_without_log_probabilities(
+    status: int, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.jsonl"
+    with fake_endpoint(lambda *_: Scripted(status)) as fake:
+        endpoint = hasty(fake)
+        endpoint.kept = KeptReplies.opened(log)
+        with pytest.raises(EndpointError, match=f"HTTP {status}"):
+            endpoint.find_scorer()
+        fake.answer = reads_back
+        assert not isinstance(endpoint.find_scorer(), str)
+
+
 def reads_back(path: str, body: Body) -> Any:
     """A server as vLLM: a byte is a token, and the token t has the log-probability -t/100."""
     if path == "/tokenize" and "messages" in body:
