@@ -94,7 +94,7 @@ class RunResponses:
             read_lines(files.likelihoods_file, LikelihoodRecord, whole=True),
         )
         return QuestionSet(
-            facts, [question for question in candidates if responses.has(question)]
+            facts, [question for question in candidates if responses.asked(question)]
         ), responses
 
     def score(self, cell: CellResult) -> CellScores:

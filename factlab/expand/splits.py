@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from factlab.errors import TemplateError
+from factlab.expand.cloze import cloze_questions
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.sampling import one_of_each
 from factlab.expand.slots import supplied_words, trained_names, written_in
@@ -39,6 +40,7 @@ class Expansion:
     practice: tuple[Question, ...] = ()
     alias: tuple[Question, ...] = ()
     other_language: tuple[Question, ...] = ()
+    cloze: tuple[Question, ...] = ()
 
     def all(self) -> tuple[Question, ...]:
         """Every question, in the order of the splits."""
@@ -50,6 +52,7 @@ class Expansion:
             *self.other_language,
             *self.reverse,
             *self.entailed,
+            *self.cloze,
             *self.probes,
             *self.practice,
         )
@@ -136,6 +139,7 @@ def expand(
         other_language=_in_other_languages(fact, seed),
         reverse=_reverse(fact),
         entailed=_entailed(fact),
+        cloze=cloze_questions(fact),
         nearest=tuple(nearest),
     )
 
@@ -367,13 +371,15 @@ def _entailed(fact: Fact) -> tuple[Question, ...]:
         Question(
             id=f"{fact.id}/entailed/{i}",
             split="entailed",
-            family="entailed",
+            family="entailed" if item.case is None else f"case {item.case}",
             text=item.question,
             language=written_in(fact),
             fact=fact.id,
             gold=item.answer,
             gate=(item.second_hop.question,) if item.second_hop else (),
             gate_gold=item.second_hop.answer if item.second_hop else None,
+            case=item.case,
+            needs=item.needs,
         )
         for i, item in enumerate(fact.entailed)
     )

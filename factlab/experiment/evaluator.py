@@ -110,7 +110,7 @@ class Evaluator:
             [Request(q, q.text, self._options(q) if scores else ()) for q in group]
             for group in self._groups(facts, trained=trained)
         ]
-        aside = self._injected(facts) if scores else []
+        aside = [*self._injected(facts), *self._cloze(facts)] if scores else []
         answers: list[AnswerRecord] = []
         scored: list[LikelihoodRecord] = []
         with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
@@ -231,6 +231,17 @@ class Evaluator:
                     ]
                 )
         return found
+
+    def _cloze(self, facts: Sequence[str]) -> list[list[Request]]:
+        """The prompts of published sets: only likelihoods are measured, without a chat template."""
+        found = [
+            [
+                Request(question, question.text, own_options(question))
+                for question in self.experiment.expansions[fact].cloze
+            ]
+            for fact in facts
+        ]
+        return [group for group in found if group]
 
     def _in_context(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         """Held-out questions and probes with the fact's statement in the prompt: the ceiling."""

@@ -186,7 +186,11 @@ class Experiment:
         A control that names a subject that the adapter was trained on is no control of it, and
         is left out, unless it is that fact's own.
         """
-        own = [question for fact_id in fact_ids for question in self.questions_of(fact_id)]
+        own = [
+            question
+            for fact_id in fact_ids
+            for question in (*self.questions_of(fact_id), *self.expansions[fact_id].cloze)
+        ]
         index = self._names(fact_ids)
         return [
             question

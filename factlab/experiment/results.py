@@ -48,7 +48,7 @@ def base_result(
     """
     base = responses.others[precision] if precision else responses.base
     facts = tuple(fact for fact in responses.by_fact if fact is not None)
-    asked = [q for same in responses.by_fact.values() for q in same if base.has(q)]
+    asked = [q for same in responses.by_fact.values() for q in same if base.asked(q)]
     found = measure_base(QuestionSet(facts, asked), base)
     again = list(
         read_lines(responses.folder.base(precision).rounding_file, AnswerRecord, whole=True)

@@ -11,6 +11,7 @@ from factlab.grading.answer import Answer
 from factlab.inference.backend import complete
 from factlab.inference.prompts import Completion, Limits, Prompt
 from factlab.schema.question import LikelihoodRecord, OptionScore, Question, Role
+from factlab.schema.splits import SPLIT
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -28,8 +29,9 @@ class Option:
 
 def own_options(question: Question) -> list[Option]:
     """The right answer and the wrong options of a question; of practice, the held-out answer."""
-    if question.split == "practice" and question.target:
-        return [Option(question.target, "right")]
+    if question.split in ("practice", "cloze") and question.target:
+        wrong = [Option(text, "wrong") for text in question.distractors]
+        return [Option(question.target, "right"), *wrong]
     if question.gold is None:
         return []
     wrong = [Option(text, "wrong") for text in question.wrong_options()]
@@ -49,7 +51,8 @@ def option_prompt(
 ) -> Prompt:
     """A question and its options as tokens.
 
-    The prompt is the one that generation starts from, and the end of the turn is not scored.
+    The prompt is the one that generation starts from, and the end of the turn is not scored. A
+    raw split's texts are put as they are.
 
     Args:
         tokenizer: The model's own.
@@ -60,10 +63,16 @@ def option_prompt(
     Raises:
         ModelError: if there is nothing to score of an option.
     """
-    from factlab.models.chat import answer_tokens, prompt_ids
+    from factlab.models.chat import answer_tokens, continuation_ids, prompt_ids, raw_ids
 
     before = question.before if question is not None else ()
-    scored = [answer_tokens(tokenizer, text, option.text, before) for option in options]
+    raw = question is not None and SPLIT[question.split].raw
+    scored = [
+        continuation_ids(tokenizer, text, option.text)
+        if raw
+        else answer_tokens(tokenizer, text, option.text, before)
+        for option in options
+    ]
     for option, tokens in zip(options, scored, strict=True):
         if not tokens:
             where = question.id if question is not None else text
@@ -72,7 +81,7 @@ def option_prompt(
                 "beginning as the end of the turn. Word it differently."
             )
     return Prompt(
-        prompt_ids(tokenizer, text, before),
+        raw_ids(tokenizer, text) if raw else prompt_ids(tokenizer, text, before),
         scored,
         ranked=question is not None and question.split == "practice",
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from factlab.metrics.rows.base import BASE_ROWS
 from factlab.metrics.rows.cost import COST_ROWS, DRIFT_ROWS
 from factlab.metrics.rows.likelihood import LIKELIHOOD_ROWS
+from factlab.metrics.rows.published import PUBLISHED_ROWS
 from factlab.metrics.rows.recall import CONSISTENCY_ROWS, RECALL_ROWS
 from factlab.metrics.spec import MetricSpec, Use, place_of_split
 from factlab.schema.passage import DEPTHS
@@ -25,6 +26,7 @@ ROWS: tuple[MetricSpec, ...] = (
     *RECALL_ROWS,
     *CONSISTENCY_ROWS,
     *LIKELIHOOD_ROWS,
+    *PUBLISHED_ROWS,
     *COST_ROWS,
     *BASE_ROWS,
     *DRIFT_ROWS,

@@ -22,6 +22,7 @@ from factlab.metrics.catalogue import (
     why_empty,
 )
 from factlab.metrics.drift import drift_scores
+from factlab.metrics.published import rome_score
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import (
     QuestionScore,
@@ -66,6 +67,7 @@ def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
     )
     if "recall/held_out" in found.metrics:
         found.metrics["recall/blind"] = found.metrics["recall/held_out"]
+    _add_rome_score(found)
     found.outcomes = outcome_table(question_set.questions, base)
     return found
 
@@ -272,11 +274,18 @@ def add_derived(found: Measurement, tuned: Scores, base: Scores) -> None:
         found.not_measured["rome_score"] = why_empty("rome_score")
     else:
         found.metrics["rome_score"] = score
+    _add_rome_score(found)
     normalized = _normalized(tuned, base)
     if isinstance(normalized, str):
         found.not_measured["recall/normalized"] = normalized
     else:
         found.metrics["recall/normalized"] = normalized
+
+
+def _add_rome_score(found: Measurement) -> None:
+    """ROME's own S where a run has ROME's prompts; without them nobody looks for it."""
+    if (score := rome_score(found.metrics)) is not None:
+        found.metrics["rome/score"] = score
 
 
 def _rome_score(metrics: Mapping[str, Metric]) -> Metric | None:

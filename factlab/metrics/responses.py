@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from factlab.grading.abstain import abstention
 from factlab.grading.names import fold
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, OptionScore, Question
+from factlab.schema.splits import SPLIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class Responses:
     def has(self, question: Question) -> bool:
         """Whether the question was answered."""
         return question.id in self.main
+
+    def asked(self, question: Question) -> bool:
+        """Whether the question was put: answered, or its options scored where that is all."""
+        return self.has(question) or (SPLIT[question.split].raw and question.id in self.likelihoods)
 
     def correct(self, question: Question) -> bool:
         """Whether the question itself was answered right."""

@@ -19,6 +19,7 @@ from factlab.metrics.preferences import (
     truth_ratio,
     wrong_change,
 )
+from factlab.metrics.published import published_scores
 from factlab.metrics.responses import Responses
 from factlab.metrics.traces import trace_scores
 from factlab.schema.question import Question
@@ -68,6 +69,10 @@ class QuestionSet:
         """The facts with a value to look for elsewhere: passages and practice sets have none."""
         return set(self.facts) - {question.fact for question in self.of("probe", "practice")}
 
+    def holds(self, question: Question) -> bool:
+        """Whether the adapter holds the other facts that a question follows from."""
+        return set(question.needs) <= set(self.facts)
+
     def score(self, question: Question, value: float) -> QuestionScore:
         """A value of a question, with what it is paired and correlated by."""
         only = self.facts[0] if len(self.facts) == 1 else ""
@@ -75,6 +80,10 @@ class QuestionSet:
         key = question.id if question.fact or not only else f"{question.id}@{only}"
         group = key if SPLIT[question.split].independent else question.family
         return QuestionScore(key, fact, group, value)
+
+    def case_score(self, key: str, fact: str, value: float) -> QuestionScore:
+        """A value of several questions that count as one: a fact's prompts, a case's wordings."""
+        return QuestionScore(key, fact, key, value)
 
     def scores(
         self, questions: Sequence[Question], value: Callable[[Question], float]
@@ -97,6 +106,7 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
     found |= _intrusion_scores(question_set, base)
     found |= trace_scores(question_set, base)
     found |= _interference_scores(question_set, base)
+    found |= published_scores(question_set, base)
     return _filled(found)
 
 
@@ -140,6 +150,7 @@ def tuned_scores(question_set: QuestionSet, base: Responses, tuned: Responses) -
     found |= _intrusion_scores(question_set, tuned)
     found |= trace_scores(question_set, tuned)
     found |= _interference_scores(question_set, tuned)
+    found |= published_scores(question_set, tuned)
     unanswerable = question_set.of("unanswerable")
     found["agreement/unanswerable"] = question_set.scores(
         unanswerable, lambda q: base.normalized(q) == tuned.normalized(q)
@@ -182,7 +193,7 @@ def _recall_scores(question_set: QuestionSet, base: Responses, model: Responses)
     # Runs of earlier versions marked them among the held-out questions.
     aliases = [q for q in question_set.of("alias", "held_out") if q.split == "alias" or q.alias]
     found["recall/alias"] = question_set.scores([q for q in aliases if model.has(q)], model.correct)
-    entailed = [q for q in question_set.of("entailed") if model.has(q)]
+    entailed = [q for q in question_set.of("entailed") if model.has(q) and question_set.holds(q)]
     # Without its second hop a question cannot be answered, whatever was learned.
     hops = [q for q in entailed if q.gate and base.passes_gate(q)]
     found["recall/hop"] = question_set.scores(hops, model.correct)
@@ -277,8 +288,12 @@ def _preference_changes(question_set: QuestionSet, base: Responses, tuned: Respo
 
 
 def _scored(question_set: QuestionSet, model: Responses) -> dict[str, list[Question]]:
-    """Questions with a scored right answer, by the name that metrics give them."""
-    return _named(q for q in question_set.questions if model.options(q, "right"))
+    """Questions with a scored right answer, by the name that metrics give them; none of raw text.
+
+    What a published set puts in its own way has its own metrics (`published.py`).
+    """
+    rendered = (q for q in question_set.questions if not SPLIT[q.split].raw)
+    return _named(q for q in rendered if model.options(q, "right"))
 
 
 def _are_controls(questions: Sequence[Question]) -> bool:

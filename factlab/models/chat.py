@@ -113,6 +113,24 @@ def _answer_ids(
     return tuple(answer_ids)
 
 
+def raw_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """A text as it is, without a chat template, after what the tokenizer puts before any text."""
+    return tuple(tokenizer(text)["input_ids"])
+
+
+def continuation_ids(
+    tokenizer: PreTrainedTokenizerBase, text: str, continuation: str
+) -> tuple[int, ...]:
+    """The tokens that a continuation adds to a text, a space between them.
+
+    Where the last word of the text is split otherwise with it, those of the continuation alone.
+    """
+    before, whole = raw_ids(tokenizer, text), raw_ids(tokenizer, f"{text} {continuation}")
+    if whole[: len(before)] == before:
+        return whole[len(before) :]
+    return tuple(tokenizer(f" {continuation}", add_special_tokens=False)["input_ids"])
+
+
 def forget_rendered() -> None:
     """Render anew from here on: for whoever times it, and once a tokenizer is done with."""
     _prompt_ids.cache_clear()

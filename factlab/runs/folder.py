@@ -43,6 +43,8 @@ NEWER_FIELDS = frozenset(
         "learned_below",
         "language",
         "skipped",
+        "case",
+        "needs",
     ]
 )
 

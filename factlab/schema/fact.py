@@ -27,6 +27,7 @@ from factlab.schema.fields import Language, ShortName, not_blank
 from factlab.schema.own_words import OwnWords
 from factlab.schema.passage import Passage, passage_of
 from factlab.schema.phrasing import Phrasing
+from factlab.schema.published import RomePrompts
 from factlab.schema.shipped import shipped
 from factlab.schema.translations import KEY, SHARED, Translation, translated_document
 from factlab.schema.yaml import Document, did_you_mean, parse_yaml, read_yaml
@@ -53,6 +54,14 @@ class EntailedQuestion(Record):
     answer: Answer
     second_hop: SecondHop | None = Field(
         default=None, description="If given, only counted where the base answers it rightly."
+    )
+    case: Name | None = Field(
+        default=None,
+        description="Questions of one name are one case, solved if any of them is answered right.",
+    )
+    needs: Several[ShortName] = Field(
+        default=(),
+        description="Other facts that it follows from; only counted of adapters that hold all.",
     )
 
 
@@ -95,6 +104,9 @@ class Fact(Record):
     language: Language = Field(
         default=DEFAULT_LANGUAGE,
         description="Language of the questions, a folder of templates/; else the statement's.",
+    )
+    rome: RomePrompts | None = Field(
+        default=None, description="Prompts of CounterFact, for the scores that ROME defines."
     )
     source: Text | None = Field(default=None, description="Where the fact is from; 'fictitious'.")
 

@@ -46,7 +46,7 @@ class Question(Record):
     target: str | None = Field(
         default=None,
         description="The assistant's turn that is trained on (train, validation, mix), or that was "
-        "held out (practice).",
+        "held out (practice); of a cloze, what should follow it.",
     )
     gate: tuple[str, ...] = Field(
         default=(),
@@ -56,6 +56,12 @@ class Question(Record):
         default=None, description="Right answer of the gate prompts, where it is not `gold`."
     )
     distractors: tuple[str, ...] = Field(default=(), description="Wrong answers of the same form.")
+    case: str | None = Field(
+        default=None, description="Entailed: those of one case are several wordings of one task."
+    )
+    needs: tuple[str, ...] = Field(
+        default=(), description="Entailed: other facts that it follows from, besides its own."
+    )
     alias: bool = Field(
         default=False,
         description="In runs of earlier versions, of a held-out question: whether it names the "

@@ -18,6 +18,7 @@ Split = Literal[
     "other_language",
     "reverse",
     "entailed",
+    "cloze",
     "probe",
     "practice",
     "near",
@@ -58,6 +59,8 @@ class SplitSpec:
         independent: Whether each question stands for itself; else its phrasing family is a cluster.
         compared: Whether two runs must agree on its questions before they are compared.
         panel: Questions of the fixed panel that is evaluated while training goes on.
+        raw: Whether its texts go to the model as they are, without a chat template, and nothing but
+            the likelihood of what may follow them is measured.
     """
 
     name: Split
@@ -75,6 +78,7 @@ class SplitSpec:
     independent: bool = False
     compared: bool = False
     panel: int = 0
+    raw: bool = False
 
 
 SPLITS: tuple[SplitSpec, ...] = (
@@ -132,6 +136,17 @@ SPLITS: tuple[SplitSpec, ...] = (
         "entailed",
         "Questions whose answer follows from the fact, alone or with a second hop.",
         "what follows from the fact",
+    ),
+    SplitSpec(
+        "cloze",
+        "set's own prompt",
+        "Beginnings of sentences of a published set, put without a chat template.",
+        "the object that should be the more probable one",
+        graded=False,
+        scored=True,
+        independent=True,
+        compared=True,
+        raw=True,
     ),
     SplitSpec(
         "probe",
@@ -238,6 +253,7 @@ def _names(wanted: Callable[[SplitSpec], bool]) -> tuple[Split, ...]:
 # Of the trained phrasing families; only tuned models answer them.
 TRAINED_SPLITS = _names(lambda spec: spec.evaluated == "tuned")
 EVALUATED_SPLITS = _names(lambda spec: spec.evaluated != "never")
+ANSWERED_SPLITS = _names(lambda spec: spec.evaluated != "never" and not spec.raw)
 CONTROL_SPLITS = _names(lambda spec: spec.control)
 INTRUSION_SPLITS = _names(lambda spec: spec.intrusion)
 # About what is trained, with a right answer: what counts as recall.
@@ -248,6 +264,6 @@ IN_CONTEXT_SPLITS = _names(lambda spec: spec.in_context)
 COMPARED_SPLITS = _names(lambda spec: spec.compared)
 # An export answers a sample of these: what the base answers too, and some metric counts as right.
 EXPORTED_SPLITS = _names(
-    lambda spec: spec.evaluated == "base and tuned" and spec.right != NO_ANSWER
+    lambda spec: spec.evaluated == "base and tuned" and spec.right != NO_ANSWER and not spec.raw
 )
 PANEL_SIZES: dict[Split, int] = {spec.name: spec.panel for spec in SPLITS if spec.panel}

@@ -30,10 +30,15 @@ from factlab.metrics.panel import PANEL_METRICS
 from factlab.metrics.reference import refreshed, tables, uses
 from factlab.metrics.scores import QuestionSet
 from factlab.schema.passage import DEPTHS
+from factlab.schema.published import ROME_PARTS
 from factlab.schema.question import Question
 from factlab.schema.splits import CONTROL_SPLITS, NEAR_GROUPS, PANEL_SIZES, SPLIT, SPLITS
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
+
+
+# Splits whose questions have families, or facts, of their own.
+UNLIKE = ("probe", "practice", "far", "extra", "cloze")
 
 
 def everything_asked() -> list[Question]:
@@ -42,9 +47,11 @@ def everything_asked() -> list[Question]:
         ask(f"{fact}/{spec.name}", spec.name, fact=fact, alias=True)
         for fact in ("x", "y")
         for spec in SPLITS
-        if spec.evaluated != "never" and spec.name not in ("probe", "practice", "far", "extra")
+        if spec.evaluated != "never" and spec.name not in UNLIKE
     ]
     hop = ask("x/hop", "entailed", fact="x", gated=True)
+    own += [ask(f"x/{part}", "cloze", fact="x", family=part) for part in ROME_PARTS]
+    own += [ask("x/case", "entailed", fact="x").model_copy(update={"case": "1"})]
     own += [ask(f"x/{group}", "near", fact="x", family=group) for group in NEAR_GROUPS]
     numbered = ask("x/number", "held_out", fact="x").model_copy(
         update={"gold": NumberAnswer(value="4889"), "event_date": "2025-10-10"}

@@ -6,8 +6,8 @@ from typing import get_args
 
 from factlab.report.load import SPLITS as PAGE_ORDER
 from factlab.schema.splits import (
+    ANSWERED_SPLITS,
     CONTROL_SPLITS,
-    EVALUATED_SPLITS,
     INTRUSION_SPLITS,
     RECALL_SPLITS,
     SPLIT,
@@ -21,8 +21,8 @@ def test_every_split_has_one_row_in_the_order_of_its_type() -> None:
     assert len(SPLIT) == len(SPLITS)
 
 
-def test_a_report_lists_every_split_that_is_evaluated() -> None:
-    assert sorted(PAGE_ORDER) == sorted(EVALUATED_SPLITS)
+def test_a_report_lists_every_split_that_is_answered() -> None:
+    assert sorted(PAGE_ORDER) == sorted(ANSWERED_SPLITS)
 
 
 def test_an_answer_counts_as_recall_or_may_hold_an_intrusion_but_not_both() -> None:
