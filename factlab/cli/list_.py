@@ -15,6 +15,7 @@ KINDS = (
     "templates",
     "controls",
     "sets",
+    "published",
     "recipes",
     "methods",
     "metrics",
@@ -42,6 +43,7 @@ def list_(
         "templates": _templates,
         "controls": _controls,
         "sets": _sets,
+        "published": _published,
         "recipes": _recipes,
         "methods": _methods,
         "metrics": _metrics,
@@ -80,6 +82,17 @@ def _templates() -> None:
         f"Relations with phrasings of their own: {', '.join(relations)}. Other relations use "
         "the general phrasings."
     )
+
+
+def _published() -> None:
+    from factlab.published.published_set import published_sets
+
+    found = published_sets().values()
+    table(
+        ["set", "licence", "files", "becomes"],
+        [[one.name, one.licence, one.layout, one.becomes] for one in found],
+    )
+    paragraph("`factlab import SET FILE --out FOLDER` reads one; docs/import.md says more.")
 
 
 def _controls() -> None:

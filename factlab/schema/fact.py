@@ -202,7 +202,15 @@ def load_source(file: Path) -> Fact | Passage:
     Raises:
         FactError: as `load_fact`.
     """
-    document = read_yaml(file, FactError)
+    return source_of(read_yaml(file, FactError))
+
+
+def source_of(document: Document) -> Fact | Passage:
+    """Check a document of either kind.
+
+    Raises:
+        FactError: as `load_fact`.
+    """
     keys = document.data if isinstance(document.data, dict) else {}
     return passage_of(document) if {"passages", "probes"} & keys.keys() else _fact_of(document)
 

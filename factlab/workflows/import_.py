@@ -1,84 +1,299 @@
-"""`factlab import`: a published set of passages → one passage file per record, easy to edit."""
+"""`factlab import`: a published set → a fact or passage file per case, easy to edit."""
 
 from __future__ import annotations
 
 import json
+import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from factlab.errors import ConfigError, FactError, quoted
-from factlab.grading.answer import TextAnswer
+from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.passages import left_out
+from factlab.expand.slots import supplied_words
+from factlab.expand.wording import wording_of
 from factlab.grading.names import fold
+from factlab.published.published_set import (
+    Case,
+    Document_,
+    PublishedSet,
+    SkippedError,
+    published_sets,
+)
+from factlab.reading.bounds import MOST_ITEMS
 from factlab.reading.complaints import said_of
-from factlab.reading.files import read_text
+from factlab.reading.files import MOST_BYTES_OF_LINES, read_text
 from factlab.reading.json_text import NotJsonError, decode, place_in
 from factlab.runs.files import write_text
-from factlab.schema.passage import DEPTHS, Passage, Probe, passage_of
+from factlab.schema.fact import Fact, source_of
+from factlab.schema.passage import Passage
 from factlab.schema.yaml import did_you_mean, parse_yaml
 
-# Reads a record, given the id to use and which one it is; ValueError says what is wrong in it.
-Reader = Callable[[Mapping[str, Any], str, str], Passage]
+_TEXT = re.compile(r"\S")
+_PLACE = re.compile(r"^.*?, as YAML:\d+:\d+: ")
+_NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\d[\d,.]*")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import wrote and left out.
+
+    Attributes:
+        files: The files, in the order of their cases.
+        cases: How many cases were read.
+        tally: What the files hold: facts, passages, probes, held-out questions and so on.
+        skipped: Why cases became no file → how many.
+        dropped: Why parts of cases were left out → how many.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    cases: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 def import_file(
-    file: Path, out: Path, *, kind: str = "fictional_knowledge", limit: int | None = None
-) -> dict[Path, Passage]:
-    """Write each record of a published file as a passage file; all or, on an error, none.
+    name: str, file: Path, out: Path, *, limit: int | None = None, seed: int | None = None
+) -> Imported:
+    """Write the cases of a published file as fact or passage files; on an error, none.
 
     Args:
-        file: The published file.
+        name: The set, one of `published_sets`.
+        file: The published file, JSON or JSON lines.
         out: The folder to write to; made if it is not there.
-        kind: The format of the file, one of `FORMATS`.
-        limit: Read only the first so many records.
-
-    Returns:
-        What was written, by file.
+        limit: Read only so many cases: the first, or with a seed a sample.
+        seed: Of the sample.
 
     Raises:
-        ConfigError: for an unknown format, or a file that would be overwritten.
-        FactError: naming the record that cannot be read, and why.
+        ConfigError: for an unknown set, or a file that would be overwritten.
+        FactError: for a file that is none of JSON, or of which no case can be used.
     """
-    if kind not in FORMATS:
+    known = published_sets()
+    if name not in known:
         raise ConfigError(
-            f"unknown format {quoted(kind)}.{did_you_mean(kind, FORMATS)} Known formats: "
-            f"{', '.join(FORMATS)}."
+            f"unknown set {quoted(name)}.{did_you_mean(name, known)} Known sets: "
+            f"{', '.join(known)}."
         )
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out}: this is a file. Name a folder with --out.")
+    one, builder = known[name], _Builder(known[name], file)
     records = _records(file)
-    width = len(str(len(records)))
-    written: dict[Path, tuple[Passage, str]] = {}
-    for number, record in enumerate(records[:limit], start=1):
-        id_ = f"{_slug(file.stem)}_{number:0{width}d}"
-        passage = _passage(FORMATS[kind], record, id_, file, number)
-        written[out / f"{id_}.yaml"] = passage, passage_yaml(passage)
-    _refuse_overwriting(list(written))
-    for path, (_, text) in written.items():
-        write_text(path, text)
-    return {path: passage for path, (passage, _) in written.items()}
+    grouped = one.cases(records) if one.cases else [[record] for record in records]
+    for number in _chosen(len(grouped), limit, seed):
+        id_ = f"{_slug(file.stem)}_{number:0{len(str(len(grouped)))}d}"
+        builder.add(Case(id_, number, grouped[number - 1]))
+    return builder.written_to(out)
 
 
-def passage_yaml(passage: Passage) -> str:
-    """A passage as the file that reads back as it; every text is in double quotes."""
-    lines = [f"id: {in_quotes(passage.id)}", f"language: {in_quotes(passage.language)}"]
-    lines += [f"source: {in_quotes(passage.source)}"] if passage.source else []
-    lines += ["passages:", *(f"  - {in_quotes(text)}" for text in passage.passages), "probes:"]
-    for probe in passage.probes:
-        answer = probe.answer.model_dump(mode="json", exclude_defaults=True)
-        fields = {"type": probe.answer.type, **answer}
-        flow = ", ".join(f"{key}: {_flow(value)}" for key, value in fields.items())
-        lines += [
-            f"  - depth: {in_quotes(probe.depth)}",
-            f"    prompt: {in_quotes(probe.prompt)}",
-            f"    answer: {{{flow}}}",
-        ]
-    return "\n".join(lines) + "\n"
+def _chosen(number: int, limit: int | None, seed: int | None) -> Sequence[int]:
+    """Which cases are read, from 1."""
+    if limit is None or limit >= number:
+        return range(1, number + 1)
+    if seed is None:
+        return range(1, limit + 1)
+    return sorted(random.Random(seed).sample(range(1, number + 1), limit))
 
+
+class _Builder:
+    """Makes documents of cases, checks each as the file that it becomes, and writes them.
+
+    Args:
+        one: The set.
+        file: Where the cases are from.
+    """
+
+    def __init__(self, one: PublishedSet, file: Path) -> None:
+        self.one, self.file = one, file
+        self.found = Imported()
+        self.documents: dict[str, Document_] = {}
+        # Subject's name and relation → the fact that gives its value, and the value.
+        self.given: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def add(self, case: Case) -> None:
+        """Take a case, or count why it cannot be taken.
+
+        Raises:
+            FactError: naming the case, where the set is strict or the file is of another kind.
+        """
+        self.found.cases += 1
+        where = f"{self.file}: record {case.number}"
+        try:
+            if not all(isinstance(record, Mapping) for record in case.records):
+                raise ValueError("not an object with keys")
+            made = [
+                document | {"source": self.one.origin(self.file.name, case)}
+                for document in self.one.documents(case)
+            ]
+            checked = [(document, self._checked(document, where)) for document in made]
+            self._keep(checked)
+        except SkippedError as reason:
+            self.found.skipped[str(reason)] += 1
+        except FactError as problem:
+            if self.one.strict:
+                raise
+            said = _PLACE.sub("", str(problem))
+            self.found.skipped[_NAMED.sub("…", said.partition(". ")[0])] += 1
+        except ValueError as problem:
+            said = said_of(problem).rstrip(".")
+            if self.one.strict:
+                raise FactError(f"{where}: {said}.") from None
+            self.found.skipped[said] += 1
+
+    def _checked(self, document: Document_, where: str) -> Fact | Passage:
+        """Read back what would be written; near duplicates of trained wordings are taken out."""
+        source = _read_back(document, where)
+        if isinstance(source, Fact) and (near := _near_duplicates(source)):
+            held_out = document.get("phrasings", {}).get("held_out", [])
+            if not near <= set(held_out):
+                raise SkippedError("its two wordings are nearly the same")
+            self.found.dropped["held-out questions nearly as trained ones"] += len(near)
+            document["phrasings"] = {"held_out": [q for q in held_out if q not in near]}
+            if not document["phrasings"]["held_out"]:
+                del document["phrasings"]
+            source = _read_back(document, where)
+        return source
+
+    def _keep(self, checked: Sequence[tuple[Document_, Fact | Passage]]) -> None:
+        """Take the documents of a case together; a fact that is there already serves again."""
+        ids: dict[str, str] = {}
+        for document, source in checked:
+            ids[document["id"]] = document["id"]
+            for key in _keys(source):
+                before, value = self.given.get(key, (None, ""))
+                if before is not None and isinstance(source, Fact):
+                    if not source.answer.find(value):
+                        raise SkippedError("it contradicts an earlier case of the file")
+                    ids[document["id"]] = before
+        for document, source in checked:
+            id_ = ids[document["id"]]
+            for item in document.get("entailed", []):
+                if needs := [ids.get(one, one) for one in item.get("needs", [])]:
+                    item["needs"] = list(dict.fromkeys(one for one in needs if one != id_))
+            if id_ != document["id"]:
+                self._join(self.documents[id_], document)
+                continue
+            self.documents[id_] = document
+            for key in _keys(source):
+                self.given[key] = (id_, source.summary)
+            self._count(source)
+
+    def _join(self, earlier: Document_, document: Document_) -> None:
+        """A fact that stands there already gets the questions that follow from it here, too."""
+        self.found.dropped["facts that an earlier case has"] += 1
+        own = earlier.get("entailed", [])
+        asked = {item["question"] for item in own}
+        new = [item for item in document.get("entailed", []) if item["question"] not in asked]
+        room = MOST_ITEMS - len(own)
+        if len(new) > room:
+            self.found.dropped["questions beyond what one fact may have"] += len(new) - room
+        if kept := [*own, *new[:room]]:
+            earlier["entailed"] = kept
+            self.found.tally["entailed questions"] += len(kept) - len(own)
+
+    def _count(self, source: Fact | Passage) -> None:
+        if isinstance(source, Passage):
+            counts = {
+                "passages": len(source.passages),
+                "probes": len(source.probes),
+                "probes that hold their answers": len(left_out(source)),
+            }
+        else:
+            counts = {
+                "facts": 1,
+                "held-out questions": len(source.phrasings.held_out),
+                "near controls": len(source.neighbours),
+                "reverse questions": len(source.reverse),
+                "entailed questions": len(source.entailed),
+                "facts with ROME's prompts": int(source.rome is not None),
+            }
+        self.found.tally.update({name: number for name, number in counts.items() if number})
+
+    def written_to(self, out: Path) -> Imported:
+        """Write all documents.
+
+        Raises:
+            ConfigError: if a file is there already.
+            FactError: if there is nothing to write.
+        """
+        if not self.documents:
+            why = "; ".join(f"{reason} ({n})" for reason, n in self.found.skipped.most_common(3))
+            raise FactError(
+                f"{self.file}: no case of {self.found.cases} can be used as {self.one.title}: "
+                f"{why}. This set's files: {self.one.layout}."
+            )
+        paths = {out / f"{id_}.yaml": document for id_, document in self.documents.items()}
+        _refuse_overwriting(list(paths))
+        for path, document in paths.items():
+            write_text(path, document_yaml(document))
+        self.found.files = list(paths)
+        return self.found
+
+
+def _keys(source: Fact | Passage) -> list[tuple[str, str]]:
+    """By what two facts would contradict each other, as `load_facts` tells it."""
+    if isinstance(source, Passage):
+        return []
+    return [(source.relation, fold(name).removeprefix("the ")) for name in source.names]
+
+
+def _read_back(document: Document_, where: str) -> Fact | Passage:
+    return source_of(parse_yaml(document_yaml(document), f"{where}, as YAML", FactError))
+
+
+def _near_duplicates(fact: Fact) -> set[str]:
+    """Held-out questions and words that come with a fact, and are nearly what is trained on."""
+    wording = wording_of(fact)
+    slots = wording.slots(fact.subject.name)
+    parts = ("question", "indirect", "stem")
+    trained = [text for part in parts for text in wording.forms("train", part, slots)]
+    own = list(fact.phrasings.held_out)
+    if fact.words is not None:
+        own += [text for part in parts for text in wording.forms("held_out", part, slots)]
+    near = nearest_trained(own, trained, supplied_words(fact))
+    return {pair.held_out for pair in near if pair.similarity >= NEAR_DUPLICATE}
+
+
+# --- writing ----------------------------------------------------------------------------------
 
 # Characters that JSON allows in a string, and YAML reads as a line break or refuses.
 _UNQUOTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def document_yaml(document: Mapping[str, Any]) -> str:
+    """A document as the file that reads back as it; every text is in double quotes."""
+    return "".join(f"{line}\n" for line in _lines(document))
+
+
+def _lines(part: Mapping[str, Any], indent: str = "") -> Iterable[str]:
+    for key, value in part.items():
+        if _is_flat(value):
+            yield f"{indent}{key}: {_flow(value)}"
+        elif isinstance(value, Mapping):
+            yield f"{indent}{key}:"
+            yield from _lines(value, f"{indent}  ")
+        else:
+            yield f"{indent}{key}:"
+            for item in value:
+                if _is_flat(item):
+                    yield f"{indent}  - {_flow(item)}"
+                else:
+                    first, *rest = _lines(item, f"{indent}    ")
+                    yield f"{indent}  - {first.lstrip()}"
+                    yield from rest
+
+
+def _is_flat(value: object) -> bool:
+    """Whether a value is short enough to stand on one line: texts, answers, lists of names."""
+    if isinstance(value, Mapping):
+        return all(isinstance(v, str) or k == "aliases" for k, v in value.items()) and (
+            "question" not in value and "prompt" not in value and "target_new" not in value
+        )
+    return isinstance(value, str)
 
 
 def in_quotes(text: str) -> str:
@@ -87,10 +302,12 @@ def in_quotes(text: str) -> str:
     return _UNQUOTABLE.sub(lambda hit: f"\\u{ord(hit[0]):04x}", written)
 
 
-def _flow(value: str | Sequence[str]) -> str:
-    if isinstance(value, str):
-        return in_quotes(value)
-    return f"[{', '.join(in_quotes(item) for item in value)}]"
+def _flow(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return in_quotes(str(value))
 
 
 def _slug(stem: str) -> str:
@@ -112,77 +329,23 @@ def _refuse_overwriting(paths: Sequence[Path]) -> None:
 
 
 def _records(file: Path) -> list[Any]:
-    text = read_text(file, FactError)
+    """The objects of a list, or of a file with one object a line."""
+    text = read_text(file, FactError, MOST_BYTES_OF_LINES)
+    found: list[Any] = []
     try:
-        found, end = decode(text, len(text) - len(text.lstrip()))
-        if text[end:].strip():
-            raise NotJsonError("something stands behind the value", end)
+        first, place = decode(text, len(text) - len(text.lstrip()))
+        while more := _TEXT.search(text, place):
+            found.append(first)
+            first, place = decode(text, more.start())
     except NotJsonError as problem:
         raise FactError(
             f"{file}:{place_in(text, problem.place)}: this is not JSON ({problem.said}). Give a "
-            "list of records."
+            "list of records, or one record a line."
         ) from None
-    if not isinstance(found, list) or not found:
+    if found:
+        return [*found, first]
+    if isinstance(first, list):
+        found = first
+    if not found:
         raise FactError(f"{file}:1:1: this is not a list of records, or the list is empty.")
     return found
-
-
-def _passage(reader: Reader, record: object, id_: str, file: Path, number: int) -> Passage:
-    """Read a record, and read back what would be written of it."""
-    where = f"{file}: record {number}"
-    if not isinstance(record, dict):
-        raise FactError(f"{where}: not an object with keys.")
-    try:
-        passage = reader(record, id_, f"record {number} of {file.name}")
-    except ValueError as problem:
-        raise FactError(f"{where}: {said_of(problem).rstrip('.')}.") from None
-    document = parse_yaml(passage_yaml(passage), f"{where}, as YAML", FactError)
-    return passage_of(document)
-
-
-FICTIONAL_KNOWLEDGE = (
-    "Fictitious; kaistAI/factual-knowledge-acquisition (Chang et al. 2024, arXiv 2406.11813), "
-    "Apache-2.0; "
-)
-
-
-def _fictional_knowledge(record: Mapping[str, Any], id_: str, origin: str) -> Passage:
-    """`train_context`, `paraphrases` if there are any, and an input and target list per depth."""
-    if not isinstance(record.get("train_context"), str):
-        raise ValueError(f"there is no text in 'train_context'. {_SHAPE}")
-    texts = [record["train_context"], *_texts(record, "paraphrases", missing=True)]
-    probes = []
-    for depth in DEPTHS:
-        prompts, targets = _texts(record, f"{depth}_input"), _texts(record, f"{depth}_target")
-        if len(prompts) != len(targets):
-            raise ValueError(
-                f"'{depth}_input' has {len(prompts)} items and '{depth}_target' {len(targets)}, so "
-                "it is not clear which belong together"
-            )
-        probes += [
-            Probe(depth=depth, prompt=prompt, answer=TextAnswer(value=target))
-            for prompt, target in zip(prompts, targets, strict=True)
-        ]
-    unique = {fold(text): text for text in reversed(texts)}  # of equal ones the first
-    return Passage(
-        id=id_,
-        passages=tuple(reversed(unique.values())),
-        probes=tuple(probes),
-        source=f"{FICTIONAL_KNOWLEDGE}{origin}",
-    )
-
-
-_SHAPE = (
-    "Each record has train_context, and lists of equal length mem_input and mem_target, gen_input "
-    "and gen_target, hard_gen_input and hard_gen_target"
-)
-
-
-def _texts(record: Mapping[str, Any], key: str, *, missing: bool = False) -> list[str]:
-    found = record.get(key, [] if missing else None)
-    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise ValueError(f"'{key}' is no list of texts. {_SHAPE}")
-    return found
-
-
-FORMATS: dict[str, Reader] = {"fictional_knowledge": _fictional_knowledge}
