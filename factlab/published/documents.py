@@ -192,4 +192,10 @@ def fact_part(
         "supersedes": old,
         **rest,
     }
-    return {key: value for key, value in document.items() if value not in (None, [], {}, ())}
+    return without_empty(document)
+
+
+def without_empty(part: Document_) -> Document_:
+    """A document without the keys that hold nothing, in parts of parts, too."""
+    cleaned = {k: without_empty(v) if isinstance(v, dict) else v for k, v in part.items()}
+    return {key: value for key, value in cleaned.items() if value not in (None, [], {}, ())}

@@ -13,6 +13,7 @@ from factlab.published.documents import (
     next_words,
     own_words,
     same_type,
+    without_empty,
 )
 from factlab.published.fields import object_of, objects_of, text_of, texts_of
 from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
@@ -29,7 +30,7 @@ def documents(case: Case) -> Iterable[Document_]:
     ids = [case.id if len(edits) == 1 else f"{case.id}_{i}" for i in range(1, len(edits) + 1)]
     facts = [_fact(edit, id_, hops) for edit, id_ in zip(edits, ids, strict=True)]
     facts[0]["entailed"] = _multi_hop(record, edits, hops, ids)
-    return [{key: value for key, value in fact.items() if value} for fact in facts]
+    return [without_empty(fact) for fact in facts]
 
 
 def _fact(edit: Record_, id_: str, hops: Sequence[Record_]) -> Document_:

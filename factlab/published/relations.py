@@ -59,6 +59,15 @@ WIKIDATA = {
     "P1303": "instrument",
     "P1412": "language",
 }
+# What prompts call a relation → what facts call it.
+_CALLED = {
+    "mother tongue": "native language",
+    "capital city": "capital",
+    "chief executive officer": "ceo",
+    "head coach": "coach",
+    "place of birth": "birthplace",
+    "city of birth": "birthplace",
+}
 _NOUN = r"(?P<noun>[a-z][a-z' -]{1,40}?)"
 _BE = r"(?:is|was|are|were)"
 _NAMED = r"(?:the )?(?:current )?(?:names? of (?:the )?(?:current )?)?"
@@ -142,7 +151,8 @@ def relation_of(template: str, property_id: str | None = None) -> str | None:
     template = " ".join(template.split())
     for pattern in _NAMING:
         if (found := pattern.fullmatch(template)) and not _NO_NOUN.search(found["noun"]):
-            return found["noun"].lower().strip()
+            noun = found["noun"].lower().strip()
+            return _CALLED.get(noun, noun)
     return next((name for words, name in _SAYING if words.search(template)), None)
 
 

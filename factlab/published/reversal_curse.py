@@ -92,7 +92,7 @@ def _described(completion: str) -> str:
     text = completion.strip().rstrip(".?! ").strip()
     for start in _STARTS:
         text = text.removeprefix(start)
-    return text.rstrip(",.")
+    return text.strip(" ,.")
 
 
 def _shared(one: str, other: str) -> str:
@@ -100,7 +100,7 @@ def _shared(one: str, other: str) -> str:
     match = SequenceMatcher(None, one, other, autojunk=False).find_longest_match()
     text = one[match.a : match.a + match.size]
     text = text if match.a == 0 or one[match.a - 1] == " " else text.partition(" ")[2]
-    return text.strip(" ,.").strip() if fold(text) else ""
+    return _described(text) if fold(text) else ""
 
 
 SET = PublishedSet(

@@ -138,7 +138,7 @@ def load_phrasebook(
     book = Phrasebook(
         train=_families(root / "train.yaml"),
         held_out=_families(root / "held_out.yaml"),
-        relation=read_yaml(lexicon, TemplateError).parse(Relation, "A relation file"),
+        relation=_relation(lexicon, _stamp(lexicon)),
     )
     _refuse_shared_families(book, root)
     return book
@@ -196,7 +196,27 @@ def relation_names(relation: str, language: str) -> frozenset[str]:
 
 
 def _families(file: Path) -> FamilyFile:
+    return _family_file(file, _stamp(file))
+
+
+# Read once per process as long as a file stays the same: thousands of facts share them.
+@lru_cache(maxsize=16)
+def _family_file(file: Path, stamp: tuple[int, int] | None) -> FamilyFile:  # noqa: ARG001
     return read_yaml(file, TemplateError).parse(FamilyFile, "A family file")
+
+
+@lru_cache(maxsize=256)
+def _relation(file: Path, stamp: tuple[int, int] | None) -> Relation:  # noqa: ARG001
+    return read_yaml(file, TemplateError).parse(Relation, "A relation file")
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """When a file was last changed and its size; None if that cannot be read."""
+    try:
+        found = file.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _refuse_shared_families(book: Phrasebook, root: Path) -> None:

@@ -56,7 +56,7 @@ def passages(tmp_path: Path) -> Path:
     """The files of two records, each with a gen probe that holds its answer."""
     file = tmp_path / "two.json"
     file.write_text(json.dumps(RECORDS))
-    import_file(file, tmp_path / "passages")
+    import_file("fictional_knowledge", file, tmp_path / "passages")
     return tmp_path / "passages"
 
 

@@ -18,6 +18,7 @@ from factlab.schema.fact import load_facts
 from factlab.schema.passage import DEPTHS, Passage
 from factlab.workflows.import_ import import_file
 
+SET = "fictional_knowledge"
 SHARED = ROOT.parent / "shared" / "data" / "fictional_knowledge"
 
 
@@ -29,10 +30,11 @@ def published(folder: Path, *records: Any, name: str = "made_up.json") -> Path:
 
 def test_a_record_becomes_a_file_that_reads_back(tmp_path: Path) -> None:
     file = published(tmp_path, record(paraphrases=[PARAPHRASE, TEXT, PARAPHRASE]), record())
-    written = import_file(file, tmp_path / "out")
-    assert [path.name for path in written] == ["made_up_1.yaml", "made_up_2.yaml"]
-    assert load_facts((str(tmp_path / "out"),)) == list(written.values())
-    first, second = written.values()
+    written = import_file(SET, file, tmp_path / "out")
+    assert [path.name for path in written.files] == ["made_up_1.yaml", "made_up_2.yaml"]
+    first, second = load_facts((str(tmp_path / "out"),))
+    assert isinstance(first, Passage)
+    assert isinstance(second, Passage)
     assert first.passages == (TEXT, PARAPHRASE)
     assert second.passages == (TEXT,)
     assert [probe.depth for probe in first.probes] == ["mem", "mem", "gen", "gen", "hard_gen"]
@@ -44,8 +46,8 @@ def test_a_record_becomes_a_file_that_reads_back(tmp_path: Path) -> None:
 
 def test_a_limit_takes_the_first(tmp_path: Path) -> None:
     file = published(tmp_path, *[record() for _ in range(12)])
-    written = import_file(file, tmp_path / "out", limit=2)
-    assert [path.stem for path in written] == ["made_up_01", "made_up_02"]
+    written = import_file(SET, file, tmp_path / "out", limit=2)
+    assert [path.stem for path in written.files] == ["made_up_01", "made_up_02"]
 
 
 def broken(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def test_a_broken_record_is_named_and_nothing_is_written(
 ) -> None:
     file = published(tmp_path, record(), wrong)
     with pytest.raises(FactError) as caught:
-        import_file(file, tmp_path / "out")
+        import_file(SET, file, tmp_path / "out")
     assert str(caught.value).startswith(f"{file}: record 2")
     assert says in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -93,9 +95,9 @@ def test_a_file_that_is_no_list_of_records_is_refused(tmp_path: Path, text: str,
     file = tmp_path / "x.json"
     file.write_text(text)
     with pytest.raises(FactError, match=re.escape(says)):
-        import_file(file, tmp_path / "out")
+        import_file(SET, file, tmp_path / "out")
     with pytest.raises(FactError, match="no such file"):
-        import_file(tmp_path / "none.json", tmp_path / "out")
+        import_file(SET, tmp_path / "none.json", tmp_path / "out")
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -103,20 +105,20 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "made_up_2.yaml").write_text("mine")
     with pytest.raises(ConfigError, match="this file exists"):
-        import_file(file, tmp_path / "out")
+        import_file(SET, file, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["made_up_2.yaml"]
     with pytest.raises(ConfigError, match="this is a file"):
-        import_file(file, file)
+        import_file(SET, file, file)
     with pytest.raises(ConfigError, match="Did you mean 'fictional_knowledge'"):
-        import_file(file, tmp_path / "new", kind="fictional_knowlege")
+        import_file("fictional_knowlege", file, tmp_path / "new")
 
 
 def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     published(tmp_path, record(), record())
-    done, again = run_factlab([["import", "made_up.json", "--out", "out"]] * 2, cwd=tmp_path)
+    done, again = run_factlab([["import", SET, "made_up.json", "--out", "out"]] * 2, cwd=tmp_path)
     assert done.code == 0
-    assert "out: 2 files written, 2 passages, 10 probes." in done.out
-    assert "2 of the probes already hold their answers" in done.out
+    assert "out: 2 files written of 2 of 2 cases: 2 passages, 10 probes" in done.out
+    assert "2 probes that hold their answers" in done.out
     assert done.heavy == ""
     assert again.code == 2
     assert again.is_one_paragraph
@@ -125,13 +127,12 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the published data is not here: {SHARED}")
 @pytest.mark.parametrize("name", ["fictional_knowledge", "fictional_knowledge_paraphrased"])
 def test_the_published_files_import(tmp_path: Path, name: str) -> None:
-    written = import_file(SHARED / f"{name}.json", tmp_path)
-    assert len(written) == 130
-    assert list(written.values()) == load_facts((str(tmp_path),))
-    passages = list(written.values())
+    written = import_file(SET, SHARED / f"{name}.json", tmp_path)
+    assert len(written.files) == 130
+    passages = [one for one in load_facts((str(tmp_path),)) if isinstance(one, Passage)]
+    assert len(passages) == 130
     assert sum(len(p.passages) for p in passages) == (490 if "paraphrased" in name else 130)
     for depth in DEPTHS:
         assert sum(probe.depth == depth for p in passages for probe in p.probes) == 650
     held = [probe.depth for p in passages for probe in p.probes if probe.holds_answer]
     assert {depth: held.count(depth) for depth in DEPTHS} == {"mem": 5, "gen": 17, "hard_gen": 2}
-    assert all(isinstance(p, Passage) for p in passages)

@@ -190,7 +190,7 @@ def test_a_path_that_leads_nowhere_is_one_paragraph(path: str, tmp_path: Path) -
     (tmp_path / "circle").symlink_to("circle")
     commands = [
         ["validate", path], ["show", path], ["init", path], ["plan", path], ["rescore", path],
-        ["rescore", "--cases", path], ["import", path, "--out", "new"],
+        ["rescore", "--cases", path], ["import", "counterfact", path, "--out", "new"],
         ["compare", path], ["report", path], ["ask", path, "q"], ["practice", path, "--dry-run"],
     ]  # fmt: skip
     if path.startswith("~"):  # an ordinary name, for what makes a file

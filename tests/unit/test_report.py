@@ -219,7 +219,7 @@ class TestPage:
         assert "One fact: intervals are over its phrasing families" in three
 
     def test_every_measured_split_is_listed(self) -> None:
-        assert {*SPLITS, "anchor", "mix", "placebo"} == set(get_args(Split))
+        assert {*SPLITS, "cloze", "anchor", "mix", "placebo"} == set(get_args(Split))
 
     def test_six_cells_of_500_questions_stay_under_two_megabytes(self, tmp_path: Path) -> None:
         cells = [

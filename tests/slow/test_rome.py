@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from statistics import harmonic_mean, mean
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ rome:
   paraphrase: ["It rained. {name} was raised speaking", "{name}, who grew up with"]
   neighborhood: ["The mother tongue of Rui Alba is", "Ines Mora speaks", "Tiago Pera is used to"]
 """
-SMALL = {
+SMALL: dict[str, Any] = {
     "precision": "fp32",
     "train_pairs": 12,
     "validation_pairs": 4,
