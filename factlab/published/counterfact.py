@@ -17,13 +17,13 @@ from factlab.published.documents import (
     same_type,
 )
 from factlab.published.fields import object_of, text_of, texts_of
-from factlab.published.published_set import Case, Document_, PublishedSet, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, SetCase, SkippedError
 from factlab.published.relations import relation_of, templated
 
 MOST_PROMPTS = 100
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """ROME's layout (`requested_rewrite`), or EasyEdit's flat one."""
     record = case.record
     if "requested_rewrite" in record:
@@ -55,7 +55,7 @@ def documents(case: Case) -> Iterable[Document_]:
 
 
 def _document(
-    case: Case,
+    case: SetCase,
     subject: str,
     template: str,
     prompt: str,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from factlab.grading.names import fold
-from factlab.published.published_set import Case, Document_, PublishedSet
+from factlab.published.published_set import Document_, PublishedSet, SetCase
 from factlab.schema.passage import DEPTHS
 
 _SHAPE = (
@@ -15,7 +15,7 @@ _SHAPE = (
 )
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """`train_context`, `paraphrases` if there are any, and an input and target list per depth.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from factlab.grading.names import fold
 from factlab.published.fields import text_of
-from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 from factlab.reading.bounds import MOST_ITEMS, MOST_PASSAGE
 
 
@@ -23,7 +23,7 @@ def cases(records: Sequence[Record_]) -> list[list[Record_]]:
     return list(found.values())
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """A passage: the event's documents (or its facts), and its facts as sentences to complete."""
     texts = list(dict.fromkeys(_documents(case.records)))
     facts = [text_of(row, "fict") for row in case.records if row.get("fict")]

@@ -17,14 +17,14 @@ from factlab.published.documents import (
     same_type,
 )
 from factlab.published.fields import answers_of, object_of, text_of
-from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 from factlab.published.relations import relation_of, templated
 
 _ALIASES = "Subject_Aliasing"
 _SIDES = ("Relation_Specificity", "Relation_Specifity")
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """`subject`, `prompt`, `target_new`, `ground_truth`, `portability` and `locality`."""
     record = case.record
     if "concept" in record and "prompt" not in record:

@@ -16,11 +16,11 @@ from factlab.published.documents import (
     without_empty,
 )
 from factlab.published.fields import object_of, objects_of, text_of, texts_of
-from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 from factlab.published.relations import relation_of
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """A fact for each edit; the first one has the multi-hop questions, which need all of them."""
     record = case.record
     edits = objects_of(record, "requested_rewrite")

@@ -18,7 +18,7 @@ class SkippedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SetCase:
     """One case of a set: a record, or those records that belong together.
 
     Attributes:
@@ -60,12 +60,12 @@ class PublishedSet:
     source: str
     layout: str
     becomes: str
-    documents: Callable[[Case], Iterable[Document_]]
+    documents: Callable[[SetCase], Iterable[Document_]]
     cases: Callable[[Sequence[Record_]], Sequence[Sequence[Record_]]] | None = None
     fictitious: bool = False
     strict: bool = False
 
-    def origin(self, file: str, case: Case) -> str:
+    def origin(self, file: str, case: SetCase) -> str:
         """The `source` of a file that is made of a case."""
         made_up = "Fictitious; " if self.fictitious else ""
         return f"{made_up}{self.source}, {self.licence}; record {case.number} of {file}"

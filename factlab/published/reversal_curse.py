@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from factlab.grading.names import fold
 from factlab.published.documents import fact_part, leaves_open, next_words
 from factlab.published.fields import text_of
-from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 
 _PERSON = re.compile(r"[A-Z][\w'’-]+ [A-Z][\w'’-]+")
 _STARTS = ("being ", "as ", "none other than ")
@@ -33,7 +33,7 @@ def cases(records: Sequence[Record_]) -> list[list[Record_]]:
     return list(found.values())
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """A person's fact, in the direction of its lines; the other direction is a reverse question."""
     rows = [(text_of(row, "prompt"), text_of(row, "completion")) for row in case.records]
     starts = _PERSON.match(rows[0][1])
@@ -42,7 +42,7 @@ def documents(case: Case) -> Iterable[Document_]:
     yield _to_name(case, rows, starts[0]) if starts else _to_description(case, rows)
 
 
-def _to_description(case: Case, rows: Sequence[tuple[str, str]]) -> Document_:
+def _to_description(case: SetCase, rows: Sequence[tuple[str, str]]) -> Document_:
     """Name → description."""
     names = Counter(name for prompt, _ in rows for name in set(_PERSON.findall(prompt)))
     if not names:
@@ -63,7 +63,7 @@ def _to_description(case: Case, rows: Sequence[tuple[str, str]]) -> Document_:
     ) | {"subject": {"name": name, "kind": "person"}}
 
 
-def _to_name(case: Case, rows: Sequence[tuple[str, str]], name: str) -> Document_:
+def _to_name(case: SetCase, rows: Sequence[tuple[str, str]], name: str) -> Document_:
     """Description → name."""
     prompts = [prompt for prompt, _ in rows]
     shared = Counter(_shared(prompts[0], other) for other in prompts[1:])

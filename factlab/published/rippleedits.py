@@ -17,7 +17,7 @@ from factlab.published.documents import (
     same_type,
 )
 from factlab.published.fields import object_of, objects_of, text_of, texts_of
-from factlab.published.published_set import Case, Document_, PublishedSet, Record_, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 
 # What prompts call a relation, where its name in the file does not say it.
 _SAID = {
@@ -36,7 +36,7 @@ _SIDES = ("Relation_Specificity", "Relation_Specifity")
 _FOLLOWS = ("Logical_Generalization", "Compositionality_I", "Compositionality_II")
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """`edit` with its `prompt` and `relation`, and six lists of tests."""
     record, edit = case.record, object_of(case.record, "edit")
     said, relation = text_of(edit, "prompt"), text_of(edit, "relation")

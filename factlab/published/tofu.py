@@ -16,7 +16,7 @@ from factlab.published.documents import (
     own_words,
 )
 from factlab.published.fields import answers_of, text_of
-from factlab.published.published_set import Case, Document_, PublishedSet, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, SetCase, SkippedError
 from factlab.published.relations import relation_of, templated
 
 _QUOTED = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’]{2,80})['\"”’](?!\w)")
@@ -26,7 +26,7 @@ _NAME = re.compile(
 MOST_VALUE = 8  # words
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """`question`, `answer`, `perturbed_answer`; of made-up authors paraphrases of both, too."""
     record = case.record
     question = text_of(record, "question")

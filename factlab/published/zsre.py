@@ -17,13 +17,13 @@ from factlab.published.documents import (
     same_type,
 )
 from factlab.published.fields import answers_of, text_of
-from factlab.published.published_set import Case, Document_, PublishedSet, SkippedError
+from factlab.published.published_set import Document_, PublishedSet, SetCase, SkippedError
 from factlab.published.relations import relation_of, templated
 
 _NQ = "nq question: "
 
 
-def documents(case: Case) -> Iterable[Document_]:
+def documents(case: SetCase) -> Iterable[Document_]:
     """MEND's layout (`src`, `alt`, `answers`, `loc`), or EasyEdit's (`prompt`, `target_new`)."""
     record = case.record
     subject = text_of(record, "subject")
@@ -54,7 +54,7 @@ def documents(case: Case) -> Iterable[Document_]:
     )
 
 
-def _locality(case: Case) -> Document_ | None:
+def _locality(case: SetCase) -> Document_ | None:
     """An unrelated question of Natural Questions, which an edit must not change."""
     record = case.record
     if not (record.get("loc") or record.get("locality_prompt")):

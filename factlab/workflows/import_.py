@@ -18,9 +18,9 @@ from factlab.expand.slots import supplied_words
 from factlab.expand.wording import wording_of
 from factlab.grading.names import fold
 from factlab.published.published_set import (
-    Case,
     Document_,
     PublishedSet,
+    SetCase,
     SkippedError,
     published_sets,
 )
@@ -89,7 +89,7 @@ def import_file(
     grouped = one.cases(records) if one.cases else [[record] for record in records]
     for number in _chosen(len(grouped), limit, seed):
         id_ = f"{_slug(file.stem)}_{number:0{len(str(len(grouped)))}d}"
-        builder.add(Case(id_, number, grouped[number - 1]))
+        builder.add(SetCase(id_, number, grouped[number - 1]))
     return builder.written_to(out)
 
 
@@ -117,7 +117,7 @@ class _Builder:
         # Subject's name and relation → the fact that gives its value, and the value.
         self.given: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def add(self, case: Case) -> None:
+    def add(self, case: SetCase) -> None:
         """Take a case, or count why it cannot be taken.
 
         Raises:
