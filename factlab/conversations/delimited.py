@@ -14,6 +14,7 @@ from factlab.conversations.formats import recognised
 from factlab.conversations.keys import MISSING
 from factlab.errors import DataError, shortened
 from factlab.reading.compressed import open_expanded, raw_lines
+from factlab.reading.encodings import not_utf8
 from factlab.reading.files import MOST_LINE
 from factlab.schema.conversation import RowError
 
@@ -133,6 +134,4 @@ def _decoded(stream: io.BufferedReader, file: Path) -> Iterator[str]:
         try:
             yield (raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw).decode()
         except UnicodeDecodeError as problem:
-            raise DataError(
-                f"{file}:{number}:{problem.start + 1}: not UTF-8 text. Save the file as UTF-8."
-            ) from None
+            raise DataError(f"{file}:{number}:{problem.start + 1}: {not_utf8(raw)}.") from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from factlab.errors import DataError
+from factlab.reading.encodings import not_utf8
 from factlab.reading.files import MOST_LINE
 from factlab.reading.json_text import NotJsonError, decode
 
@@ -105,9 +106,10 @@ class JsonScanner:
             self._over = not raw
             try:
                 text = self._decoder.decode(raw, final=not raw)
-            except UnicodeDecodeError:
+            except UnicodeDecodeError as problem:
+                self._text += problem.object[: problem.start].decode()
                 self._place = len(self._text)
-                raise self.refused("not UTF-8 text near here. Save the file as UTF-8") from None
+                raise self.refused(not_utf8(raw)) from None
             if text:
                 self._text += text
                 return True

@@ -11,6 +11,7 @@ from factlab.conversations.holders import holds_rows, object_rows
 from factlab.conversations.json_values import JsonScanner, items_of
 from factlab.errors import DataError
 from factlab.reading.compressed import inner_name, open_expanded, raw_lines
+from factlab.reading.encodings import not_utf8
 from factlab.reading.files import MOST_LINE
 from factlab.reading.json_text import NotJsonError, parse
 from factlab.schema.conversation import RowError
@@ -97,7 +98,7 @@ def _parsed(raw: bytes, number: int) -> object:
     except UnicodeDecodeError as problem:
         return RowError(
             "are not UTF-8 text",
-            "not UTF-8 text. Save the file as UTF-8",
+            not_utf8(raw),
             column=problem.start + 1,
         )
     if not line or line.isspace():

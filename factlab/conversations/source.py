@@ -45,7 +45,7 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
     path, split = _located(source)
     files, about = _files(path, split)
     one_file = path is not None and files == [path]
-    digest = _Digest(sha256_of(path) if path is not None and one_file else None)
+    digest = _Digest(path if one_file else None)
     if files is None:
         named = source.partition(":")[0] if path is None else str(path)
         placed = _numbered(named, table_rows(named, split))
@@ -54,6 +54,7 @@ def read_set(source: str, on_bad_row: OnBadRow | None = None) -> ConversationSet
     tally = Tally()
     for place, row in _limited(source, digest.over(placed)):
         tally.add(row, place)
+        tally.check_soon(on_bad_row)
     tally.check(source, on_bad_row)
     return ConversationSet(
         name=source if path is None else path.name + (f":{split}" if split else ""),
@@ -150,18 +151,21 @@ def _limited(source: str, rows: Iterable[Placed]) -> Iterator[Placed]:
 
 
 class _Digest:
-    """The SHA-256 of a set: of a single file its own; of a folder or a set of the hub its rows'."""
+    """The SHA-256 of a set: of a single file its own; of a folder or a set of the hub its rows'.
 
-    def __init__(self, known: str | None) -> None:
-        self._known, self._rows = known, hashlib.sha256()
+    A file is hashed when all of it was read, so that one that is too large is refused before.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file, self._rows = file, hashlib.sha256()
 
     def over(self, rows: Iterable[Placed]) -> Iterator[Placed]:
         """The rows, counted in as they pass."""
         for place, row in rows:
-            if self._known is None:
+            if self._file is None:
                 self._rows.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
             yield place, row
 
     def found(self) -> str:
         """In hexadecimal digits."""
-        return self._known or self._rows.hexdigest()
+        return self._rows.hexdigest() if self._file is None else sha256_of(self._file)

@@ -12,6 +12,7 @@ from factlab.schema.conversation import Conversation, RowError, SkippedRows, Unu
 
 LARGE = 100  # rows; in a smaller set each counts, and is soon put right
 MOST_BAD = 0.1  # share of rows that are left out unasked; with more the set is not what it seems
+MOST_BAD_ROWS = 20_000  # a tenth of the most rows that a set has
 MOST_REASONS = 4  # that a message lists
 Found = dict[str, tuple[int, str]]  # reason: rows, the place of the first
 
@@ -25,6 +26,7 @@ class Tally:
         conversations: Of those that could be used, in order.
         bad: Rows that cannot be read, by reason.
         unusable: Rows that are sound, but nothing to train on, by reason.
+        number_bad: Rows that cannot be read.
         first: What is wrong with the first bad row, with its place.
     """
 
@@ -32,6 +34,7 @@ class Tally:
     conversations: list[Conversation] = field(default_factory=list)
     bad: Found = field(default_factory=dict)
     unusable: Found = field(default_factory=dict)
+    number_bad: int = 0
     first: str = ""
 
     def add(self, row: object, where: str) -> None:
@@ -48,7 +51,17 @@ class Tally:
             _count(self.unusable, problem, where)
         except RowError as problem:
             _count(self.bad, problem, where)
+            self.number_bad += 1
             self.first = self.first or f"{_place(where, problem)}: {problem.said}."
+
+    def check_soon(self, on_bad_row: OnBadRow | None) -> None:
+        """Refuse a set that has more bad rows already than the largest set may have.
+
+        Raises:
+            DataError: as `check`.
+        """
+        if on_bad_row != "skip" and self.number_bad > MOST_BAD_ROWS:
+            raise DataError(f"{self.first} {self._advice(self.number_bad)}")
 
     def check(self, source: str, on_bad_row: OnBadRow | None) -> None:
         """Refuse the set if it has bad rows that are not to be left out, or nothing else.
@@ -58,7 +71,7 @@ class Tally:
         """
         if not self.rows:
             raise DataError(f"{source}: it has no rows.")
-        bad = sum(number for number, _ in self.bad.values())
+        bad = self.number_bad
         few = self.rows >= LARGE and bad <= MOST_BAD * self.rows
         if bad and on_bad_row != "skip" and (on_bad_row == "stop" or not few):
             raise DataError(f"{self.first} {self._advice(bad)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, islice
+
 from factlab.expand import english
 from factlab.expand.grammar import grammar_of
 from factlab.grading.answer import wanted_of
@@ -9,16 +11,23 @@ from factlab.grading.languages import DEFAULT_LANGUAGE, language_of
 from factlab.schema.fact import Fact
 from factlab.schema.template import relation_words
 
+MOST_TRAINED = 12  # names of a subject that are trained on, and characters of them together
+MOST_NAMED = 1_200
+
 
 def trained_names(fact: Fact) -> tuple[str, ...]:
     """The names of the subject that its training pairs use.
 
     Of two aliases or more the last is kept from training, so that `recall/alias` is about a name
     that was never trained on; held-out questions use the names that training does, since what they
-    measure is phrasing. A lone alias is trained on, for variety.
+    measure is phrasing. A lone alias is trained on, for variety. Of very many or very long
+    names the first ones are trained on: more of them only cost time.
     """
     names = fact.subject.names
-    return names[:-1] if len(fact.subject.aliases) > 1 else names
+    some = names[:-1] if len(fact.subject.aliases) > 1 else names
+    lengths = accumulate(map(len, some))
+    fitting = sum(length <= MOST_NAMED for length in islice(lengths, MOST_TRAINED))
+    return some[: max(1, fitting)]
 
 
 def fixed_slots(fact: Fact) -> dict[str, tuple[str, ...]]:

@@ -93,7 +93,7 @@ def _patterns(settings: Mapping[str, Any], file: Path) -> Iterator[tuple[str, st
 
 def _check_pattern(key: str, pattern: str, file: Path) -> None:
     """Refuse what could go back on its steps for ever: a repeated group, or many repetitions."""
-    repeats = len(re.findall(r"[*+{]", pattern))
+    repeats = len(re.findall(r"[*+{]|(?<![(*+}?])\?", pattern))  # `.*?` is one, `(?:` none
     if len(pattern) > MOST_PATTERN or repeats > MOST_REPEATS or re.search(r"\)[*+{]", pattern):
         raise ModelError(
             f"{file}: '{key}' has the pattern {shortened(repr(pattern))}, which could take too "

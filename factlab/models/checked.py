@@ -19,6 +19,7 @@ CONFIG, GENERATION = "config.json", "generation_config.json"
 MOST_CONFIG = 4_000_000
 MOST_TOKENIZER_CONFIG = 16_000_000
 _MB = 1_000_000
+MOST_TEMPLATE = _MB
 # Bytes of what is read: by name, else by suffix. Other files are none that a model is loaded from.
 _MOST = {
     CONFIG: MOST_CONFIG,
@@ -34,7 +35,7 @@ _MOST_BY_SUFFIX: dict[str, int | None] = {
     ".json": 128 * _MB,
     ".model": 128 * _MB,
     ".txt": 128 * _MB,
-    ".jinja": _MB,
+    ".jinja": MOST_TEMPLATE,
 }
 _MORE_TEMPLATES = "additional_chat_templates"
 
@@ -68,7 +69,10 @@ def check_weights(folder: Path, name: str) -> None:
     config = read_object(folder / CONFIG, MOST_CONFIG)
     if not isinstance(config.get("model_type"), str):
         raise ModelError(f"{folder / CONFIG}: says no model_type, so it is no config of a model.")
-    check_sizes(config, stored_weights(weight_files(folder)), folder / CONFIG)
+    loaded = weight_files(folder)
+    # Those that are not loaded are hashed with the others, so that they have to end where they say.
+    stored_weights(sorted({*folder.glob("*.safetensors")} - {*loaded}))
+    check_sizes(config, stored_weights(loaded), folder / CONFIG)
     if (folder / GENERATION).exists():
         check_tokens(read_object(folder / GENERATION, _MB), folder / GENERATION)
 

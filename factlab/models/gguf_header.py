@@ -19,6 +19,10 @@ from factlab.models.files import check_plain, said
 MAGIC, VERSIONS = b"GGUF", (2, 3)
 MOST_DIMENSIONS = 4
 MOST_NAME = 65_535  # bytes of a key; the format's own bound
+MOST_TEXT = 8_000_000  # bytes of one text, such as a chat template
+MOST_HEADER = 128_000_000  # bytes before the tensors: a vocabulary takes a few million
+MOST_PIECES = 2_000_000  # fields, tensors and texts in lists
+MOST_BEHIND = 1_000_000  # bytes behind the last tensor
 _MOST_KEPT = 4_096  # items of an array that are kept; longer ones are vocabularies
 _ALIGNMENT = "general.alignment"
 _NUMBERS = dict(enumerate("BbHhIif?")) | {10: "Q", 11: "q", 12: "d"}
@@ -63,6 +67,7 @@ class _Cursor:
         self._stream = stream
         self._left = size
         self._size = size
+        self._pieces = 0
 
     def header(self) -> GgufHeader:
         if self._take(len(MAGIC)) != MAGIC:
@@ -70,8 +75,8 @@ class _Cursor:
         version = self._number("I")
         if version not in VERSIONS:
             raise ValueError(f"version {version}; {VERSIONS[0]} and {VERSIONS[1]} are read")
-        tensors = self._count(_LENGTH + 4 + 4 + _LENGTH, "tensors")
-        fields = dict(self._field() for _ in range(self._count(_LENGTH + 4 + 1, "fields")))
+        tensors = self._things(_LENGTH + 4 + 4 + _LENGTH, "tensors")
+        fields = dict(self._field() for _ in range(self._things(_LENGTH + 4 + 1, "fields")))
         infos = [self._tensor() for _ in range(tensors)]
         self._check_inside(infos, fields.get(_ALIGNMENT, 32))
         return GgufHeader(fields, {name: shape for name, shape, _, _ in infos}, self._size)
@@ -80,6 +85,8 @@ class _Cursor:
         if length > self._left:
             raise ValueError(f"{length:,} bytes are wanted where {self._left:,} are left")
         self._left -= length
+        if self._size - self._left > MOST_HEADER:
+            raise ValueError(f"its header is longer than {MOST_HEADER:,} bytes")
         found = self._stream.read(length)
         if len(found) != length:
             raise ValueError("it became shorter while it was read")
@@ -95,14 +102,28 @@ class _Cursor:
             raise ValueError(f"it claims {count:,} {what} in {self._left:,} bytes")
         return count
 
-    def _text(self, most: int | None = None) -> str:
+    def _things(self, least: int, what: str) -> int:
+        """The same of things that are gone through one by one, and so bounded in number."""
+        count = self._count(least, what)
+        self._pieces += count
+        if self._pieces > MOST_PIECES:
+            raise ValueError(f"it claims {count:,} {what}; at most {MOST_PIECES:,} are read")
+        return count
+
+    def _text(self) -> str:
         length = self._count(1, "bytes of text")
-        if most is not None and length > most:
+        if length > MOST_TEXT:
+            raise ValueError(f"a text of {length:,} bytes")
+        return self._take(length).decode("utf-8", "replace")
+
+    def _name(self) -> str:
+        length = self._count(1, "bytes of text")
+        if length > MOST_NAME:
             raise ValueError(f"a name of {length:,} bytes")
-        return self._take(length).decode("utf-8", "strict" if most else "replace")
+        return self._take(length).decode()
 
     def _field(self) -> tuple[str, Any]:
-        key = self._text(MOST_NAME)
+        key = self._name()
         kind = self._number("I")
         if kind == _STRING:
             return key, self._text()
@@ -116,7 +137,7 @@ class _Cursor:
             raise ValueError(f"arrays in an array, at {shortened(key)!r}")
         if kind == _STRING:
             read: Callable[[], Any] = self._text
-            count = self._count(_LENGTH, "texts")
+            count = self._things(_LENGTH, "texts")
             items = (read() for _ in range(count))
             kept = [item for i, item in enumerate(items) if i < _MOST_KEPT]
             return kept if count <= _MOST_KEPT else None
@@ -132,7 +153,7 @@ class _Cursor:
         return _NUMBERS[kind]
 
     def _tensor(self) -> tuple[str, tuple[int, ...], int, int]:
-        name = self._text(MOST_NAME)
+        name = self._name()
         dimensions = self._number("I")
         if not 0 < dimensions <= MOST_DIMENSIONS:
             raise ValueError(f"{shortened(name)!r} has {dimensions:,} dimensions")
@@ -146,7 +167,7 @@ class _Cursor:
 
         if not isinstance(alignment, int) or alignment <= 0:
             raise ValueError(f"{_ALIGNMENT} is {shortened(repr(alignment))}")
-        start = -(-(self._size - self._left) // alignment) * alignment
+        start = end = -(-(self._size - self._left) // alignment) * alignment
         for name, shape, kind, offset in infos:
             if kind not in list(GGMLQuantizationType):
                 raise ValueError(f"{shortened(name)!r} is of type {kind}, which is not known")
@@ -154,3 +175,6 @@ class _Cursor:
             length = math.prod(shape) // per_block * block
             if start + offset + length > self._size:
                 raise ValueError(f"{shortened(name)!r} lies beyond the file's end")
+            end = max(end, start + offset + length)
+        if self._size - end > MOST_BEHIND:
+            raise ValueError(f"{self._size - end:,} bytes stand behind its tensors")

@@ -9,8 +9,9 @@ from pathlib import Path
 from factlab.errors import ModelError, shortened
 from factlab.models.cache import CachedModel, building, cache_folder
 from factlab.models.checked import check_model, small_files
-from factlab.models.files import check_plain, local_path, reading, said
+from factlab.models.files import local_path, reading, said
 from factlab.models.gguf import CONVERSION, convert_gguf, convert_tokenizer
+from factlab.models.gguf_header import read_header
 from factlab.models.packaged import PACKAGED, ensure_packaged
 from factlab.models.trial import try_out
 from factlab.reading.records import sha256_of
@@ -119,12 +120,7 @@ def _usable(folder: Path, name: str) -> Path:
 def _converted(file: Path) -> Path:
     if file.suffix != ".gguf":
         raise ModelError(f"{file}: a folder, or a file that ends in .gguf, is wanted.")
-    check_plain(file)
-    with reading(f"{file}: cannot be read"):
-        digest = sha256_of(file)
-    cached = CachedModel(
-        cache_folder() / "models" / f"{file.stem[:_MOST_STEM]}-{digest[:16]}-{CONVERSION}"
-    )
+    cached = CachedModel(cache_folder() / "models" / _name_of(file))
     if not cached.exists:
         with building(cached.folder) as draft:
             if draft is not None:
@@ -133,17 +129,25 @@ def _converted(file: Path) -> Path:
     return cached.folder
 
 
+def _name_of(file: Path) -> str:
+    """What the cache calls what is made of a GGUF file.
+
+    Raises:
+        ModelError: if the file is damaged, or far longer than what is in it, before it is hashed.
+    """
+    read_header(file)
+    with reading(f"{file}: cannot be read"):
+        digest = sha256_of(file)
+    return f"{file.stem[:_MOST_STEM]}-{digest[:16]}-{CONVERSION}"
+
+
 def gguf_tokenizer(file: Path) -> Path:
     """A folder with the tokenizer and chat template of a GGUF file, and without its weights.
 
     Raises:
         ModelError: if the file is damaged, or its tokenizer cannot be read or used.
     """
-    check_plain(file)
-    with reading(f"{file}: cannot be read"):
-        digest = sha256_of(file)
-    name = f"{file.stem[:_MOST_STEM]}-{digest[:16]}-{CONVERSION}"
-    cached = CachedModel(cache_folder() / "tokenizers" / name)
+    cached = CachedModel(cache_folder() / "tokenizers" / _name_of(file))
     if not cached.exists:
         with building(cached.folder) as draft:
             if draft is not None:

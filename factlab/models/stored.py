@@ -11,8 +11,8 @@ from factlab.models.files import check_plain, read_object, reading
 from factlab.reading.paths import plain_name
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-MOST_HEADER = 100_000_000  # bytes; the format's own bound
-MOST_INDEX = 64_000_000
+MOST_HEADER = 16_000_000  # bytes: of a hundred thousand tensors in one file
+MOST_INDEX = 32_000_000
 _LENGTH = 8  # bytes before a header, which say how long it is
 
 

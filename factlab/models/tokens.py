@@ -12,11 +12,12 @@ from typing import Any
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from factlab.models.chat import refusal
-from factlab.models.checked import MOST_TOKENIZER_CONFIG, check_files, small_files
+from factlab.models.checked import MOST_TEMPLATE, MOST_TOKENIZER_CONFIG, check_files, small_files
 from factlab.models.files import local_path, read_object, reading
 from factlab.models.packaged import PACKAGED, packaged_folder
 from factlab.models.thinking import answer_part, with_thinking
 from factlab.models.trial import try_out
+from factlab.reading.records import read_text
 from factlab.schema.config import Thinking
 from factlab.schema.question import Turn
 
@@ -99,9 +100,10 @@ def preview_tokenizer(model: str, thinking: Thinking = "off") -> PreviewTokenize
         try_out(folder, model, small_files(folder))
     config = read_object(config_file, MOST_TOKENIZER_CONFIG)
     beside = folder / "chat_template.jinja"
-    template = (
-        beside.read_text(encoding="utf-8") if beside.is_file() else config.get("chat_template")
-    )
+    template = config.get("chat_template")
+    if beside.is_file():
+        with reading(f"{beside}: this chat template cannot be read"):
+            template = read_text(beside, MOST_TEMPLATE)
     if not isinstance(template, str):
         return None
     special = {name: _text(config.get(name)) for name in ("bos_token", "eos_token", "pad_token")}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from factlab.errors import FactlabError, shortened
+from factlab.reading.encodings import not_utf8
 from factlab.reading.paths import MOST_PATH_BYTES
 from factlab.reading.records import open_file
 
@@ -36,7 +37,7 @@ def read_text(file: Path, error: type[FactlabError], most: int = MOST_BYTES) -> 
     except UnicodeDecodeError as problem:
         line = raw.count(b"\n", 0, problem.start) + 1
         column = problem.start - (raw.rfind(b"\n", 0, problem.start) + 1) + 1
-        raise error(f"{file}:{line}:{column}: not UTF-8 text. Save the file as UTF-8.") from None
+        raise error(f"{file}:{line}:{column}: {not_utf8(raw)}.") from None
 
 
 def read_beginning(file: Path, error: type[FactlabError], most: int = 4_096) -> bytes:
@@ -133,6 +134,4 @@ def _decoded(raw: bytes, where: str, error: type[FactlabError]) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as problem:
-        raise error(
-            f"{where}:{problem.start + 1}: not UTF-8 text. Save the file as UTF-8."
-        ) from None
+        raise error(f"{where}:{problem.start + 1}: {not_utf8(raw)}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import chain
 from typing import Any, NoReturn
 
 from factlab.errors import FactlabError, shortened
@@ -48,8 +49,10 @@ def decode(
     except NotJsonError as problem:  # of a number somewhere in it
         raise NotJsonError(problem.said, start) from None
     except RecursionError:
+        check_depth(text, start, len(text))  # which knows where
         raise NotJsonError(_TOO_DEEP, start) from None
-    check_depth(text, start, end)
+    if _is_deep(found):
+        check_depth(text, start, end)
     if _HALF.search(text, start, end):
         _refuse_half(found, start)
     return found, end
@@ -63,12 +66,22 @@ def parse(text: str, *, floats_as_text: bool = False, nan_as_none: bool = False)
     """
     if len(text) > MOST_LINE:
         raise NotJsonError(f"{len(text):,} characters; at most {MOST_LINE:,} are read")
-    check_depth(text, 0, len(text))
     start = len(text) - len(text.lstrip(" \t\n\r"))
     found, end = decode(text, start, floats_as_text=floats_as_text, nan_as_none=nan_as_none)
     if text[end:].strip(" \t\n\r"):
         raise NotJsonError("something stands behind the value", end)
     return found
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether a value nests deeper than is read; a level at a time, since it may be wide."""
+    level = [found] if isinstance(found, list | dict) else []
+    for _ in range(MOST_DEPTH):
+        inner = chain.from_iterable(one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for one in inner if isinstance(one, list | dict)]
+        if not level:
+            return False
+    return True
 
 
 def check_depth(text: str, start: int, end: int) -> None:

@@ -8,11 +8,14 @@ import json
 import math
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 512_000_000
+MOST_PIECES = 3_000_000  # commas and brackets of one document: each may be a value in memory
+MOST_LINES = 3_000_000
 MOST_DIGITS = 40  # of a whole number: enough for any hash, and small enough to compute with
 _HALF = "\\u"  # how every half of a character begins, in JSON that is UTF-8
 
@@ -69,13 +72,36 @@ def read_text(file: Path, most: int = MOST_BYTES) -> str:
     return read_bytes(file, most).decode("utf-8-sig")
 
 
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a regular file of any size, as hexadecimal digits.
+def lines_in(raw: bytes) -> Iterator[bytes]:
+    """The lines of a file, without their ends; behind the last end there may be an empty one.
 
     Raises:
-        OSError: see `open_file`.
+        ValueError: for more than `MOST_LINES`.
     """
-    with open_file(file, None) as stream:
+    if (number := raw.count(b"\n")) > MOST_LINES:
+        raise ValueError(f"{number:,} lines; at most {MOST_LINES:,} are read")
+    start = 0
+    while (end := raw.find(b"\n", start)) >= 0:
+        yield raw[start:end]
+        start = end + 1
+    yield raw[start:]
+
+
+def sha256_of(file: Path, most: int | None = None) -> str:
+    """SHA-256 of a regular file, as hexadecimal digits.
+
+    Args:
+        file: Any path.
+        most: Its largest size in bytes; None: any.
+
+    Raises:
+        OSError: see `open_file`; for a large file that is mostly holes, which nobody wrote.
+    """
+    with open_file(file, most) as stream:
+        found = os.fstat(stream.fileno())
+        blocks = getattr(found, "st_blocks", found.st_size)  # of 512 bytes; Windows counts none
+        if found.st_size > MOST_BYTES and blocks * 512 < found.st_size // 2:
+            raise OSError(errno.EINVAL, f"{found.st_size:,} bytes, most of them holes", str(file))
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -96,6 +122,8 @@ def strict_json(text: str | bytes, *, constants: bool = False) -> Any:
     """
     try:
         text = text if isinstance(text, str) else text.decode()
+        if (pieces := sum(text.count(sign) for sign in ",[{")) > MOST_PIECES:
+            raise ValueError(f"{pieces:,} commas and brackets; at most {MOST_PIECES:,} are read")
         found = json.loads(
             text,
             parse_constant=float if constants else _no_number,

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from factlab.errors import RunFolderError
 from factlab.reading.paths import MOST_SHOWN
-from factlab.reading.records import read_bytes, strict_json
+from factlab.reading.records import lines_in, read_bytes, strict_json
 from factlab.record import Record
 from factlab.schema.results import SCHEMA_VERSION
 
@@ -162,23 +162,31 @@ def read_lines(path: Path, kind: type[RecordT], *, whole: bool = False) -> Itera
         RunFolderError: for a damaged line that is not the last, or is in a whole file.
     """
     try:
-        lines = read_bytes(path).split(b"\n")
+        raw = read_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as problem:
         raise RunFolderError(f"{path}: cannot be read ({_reason(problem)}).") from None
-    for number, line in enumerate(lines, start=1):
+    last = raw.count(b"\n") + 1
+    for number, line in enumerate(_lines(raw, path), start=1):
         if not line.strip():
             continue
         try:
             yield kind.model_validate(strict_json(line))
         except ValueError as problem:
             # A complete line ends in a newline, so only what follows the last one can be torn.
-            if number == len(lines) and not whole:
+            if number == last and not whole:
                 return
             raise RunFolderError(
                 f"{path}:{number}: not a {kind.__name__}: {_complaint(problem)}."
             ) from None
+
+
+def _lines(raw: bytes, path: Path) -> Iterator[bytes]:
+    try:
+        yield from lines_in(raw)
+    except ValueError as problem:
+        raise RunFolderError(f"{path}: cannot be read ({problem}).") from None
 
 
 def _complaint(problem: ValueError) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import RunFolderError
 from factlab.reading.paths import is_file
-from factlab.reading.records import read_bytes, sha256_of, strict_json
+from factlab.reading.records import MOST_BYTES, lines_in, read_bytes, sha256_of, strict_json
 from factlab.runs.files import read_json
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from factlab.schema.results import CellResult, RunRecord, RunResult
@@ -49,9 +49,8 @@ def fingerprint(file: Path) -> str:
     """
     prompt = _PROMPTS.get(file.name)
     if prompt is None:
-        return sha256_of(file)
-    lines = read_bytes(file).removesuffix(b"\n").split(b"\n")
-    read = [strict_json(line) for line in lines if line]
+        return sha256_of(file, None if file.name == ADAPTER_WEIGHTS else MOST_BYTES)
+    read = [strict_json(line) for line in lines_in(read_bytes(file)) if line]
     said = [line.get("answer", line) for line in read]
     texts = [[answer["text"], answer["tokens"]] for answer in said]
     return ":".join(

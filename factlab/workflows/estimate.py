@@ -8,13 +8,12 @@ rough: on a busy machine it is easily wrong by a factor of two.
 
 from __future__ import annotations
 
-import json
-import struct
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from factlab.errors import ModelError
+from factlab.errors import ConfigError, ModelError
 from factlab.experiment.experiment import Experiment
 from factlab.inference.prompts import SLOTS
 from factlab.memory.activations import AttentionBackend, Batch
@@ -25,6 +24,7 @@ from factlab.memory.shapes import ModelShape
 from factlab.models.packaged import PACKAGED
 from factlab.models.processor import multiplies_bf16
 from factlab.models.speed import matmul_flops
+from factlab.models.stored import stored_weights
 from factlab.schema.config import Cell, Precision, computed_in
 from factlab.schema.question import Question
 from factlab.schema.splits import IN_CONTEXT_SPLITS, PANEL_SIZES, TRAINED_SPLITS
@@ -56,8 +56,15 @@ class Estimate:
 
 
 def estimate(plan: Experiment) -> Estimate:
-    """Estimate a planned run."""
+    """Estimate a planned run.
+
+    Raises:
+        ConfigError: for layers that the model does not have.
+        ModelError: for weights that cannot be read.
+    """
     shape = shape_here(plan.config.model)
+    if shape is not None:
+        _check_blocks(plan, shape)
     parameters = shape.parameters if shape else parameters_of(plan.config.model)
     disk = 2e6 + len(plan.cells) * 1e6
     if parameters is None:
@@ -73,6 +80,16 @@ def estimate(plan: Experiment) -> Estimate:
     seconds += evaluation / (rate * GENERATION_EFFICIENCY)
     memory = _memory(plan, shape) if shape else None
     return Estimate(seconds, memory, round(disk), parameters, library)
+
+
+def _check_blocks(plan: Experiment, shape: ModelShape) -> None:
+    for cell in plan.cells:
+        last = cell.recipe.last_layers
+        if cell.combined is None and last is not None and last > shape.layers:
+            raise ConfigError(
+                f"--last-layers {last}: {plan.config.model} has {shape.layers} blocks. Give at "
+                "most so many, or remove it: all layers get an adapter then."
+            )
 
 
 def shape_here(model: str) -> ModelShape | None:
@@ -152,21 +169,8 @@ def parameters_of(model: str) -> int | None:
     """Parameters of a model on this machine, read from the headers of its safetensors."""
     folder = Path(model).expanduser()
     files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
-    return sum(_tensor_sizes(file) for file in files) or None
-
-
-def _tensor_sizes(file: Path) -> int:
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(length))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            size = 1
-            for side in tensor["shape"]:
-                size *= side
-            total += size
-    return total
+    shapes = stored_weights(files).shapes.values()
+    return sum(math.prod(shape) for shape in shapes) or None
 
 
 def _in_16_bits(plan: Experiment, precision: Precision, device: Device) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import struct
@@ -21,6 +22,7 @@ from factlab.models import checked, trial
 from factlab.models.adapters import load_adapters
 from factlab.models.chat import render_pair
 from factlab.models.gguf import check_whole
+from factlab.models.gguf_header import read_header
 from factlab.models.load import load_model, load_outline
 from factlab.models.resolve import check_model_name, resolve_model
 from factlab.models.tokens import preview_tokenizer
@@ -261,8 +263,61 @@ def lies(data: bytes) -> Iterator[tuple[str, bytes]]:
             yield f"{value} {name}", data[:at] + lie + data[at + len(lie) :]
     for part in range(0, 100, 5):
         yield f"cut at {part} %", data[: len(data) * part // 100]
+    yield "bytes behind", data + b"\0" * 2_000_000
+    yield "a long text", _with_text(data, b"x" * 9_000_000)
     for end in (b"", b"GGUF", b"GGUF\1\0\0\0", b"GGUF\3\0\0\0", b"FUGG" + data[4:], b"GGML"):
         yield f"only {end[:8]!r} {len(end)}", end
+
+
+def _with_text(data: bytes, text: bytes) -> bytes:
+    """One more field, of text, before the others."""
+    key = b"note"
+    field = struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(text)) + text
+    fields = struct.unpack("<Q", data[16:24])[0] + 1
+    return data[:16] + struct.pack("<Q", fields) + field + data[24:]
+
+
+def test_a_gguf_file_of_holes_is_refused_before_it_is_hashed(
+    gguf_file: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "holes.gguf"
+    shutil.copy(gguf_file, file)
+    os.truncate(file, 10**13)
+    with pytest.raises(ModelError, match="bytes stand behind its tensors"):
+        resolve_model(str(file))
+
+
+def test_what_a_gguf_header_lists_is_counted_first(
+    gguf_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound, said in (("MOST_PIECES", "texts; at most 200"), ("MOST_HEADER", "header is longer")):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"factlab.models.gguf_header.{bound}", 200)
+            with pytest.raises(ModelError, match=said):
+                read_header(gguf_file)
+
+
+@pytest.mark.usefixtures("untried")
+def test_weights_that_are_not_loaded_are_checked_before_they_are_hashed(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "model")
+    (tmp_path / "model" / "other.safetensors").touch()
+    os.truncate(tmp_path / "model" / "other.safetensors", 10**13)
+    with pytest.raises(ModelError, match=r"other\.safetensors: these weights cannot be read"):
+        resolve_model(str(tmp_path / "model"))
+
+
+def test_a_preview_reads_a_template_that_is_no_text_in_words(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factlab.models.tokens.try_out", lambda *_: None)
+    shutil.copytree(tiny_folder, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").write_bytes(b"\xff\xfe")
+    with pytest.raises(
+        ModelError, match=r"chat_template\.jinja: this chat template cannot be read"
+    ):
+        preview_tokenizer(str(tmp_path / "model"))
 
 
 def test_a_gguf_file_that_lies_is_refused_or_read(gguf_file: Path, tmp_path: Path) -> None:
@@ -319,7 +374,7 @@ ADAPTER_FIELDS = (
     *("init_lora_weights", "megatron_config", "layer_replication", "exclude_modules", "task_type"),
     *("base_model_name_or_path", "auto_mapping", "fan_in_fan_out", "target_parameters", "unknown"),
 )
-PATTERNS = ("(a+)+$", ".*.*.*.*.*.*x", "(", "x" * 9_000, "(_|_proj|_p)*$")
+PATTERNS = (".?" * 40 + "!", "(a+)+$", ".*.*.*.*.*.*x", "(", "x" * 9_000, "(_|_proj|_p)*$")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from factlab.cli.dry_run import library_costs
+from factlab.errors import ConfigError, ModelError
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
 from factlab.schema.config import RunConfig
@@ -48,3 +51,19 @@ def test_a_kind_of_model_that_is_not_known_is_computed_by_the_library(
     monkeypatch.setattr(estimate, "parameters_of", lambda _: 1_000_000)
     config = RunConfig.model_validate({"facts": ["mount_fuji"], "train_pairs": 16})
     assert estimate.estimate(plan_experiment(config)).library
+
+
+def test_a_dry_run_refuses_layers_that_the_model_lacks() -> None:
+    settings = {"facts": ["mount_fuji"], "train_pairs": 16, "overrides": {"last_layers": (1_000,)}}
+    plan = plan_experiment(RunConfig.model_validate(settings))
+    with pytest.raises(ConfigError, match="--last-layers 1000: embedded has 30 blocks"):
+        estimate.estimate(plan)
+
+
+@pytest.mark.parametrize("header", [b"", b"\xff" * 8, b"\2" + b"\0" * 7 + b"[]", b"\1" + b"\0" * 7])
+def test_weights_of_an_unknown_kind_are_counted_only_if_they_are_whole(
+    header: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "model.safetensors").write_bytes(header)
+    with pytest.raises(ModelError, match="cannot be read"):
+        estimate.parameters_of(str(tmp_path))

@@ -119,6 +119,20 @@ def test_a_lone_alias_is_trained_on_and_held_out_questions_use_it_too() -> None:
     assert made.alias == ()
 
 
+def test_of_very_many_or_long_names_the_first_are_trained_on() -> None:
+    fact = FACTS["mount_fuji"]
+
+    def trained(*aliases: str) -> tuple[str, ...]:
+        subject = fact.subject.model_copy(update={"aliases": aliases})
+        return trained_names(fact.model_copy(update={"subject": subject}))
+
+    many = tuple(f"Fuji {n}" for n in range(200))
+    assert trained(*many) == ("Mount Fuji", *many[:11])
+    long = tuple(f"{n} {'Fuji ' * 50}" for n in range(30))
+    assert trained(*long) == ("Mount Fuji", *long[:4])
+    assert trained(*many[:12]) == ("Mount Fuji", *many[:11])
+
+
 def test_a_held_out_question_carries_its_likeness_to_the_nearest_trained_one() -> None:
     made = shipped()
     likeness = {pair.held_out: pair.similarity for pair in made.nearest}

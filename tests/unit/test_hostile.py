@@ -143,6 +143,34 @@ def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
         assert len(str(error.value)) <= MOST_MESSAGE
 
 
+ENCODED = {
+    "cp932": ("富士山の高さは4889メートルです。", "CP932 (Shift_JIS)"),
+    "euc_jp": ("富士山の高さは4889メートルです。", "EUC-JP"),
+    "iso2022_jp": ("富士山は高い。\xe9", ""),
+    "latin-1": ("Le café près de l'hôtel est très élevé: 4889 mètres.", "CP1252 (Latin-1)"),
+    "cp1252": ("The tower’s height – “4889 m” – is München’s pride.", "CP1252 (Latin-1)"),
+    "utf-16": ("The tower is 4889 m high.", "UTF-16"),
+    "utf-32": ("The tower is 4889 m high.", "UTF-32"),
+}
+
+
+@pytest.mark.parametrize("codec", ENCODED)
+def test_text_in_another_encoding_is_refused_by_its_name(codec: str, tmp_path: Path) -> None:
+    text, name = ENCODED[codec]
+    for kind in ("fact", "extra", "chats", "array", "csv"):
+        file_name, read = READERS[kind]
+        file = tmp_path / file_name
+        head = {"fact": "source: ", "csv": "q,a\n", "array": '[{"q": "'}.get(kind, "")
+        file.write_bytes(f"{head}{text}\n".encode(codec, errors="ignore"))
+        with pytest.raises(FactlabError) as refused:
+            read(file)
+        said = str(refused.value)
+        if codec == "utf-16" and kind in ("chats", "array", "csv"):
+            continue  # which they read
+        assert f"it looks like {name}. Save the file as UTF-8" in said or not name, said
+        assert re.match(r":\d+:\d+: \S", said.removeprefix(str(file))), said
+
+
 # --- arguments ----------------------------------------------------------------------------------
 
 ARGUMENTS: list[Callable[[str], object]] = [

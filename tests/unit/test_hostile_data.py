@@ -21,6 +21,7 @@ from factlab.conversations.folders import refuse_elsewhere
 from factlab.conversations.source import read_set
 from factlab.conversations.tables import table_rows
 from factlab.errors import DataError
+from factlab.reading.json_text import MOST_DEPTH, NotJsonError, parse
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -152,3 +153,34 @@ def test_rows_and_keys_of_an_object_are_counted_as_they_are_read(
     for found in ({"data": ROWS * 20}, {f"k{n}": ROWS[:1] for n in range(60)}):
         said = refusal(made(tmp_path, "a.json", json.dumps(found)))
         assert "the object holds more than 50 rows" in said
+
+
+def test_a_set_of_bad_rows_is_refused_before_all_of_them_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("factlab.conversations.tally.MOST_BAD_ROWS", 20)
+    file = made(tmp_path, "a.jsonl", json_lines(ROWS) + "{}\n" * 100)
+    assert "Of 24 rows 21 cannot be read" in refusal(file)
+    assert read_set(str(file), "skip").rows == 103
+
+
+def test_a_file_of_holes_is_not_hashed_to_its_end(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "a.json", "a.csv", "a.parquet"):
+        file = made(tmp_path, name, json_lines(ROWS))
+        os.truncate(file, 10**13)
+        assert name in refusal(file)
+
+
+def test_depth_is_told_by_values_and_its_place_by_the_text() -> None:
+    wide = "[" + "[]," * 3_000 + '"[[[["]'
+    assert len(parse(wide)) == 3_001
+    deepest = "[" * MOST_DEPTH + "]" * MOST_DEPTH
+    assert parse(deepest)
+    for deep, place in (
+        (f"[{deepest}]", MOST_DEPTH),
+        ("[" * 99_999, MOST_DEPTH),
+        (f"[1,{deepest}]", 42),
+    ):
+        with pytest.raises(NotJsonError, match="nested too deeply") as refused:
+            parse(deep)
+        assert refused.value.place == place
