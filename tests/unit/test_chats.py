@@ -209,7 +209,7 @@ BROKEN = {
     "f.csv": ("prompt,completion\nA?,B.\nC?\n", ":3:1: the number of fields differs"),
     "g.csv": ("prompt,completion\nA?,B.,D\n", ":2:1: the number of fields differs"),
     "h.csv": ('prompt,completion\nA?,"B.', ":2:1: this is not CSV"),
-    "i.json": ("[" * 100_000, ":1:2: this is not JSON"),
+    "i.json": ("[" * 100_000, ":1:42: this is not JSON (nested too deeply"),
     "j.jsonl": ("", ": it has no rows."),
     "k.json": ("[]", ": it has no rows."),
     "l.jsonl": (b"\xff\xfd", ":1:1: not UTF-8 text."),
