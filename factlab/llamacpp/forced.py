@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+_LEAST, _ROUNDING = -1e39, 1e-6  # what servers tell of the impossible; above 0
+
 
 def forced_request(prompt: Sequence[int], tokens: Sequence[int]) -> dict[str, Any]:
     """The body of a request to /completion."""
@@ -36,7 +38,16 @@ def read_forced(found: Any, tokens: Sequence[int]) -> tuple[float, ...]:
         raise ValueError("it tells no probabilities")
     if [one.get("id") for one in told] != list(tokens):
         raise ValueError("it tells probabilities of other tokens")
-    try:
-        return tuple(-float(one["logprob"]) for one in told)
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("it tells no log-probabilities") from None
+    return tuple(nll_of(one.get("logprob")) for one in told)
+
+
+def nll_of(told: Any) -> float:
+    """The negative of a log-probability as a server tells it, in nats.
+
+    Raises:
+        ValueError: for what is none: no number, not finite, or of more than certainty.
+    """
+    number = isinstance(told, int | float) and not isinstance(told, bool)
+    if not number or not _LEAST <= told <= _ROUNDING:  # of NaN neither holds
+        raise ValueError("it tells no log-probabilities")
+    return -float(told)

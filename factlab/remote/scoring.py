@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from factlab.llamacpp.forced import forced_request, read_forced
+from factlab.llamacpp.forced import forced_request, nll_of, read_forced
 from factlab.remote.transport import EndpointError, Transport
 from factlab.schema.question import Turn
 
@@ -190,9 +190,9 @@ def _read_prompt(found: Any) -> str:
 def _echoed(found: Any, first: int, last: int) -> tuple[float, ...]:
     try:
         values: Sequence[Any] = found["choices"][0]["logprobs"]["token_logprobs"]
-        wanted = [float(value) for value in values[first:last]]
+        found = tuple(nll_of(value) for value in values[first:last])
     except (KeyError, IndexError, TypeError, ValueError):
         raise ValueError("it reads no log-probabilities of the prompt back") from None
-    if len(wanted) != last - first or any(value > 1e-6 for value in wanted):
+    if len(found) != last - first:
         raise ValueError("it reads back log-probabilities of another text")
-    return tuple(-value for value in wanted)
+    return found

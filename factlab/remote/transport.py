@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -184,9 +185,9 @@ class Transport:
     def _text(self, reply: httpx2.Response) -> str:
         """The text of a reply, or as much as shows that it is too long or too slow."""
         until = time.monotonic() + self.answer_seconds
-        data = bytearray()
-        for chunk in reply.iter_bytes():
-            data += chunk
+        data, expanded = bytearray(), self._expanding(reply)
+        for chunk in reply.iter_raw():
+            data += expanded(chunk)
             if len(data) > MOST_BYTES:
                 raise EndpointError(
                     f"{self.address}: its reply is longer than {MOST_BYTES:,} bytes, which no "
@@ -196,7 +197,27 @@ class Transport:
                 raise _Passing(self._too_slow(), tries=MALFORMED_TRIES)
         return self.key.hidden(data.decode("utf-8", errors="replace"))
 
-    def _malformed(self, why: str, text: str, url: str) -> _Passing:
+    def _expanding(self, reply: httpx2.Response) -> Callable[[bytes], bytes]:
+        """What undoes a compression, which was not asked for, no further than a reply is read."""
+        how = reply.headers.get("content-encoding", "identity").strip().lower()
+        if how in ("", "identity"):
+            return lambda chunk: chunk
+        if how not in ("gzip", "deflate"):
+            raise EndpointError(
+                f"{self.address}: its reply is compressed by {shortened(how)!r}, which is not read "
+                "here and was not asked for."
+            )
+        undone = zlib.decompressobj(zlib.MAX_WBITS | 32)  # with either heading
+
+        def expanded(chunk: bytes) -> bytes:
+            try:
+                return undone.decompress(chunk, MOST_BYTES + 1)
+            except zlib.error as problem:
+                raise self._malformed(f"it is damaged ({problem})", "", reply.url) from None
+
+        return expanded
+
+    def _malformed(self, why: str, text: str, url: object) -> _Passing:
         """A reply that is none, as an error that is tried again."""
         begins = f"; it begins with {shortened(' '.join(text.split()))!r}" if text.strip() else ""
         return _Passing(

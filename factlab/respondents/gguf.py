@@ -220,7 +220,7 @@ def _type_of(header: GgufHeader) -> str:
 
     try:
         return LlamaFileType(int(header.fields["general.file_type"])).name.lower()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # the last of an infinite one
         return "of no named type"
 
 

@@ -56,7 +56,7 @@ def test_a_kind_of_model_that_is_not_known_is_computed_by_the_library(
 def test_a_dry_run_refuses_layers_that_the_model_lacks() -> None:
     settings = {"facts": ["mount_fuji"], "train_pairs": 16, "last_layers": (1_000,)}
     plan = plan_experiment(RunConfig.model_validate(settings))
-    with pytest.raises(ConfigError, match="--last-layers 1000: .* has 30 blocks"):
+    with pytest.raises(ConfigError, match=r"--last-layers 1000: .* has 30 blocks"):
         estimate.estimate(plan)
 
 

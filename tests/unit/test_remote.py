@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from fake_endpoint import Body, FakeEndpoint, Scripted, chat, fake_endpoint, repeats
 
 from factlab.errors import ConfigError
+from factlab.llamacpp.forced import read_forced
 from factlab.remote.address import (
     OPENAI_KEY,
     OWN_KEY,
@@ -43,6 +45,11 @@ def hasty(fake: FakeEndpoint, **settings: Any) -> RemoteModel:
     for name, value in settings.items():
         setattr(endpoint.transport, name, value)
     return endpoint
+
+
+def zipped(text: bytes, how: str = "gzip") -> Scripted:
+    """A reply that is compressed, though nobody asked for it."""
+    return Scripted(body=gzip.compress(text), headers={"content-encoding": how})
 
 
 # --- addresses and keys -------------------------------------------------------------------------
@@ -274,6 +281,9 @@ def test_a_refusal_is_not_tried_again(status: int) -> None:
         (Scripted(body={"choices": [{"message": {"content": "x"}, "finish_reason": 7}]}), "finish"),
         (Scripted(body=b"[" * 5000), "nested too deeply|not JSON"),
         (Scripted(body=b'{"a": "' + b"x" * MOST_BYTES + b'"}'), "longer than"),
+        (zipped(b"x" * 50 * MOST_BYTES), "longer than"),
+        (zipped(b"{}", "br"), "compressed by 'br'"),
+        (Scripted(body=b"{}", headers={"content-encoding": "gzip"}), "damaged"),
     ],
 )
 def test_a_failure_that_lasts_is_said_in_words(reply: Scripted, said: str) -> None:
@@ -405,6 +415,27 @@ def test_likelihoods_are_read_back_where_a_server_does_so(tmp_path: Path) -> Non
     assert found == again
     assert found[0][1] == pytest.approx([value / 100 for value in b"4 m"])
     assert [len(one) for one in found] == [2, 0, 1]
+
+
+@pytest.mark.parametrize("told", [10**350, float("1e300"), "nan", "-inf", True, [], {}, None, 0.5])
+def test_what_is_no_log_probability_is_no_likelihood(told: Any) -> None:
+    with pytest.raises(ValueError, match="no log-probabilities"):
+        read_forced({"completion_probabilities": [{"id": 3, "logprob": told}]}, [3])
+
+    def answer(path: str, body: Body) -> Any:
+        found = reads_back(path, body)
+        if path.endswith("/v1/completions"):
+            found["choices"][0]["logprobs"]["token_logprobs"][-3:-1] = [told, told]
+        return found
+
+    with fake_endpoint(answer) as fake, pytest.raises(EndpointError, match="no log-probabilities"):
+        hasty(fake).likelihoods(turns("a"), [["x"]])
+
+
+def test_a_reply_that_is_compressed_all_the_same_is_read() -> None:
+    whole = json.dumps(chat("So.")).encode()
+    with fake_endpoint(lambda *_: zipped(whole)) as fake:
+        assert hasty(fake).answers(turns("a"), 8)[0].text == "So."
 
 
 # --- spending -----------------------------------------------------------------------------------
