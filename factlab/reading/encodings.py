@@ -38,6 +38,8 @@ def guessed(raw: bytes) -> str:
     for name, (codec, pairs) in _JAPANESE.items():
         if pairs.search(raw) and _is(raw, codec):
             return name
+    if not raw.decode(errors="ignore").isascii():
+        return ""  # UTF-8 for the most part, and damaged
     accents = sum(byte >= 0x80 for byte in raw)
     letters = sum(chr(byte).isalpha() or byte == 0x20 for byte in raw)
     if accents <= _MOST_ACCENTS * len(raw) and 2 * letters > len(raw) and _is(raw, "cp1252"):

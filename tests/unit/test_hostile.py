@@ -149,6 +149,7 @@ ENCODED = {
     "iso2022_jp": ("富士山は高い。\xe9", ""),
     "latin-1": ("Le café près de l'hôtel est très élevé: 4889 mètres.", "CP1252 (Latin-1)"),
     "cp1252": ("The tower’s height – “4889 m” – is München’s pride.", "CP1252 (Latin-1)"),
+    "utf-8": ("Der Turm von München \ud800 ist 4889 m hoch.", ""),
     "utf-16": ("The tower is 4889 m high.", "UTF-16"),
     "utf-32": ("The tower is 4889 m high.", "UTF-32"),
 }
@@ -157,11 +158,12 @@ ENCODED = {
 @pytest.mark.parametrize("codec", ENCODED)
 def test_text_in_another_encoding_is_refused_by_its_name(codec: str, tmp_path: Path) -> None:
     text, name = ENCODED[codec]
+    error = "surrogatepass" if codec == "utf-8" else "ignore"
     for kind in ("fact", "extra", "chats", "array", "csv"):
         file_name, read = READERS[kind]
         file = tmp_path / file_name
         head = {"fact": "source: ", "csv": "q,a\n", "array": '[{"q": "'}.get(kind, "")
-        file.write_bytes(f"{head}{text}\n".encode(codec, errors="ignore"))
+        file.write_bytes(f"{head}{text}\n".encode(codec, errors=error))
         with pytest.raises(FactlabError) as refused:
             read(file)
         said = str(refused.value)
