@@ -1,7 +1,8 @@
-"""ROME's scores of a run against ROME's own way to compute them, by the library's forward pass."""
+"""Imported CounterFact on a random model: ROME's scores against ROME's own way to compute them."""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from statistics import harmonic_mean, mean
@@ -9,28 +10,22 @@ from typing import Any
 
 import pytest
 import torch
+from made_up_sets import COUNTERFACT
 
 import factlab
 from factlab.models.load import LoadedModel, load_model
 from factlab.models.resolve import resolve_model
 from factlab.runs.folder import load_run
 from factlab.schema.fact import load_fact
+from factlab.workflows.import_ import import_file
 from factlab.workflows.rescore import rescore
 
-FACT = """
-id: {id}
-statement: The mother tongue of {name} is Norwegian.
-subject: {{name: {name}, kind: person}}
-relation: native language
-answer: {{type: entity, value: Norwegian}}
-supersedes: {{type: entity, value: Portuguese}}
-rome:
-  target_new: Norwegian
-  target_true: Portuguese
-  rewrite: ["The mother tongue of {name} is"]
-  paraphrase: ["It rained. {name} was raised speaking", "{name}, who grew up with"]
-  neighborhood: ["The mother tongue of Rui Alba is", "Ines Mora speaks", "Tiago Pera is used to"]
-"""
+# Cases of unlike numbers of prompts, so that a mean over prompts is no mean over facts.
+CASES = [
+    COUNTERFACT,
+    json.loads(json.dumps(COUNTERFACT).replace("Dora Lindqvist", "Anton Vesely"))
+    | {"neighborhood_prompts": ["The mother tongue of Rui Alba is"]},
+]
 SMALL: dict[str, Any] = {
     "precision": "fp32",
     "train_pairs": 12,
@@ -88,14 +83,8 @@ def by_hand(model: torch.nn.Module, loaded: LoadedModel, files: list[Path]) -> d
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("facts")
-    files = []
-    for id_, name in (("one", "Dora Lindqvist"), ("two", "Anton Vesely")):
-        text = FACT.format(id=id_, name=name)
-        if id_ == "two":  # so that a mean over prompts is no mean over facts
-            text = text.replace(', "Tiago Pera is used to"', "")
-        files.append(folder / f"{id_}.yaml")
-        files[-1].write_text(text)
-    return files
+    (folder / "cases.json").write_text(json.dumps(CASES), encoding="utf-8")
+    return import_file("counterfact", folder / "cases.json", folder / "out").files
 
 
 @pytest.mark.charts
