@@ -86,7 +86,11 @@ def import_file(
         raise ConfigError(f"{out}: this is a file. Name a folder with --out.")
     one, builder = known[name], _Builder(known[name], file)
     records = _records(file)
-    grouped = one.cases(records) if one.cases else [[record] for record in records]
+    grouped = [[record] for record in records]
+    if one.cases is not None:
+        usable = [record for record in records if isinstance(record, Mapping)]
+        others = [[record] for record in records if not isinstance(record, Mapping)]
+        grouped = [*one.cases(usable), *others]
     for number in _chosen(len(grouped), limit, seed):
         id_ = f"{_slug(file.stem)}_{number:0{len(str(len(grouped)))}d}"
         builder.add(SetCase(id_, number, grouped[number - 1]))

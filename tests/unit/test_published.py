@@ -269,3 +269,20 @@ def test_the_command_lists_what_was_left_out(tmp_path: Path) -> None:
     assert "there is no object 'requested_rewrite'" in done.out
     assert "rippleedits" in sets.out
     assert validated.code == 0
+
+
+ODD: list[Any] = [None, 3, "", " ", [], {}, [1], [[]], {"a": {}}, "x" * 3000, "{} {{ x }}", "?"]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_record_of_any_shape_is_taken_or_skipped(tmp_path: Path, name: str) -> None:
+    first = LAYOUTS[name][0]
+    made = [first | {key: odd} for key in first for odd in ODD]
+    for inner in [key for key, value in first.items() if isinstance(value, dict)]:
+        made += [first | {inner: first[inner] | {key: odd}} for key in first[inner] for odd in ODD]
+    file = tmp_path / "odd.json"
+    file.write_text(json.dumps([*LAYOUTS[name], "text", 3, [], *made]))
+    done = import_file(name, file, tmp_path / "out")
+    assert done.files
+    assert done.skipped["not an object with keys"] == 3
+    assert load_facts((str(tmp_path / "out"),))
