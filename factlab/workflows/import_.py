@@ -86,7 +86,7 @@ def import_file(
         raise ConfigError(f"{out}: this is a file. Name a folder with --out.")
     one, builder = known[name], _Builder(known[name], file)
     records = _records(file)
-    grouped = [[record] for record in records]
+    grouped: list[Sequence[Any]] = [[record] for record in records]
     if one.cases is not None:
         usable = [record for record in records if isinstance(record, Mapping)]
         others = [[record] for record in records if not isinstance(record, Mapping)]
