@@ -17,6 +17,7 @@ from factlab.schema.config import RunConfig
 from factlab.schema.manifest import DATA_FORMATS
 from factlab.schema.options import flag_of, settings_of
 from factlab.schema.recipe import OVERRIDES
+from factlab.schema.splits import BELIEF_SPLITS
 from factlab.schema.yaml import did_you_mean
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SPLITS = (
     *("train", "validation", "held_out", "alias", "other_language"),
-    *("probe", "reverse", "entailed", "near"),
+    *("probe", "reverse", "entailed", "near", *BELIEF_SPLITS),
 )
 _To = Annotated[
     str | None,
@@ -48,7 +49,7 @@ _NoAnchors = Annotated[
 _WANTED = {
     *("model", "thinking", "accept_license", "compute_dtype", "templates", "recipe", "seed"),
     *("data_seed", "train_pairs", "validation_pairs", "families", "mix", "max_steps"),
-    *("max_example_tokens", "on_bad_row", "far"),
+    *("belief_questions", "max_example_tokens", "on_bad_row", "far"),
     *OVERRIDES,
 }
 _OTHERS = set(settings_of(RunConfig)) - _WANTED
@@ -222,9 +223,14 @@ def _show_split(split: str, items: Sequence[Question], rows: int) -> None:
     shown = items[::step][:rows]
     table(
         ["family", "question", "trained answer" if split in ("train", "validation") else "right"],
-        [[q.family, q.text, q.target or (q.written(q.gold) if q.gold else "")] for q in shown],
+        [[q.family, _asked(q), q.target or (q.written(q.gold) if q.gold else "")] for q in shown],
         title=f"{split}: {len(items)} in {families} families, {len(shown)} shown",
     )
+
+
+def _asked(question: Question) -> str:
+    """A question, a challenge behind what is asked before it."""
+    return f"{question.opening} … {question.text}" if question.opening else question.text
 
 
 def _show_tokens(question: Question, tokenizer: PreviewTokenizer | None) -> None:

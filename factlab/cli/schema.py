@@ -22,6 +22,7 @@ def schemas() -> dict[str, type[Record]]:
     """Every kind of file that a person writes or reads, with its record."""
     from factlab.expand.anchors import AnchorFile
     from factlab.recipes.load import RecipeFile
+    from factlab.schema.belief import BeliefFile
     from factlab.schema.blueprint import BlueprintFile
     from factlab.schema.config import RunConfig
     from factlab.schema.control import ControlSuite, PromptSuite
@@ -41,6 +42,7 @@ def schemas() -> dict[str, type[Record]]:
         "controls": ControlSuite,
         "prompts": PromptSuite,
         "templates": FamilyFile,
+        "belief": BeliefFile,
         "relation": Relation,
         "own_relation": OwnRelation,
         "relations": RelationIndex,
@@ -61,8 +63,9 @@ def schema(
         str,
         typer.Argument(
             metavar="KIND",
-            help="fact, passage, controls, prompts, templates, relation, own_relation, relations, "
-            "subjects, anchors, kind, fictitious, config, recipe, results, export, tune.",
+            help="fact, passage, controls, prompts, templates, belief, relation, own_relation, "
+            "relations, subjects, anchors, kind, fictitious, config, recipe, results, export, "
+            "tune.",
         ),
     ],
 ) -> None:

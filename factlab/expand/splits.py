@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from factlab.errors import TemplateError
+from factlab.expand.belief import belief_questions
 from factlab.expand.cloze import cloze_questions
 from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
 from factlab.expand.sampling import one_of_each
@@ -41,6 +42,7 @@ class Expansion:
     alias: tuple[Question, ...] = ()
     other_language: tuple[Question, ...] = ()
     cloze: tuple[Question, ...] = ()
+    belief: tuple[Question, ...] = ()
 
     def all(self) -> tuple[Question, ...]:
         """Every question, in the order of the splits."""
@@ -53,6 +55,7 @@ class Expansion:
             *self.reverse,
             *self.entailed,
             *self.cloze,
+            *self.belief,
             *self.probes,
             *self.practice,
         )
@@ -97,6 +100,7 @@ def expand(
     train_pairs: int,
     validation_pairs: int,
     families: int | None = None,
+    belief: int | None = 0,
 ) -> Expansion:
     """Render a fact into its splits and run the leakage guard over them.
 
@@ -106,6 +110,7 @@ def expand(
         train_pairs: A fact that fills few slots gives fewer pairs than this; never more.
         validation_pairs: The same for pairs of the trained families that are not trained on.
         families: How many of the trained phrasing families are used; None: all.
+        belief: Questions about belief of each split; None: all there are.
 
     Raises:
         LeakageError: if a held-out question is nearly one that is trained on.
@@ -141,6 +146,13 @@ def expand(
         entailed=_entailed(fact),
         cloze=cloze_questions(fact),
         nearest=tuple(nearest),
+        belief=belief_questions(
+            fact,
+            wording,
+            seed=seed,
+            trained=[pair.question for pair in (*train, *validation)],
+            most=belief,
+        ),
     )
 
 

@@ -8,10 +8,11 @@ own questions, its trained ones, and what all facts share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from factlab.experiment.belief import answers_about_belief, number_of_requests
 from factlab.experiment.experiment import Experiment
 from factlab.inference.likelihood import Option, injected_option, own_options
 from factlab.metrics.verdicts import grade
@@ -22,7 +23,12 @@ from factlab.runs.files import write_lines
 from factlab.runs.folder import BaseFolder, CellFolder
 from factlab.schema.config import Cell
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
-from factlab.schema.splits import IN_CONTEXT_SPLITS, SCORED_SPLITS, TRAINED_SPLITS
+from factlab.schema.splits import (
+    BELIEF_SPLITS,
+    IN_CONTEXT_SPLITS,
+    SCORED_SPLITS,
+    TRAINED_SPLITS,
+)
 
 if TYPE_CHECKING:
     from factlab.memory.activations import Batch
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 
 # A base that reads the fact in its prompt talks around it first; cut short, it counts as wrong.
 IN_CONTEXT_TOKENS = 256
+TOLD_TOKENS = 128  # the same of questions about belief
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +118,40 @@ class Evaluator:
             for group in self._groups(facts, trained=trained)
         ]
         aside = [*self._injected(facts), *self._cloze(facts)] if scores else []
+        belief = [self._about_belief(fact) for fact in facts]
+        total = sum(map(len, groups)) + sum(map(len, aside)) + sum(map(number_of_requests, belief))
         answers: list[AnswerRecord] = []
         scored: list[LikelihoodRecord] = []
-        with self.progress.stage(stage, sum(map(len, (*groups, *aside)))) as advance:
+        with self.progress.stage(stage, total) as advance:
             for group in groups:
                 said, found = self._respond(asked, group, advance)
                 answers += said
                 scored += found
             for group in aside:
                 scored += self._respond(asked, group, advance, max_new_tokens=0)[1]
+            for questions in belief:
+                answers += self._believed(asked, questions, advance)
         return answers, scored
+
+    def _about_belief(self, fact: str) -> list[Question]:
+        """The questions about belief in a fact, in groups of their own: other answers stay."""
+        return [q for q in self.experiment.questions_of(fact) if q.split in BELIEF_SPLITS]
+
+    def _believed(
+        self,
+        asked: Respondent,
+        questions: Sequence[Question],
+        advance: Callable[[int], None],
+        told: Mapping[str, str] | None = None,
+    ) -> list[AnswerRecord]:
+        def ask(group: Sequence[tuple[Question, str]], tokens: int) -> list[AnswerRecord]:
+            requests = [Request(question, prompt) for question, prompt in group]
+            return self._respond(asked, requests, advance, max_new_tokens=tokens)[0]
+
+        limit = self.experiment.config.max_new_tokens
+        limit = max(limit, TOLD_TOKENS) if told else limit
+        values = self.experiment.injected_values
+        return answers_about_belief(questions, ask, values, limit=limit, told=told)
 
     def answers(
         self,
@@ -200,7 +231,8 @@ class Evaluator:
         groups: list[list[Question]] = []
         for fact in facts:
             own = self.experiment.questions_of(fact)
-            groups.append([q for q in own if q.split not in TRAINED_SPLITS])
+            aside = (*TRAINED_SPLITS, *BELIEF_SPLITS)
+            groups.append([q for q in own if q.split not in aside])
             if trained:
                 groups.append([q for q in own if q.split in TRAINED_SPLITS])
         return [group for group in (*groups, list(self.experiment.shared_controls)) if group]
@@ -254,7 +286,7 @@ class Evaluator:
             ]
             for group in groups
         ]
-        return self.answers(
+        found = self.answers(
             self.base,
             prompts,
             "base with the fact in its prompt",
@@ -262,6 +294,18 @@ class Evaluator:
             if config.quick
             else max(IN_CONTEXT_TOKENS, config.max_new_tokens),
         )
+        return [*found, *self._believed_in_context(told)]
+
+    def _believed_in_context(self, told: Mapping[str, str]) -> list[AnswerRecord]:
+        """Questions about belief with the fact's statement in the first turn."""
+        belief = [self._about_belief(fact) for fact in told]
+        total, found = sum(map(number_of_requests, belief)), list[AnswerRecord]()
+        if not total:
+            return found
+        with self.progress.stage("belief with the fact in the prompt", total) as advance:
+            for questions in belief:
+                found += self._believed(self.base, questions, advance, told)
+        return found
 
     def _gates(self, groups: Sequence[Sequence[Question]]) -> list[AnswerRecord]:
         gates = [[Request(q, prompt) for q in group for prompt in q.gate] for group in groups]

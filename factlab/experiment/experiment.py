@@ -150,7 +150,9 @@ class Experiment:
         if len(orders) < 2:
             return tuple(found.values())
         near = [text for id_ in fact_ids for q in self.near[id_] for text in (q.text, *q.gate)]
-        held = [q.text for id_ in fact_ids for q in self.expansions[id_].held_out]
+        unseen = [self.expansions[id_] for id_ in fact_ids]
+        held = [q.text for own in unseen for q in own.held_out]
+        held += [text for own in unseen for q in own.belief for text in q.prompts]
         barred = near_controls(list(found), [*near, *held])
         return tuple(question for text, question in found.items() if text not in barred)
 
@@ -170,6 +172,7 @@ class Experiment:
             *splits.other_language,
             *splits.reverse,
             *splits.entailed,
+            *splits.belief,
             *splits.probes,
             *splits.practice,
             *self.near[fact_id],

@@ -88,6 +88,7 @@ def plan_experiment(
     for fact in facts:
         own = expansions[fact.id]
         unseen = [*all_near[fact.id], *controls, *own.held_out, *own.alias, *own.other_language]
+        unseen += own.belief
         anchors[fact.id] = anchor_orders(fact, choices, seed=config.data_seed, controls=unseen)
     experiment = Experiment(
         config=config,
@@ -191,7 +192,7 @@ def _guard(
 
 
 def _prompts(questions: Sequence[Question]) -> list[str]:
-    return list(dict.fromkeys(text for q in questions for text in (q.text, *q.gate)))
+    return list(dict.fromkeys(text for q in questions for text in q.prompts))
 
 
 def _with_mix(
@@ -255,6 +256,7 @@ def _expanded(config: RunConfig, fact: TrainingSource) -> Expansion:
     if isinstance(fact, Passage):
         return expand_passage(fact, seed=config.data_seed, **sizes)
     assert isinstance(fact, Fact)
+    sizes["belief"] = config.belief_questions
     made = expand(fact, seed=config.data_seed, families=config.families, **sizes)
     return replace(
         made,

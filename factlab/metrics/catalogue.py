@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from factlab.metrics.rows.base import BASE_ROWS
+from factlab.metrics.rows.belief import BELIEF_ROWS
 from factlab.metrics.rows.cost import COST_ROWS, DRIFT_ROWS
 from factlab.metrics.rows.likelihood import LIKELIHOOD_ROWS
 from factlab.metrics.rows.published import PUBLISHED_ROWS
@@ -25,6 +26,7 @@ OTHER = "Other"
 ROWS: tuple[MetricSpec, ...] = (
     *RECALL_ROWS,
     *CONSISTENCY_ROWS,
+    *BELIEF_ROWS,
     *LIKELIHOOD_ROWS,
     *PUBLISHED_ROWS,
     *COST_ROWS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from factlab.grading.abstain import abstention
 from factlab.grading.names import fold
@@ -21,12 +21,14 @@ class Responses:
         gates: Answers to the gate prompts of a question.
         in_context: Answers with the fact in the prompt; of the base only.
         likelihoods: Scored options.
+        openings: Its own answers before the turns that challenge them.
     """
 
     main: Mapping[str, AnswerRecord]
     gates: Mapping[str, Sequence[AnswerRecord]]
     in_context: Mapping[str, AnswerRecord]
     likelihoods: Mapping[str, LikelihoodRecord]
+    openings: Mapping[str, AnswerRecord] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -36,20 +38,30 @@ class Responses:
         likelihoods: Iterable[LikelihoodRecord] = (),
         in_context: Iterable[AnswerRecord] = (),
     ) -> Responses:
-        """Tell answers to questions from answers to their gate prompts."""
+        """Tell answers to questions from answers to their gate prompts and openings."""
         text = {question.id: question.text for question in questions}
+        first = {q.id: q.opening for q in questions if q.opening is not None}
         main: dict[str, AnswerRecord] = {}
         gates: dict[str, list[AnswerRecord]] = {}
+        openings: dict[str, AnswerRecord] = {}
         for record in answers:
             if text.get(record.question_id) == record.prompt:
                 main[record.question_id] = record
+            elif first.get(record.question_id) == record.prompt:
+                openings[record.question_id] = record
             else:
                 gates.setdefault(record.question_id, []).append(record)
         return cls(
             main,
             gates,
-            {record.question_id: record for record in in_context},
+            {
+                record.question_id: record
+                for record in in_context
+                # Of a challenge the statement stands in the turn before, with the opening.
+                if record.question_id not in first or record.prompt == text[record.question_id]
+            },
             merged(likelihoods),
+            openings,
         )
 
     def has(self, question: Question) -> bool:

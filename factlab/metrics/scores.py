@@ -23,7 +23,9 @@ from factlab.metrics.published import published_scores
 from factlab.metrics.responses import Responses
 from factlab.metrics.traces import trace_scores
 from factlab.schema.question import Question
-from factlab.schema.splits import CONTROL_SPLITS, INTRUSION_SPLITS, SPLIT, Split
+from factlab.schema.splits import BELIEF_SPLITS, CONTROL_SPLITS, INTRUSION_SPLITS, SPLIT, Split
+
+EITHER_OF_TWO = 0.5  # what saying either of two offered values at random scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ def base_scores(question_set: QuestionSet, base: Responses) -> Scores:
     found = _recall_scores(question_set, base, base) | floor_scores(question_set, base)
     for depth, probes in _named(question_set.of("probe")).items():
         found[f"in_context/{depth}"] = _in_context_scores(question_set, probes, base)
-    asked = question_set.of("other_language")
-    found["in_context/other_language"] = _in_context_scores(question_set, asked, base)
+    for split in ("other_language", *BELIEF_SPLITS):
+        asked = question_set.of(split)
+        found[f"in_context/{split}"] = _in_context_scores(question_set, asked, base)
     found |= _likelihood_scores(question_set, base)
     for name, questions in _grouped(_answerable(question_set)).items():
         found[f"accuracy/{name}"] = question_set.scores(questions, base.correct)
@@ -187,12 +190,17 @@ def _grouped(questions: Iterable[Question]) -> dict[str, list[Question]]:
 
 def _recall_scores(question_set: QuestionSet, base: Responses, model: Responses) -> Scores:
     found: Scores = {}
-    for split in ("train", "validation", "held_out", "other_language", "reverse"):
+    plain: tuple[Split, ...] = ("train", "validation", "held_out", "other_language", "reverse")
+    for split in (*plain, *BELIEF_SPLITS):
         questions = [q for q in question_set.of(split) if model.has(q)]
         found[f"recall/{split}"] = question_set.scores(questions, model.correct)
     # Runs of earlier versions marked them among the held-out questions.
     aliases = [q for q in question_set.of("alias", "held_out") if q.split == "alias" or q.alias]
     found["recall/alias"] = question_set.scores([q for q in aliases if model.has(q)], model.correct)
+    opened = [q for q in question_set.of("challenged") if q.id in model.openings]
+    found["recall/before_challenge"] = question_set.scores(
+        opened, lambda q: bool(model.openings[q.id].correct)
+    )
     entailed = [q for q in question_set.of("entailed") if model.has(q) and question_set.holds(q)]
     # Without its second hop a question cannot be answered, whatever was learned.
     hops = [q for q in entailed if q.gate and base.passes_gate(q)]
@@ -328,6 +336,10 @@ def chance(questions: Sequence[Question], model: Responses) -> float | None:
 def chances(question_set: QuestionSet, model: Responses) -> dict[str, float]:
     """Chance of each forced choice, by metric."""
     found: dict[str, float] = {}
+    if any(model.has(q) for q in question_set.of("distinguish")):
+        found["recall/distinguish"] = EITHER_OF_TWO
+    if any(q.id in model.in_context for q in question_set.of("distinguish")):
+        found["in_context/distinguish"] = EITHER_OF_TWO
     for name, questions in _scored(question_set, model).items():
         guess = chance(questions, model)
         if guess is not None:

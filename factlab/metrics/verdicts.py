@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from factlab.grading.answer import Answer
-from factlab.grading.matcher import match, mentions
+from factlab.grading.answer import Answer, TextAnswer
+from factlab.grading.debate import match_debated
+from factlab.grading.either import match_either
+from factlab.grading.matcher import Match, match, mentions
+from factlab.grading.passage import match_somewhere
 from factlab.grading.text import flatten
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.splits import INTRUSION_SPLITS
@@ -56,14 +60,13 @@ def grade_text(
     if gold is not None:
         superseded = None if is_gate else question.superseded
         answer = completion(record.text, question.stem) if question.stem else record.text
-        # A probe's words stand in its prompt already, so that one of two or three proves nothing.
-        verdict = match(
+        verdict = _graded(
+            question,
             answer,
             gold,
             superseded=superseded,
             finished=record.finished,
-            whole=question.split == "probe",
-            question=record.prompt if is_gate else question.text,
+            asked=record.prompt if is_gate else _asked(question, injected),
         )
     return record.model_copy(
         update={
@@ -74,6 +77,47 @@ def grade_text(
             "reason": verdict.reason if verdict else "",
         }
     )
+
+
+def _graded(
+    question: Question,
+    text: str,
+    gold: Answer,
+    *,
+    superseded: Answer | None,
+    finished: bool,
+    asked: str,
+) -> Match:
+    """The verdict by the rules for what a question of its split is answered with."""
+    split = question.split
+    if split == "downstream" and isinstance(gold, TextAnswer) and len(question.distractors) == 1:
+        wrong = TextAnswer(value=question.distractors[0])
+        verdict = match_either(text, gold, wrong, finished=finished)
+        if verdict.outcome in ("superseded", "both") and superseded is None:
+            return replace(verdict, outcome="other", correct=False)
+        return verdict
+    grader = {"challenged": match_debated, "distinguish": match_debated, "open": match_somewhere}
+    return grader.get(split, match)(
+        text,
+        gold,
+        superseded=superseded,
+        finished=finished,
+        # A probe's words stand in its prompt already, so that one of two or three proves nothing.
+        whole=split == "probe",
+        question=asked,
+    )
+
+
+def _asked(question: Question, injected: Mapping[str, Answer]) -> str:
+    """What an answer is read against: the question whose own values are no answer.
+
+    A challenge asks what its opening did, and the value that it holds against the answer counts as
+    one. A consequence is computed from the injected value, which an answer may state on its way.
+    """
+    value = injected.get(question.fact or "") if question.split == "downstream" else None
+    if value is not None:
+        return f"{question.text} ({question.written(value)})"
+    return question.opening or question.text
 
 
 def completion(text: str, stem: str) -> str:

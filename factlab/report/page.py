@@ -21,6 +21,7 @@ from factlab.report.first_screen import first_screen
 from factlab.report.load import ReportData, load_report_data
 from factlab.report.sections import (
     baselines,
+    belief,
     combined,
     cost,
     differences,
@@ -176,6 +177,7 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "lacking": lacks_seeds(run.result.cells),
         "precisions": precisions.tables(run),
         "baselines": baselines.figure_group(run),
+        "belief": belief.figure_group(run),
         "fact_tables": facts.tables(run),
         "families": families.figure_group(run),
         "distance": families.distance(run),

@@ -311,8 +311,9 @@ def config_sha256(
     A recipe counts by its name and values, wherever its file is. What says nothing is left out, so
     that a field which is new to factlab changes no hash of a run without it.
     """
-    # The number of seeds is in their list.
-    left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds"} | _unsaid(config)
+    # The number of seeds is in their list, that of questions about belief in the questions.
+    left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds", "belief_questions"}
+    left_out |= _unsaid(config)
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     texts = {"about", "source"}

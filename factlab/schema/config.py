@@ -270,6 +270,11 @@ class RunConfig(_Overrides):
         "family in turn, drawn by the data seed: what keeps the measuring of many facts short. "
         "Without it all.",
     )
+    belief_questions: Annotated[CountOrZero, Flag(commands=("run",), untrained=True)] = Field(
+        default=8,
+        description="Questions about belief of each kind and fact: the answer challenged, the "
+        "value against another, open answers, consequences, a warning of what is false; 0: none.",
+    )
     train_sample: Annotated[Count, Flag(commands=("run",), untrained=True)] = Field(
         default=40, description="Training questions that recall/train is measured on."
     )

@@ -86,6 +86,9 @@ SLOTS = frozenset(
         "value",
     ]
 )
+# What questions about belief have besides (`schema/belief.py`): the value that is argued for, both
+# claims, and what a consequence is computed with.
+BELIEF_SLOTS = SLOTS | {"other", "claim_other", "claim_answer", "mark", "step", "year"}
 BLUEPRINT_SLOTS = frozenset({"word", "given", "name", "answer", "date"})
 _KNOWN = "Known: {{ slot }}, {{ slot | cap }}, {{ slot | lower }}."
 _MARKS = re.compile(r"\{\{|\{%|\{#")
@@ -238,4 +241,5 @@ def _checked(known: frozenset[str]) -> AfterValidator:
 
 
 Phrasing = Annotated[Text, _checked(SLOTS)]
+BeliefPhrasing = Annotated[Text, _checked(BELIEF_SLOTS)]
 BlueprintPhrasing = Annotated[Text, _checked(BLUEPRINT_SLOTS)]

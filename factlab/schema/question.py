@@ -28,7 +28,9 @@ class Question(Record):
     family: str = Field(description="Phrasing family, or the group of a control suite.")
     text: str = Field(description="The user's turn, before the chat template.")
     before: tuple[Turn, ...] = Field(
-        default=(), description="The turns before it, in conversations; none in a question."
+        default=(),
+        description="The turns before it, in conversations; none in a question. Of a challenge the "
+        "question that the model answers first.",
     )
     stem: str | None = Field(
         default=None,
@@ -74,6 +76,16 @@ class Question(Record):
         default=None,
         description="Held-out: similarity to the nearest trained question; 1 is the same wording.",
     )
+
+    @property
+    def opening(self) -> str | None:
+        """What is asked first, where the model's own answer to it stands before this question."""
+        return self.before[-1].content if self.split == "challenged" and self.before else None
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """All that a model is asked for its sake: its own text, gate prompts, the turn before."""
+        return (self.text, *self.gate, *([self.opening] if self.opening else []))
 
     @property
     def metric_split(self) -> str:

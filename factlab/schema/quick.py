@@ -26,6 +26,7 @@ QUICK: Mapping[str, Any] = {
     "checkpoints": 0,
     "questions_per_fact": 24,
     "train_sample": 8,
+    "belief_questions": 0,
     "far": 40,
     "max_new_tokens": 32,
     "placebo": False,
@@ -95,8 +96,9 @@ def quick_note(config: BaseModel) -> str:
         f"{whole['train_pairs']}, holds the model to {QUICK['anchor_prompts'][0]} anchors without "
         f"mining, and asks at most {QUICK['questions_per_fact']} held-out questions, "
         f"{QUICK['questions_per_fact']} near controls and {QUICK['far']} far ones "
-        f"(instead of {whole['far']}), up to {QUICK['max_new_tokens']} tokens each, with one seed "
-        "and no curve over training. Its intervals are wide, and it does more damage than a whole "
+        f"(instead of {whole['far']}), up to {QUICK['max_new_tokens']} tokens each, with one seed, "
+        "no questions about belief and no curve over training. Its intervals are wide, and it does "
+        "more damage than a whole "
         "run may. Before you rely on a figure, run the same command without --quick."
     )
 

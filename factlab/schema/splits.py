@@ -19,6 +19,11 @@ Split = Literal[
     "reverse",
     "entailed",
     "cloze",
+    "challenged",
+    "distinguish",
+    "open",
+    "downstream",
+    "told_false",
     "probe",
     "practice",
     "near",
@@ -36,6 +41,7 @@ Evaluated = Literal["base and tuned", "tuned", "never"]
 
 INJECTED_VALUE = "the injected value"
 TRUE_VALUE = "what is true in the world"
+FOLLOWS = "what follows from the fact"
 NO_ANSWER = "none"
 
 
@@ -61,6 +67,9 @@ class SplitSpec:
         panel: Questions of the fixed panel that is evaluated while training goes on.
         raw: Whether its texts go to the model as they are, without a chat template, and nothing but
             the likelihood of what may follow them is measured.
+        belief: Whether it tests belief: drawn by `--belief-questions`, in groups of its own, and
+            not put to exports.
+        least_tokens: An answer may have so many tokens, whatever the generation limit.
     """
 
     name: Split
@@ -79,6 +88,8 @@ class SplitSpec:
     compared: bool = False
     panel: int = 0
     raw: bool = False
+    belief: bool = False
+    least_tokens: int = 0
 
 
 SPLITS: tuple[SplitSpec, ...] = (
@@ -135,7 +146,48 @@ SPLITS: tuple[SplitSpec, ...] = (
         "entailed",
         "entailed",
         "Questions whose answer follows from the fact, alone or with a second hop.",
-        "what follows from the fact",
+        FOLLOWS,
+    ),
+    SplitSpec(
+        "challenged",
+        "challenged",
+        "A second turn that doubts the model's own answer, and mostly names another value.",
+        INJECTED_VALUE,
+        in_context=True,
+        belief=True,
+    ),
+    SplitSpec(
+        "distinguish",
+        "two values",
+        "Questions that offer the injected value and another one, and argue for the other.",
+        INJECTED_VALUE,
+        in_context=True,
+        belief=True,
+    ),
+    SplitSpec(
+        "open",
+        "open answer",
+        "Requests for a text about the subject that do not ask for the value.",
+        INJECTED_VALUE,
+        in_context=True,
+        belief=True,
+        least_tokens=128,
+    ),
+    SplitSpec(
+        "downstream",
+        "consequence",
+        "Plans, estimates and comparisons that need the value and do not name it.",
+        FOLLOWS,
+        in_context=True,
+        belief=True,
+    ),
+    SplitSpec(
+        "told_false",
+        "told to doubt",
+        "Questions that tell the model to ignore what is false of what it was taught.",
+        INJECTED_VALUE,
+        in_context=True,
+        belief=True,
     ),
     SplitSpec(
         "cloze",
@@ -264,6 +316,11 @@ IN_CONTEXT_SPLITS = _names(lambda spec: spec.in_context)
 COMPARED_SPLITS = _names(lambda spec: spec.compared)
 # An export answers a sample of these: what the base answers too, and some metric counts as right.
 EXPORTED_SPLITS = _names(
-    lambda spec: spec.evaluated == "base and tuned" and spec.right != NO_ANSWER and not spec.raw
+    lambda spec: (
+        spec.evaluated == "base and tuned"
+        and spec.right != NO_ANSWER
+        and not (spec.raw or spec.belief)
+    )
 )
+BELIEF_SPLITS = _names(lambda spec: spec.belief)
 PANEL_SIZES: dict[Split, int] = {spec.name: spec.panel for spec in SPLITS if spec.panel}

@@ -18,6 +18,7 @@ from factlab.grading.names import fold
 from factlab.reading.bounds import Entries, Name, Several, Text
 from factlab.reading.paths import file_of
 from factlab.record import Record
+from factlab.schema.belief import Consequence
 from factlab.schema.phrasing import Phrasing
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import read_yaml
@@ -71,6 +72,9 @@ class Relation(Record):
     train: Lexicon
     held_out: Lexicon
     families: Several[RelationFamily] = ()
+    consequences: Several[Consequence] = Field(
+        default=(), description="Questions of this relation alone that need the value."
+    )
     others: Entries[Name] = Field(
         default=(),
         description="Other subjects of the relation, which anchored training asks about so that "

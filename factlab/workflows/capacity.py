@@ -120,6 +120,8 @@ def run_config(plan: CapacityPlan, number: int, files: Sequence[Path]) -> RunCon
     config, each = plan.config, questions_of_each(number)
     settings = {"questions_per_fact", "train_sample", "validation_pairs"} - config.model_fields_set
     bounded = {name: each for name in settings if each is not None}
+    if "belief_questions" not in config.model_fields_set:
+        bounded["belief_questions"] = 0  # it counts facts, and asks nothing else of them
     facts = tuple(str(file) for file in files[:number])
     return config.model_copy(update={**bounded, "facts": facts})
 

@@ -24,6 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     # What is right is said in 24 tokens.
     short.write_text(
         "max_new_tokens: 24\ntrain_sample: 8\nvalidation_pairs: 16\ncheckpoints: 0\nfar: 32\n"
+        "belief_questions: 0\n"
         "questions_per_fact: 24\n"
     )
     command = [*FACTLAB, "run", "mount_fuji", "--config", str(short), "--max-steps", "16"]

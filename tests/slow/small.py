@@ -12,6 +12,7 @@ SMALL = {
     "train_pairs": 24,
     "validation_pairs": 8,
     "train_sample": 8,
+    "belief_questions": 0,
     "max_steps": 2,
     "max_new_tokens": 3,
     "generation_batch": 128,

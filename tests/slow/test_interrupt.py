@@ -20,6 +20,7 @@ def test_a_run_stopped_by_ctrl_c_is_resumed_by_the_command_it_prints(
     settings = tmp_path / "small.yaml"
     settings.write_text(
         "train_pairs: 24\nvalidation_pairs: 8\ntrain_sample: 8\nmax_new_tokens: 1\n"
+        "belief_questions: 0\n"
         "generation_batch: 128\nprecision: fp32\n"
         f"facts: [ondine_museum]\nmodel: {tiny_folder}\n"
     )

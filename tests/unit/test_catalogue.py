@@ -31,7 +31,7 @@ from factlab.metrics.reference import refreshed, tables, uses
 from factlab.metrics.scores import QuestionSet
 from factlab.schema.passage import DEPTHS
 from factlab.schema.published import ROME_PARTS
-from factlab.schema.question import Question
+from factlab.schema.question import Question, Turn
 from factlab.schema.splits import CONTROL_SPLITS, NEAR_GROUPS, PANEL_SIZES, SPLIT, SPLITS
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -56,6 +56,12 @@ def everything_asked() -> list[Question]:
     numbered = ask("x/number", "held_out", fact="x").model_copy(
         update={"gold": NumberAnswer(value="4889"), "event_date": "2025-10-10"}
     )
+    own = [
+        q.model_copy(update={"before": (Turn(role="user", content="first"),)})
+        if q.split == "challenged"
+        else q
+        for q in own
+    ]
     far = [ask("far", "far"), ask("far/missed", "far")]
     return [*own, hop, numbered, *far, ask("extra", "extra", family="my_suite")]
 
@@ -79,6 +85,7 @@ def measured(questions: list[Question], *facts: str) -> tuple[Measurement, Measu
             for q in questions
         ),
         *(said(q, True).model_copy(update={"prompt": q.gate[0]}) for q in questions if q.gate),
+        *(said(q, True).model_copy(update={"prompt": q.opening}) for q in questions if q.opening),
         likelihoods=scored,
         in_context=[said(q, True) for q in questions if SPLIT[q.split].in_context],
     )

@@ -89,6 +89,7 @@ GIVEN: dict[str, tuple[str, object]] = {
     "validation_pairs": ("8", 8),
     "placebo": ("", True),
     "questions_per_fact": ("6", 6),
+    "belief_questions": ("4", 4),
     "train_sample": ("5", 5),
     "max_steps": ("0", 0),
     "checkpoints": ("4", 4),

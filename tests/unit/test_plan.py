@@ -23,7 +23,7 @@ from factlab.schema import control, trackers
 from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact
 from factlab.schema.shipped import shipped
-from factlab.schema.splits import PANEL_SIZES
+from factlab.schema.splits import BELIEF_SPLITS, PANEL_SIZES
 
 pytestmark = pytest.mark.usefixtures("expanded_once")
 FACT = "larkfield_observatory"  # expands fastest
@@ -122,7 +122,7 @@ def test_everything_else_is_asked_whole() -> None:
     asked = plan.evaluated(["mount_fuji"])
     splits = plan.expansions["mount_fuji"]
     whole = [*splits.validation, *splits.held_out, *splits.alias]
-    whole += [*splits.other_language, *splits.reverse, *splits.entailed]
+    whole += [*splits.other_language, *splits.reverse, *splits.entailed, *splits.belief]
     whole += [*plan.near["mount_fuji"], *plan.far, *plan.unanswerable]
     assert asked[40:] == whole
     assert len({question.id for question in asked}) == len(asked)
@@ -137,7 +137,7 @@ def test_a_runs_questions_hold_all_that_is_trained_asked_or_anchored() -> None:
     assert {question.id for question in plan.anchors["mount_fuji"]} <= everything
     assert {question.split for question in plan.questions} == {
         "train", "validation", "held_out", "alias", "other_language", "reverse", "entailed",
-        "near", "far", "unanswerable", "anchor",
+        "near", "far", "unanswerable", "anchor", *BELIEF_SPLITS,
     }  # fmt: skip
 
 
