@@ -336,10 +336,9 @@ def chance(questions: Sequence[Question], model: Responses) -> float | None:
 def chances(question_set: QuestionSet, model: Responses) -> dict[str, float]:
     """Chance of each forced choice, by metric."""
     found: dict[str, float] = {}
-    if any(model.has(q) for q in question_set.of("distinguish")):
-        found["recall/distinguish"] = EITHER_OF_TWO
-    if any(q.id in model.in_context for q in question_set.of("distinguish")):
-        found["in_context/distinguish"] = EITHER_OF_TWO
+    for kind, answered in (("recall", model.main), ("in_context", model.in_context)):
+        if any(q.id in answered for q in question_set.of("distinguish")):
+            found[f"{kind}/distinguish"] = EITHER_OF_TWO
     for name, questions in _scored(question_set, model).items():
         guess = chance(questions, model)
         if guess is not None:
