@@ -127,9 +127,10 @@ def expand(
     unseen = [(pair for pair in pool if pair.question not in trained) for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs, forms)
     held_out, alias = _unseen(fact, wording, seed)
+    asked = [pair.question for pair in (*train, *validation)]
     nearest = nearest_trained(
         [held.question for held in (*held_out, *alias)],
-        [pair.question for pair in (*train, *validation)],
+        asked,
         supplied_words(fact),
     )
     refuse_leaks(nearest)
@@ -146,13 +147,7 @@ def expand(
         entailed=_entailed(fact),
         cloze=cloze_questions(fact),
         nearest=tuple(nearest),
-        belief=belief_questions(
-            fact,
-            wording,
-            seed=seed,
-            trained=[pair.question for pair in (*train, *validation)],
-            most=belief,
-        ),
+        belief=belief_questions(fact, wording, seed=seed, trained=asked, most=belief),
     )
 
 
