@@ -9,6 +9,8 @@ import typer
 
 from factlab.cli.output import paragraph, say, table
 
+MOST_REASONS = 20  # lines of each kind
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -42,8 +44,8 @@ def import_(
     held = ", ".join(f"{number} {what}" for what, number in done.tally.items())
     taken = done.cases - sum(done.skipped.values())
     say(f"{out}: {len(done.files)} files written of {taken} of {done.cases} cases: {held}.")
-    rows = [["skipped", why, str(n)] for why, n in done.skipped.most_common()]
-    rows += [["left out", what, str(n)] for what, n in done.dropped.most_common()]
+    rows = [["skipped", why, str(n)] for why, n in done.skipped.most_common(MOST_REASONS)]
+    rows += [["left out", what, str(n)] for what, n in done.dropped.most_common(MOST_REASONS)]
     if rows:
         table(["", "cases and parts that were not taken", "number"], rows)
     if done.tally["probes that hold their answers"]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from factlab.published.published_set import SkippedError
 from factlab.reading.bounds import MOST_TEXT
+
+MOST_LISTED = 1_000  # texts or objects of a list; a case has some dozens
 
 
 def text_of(record: Mapping[str, Any], *keys: str) -> str:
@@ -47,6 +50,7 @@ def objects_of(record: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     value = record.get(key) or []
     if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
         raise SkippedError(f"'{key}' is no list of objects")
+    _bounded(value, key)
     return value
 
 
@@ -59,13 +63,32 @@ def texts_of(record: Mapping[str, Any], key: str) -> list[str]:
     value = record.get(key) or []
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise SkippedError(f"'{key}' is no list of texts")
+    _bounded(value, key)
     return [one.strip() for one in value if one.strip()]
 
 
 def answers_of(truth: object) -> list[str]:
-    """The right answers of a test as KnowEdit writes them: a text, a list, or a list of lists."""
+    """The right answers of a test as KnowEdit writes them: a text, a list, or a list of lists.
+
+    Raises:
+        SkippedError: for far more, or far longer ones, than a test has.
+    """
+    found = list(islice(_answers(truth), MOST_LISTED + 1))
+    _bounded(found, "answers")
+    return found
+
+
+def _answers(truth: object) -> Iterator[str]:
     if isinstance(truth, str):
-        return [truth.strip()] if truth.strip() else []
-    if isinstance(truth, list):
-        return [text for one in truth for text in answers_of(one)]
-    return []
+        if text := truth.strip():
+            yield text
+    elif isinstance(truth, list):
+        for one in truth:
+            yield from _answers(one)
+
+
+def _bounded(found: Sequence[object], key: str) -> None:
+    if len(found) > MOST_LISTED:
+        raise SkippedError(f"'{key}' holds more than {MOST_LISTED:,} items")
+    if any(isinstance(one, str) and len(one) > MOST_TEXT for one in found):
+        raise SkippedError(f"'{key}' holds a text longer than {MOST_TEXT:,} characters")

@@ -16,7 +16,7 @@ from factlab.published.documents import (
     present,
     same_type,
 )
-from factlab.published.fields import answers_of, object_of, text_of
+from factlab.published.fields import answers_of, object_of, objects_of, text_of
 from factlab.published.published_set import Document_, PublishedSet, Record_, SetCase, SkippedError
 from factlab.published.relations import relation_of, templated
 
@@ -66,11 +66,10 @@ def _tests(record: Record_, part: str, *names: str) -> Iterator[tuple[str, list[
     groups = object_of(record, part) if record.get(part) else {}
     for name, tests in groups.items():
         if name in names or not names:
-            for test in tests if isinstance(tests, list) else []:
-                prompt = test.get("prompt") if isinstance(test, dict) else None
-                answers = answers_of(test.get("ground_truth")) if isinstance(prompt, str) else []
-                if answers and prompt:
-                    yield prompt, answers
+            for test in objects_of(groups, name) if isinstance(tests, list) else []:
+                answers = answers_of(test.get("ground_truth"))
+                if answers and isinstance(test.get("prompt"), str):
+                    yield text_of(test, "prompt"), answers
 
 
 def _aliases_of_new(record: Record_, new: str) -> list[str]:

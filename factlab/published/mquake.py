@@ -75,7 +75,7 @@ def _multi_hop(
     """The questions of several hops; the base must know the last hop that no edit gives."""
     answer = answer_part(text_of(record, "new_answer"), "", texts_of(record, "new_answer_alias"))
     edited = {text_of(edit, "question") for edit in edits}
-    known = [hop for hop in hops if hop.get("question") not in edited]
+    known = [hop for hop in hops if text_of(hop, "question") not in edited]
     part: Document_ = {"answer": answer, "case": str(record.get("case_id", ids[0]))}
     if known and (second := _second_hop(known[-1])):
         part["second_hop"] = second

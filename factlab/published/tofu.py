@@ -24,6 +24,8 @@ _NAME = re.compile(
     r"(?<!^)(?<![.?!] )[A-Z][\w.'’-]*(?: (?:(?:of|the|de|von|van|and) )?[A-Z][\w.'’-]*)*"
 )
 MOST_VALUE = 8  # words
+MOST_WRONG = 20  # answers that are compared with the right one
+MOST_COMPARED = 150  # words of an answer: finding where two differ takes the cube of that
 
 
 def documents(case: SetCase) -> Iterable[Document_]:
@@ -82,7 +84,7 @@ def _value(said: str, wrong: Sequence[str]) -> tuple[str, list[str]]:
     """The words of the answer that the wrong ones have others for, and those."""
     if len(said.split()) <= MOST_VALUE and not said.endswith("."):
         return said, list(wrong)
-    spans = [_differing(said, other) for other in wrong]
+    spans = [_differing(said, other) for other in wrong[:MOST_WRONG]]
     found = [span for span in spans if span is not None]
     if not found or len({own for own, _ in found}) > 1:
         raise SkippedError("right and wrong answers do not differ in one value")
@@ -92,6 +94,8 @@ def _value(said: str, wrong: Sequence[str]) -> tuple[str, list[str]]:
 def _differing(said: str, other: str) -> tuple[str, str] | None:
     """Where two sentences differ, if it is in one place of a few words."""
     mine, its = said.rstrip(". ").split(), other.rstrip(". ").split()
+    if max(len(mine), len(its)) > MOST_COMPARED:
+        return None
     changes = [
         change
         for change in SequenceMatcher(None, mine, its, autojunk=False).get_opcodes()

@@ -17,6 +17,7 @@ from factlab.expand.passages import left_out
 from factlab.expand.slots import supplied_words
 from factlab.expand.wording import wording_of
 from factlab.grading.names import fold
+from factlab.published.fields import MOST_LISTED
 from factlab.published.published_set import (
     Document_,
     PublishedSet,
@@ -36,6 +37,7 @@ from factlab.schema.yaml import did_you_mean, parse_yaml
 # Trained questions put more words around the forms that are compared here, which can bring a
 # held-out question a little nearer; so the limit is below the guard's own.
 NEAR = NEAR_DUPLICATE - 0.1
+MOST_OBJECTS, MOST_COMMAS = 2_000_000, 6_000_000  # of a file, as it is read whole
 _TEXT = re.compile(r"\S")
 _PLACE = re.compile(r"^.*?, as YAML:\d+:\d+: ")
 _NAMED = re.compile(r"'[^']*'|\"[^\"]*\"|\([^()]*\)|\d[\d,.]*")
@@ -132,6 +134,8 @@ class _Builder:
         try:
             if not all(isinstance(record, Mapping) for record in case.records):
                 raise ValueError("not an object with keys")
+            if len(case.records) > MOST_LISTED:
+                raise SkippedError(f"more than {MOST_LISTED:,} records belong together")
             made = [
                 document | {"source": self.one.origin(self.file.name, case)}
                 for document in self.one.documents(case)
@@ -340,6 +344,12 @@ def _records(file: Path) -> list[Any]:
     """The objects of a list, or of a file with one object a line."""
     text = read_text(file, FactError, MOST_BYTES_OF_LINES)
     found: list[Any] = []
+    for signs, most in (("[{", MOST_OBJECTS), (",", MOST_COMMAS)):
+        if sum(map(text.count, signs)) > most:
+            raise FactError(
+                f"{file}: more than {most:,} of the signs {signs}, which no published set has. "
+                "Take a part of the file."
+            )
     try:
         first, place = decode(text, len(text) - len(text.lstrip()))
         while more := _TEXT.search(text, place):

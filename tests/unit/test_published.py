@@ -22,7 +22,8 @@ from made_up_sets import (
 
 from factlab.errors import ConfigError, FactError
 from factlab.expand.splits import expand
-from factlab.published.published_set import published_sets
+from factlab.published.fields import answers_of, objects_of, texts_of
+from factlab.published.published_set import SkippedError, published_sets
 from factlab.published.relations import relation_of
 from factlab.schema.fact import Fact, load_facts
 from factlab.schema.passage import Passage
@@ -286,3 +287,27 @@ def test_a_record_of_any_shape_is_taken_or_skipped(tmp_path: Path, name: str) ->
     assert done.files
     assert done.skipped["not an object with keys"] == 3
     assert load_facts((str(tmp_path / "out"),))
+
+
+@pytest.mark.parametrize("odd", [["x"], {"a": 1}, None])
+def test_a_hop_whose_question_is_no_text_is_skipped(odd: Any, tmp_path: Path) -> None:
+    first, *hops = MQUAKE["new_single_hops"]
+    record = MQUAKE | {"new_single_hops": [first | {"question": odd}, *hops]}
+    with pytest.raises(FactError, match="no case of 1 can be used"):
+        imported(tmp_path, "mquake", record)
+
+
+def test_what_a_record_lists_is_bounded() -> None:
+    with pytest.raises(SkippedError, match="holds more than 1,000 items"):
+        answers_of([[["x"] * 600] * 600] * 600)
+    with pytest.raises(SkippedError, match="longer than"):
+        texts_of({"a": ["x" * 3_000]}, "a")
+    with pytest.raises(SkippedError, match="more than 1,000 items"):
+        objects_of({"a": [{}] * 1_001}, "a")
+
+
+def test_a_file_of_signs_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("factlab.workflows.import_.MOST_OBJECTS", 50)
+    (tmp_path / "m.json").write_text("[" + "[]," * 60 + "[]]")
+    with pytest.raises(FactError, match="more than 50 of the signs"):
+        import_file("zsre", tmp_path / "m.json", tmp_path / "out")
