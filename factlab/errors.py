@@ -109,5 +109,9 @@ class RunFolderError(FactlabError):
     """A run folder cannot be read, written or shared."""
 
 
+class HubError(FactlabError):
+    """The Hugging Face hub refused an upload, or cannot be reached."""
+
+
 class OutOfMemoryError(FactlabError):
     """The machine has less memory than the work takes."""

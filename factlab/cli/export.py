@@ -1,8 +1,8 @@
-"""`factlab export`: a cell as a merged model or as GGUF, and whether its fact survives that."""
+"""`factlab export`: a cell as a model, evaluated again, or a run's records for other tools."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -32,26 +32,34 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="merged (a transformers folder), gguf:f16, gguf:q8_0, gguf:q4_0 and others; "
-            "several with commas."
+            help="A model: merged (a transformers folder), gguf:f16, gguf:q8_0, gguf:q4_0 and "
+            "others. Or the records: inspect, lm-eval, junit, csv, parquet, markdown. Several with "
+            "commas."
         ),
     ],
     cell: Annotated[
-        str | None, typer.Option(help="Which cell, such as r08-s0; needed if there are several.")
+        str | None,
+        typer.Option(
+            help="Which cell, such as r08-s0; a model needs it if there are several, records "
+            "are of all cells without it."
+        ),
     ] = None,
     base: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Weights to merge into: 'original', the base's own, never quantised; or "
+            help="Weights to merge into: 'original' (default), the base's own, never quantised; or "
             "'measured', those that the run held, as plain numbers."
         ),
-    ] = "original",
+    ] = None,
     dtype: Annotated[
         str | None, typer.Option(help="How a merged model is stored: bf16 (default), fp16, fp32.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="The model's folder, a new one; default: RUN/exports/CELL-FORMAT/model."),
+        typer.Option(
+            help="What is written, new, of one format; default: of a model "
+            "RUN/exports/CELL-FORMAT/model, of records a file or folder in RUN/exports."
+        ),
     ] = None,
     no_score: Annotated[
         bool, typer.Option("--no-score", help="Do not evaluate the written model.")
@@ -64,10 +72,27 @@ def export(
             "Default: all for merged alone, 40 where llama.cpp answers.",
         ),
     ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="junit: a gate, such as 'retention/far<0.9'; default: those of the run's command."
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="junit: another run, for gates that compare with it.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write a cell as a model for other programs, and evaluate it on the run's questions."""
-    formats, weights = _checked(to, dtype, base)
+    """Write a cell as a model for other programs and evaluate that, or a run's records."""
+    if records := _records(to):
+        model_only = {"--base": base, "--dtype": dtype, "--sample": sample}
+        _refuse(to, model_only | {"--no-score": no_score or None}, "how a model is exported")
+        if "junit" not in records:
+            _refuse(to, {"--fail-if": fail_if, "--against": against}, "about --to junit")
+        _export_records(run, records, cell, out, fail_if or [], against, json_=json_)
+        return
+    _refuse(to, {"--fail-if": fail_if, "--against": against}, "about --to junit")
+    formats, weights = _checked(to, dtype, base or "original")
     from factlab.cli.progress import make_progress
     from factlab.cli.quiet import quiet_libraries
     from factlab.workflows.export import export as export_cell
@@ -87,6 +112,52 @@ def export(
         say_json(document)
     else:
         _show(document, run)
+
+
+def _records(to: str) -> tuple[str, ...]:
+    """The formats of records that are named; none: models are exported."""
+    from factlab.sharing.formats import PLACES
+
+    names = tuple(part.strip() for part in to.split(","))
+    if not any(name in PLACES for name in names):
+        return ()
+    if others := [name for name in names if name not in PLACES]:
+        from factlab.export import read_formats
+
+        read_formats(",".join(others), None)  # refuses a name that is no format
+        raise ConfigError(
+            f"--to {to}: {', '.join(others)} is a model, the others are records. Export them in "
+            "two commands."
+        )
+    if len(set(names)) < len(names):
+        raise ConfigError(f"--to {to}: a format is named twice. Name each once.")
+    return names
+
+
+def _refuse(to: str, given: Mapping[str, object], about: str) -> None:
+    for option, value in given.items():
+        if value is not None and value != []:
+            raise ConfigError(f"{option} is {about}, and has no use for --to {to}. Remove it.")
+
+
+def _export_records(
+    run: Path,
+    formats: Sequence[str],
+    cell: str | None,
+    out: Path | None,
+    gates: Sequence[str],
+    against: Path | None,
+    *,
+    json_: bool,
+) -> None:
+    from factlab.workflows.share import export_records
+
+    places = export_records(run, formats, cell=cell, out=out, gates=gates, against=against)
+    if json_:
+        say_json({"run": run.resolve().name, "written": {k: str(v) for k, v in places.items()}})
+        return
+    for name, place in places.items():
+        say(f"{name}: {place}")
 
 
 def _checked(to: str, dtype: str | None, base: str) -> tuple[tuple[ExportFormat, ...], BaseWeights]:

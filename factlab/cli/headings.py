@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "First steps": ("init", "validate", "preview", "run", "show", "report", "ask"),
     "Compare and search": ("compare", "tune", "capacity", "combine", "rescore"),
     "Data": ("practice", "import", "list", "schema"),
-    "Models and machine": ("plan", "screen", "export", "doctor"),
+    "Models and machine": ("plan", "screen", "export", "push", "doctor"),
 }
 OTHER_COMMANDS = "Other commands"
 _WHOLE = 1000  # characters: a command's first sentence is shown to its end

@@ -21,6 +21,7 @@ from factlab.runs.integrity import run_fingerprints
 from factlab.runs.opening import tidy
 from factlab.schema.config import Cell, Precision
 from factlab.schema.results import BaseResult, CellResult, ModelRecord, RunResult, Status
+from factlab.sharing.card import write_cards
 
 
 def begin_run(folder: RunFolder, prepared: Prepared, argv: Sequence[str], *, resumed: bool) -> None:
@@ -153,7 +154,9 @@ class RunSoFar:
     def measured_cells(self, results: dict[str, CellResult]) -> None:
         """Record what cells score."""
         self.cells.update(results)
-        write_json(self.folder.results_file, self.result("running"))
+        so_far = self.result("running")
+        write_json(self.folder.results_file, so_far)
+        write_cards(self.folder, so_far)
 
     def result(self, status: Status) -> RunResult:
         """The results as far as they are there, without comparisons."""
@@ -176,6 +179,7 @@ class RunSoFar:
         diverged = any(result and result.status == "diverged" for result in self.cells.values())
         status: Status = "diverged" if diverged else "complete"
         result = with_comparisons(RunResponses.read(self.folder), self.result(status))
+        write_cards(self.folder, result)
         self.folder.change(status=status, ended=now(), files=run_fingerprints(self.folder))
         return result
 

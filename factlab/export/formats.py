@@ -7,6 +7,7 @@ from typing import Literal
 
 from factlab.errors import ConfigError
 from factlab.schema.yaml import did_you_mean
+from factlab.sharing.formats import PLACES
 
 # The types that the gguf package writes as the reference implementation does.
 GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
@@ -65,10 +66,11 @@ def _read(name: str, dtype: str) -> ExportFormat:
             f"--to {name}: this type needs llama.cpp's own quantiser. Export gguf:f16 and give it "
             f"to `llama-quantize`. factlab writes {', '.join(GGUF_TYPES)}."
         )
-    hint = "" if colon else did_you_mean(name, ("merged",))
+    hint = "" if colon else did_you_mean(name, ("merged", *PLACES))
     if kind == "gguf":
         hint = _like(type_) if type_ else " GGUF needs a type, as in gguf:q8_0."
-    raise ConfigError(f"--to {name}: not a known format.{hint} Known: {', '.join(KNOWN)}.")
+    known = (*KNOWN, *PLACES)
+    raise ConfigError(f"--to {name}: not a known format.{hint} Known: {', '.join(known)}.")
 
 
 def _like(type_: str) -> str:

@@ -18,6 +18,7 @@ from factlab.runs.folder import RunFolder
 from factlab.runs.integrity import refuse_damaged, run_fingerprints, sealed
 from factlab.schema.question import AnswerRecord, PanelAnswer, Question
 from factlab.schema.results import CellResult, RunResult
+from factlab.sharing.card import write_cards
 
 
 def rescore(run: Path) -> tuple[RunResult, int]:
@@ -65,6 +66,7 @@ def rescore(run: Path) -> tuple[RunResult, int]:
             }
         )
         whole = with_comparisons(responses, result)
+        write_cards(folder, whole)
         if folder.record().files:
             folder.change(files=run_fingerprints(folder))
         write_report(folder.path)
