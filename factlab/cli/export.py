@@ -27,61 +27,73 @@ def register(app: typer.Typer) -> None:
     )(export)
 
 
+ToOption = Annotated[
+    str,
+    typer.Option(
+        help="A model: merged (a transformers folder), gguf:f16, gguf:q8_0, gguf:q4_0 and "
+        "others. Or the records: inspect, lm-eval, junit, csv, parquet, markdown. Several with "
+        "commas."
+    ),
+]
+CellOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Which cell, such as r08-s0; a model needs it if there are several, records "
+        "are of all cells without it."
+    ),
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Weights to merge into: 'original' (default), the base's own, never quantised; or "
+        "'measured', those that the run held, as plain numbers."
+    ),
+]
+DtypeOption = Annotated[
+    str | None, typer.Option(help="How a merged model is stored: bf16 (default), fp16, fp32.")
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="What is written, new, of one format; default: of a model "
+        "RUN/exports/CELL-FORMAT/model, of records a file or folder in RUN/exports."
+    ),
+]
+NoScoreOption = Annotated[
+    bool, typer.Option("--no-score", help="Do not evaluate the written model.")
+]
+SampleOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Most questions of each kind, sampled by seed; 0: all of the run's. "
+        "Default: all for merged alone, 40 where llama.cpp answers.",
+    ),
+]
+FailIfOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="junit: a gate, such as 'retention/far<0.9'; default: those of the run's command."
+    ),
+]
+AgainstOption = Annotated[
+    Path | None, typer.Option(help="junit: another run, for gates that compare with it.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
 def export(
     run: RunArgument,
-    to: Annotated[
-        str,
-        typer.Option(
-            help="A model: merged (a transformers folder), gguf:f16, gguf:q8_0, gguf:q4_0 and "
-            "others. Or the records: inspect, lm-eval, junit, csv, parquet, markdown. Several with "
-            "commas."
-        ),
-    ],
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            help="Which cell, such as r08-s0; a model needs it if there are several, records "
-            "are of all cells without it."
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="Weights to merge into: 'original' (default), the base's own, never quantised; or "
-            "'measured', those that the run held, as plain numbers."
-        ),
-    ] = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="How a merged model is stored: bf16 (default), fp16, fp32.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="What is written, new, of one format; default: of a model "
-            "RUN/exports/CELL-FORMAT/model, of records a file or folder in RUN/exports."
-        ),
-    ] = None,
-    no_score: Annotated[
-        bool, typer.Option("--no-score", help="Do not evaluate the written model.")
-    ] = False,
-    sample: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Most questions of each kind, sampled by seed; 0: all of the run's. "
-            "Default: all for merged alone, 40 where llama.cpp answers.",
-        ),
-    ] = None,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="junit: a gate, such as 'retention/far<0.9'; default: those of the run's command."
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option(help="junit: another run, for gates that compare with it.")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    to: ToOption,
+    cell: CellOption = None,
+    base: BaseOption = None,
+    dtype: DtypeOption = None,
+    out: OutOption = None,
+    no_score: NoScoreOption = False,
+    sample: SampleOption = None,
+    fail_if: FailIfOption = None,
+    against: AgainstOption = None,
+    json_: JsonOption = False,
 ) -> None:
     """Write a cell as a model for other programs and evaluate that, or a run's records."""
     if records := _records(to):
