@@ -17,7 +17,7 @@ from factlab.schema.yaml import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Answered:
     """A question and what one model made of it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class AnsweringModel:
     """A model that answered: a base at a precision, or a cell.
 
     Attributes:
@@ -55,7 +55,7 @@ class Subject:
     precision: str
     model: ModelRecord
     metrics: Mapping[str, Metric]
-    asked: Sequence[Asked]
+    asked: Sequence[Answered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class SharedRun:
         chosen = tuple(finished.values()) if cell is None else (finished[cell],)
         return cls(folder, record, result, chosen)
 
-    def subjects(self) -> Iterator[Subject]:
+    def subjects(self) -> Iterator[AnsweringModel]:
         """The base at each precision of the cells, then the cells; one at a time in memory."""
         responses = RunResponses.read(self.folder)
         precisions = dict.fromkeys(cell.precision for cell in self.cells)
@@ -107,12 +107,12 @@ class SharedRun:
         for cell in self.cells:
             yield self._cell(responses, cell)
 
-    def _base(self, responses: RunResponses, precision: str, *, alone: bool) -> Subject:
+    def _base(self, responses: RunResponses, precision: str, *, alone: bool) -> AnsweringModel:
         facts = tuple(fact for fact in responses.by_fact if fact is not None)
         base = responses.base_at(precision)
         questions = [q for same in responses.by_fact.values() for q in same if base.has(q)]
         asked = QuestionSet(facts, questions)
-        return Subject(
+        return AnsweringModel(
             "base" if alone else f"base-{precision}",
             None,
             precision,
@@ -121,10 +121,10 @@ class SharedRun:
             _asked(asked, base, base_scores(asked, base)),
         )
 
-    def _cell(self, responses: RunResponses, cell: CellResult) -> Subject:
+    def _cell(self, responses: RunResponses, cell: CellResult) -> AnsweringModel:
         asked, tuned = responses.tuned(cell.id, cell.facts)
         base = responses.base_at(cell.precision)
-        return Subject(
+        return AnsweringModel(
             cell.id,
             cell,
             cell.precision,
@@ -134,13 +134,13 @@ class SharedRun:
         )
 
 
-def _asked(question_set: QuestionSet, model: Responses, scores: Scores) -> list[Asked]:
+def _asked(question_set: QuestionSet, model: Responses, scores: Scores) -> list[Answered]:
     by_key: dict[str, dict[str, float]] = {}
     for name, items in scores.items():
         for item in items:
             by_key.setdefault(item.key, {})[name] = item.value
     return [
-        Asked(
+        Answered(
             question,
             model.main[question.id],
             by_key.get(question_set.score(question, 0).key, {}),

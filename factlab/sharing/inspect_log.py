@@ -20,7 +20,7 @@ from typing import Any
 from factlab.metrics.catalogue import in_page_order, spec_of
 from factlab.runs.files import write_bytes
 from factlab.schema.results import Metric
-from factlab.sharing.answers import Asked, SharedRun, Subject
+from factlab.sharing.answers import Answered, AnsweringModel, SharedRun
 
 LOG_VERSION = 2
 _STAMP = (1980, 1, 1, 0, 0, 0)  # of the files in the zip, so that a log is the same whenever made
@@ -38,7 +38,7 @@ def write_inspect_logs(run: SharedRun, folder: Path) -> list[Path]:
     return written
 
 
-def inspect_log(run: SharedRun, subject: Subject) -> bytes:
+def inspect_log(run: SharedRun, subject: AnsweringModel) -> bytes:
     """One model's log."""
     samples = [_sample(run, subject, asked) for asked in subject.asked]
     spec, plan = _spec(run, subject), {"name": "plan", "steps": [], "config": {}}
@@ -57,7 +57,7 @@ def inspect_log(run: SharedRun, subject: Subject) -> bytes:
     return written.getvalue()
 
 
-def _spec(run: SharedRun, subject: Subject) -> Json:
+def _spec(run: SharedRun, subject: AnsweringModel) -> Json:
     record, cell = run.record, subject.cell
     splits = Counter(asked.question.split for asked in subject.asked)
     return {
@@ -97,17 +97,17 @@ def _spec(run: SharedRun, subject: Subject) -> Json:
     }
 
 
-def _model_name(subject: Subject) -> str:
+def _model_name(subject: AnsweringModel) -> str:
     tuned = f"+{subject.cell.id}" if subject.cell else ""
     return f"factlab/{subject.model.name}{tuned}"
 
 
-def _id(run: SharedRun, subject: Subject | None, what: str) -> str:
+def _id(run: SharedRun, subject: AnsweringModel | None, what: str) -> str:
     told = f"{what}:{run.result.run_id}:{run.record.started}:{subject.name if subject else ''}"
     return hashlib.sha256(told.encode()).hexdigest()[:22]
 
 
-def _header(run: SharedRun, subject: Subject, spec: Json, plan: Json) -> Json:
+def _header(run: SharedRun, subject: AnsweringModel, spec: Json, plan: Json) -> Json:
     tokens = sum(asked.answer.tokens for asked in subject.asked)
     return {
         "version": LOG_VERSION,
@@ -134,7 +134,7 @@ def _usage(tokens: int) -> Json:
     return {"input_tokens": 0, "output_tokens": tokens, "total_tokens": tokens}
 
 
-def _score(name: str, metric: Metric, subject: Subject) -> Json:
+def _score(name: str, metric: Metric, subject: AnsweringModel) -> Json:
     """A recorded figure, its interval beside it; samples without it are counted as unscored."""
     found: Mapping[str, float | None] = {
         "value": metric.value,
@@ -164,7 +164,7 @@ def _score(name: str, metric: Metric, subject: Subject) -> Json:
     }
 
 
-def _sample(run: SharedRun, subject: Subject, asked: Asked) -> Json:
+def _sample(run: SharedRun, subject: AnsweringModel, asked: Answered) -> Json:
     question, answer = asked.question, asked.answer
     turns = [{"role": turn.role, "content": turn.content} for turn in question.before]
     said = {"role": "assistant", "content": answer.text, "source": "generate"}
@@ -207,7 +207,7 @@ def _sample(run: SharedRun, subject: Subject, asked: Asked) -> Json:
     }
 
 
-def _value(name: str, value: float, asked: Asked) -> Json:
+def _value(name: str, value: float, asked: Answered) -> Json:
     """A score of a sample; the answer stands with it where that is what it was computed from."""
     by_answer = spec_of(name).measured_from == "answers" and "in_context" not in name
     answer = asked.answer

@@ -23,7 +23,7 @@ from factlab.runs.folder import read_config
 from factlab.schema.question import Question
 from factlab.schema.results import CellResult
 from factlab.schema.splits import CONTROL_SPLITS, INTRUSION_SPLITS
-from factlab.sharing.answers import Asked, SharedRun, Subject
+from factlab.sharing.answers import Answered, AnsweringModel, SharedRun
 from factlab.sharing.lm_eval_grading import INJECTED, METRICS
 
 UTILS = '''\
@@ -86,7 +86,7 @@ def write_lm_eval(run: SharedRun, folder: Path) -> list[Path]:
 
 
 def _write_cell(
-    run: SharedRun, cell: CellResult, tuned: Subject, base: Subject, folder: Path
+    run: SharedRun, cell: CellResult, tuned: AnsweringModel, base: AnsweringModel, folder: Path
 ) -> None:
     # A question of several turns is left out: a task of lm_eval has one.
     asked = [one for one in tuned.asked if not one.question.before]
@@ -107,12 +107,12 @@ def _write_cell(
     write_text(folder / "_group.yaml", yaml.safe_dump(group, sort_keys=False))
 
 
-def _knew(one: Asked) -> bool:
+def _knew(one: Answered) -> bool:
     return any(name.startswith("known/") and value for name, value in one.scores.items())
 
 
 def _generated(
-    run: SharedRun, cell: CellResult, asked: Iterable[Asked], knew: set[str]
+    run: SharedRun, cell: CellResult, asked: Iterable[Answered], knew: set[str]
 ) -> list[_Task]:
     """A task per split with answers to grade or to look for an intrusion in."""
     by_split: dict[str, list[Question]] = {}
@@ -150,7 +150,7 @@ def _names(question: Question, doc: Mapping[str, Any]) -> list[str]:
     return [name for name in METRICS if name in found]
 
 
-def _chosen(run: SharedRun, cell: CellResult, asked: Iterable[Asked]) -> list[_Task]:
+def _chosen(run: SharedRun, cell: CellResult, asked: Iterable[Answered]) -> list[_Task]:
     """A task per split whose options were scored; the right answer is the first option."""
     by_split: dict[str, list[dict[str, Any]]] = {}
     for one in asked:

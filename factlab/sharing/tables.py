@@ -9,7 +9,7 @@ from typing import Any
 from factlab.display.spreadsheet import Field, csv_text
 from factlab.metrics.catalogue import in_page_order
 from factlab.runs.files import write_bytes, write_text
-from factlab.sharing.answers import Asked, SharedRun, Subject
+from factlab.sharing.answers import Answered, AnsweringModel, SharedRun
 
 Row = dict[str, Any]
 
@@ -19,7 +19,7 @@ def answer_rows(run: SharedRun) -> list[Row]:
     return [_row(run, subject, asked) for subject in run.subjects() for asked in subject.asked]
 
 
-def _row(run: SharedRun, subject: Subject, asked: Asked) -> Row:
+def _row(run: SharedRun, subject: AnsweringModel, asked: Answered) -> Row:
     question, answer, cell = asked.question, asked.answer, subject.cell
     return {
         "run": run.result.run_id,
