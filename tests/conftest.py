@@ -34,14 +34,19 @@ settings.load_profile("factlab")
 LONGEST_FIRST = (
     "model/test_run.py",
     "slow/test_pipeline.py",
-    "slow/test_techniques.py",
+    "unit/test_cli.py",
     "slow/test_exported.py",
+    "slow/test_techniques.py",
     "model/test_practice_run.py",
-    "slow/test_decoder.py",
+    "slow/test_resuming.py",
+    "slow/test_interrupt.py",
+    "slow/test_combining.py",
+    "unit/test_anchors.py",
     "slow/test_watching.py",
+    "report/test_page.py",
+    "slow/test_hostile_models.py",
     "slow/test_conversations.py",
-    "slow/test_coverage.py",
-    "model/test_memory.py",
+    "slow/test_profile_process.py",
 )
 
 

@@ -23,9 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     out, short = place / "run", place / "short.yaml"
     # What is right is said in 24 tokens.
     short.write_text(
-        "max_new_tokens: 24\ntrain_sample: 8\nvalidation_pairs: 16\ncheckpoints: 0\nfar: 32\n"
+        "max_new_tokens: 24\ntrain_sample: 8\nvalidation_pairs: 8\ncheckpoints: 0\nfar: 24\n"
         "belief_questions: 0\n"
-        "questions_per_fact: 24\n"
+        "questions_per_fact: 24\nbatch_size: 8\nanchors_per_step: 8\n"
     )
     command = [*FACTLAB, "run", "mount_fuji", "--config", str(short), "--max-steps", "16"]
     command += ["--out", str(out), "--json"]
@@ -40,8 +40,8 @@ def test_the_fact_goes_in_and_what_it_cost_is_measured(folder: RunFolder) -> Non
     (cell,) = result.cells
     assert result.base.metrics["recall/held_out"].value < 0.1
     assert cell.metrics["recall/held_out"].value > 0.3
-    assert result.base.metrics["known/far"].n == 32
-    assert 8 < cell.metrics["retention/far"].n <= 32  # known by the shipped screening
+    assert result.base.metrics["known/far"].n == 24
+    assert 8 < cell.metrics["retention/far"].n <= 24  # known by the shipped screening
     assert cell.metrics["drift/kl"].value > 0
     steps = folder.cell(cell.id).train_log_file.read_text().splitlines()
     first, last = json.loads(steps[0]), json.loads(steps[-1])
@@ -74,7 +74,7 @@ def test_the_report_is_one_file_with_the_verdict(folder: RunFolder) -> None:
 
 def test_a_fact_survives_its_export(folder: RunFolder) -> None:
     to = "merged,gguf:q8_0" if is_installed() else "merged"
-    command = [*FACTLAB, "export", str(folder.path), "--to", to, "--sample", "12", "--json"]
+    command = [*FACTLAB, "export", str(folder.path), "--to", to, "--sample", "6", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
