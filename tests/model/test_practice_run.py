@@ -16,7 +16,9 @@ pytestmark = pytest.mark.model
 
 def test_practice_lowers_the_loss_on_what_was_held_out(tmp_path: Path) -> None:
     short = tmp_path / "short.yaml"
-    short.write_text("max_new_tokens: 16\npractice: everyday\ncheckpoints: 0\nfar: 16\nbatch_size: 8\n")
+    short.write_text(
+        "max_new_tokens: 16\npractice: everyday\ncheckpoints: 0\nfar: 16\nbatch_size: 8\n"
+    )
     command = [sys.executable, str(Path(__file__).parents[1] / "short_exam.py"), "run"]
     command += ["--config", str(short), "--max-steps", "8", "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
