@@ -190,9 +190,9 @@ def _read_prompt(found: Any) -> str:
 def _echoed(found: Any, first: int, last: int) -> tuple[float, ...]:
     try:
         values: Sequence[Any] = found["choices"][0]["logprobs"]["token_logprobs"]
-        found = tuple(nll_of(value) for value in values[first:last])
+        wanted = tuple(nll_of(value) for value in values[first:last])
     except (KeyError, IndexError, TypeError, ValueError):
         raise ValueError("it reads no log-probabilities of the prompt back") from None
-    if len(found) != last - first:
+    if len(wanted) != last - first:
         raise ValueError("it reads back log-probabilities of another text")
-    return found
+    return wanted
