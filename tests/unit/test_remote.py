@@ -423,7 +423,7 @@ def test_what_is_no_log_probability_is_no_likelihood(told: Any) -> None:
         read_forced({"completion_probabilities": [{"id": 3, "logprob": told}]}, [3])
 
     def answer(path: str, body: Body) -> Any:
-        found = reads_back(path, body)
+        found = None if "content" in body else reads_back(path, body)  # vLLM alone
         if path.endswith("/v1/completions"):
             found["choices"][0]["logprobs"]["token_logprobs"][-3:-1] = [told, told]
         return found
