@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from factlab.api import combine as combine
+    from factlab.api import evaluate as evaluate
     from factlab.api import practice as practice
     from factlab.api import preview as preview
     from factlab.api import run as run
@@ -47,6 +48,7 @@ _HOMES = {
     "RunResult": "factlab.schema.results",
     "combine": "factlab.api",
     "compare": "factlab.comparison",
+    "evaluate": "factlab.api",
     "load_fact": "factlab.schema.fact",
     "load_run": "factlab.runs.folder",
     "practice": "factlab.api",

@@ -19,6 +19,7 @@ from factlab.schema.combine import DENSITY, How
 from factlab.schema.config import RunConfig
 from factlab.schema.results import RunResult
 from factlab.workflows.combine import combination
+from factlab.workflows.evaluate import evaluation
 from factlab.workflows.preview import Preview
 from factlab.workflows.preview import preview as preview_of
 
@@ -118,6 +119,45 @@ def preview(facts: str | PathLike[str] | Sequence[str | PathLike[str]], **settin
     """
     named = [facts] if isinstance(facts, str | PathLike) else list(facts)
     return preview_of(_config({"facts": tuple(str(name) for name in named), **settings}))
+
+
+def evaluate(
+    facts: str | PathLike[str] | Sequence[str | PathLike[str]],
+    tuned: str | PathLike[str] | Sequence[str | PathLike[str]],
+    base: str | PathLike[str] | None = None,
+    *,
+    out: str | PathLike[str] | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RunResult:
+    """Measure models that were tuned elsewhere; what `factlab evaluate` does.
+
+    Args:
+        facts: A fact file, folder or shipped name, or several.
+        tuned: An adapter's folder, a model's folder or a hub id, each also as `NAME=WHAT`; or
+            several.
+        base: What they were tuned from; by default the embedded model.
+        out: The run folder; by default a new one under reports/.
+        resume: Continue an unfinished run of the same settings.
+        fresh: Compute the base's answers again; do not read those of earlier runs.
+        progress: Where to report; by default in a notebook below the cell, elsewhere nowhere.
+        **settings: Fields of `factlab.RunConfig` that decide an evaluation, such as `far="100"`.
+
+    Returns:
+        The same record that results.json holds.
+
+    Raises:
+        FactlabError: for whatever a user can fix.
+    """
+    named, asked = (
+        [str(given)] if isinstance(given, str | PathLike) else [str(one) for one in given]
+        for given in (facts, tuned)
+    )
+    chosen = settings if base is None else {**settings, "model": str(base)}
+    config = evaluation(named, asked, chosen)
+    return _carry_out(config, out=out, resume=resume, fresh=fresh, progress=progress)
 
 
 def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:

@@ -23,7 +23,7 @@ from factlab.runs.interrupts import is_first_signal
 
 # What a newcomer needs stands first in `factlab --help`.
 FIRST = (
-    *("run", "tune", "practice", "init", "import_", "validate", "preview", "schema"),
+    *("run", "tune", "practice", "evaluate", "init", "import_", "validate", "preview", "schema"),
     *(
         "ask",
         "combine",

@@ -93,12 +93,14 @@ def _show_plan(plan: Experiment) -> None:
         )
     cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
     paragraph(f"{cells}: {', '.join(cell.id for cell in plan.cells)}")
-    if plan.config.combine is None:
+    if all(cell.is_trained for cell in plan.cells):
         for recipe in plan.recipes:
             say(f"recipe: {recipe.name}. {recipe.about}")
     for cell in plan.cells:
         if cell.combined is not None:
             say(f"{cell.id}: {cell.combined.sentence()}")
+        if cell.tuned is not None:
+            say(f"{cell.id}: {cell.tuned.sentence()}: {cell.tuned.place}")
 
 
 def _show_needs(plan: Experiment, needs: Estimate, free: _Free) -> None:

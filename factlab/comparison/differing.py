@@ -17,7 +17,7 @@ from factlab.schema.results import CellResult, Configuration
 
 # Settings of a run that its configurations state themselves, or that decide no number of a cell.
 SAID_ELSEWHERE = {
-    *("facts", "seed", "seeds", "recipe", "together", "model", "mix", "combine"),
+    *("facts", "seed", "seeds", "recipe", "together", "model", "mix", "combine", "tuned"),
     *OVERRIDES,
 }
 
@@ -51,6 +51,8 @@ def settings_of(pooled: Pooled, cells: Sequence[CellResult]) -> dict[str, str]:
     }
     if arm.combined is not None:
         found["combined"] = arm.combined.sentence()
+    if arm.tuned is not None:
+        found["tuned elsewhere"] = arm.tuned.sentence()
     steps = [cell.training.steps for cell in cells if cell.training is not None]
     return found | ({"training steps": _spread(steps)} if steps else {})
 
@@ -73,7 +75,7 @@ def recipe_values(folder: RunFolder) -> dict[str, dict[str, str]]:
     config = read_config(folder)  # refuses what is no text
     text = read_text(folder.config_file)
     found = {}
-    for given in config.recipes if config.combine is None else ():
+    for given in config.recipes if config.combine is None and not config.tuned else ():
         recipe = given if isinstance(given, Recipe) else shipped_recipes().get(given)
         if recipe is not None and (recipe is given or recipe_comment(recipe) in text):
             values = recipe.model_dump(mode="json", exclude=TEXTS | STATED).items()

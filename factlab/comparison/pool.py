@@ -43,6 +43,8 @@ def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]
     def place(cell: CellResult) -> tuple[int, int, float, str]:
         if cell.combined is not None:
             return 0, int(cell.combined.how is not None), 0.0, ""
+        if cell.tuned is not None:  # in the order in which they were named
+            return 0, 0, 0.0, ""
         rate = cell.learning_rate or 0.0
         return recipes.index(cell.recipe), cell.rank, rate, cell.configuration
 

@@ -16,12 +16,12 @@ def lacks_seeds(cells: Sequence[Cell | CellResult]) -> str | None:
 
     Returns:
         Two sentences, of all cells but placebos; None where there is one configuration only, enough
-        seeds, or cells that were combined and not trained.
+        seeds, or cells that were not trained in this run.
     """
     cells = [cell for cell in cells if cell.placebo is None]
     arms = {cell.configuration for cell in cells}
     seeds = len({cell.seed for cell in cells})
-    if len(arms) < 2 or seeds >= MIN_SEEDS or any(cell.combined is not None for cell in cells):
+    if len(arms) < 2 or seeds >= MIN_SEEDS or any(c.combined or c.tuned for c in cells):
         return None
     few = "one seed" if seeds == 1 else f"{seeds} seeds"
     number = round(len(cells) * MIN_SEEDS / seeds)

@@ -220,7 +220,7 @@ def _check_best(experiment: Experiment) -> None:
     Raises:
         ConfigError: with the option to remove.
     """
-    if experiment.config.keep != "best" or experiment.config.combine is not None:
+    if experiment.config.keep != "best" or not all(c.is_trained for c in experiment.cells):
         return
     if experiment.config.shuffle:
         raise ConfigError(

@@ -64,6 +64,8 @@ class Experiment:
     def name(self) -> str:
         """Beginning of the run folder's name."""
         name = self.facts[0].id if len(self.facts) == 1 else f"{len(self.facts)}-facts"
+        if self.config.tuned:
+            return f"evaluated-{name}"
         return name if self.config.combine is None else f"combined-{name}"
 
     @property

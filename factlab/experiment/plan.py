@@ -34,6 +34,7 @@ from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, far_of_run
 from factlab.experiment.grid import cells_of
 from factlab.experiment.placebo import placebo_pairs
+from factlab.experiment.tuned_cells import tuned_cells
 from factlab.recipes.load import as_recorded, find_recipes
 from factlab.schema.config import Cell, RunConfig
 from factlab.schema.control import SuiteName
@@ -116,6 +117,8 @@ def _cells(
 ) -> tuple[Cell, ...]:
     if config.combine is not None:
         return combined_cells(config, config.combine, recipes[0], facts)
+    if config.tuned:
+        return tuned_cells(config, recipes[0], [fact.id for fact in facts])
     cells = cells_of(config, recipes, [fact.id for fact in facts])
     check_cells(config, cells)
     return cells

@@ -11,6 +11,7 @@ from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
 from factlab.progress import Progress
 from factlab.respondents.protocol import FoundBase
+from factlab.respondents.tuned import check_sources
 from factlab.respondents.weights import BaseWeights
 from factlab.runs.adapters import check_unchanged
 from factlab.schema.config import RunConfig, Thinking
@@ -52,6 +53,8 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     base = BaseWeights(files, config)
     if config.combine is not None:
         files.check_same(config.combine.base)
+    if config.tuned:
+        check_sources(config, files)
     _check_layers(experiment, files)
     far = _far(experiment, base, progress)
     if experiment.sets or far is not None:
@@ -103,7 +106,7 @@ def _check_machine(experiment: Experiment) -> None:
     options = load_options(experiment.config)
     check_trackers(experiment.config.report_to)
     for cell in experiment.cells:
-        full = cell.recipe.method == "full" and cell.combined is None
+        full = cell.recipe.method == "full" and cell.is_trained
         check_machine(cell.precision, options, masters=full)
         check_training(cell, options.devices)
 
@@ -121,7 +124,7 @@ def _check_layers(experiment: Experiment, files: ModelFiles) -> None:
     from factlab.models.load import load_outline
     from factlab.training.attach import check_layers
 
-    trained = [cell for cell in experiment.cells if cell.combined is None]
+    trained = [cell for cell in experiment.cells if cell.is_trained]
     if trained:
         check_layers(load_outline(files), trained, files.folder)
 

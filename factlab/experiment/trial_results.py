@@ -71,7 +71,7 @@ def measure_trial(
     evaluator.evaluate_tuned(tuned, cell.facts, trial.folder, cell.id)
     measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
     seconds = time.perf_counter() - started
-    return _cell_result(cell, "complete", measured).model_copy(
+    return cell_result(cell, "complete", measured).model_copy(
         update={
             "training": training and training.model_copy(update={"stopped_early": trial.stopped}),
             "measuring_seconds": round(seconds, 3),
@@ -94,7 +94,7 @@ def _kept_answers(trial: Trial, loaded: LoadedModel) -> ResponseCache | None:
 
 def diverged(cell: Cell, error: str) -> CellResult:
     """The result of a cell whose training or combination ended in no finite numbers."""
-    return _cell_result(cell, "diverged", Measurement(), error=error)
+    return cell_result(cell, "diverged", Measurement(), error=error)
 
 
 def _is_trained(experiment: Experiment, training: TrainingRecord | None) -> bool:
@@ -160,9 +160,10 @@ def put_in_order(file: Path) -> None:
     write_text(file, json.dumps(config | lists, indent=2, sort_keys=True) + "\n")
 
 
-def _cell_result(
+def cell_result(
     cell: Cell, status: Status, measured: Measurement, error: str | None = None
 ) -> CellResult:
+    """The record of a cell with what was measured on it."""
     return CellResult(
         id=cell.id,
         configuration=cell.configuration,
@@ -172,11 +173,12 @@ def _cell_result(
         seed=cell.seed,
         precision=cell.precision,
         recipe=cell.recipe.name,
-        learning_rate=cell.combined.learning_rate if cell.combined else cell.recipe.learning_rate,
+        learning_rate=_learning_rate(cell),
         combined=cell.combined,
+        tuned=cell.tuned,
         placebo=cell.placebo,
         together=len(cell.facts) > 1,
-        method=cell.recipe.method,
+        method=cell.tuned.method if cell.tuned else cell.recipe.method,
         overrides=cell.overrides,
         mix=cell.mix,
         status=status,
@@ -186,3 +188,10 @@ def _cell_result(
         outcomes=measured.outcomes,
         by_fact=measured.by_fact,
     )
+
+
+def _learning_rate(cell: Cell) -> float | None:
+    """That a cell was trained with, as far as it is known."""
+    if cell.combined is not None:
+        return cell.combined.learning_rate
+    return None if cell.tuned is not None else cell.recipe.learning_rate

@@ -231,5 +231,5 @@ def drop_training(folder: CellFolder) -> None:
 
 def stage_of(cell: Cell, folder: CellFolder) -> tuple[int, bool]:
     """How far the training of a cell had come: cells that are trained side by side are alike."""
-    kept = None if cell.combined else kept_training(folder)
+    kept = kept_training(folder) if cell.is_trained else None
     return kept.stage if kept else (0, False)

@@ -21,6 +21,7 @@ from factlab.experiment.trial_saving import (
     take_trained,
 )
 from factlab.experiment.trial_training import train_trials
+from factlab.experiment.tuned_trials import evaluate_elsewhere
 from factlab.runs.adapters import adapter_folder
 from factlab.runs.files import write_json
 from factlab.runs.folder import RunFolder
@@ -47,7 +48,7 @@ def side_by_side(
 
     experiment = evaluator.experiment
     config = experiment.config
-    if config.combine is not None:
+    if config.combine is not None or config.tuned:
         yield from ([cell] for cell in cells)
         return
     followed = bool(config.report_to) or config.early_stop is not None
@@ -84,6 +85,8 @@ def run_trials(
     Returns:
         The result of each cell, by its id; a cell that diverged has one too.
     """
+    if cells[0].tuned is not None:
+        return {cell.id: _evaluated(cell, baseline, folder) for cell in cells}
     names = ["default"] if len(cells) == 1 else [f"cell{i}" for i in range(len(cells))]
     trials = [
         new_trial(cell, name, baseline, folder) for cell, name in zip(cells, names, strict=True)
@@ -106,6 +109,19 @@ def run_trials(
             for trial in trials:
                 finish(diverged(trial.cell, str(error)))
     return results
+
+
+def _evaluated(cell: Cell, baseline: Baseline, folder: RunFolder) -> CellResult:
+    """One that was tuned elsewhere: asked and measured, never trained."""
+    files = folder.cell(cell.id)
+    try:
+        result = evaluate_elsewhere(cell, baseline, folder)
+    except DivergedError as error:
+        result = diverged(cell, str(error))
+    result = sealed(files, result)
+    write_json(files.result_file, result)
+    drop_training(files)
+    return result
 
 
 @contextmanager

@@ -23,6 +23,11 @@ from factlab.inference.prompts import (
     Tokens,
     batches,
 )
+from factlab.inference.virtual import (
+    has_virtual_tokens,
+    opened_cache,
+    refuse_virtual_tokens,
+)
 from factlab.models.heads import head_of
 
 if TYPE_CHECKING:
@@ -55,7 +60,12 @@ class LibraryBackend:
         """In one row."""
         trunk: Any = self.model.get_decoder()
         ids = torch.tensor([tokens], device=next(self.model.parameters()).device)
-        states: torch.Tensor = trunk(input_ids=ids, use_cache=False).last_hidden_state[0]
+        if has_virtual_tokens(self.model):
+            cache, _ = opened_cache(self.model, 1)
+            read: Any = trunk(input_ids=ids, past_key_values=cache, use_cache=True)
+        else:
+            read = trunk(input_ids=ids, use_cache=False)
+        states: torch.Tensor = read.last_hidden_state[0]
         return states
 
     def complete(
@@ -86,6 +96,7 @@ def _active(model: Any, name: str | None) -> Iterator[None]:
 
 def padded_states(model: PreTrainedModel | PeftModel, texts: Sequence[TargetText]) -> torch.Tensor:
     """The states that predict each text's targets, rows padded on the right."""
+    refuse_virtual_tokens(model)
     trunk: Any = model.get_decoder()
     device = next(model.parameters()).device
     width = max(len(text.tokens) for text in texts)
@@ -125,14 +136,13 @@ def greedy(
     Returns:
         The tokens of each row, the end token included.
     """
-    from transformers import DynamicCache
-
     trunk: Any = model.get_decoder()
     head = head_of(model)
     ids, mask = _padded_left(model, prompts)
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     stop = torch.tensor(list(ends), device=ids.device)
-    cache = DynamicCache(config=model.config)
+    cache, virtual = opened_cache(model, len(prompts))
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + virtual
+    mask = torch.cat([mask.new_ones(len(prompts), virtual), mask], dim=1)
     live = list(range(len(prompts)))
     rows: list[list[int]] = [[] for _ in prompts]
     with torch.inference_mode():
@@ -169,8 +179,6 @@ def option_states(
     Prompts are read once, padded on the left; their keys and values are then repeated for the
     options, padded on the right.
     """
-    from transformers import DynamicCache
-
     trunk: Any = model.get_decoder()
     ids, mask = _padded_left(model, prompts)
     owner = [row for row, texts in enumerate(options) for _ in texts]
@@ -182,11 +190,13 @@ def option_states(
     )
     rows = torch.tensor(owner, device=ids.device)
     with torch.inference_mode():
-        cache = DynamicCache(config=model.config)
+        cache, virtual = opened_cache(model, len(prompts))
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0) + virtual
+        mask = torch.cat([mask.new_ones(len(prompts), virtual), mask], dim=1)
         states = trunk(
             input_ids=ids,
             attention_mask=mask,
-            position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
+            position_ids=positions,
             past_key_values=cache,
             use_cache=True,
         ).last_hidden_state[:, -1:][rows]

@@ -17,8 +17,12 @@ MOST_SETTINGS = 1_000_000  # bytes
 MOST_NAMES = 4_096  # layers that a setting names
 # Of a pattern of names: its characters, and the repetitions in it.
 MOST_PATTERN, MOST_REPEATS = 1_000, 4
+# Kinds that ask for more than a text: the number of a task, or other adapters beside this one.
+_ASK_MORE = ("MULTITASK_PROMPT_TUNING", "POLY", "XLORA", "CPT")
+MOST_SIDE = 1_000_000  # of a size in the settings
 # Settings that have PEFT import a module by name, or build layers that no adapter of factlab has.
 _REFUSED = ("megatron_config", "layer_replication")
+_SEEDS = ("projection_prng_key", "random_loc_seed", "init_seed", "random_seed")
 _NAMING = ("target_modules", "exclude_modules", "layers_pattern", "modules_to_save")
 _BY_LAYER = ("rank_pattern", "alpha_pattern")
 
@@ -38,6 +42,54 @@ def check_adapter(folder: Path) -> None:
             f"{folder / ADAPTER_CONFIG}: a rank is {rank:,}, and the weights beside it have no "
             f"more than {most:,}."
         )
+
+
+def check_any_adapter(folder: Path) -> dict[str, Any]:
+    """Refuse an adapter, by whatever method it was trained, whose files are not what PEFT writes.
+
+    Returns:
+        Its settings.
+
+    Raises:
+        ModelError: naming the file, and what is wrong with it.
+    """
+    file = folder / ADAPTER_CONFIG
+    settings = read_object(file, MOST_SETTINGS)
+    if not (folder / ADAPTER_WEIGHTS).exists():
+        pickled = " Pickled weights (.bin) can run code when loaded; save it as safetensors."
+        raise ModelError(
+            f"{folder}: an adapter's weights are wanted in {ADAPTER_WEIGHTS}."
+            f"{pickled if (folder / 'adapter_model.bin').exists() else ''}"
+        )
+    kind = settings.get("peft_type")
+    if kind == "LORA":
+        check_adapter(folder)
+        return settings
+    if not isinstance(kind, str) or kind in _ASK_MORE:
+        raise ModelError(
+            f"{file}: its peft_type is {shortened(repr(kind))}. Adapters are evaluated that need "
+            "nothing but a text, such as lora, ia3, oft or prompt tuning."
+        )
+    stored_weights([folder / ADAPTER_WEIGHTS])
+    for key, pattern in _patterns(settings, file):
+        _check_pattern(key, pattern, file)
+    for key, value in settings.items():
+        if isinstance(value, int) and key not in _SEEDS and abs(value) > MOST_SIDE:
+            raise ModelError(f"{file}: '{key}' is {value:,}, over {MOST_SIDE:,}.")
+    return settings
+
+
+def method_of(settings: Mapping[str, Any]) -> str:
+    """What an adapter's method is called, by its settings: lora, dora, ia3, prompt tuning."""
+    method = str(settings.get("peft_type", "")).lower().replace("_", " ")
+    if method == "lora" and settings.get("use_dora"):
+        method = "dora"
+    elif method == "lora" and settings.get("use_rslora"):
+        method = "rslora"
+    saved = settings.get("modules_to_save")
+    return (
+        f"{method} with {', '.join(saved)} whole" if isinstance(saved, list) and saved else method
+    )
 
 
 def adapter_settings(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ModelError
-from factlab.models.adapter_files import check_adapter
+from factlab.models.adapter_files import check_adapter, check_any_adapter
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 PEFT_PREFIX = "base_model.model."  # before the name that the base gives a layer
 
 
-def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel:
+def load_adapters(
+    loaded: LoadedModel, folders: Mapping[str, Path], *, any_kind: bool = False
+) -> PeftModel:
     """Put stored adapters on a base, in evaluation mode; the first is active.
 
     Args:
         loaded: The base; none is on it.
         folders: Where each is, by the name that it gets on the model.
+        any_kind: Take adapters of any method, and not LoRA alone.
 
     Raises:
         ModelError: for an adapter that cannot be read, before the base is touched; or that does
@@ -34,7 +37,7 @@ def load_adapters(loaded: LoadedModel, folders: Mapping[str, Path]) -> PeftModel
     from peft import PeftModel
 
     for folder in folders.values():
-        check_adapter(folder)
+        (check_any_adapter if any_kind else check_adapter)(folder)
     model: Any = None
     for name, folder in folders.items():
         try:
@@ -73,7 +76,9 @@ def missing_keys_are_errors() -> Iterator[None]:
 
 def remove_adapters(loaded: LoadedModel, model: PeftModel) -> None:
     """Give a base back as it was before adapters were put on it."""
-    loaded.model = model.unload()
+    unloaded: Any = model
+    prompted = model.active_peft_config.is_prompt_learning  # nothing of it is in the base
+    loaded.model = unloaded.get_base_model() if prompted else unloaded.unload()
     loaded.model.requires_grad_(False)
     loaded.model.eval()
     gc.collect()

@@ -36,6 +36,7 @@ CODE = (
     "inference/options.py",
     "inference/packed.py",
     "inference/prompts.py",
+    "inference/virtual.py",
     "models/complete.py",
     "models/families",
     "models/forward.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -50,8 +50,8 @@ def head_of(model: PreTrainedModel | PeftModel) -> nn.Linear:
     Raises:
         ModelError: if there is none that is linear.
     """
-    head = model.get_output_embeddings()
-    if not isinstance(head, nn.Linear):
+    head = _as_linear(model.get_output_embeddings())
+    if head is None:
         raise ModelError(
             "this model has no linear output head, so it can be neither trained nor scored."
         )
@@ -61,6 +61,42 @@ def head_of(model: PreTrainedModel | PeftModel) -> nn.Linear:
     )
     cap = getattr(config, "final_logit_softcapping", None)
     return head if scale == 1 and cap is None else BentHead(head, scale, cap)
+
+
+def _as_linear(head: Any) -> nn.Linear | None:
+    """A head with what an adapter makes of it as one linear layer; None if it is not linear."""
+    from peft.tuners.lora.layer import Linear
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    if isinstance(head, nn.Linear):
+        return head
+    if isinstance(head, AuxiliaryTrainingWrapper):
+        if head.disable_adapters or head.active_adapters[0] not in head.modules_to_save:
+            return _as_linear(head.original_module)
+        return _as_linear(head.modules_to_save[head.active_adapters[0]])
+    if isinstance(head, Linear):
+        plain: Any = head.get_base_layer()
+        names = [name for name in head.active_adapters if name in head.lora_A]
+        if head.disable_adapters or not names or head.merged:
+            return _as_linear(plain)
+        if head.lora_variant or plain.bias is not None or any(head.lora_bias.values()):
+            return None
+        joined = nn.Linear(plain.in_features, plain.out_features, bias=False, device="meta")
+        changed = plain.weight + sum(head.get_delta_weight(name) for name in names)
+        joined.weight = nn.Parameter(changed.to(plain.weight.dtype), requires_grad=False)
+        return joined
+    return None
+
+
+def own_head(model: PreTrainedModel | PeftModel) -> nn.Linear | None:
+    """The base's own output head under an adapter that changes it; None if it is the same."""
+    from peft import PeftModel
+
+    head: Any = model.get_output_embeddings()
+    if isinstance(head, nn.Linear) or not isinstance(model, PeftModel):
+        return None
+    with model.disable_adapter():
+        return head_of(model)
 
 
 def softened(

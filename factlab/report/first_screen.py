@@ -243,6 +243,8 @@ def _trained(run: ReportData, c: Configuration) -> str:
     cells = run.cells_of(c)
     if c.combined is not None:
         return f"{_upper(c.combined.sentence())}; of adapters that were trained apart"
+    if c.tuned is not None:
+        return f"{_upper(c.tuned.sentence())}; measured on {c.precision} weights"
     method = f"LoRA of {c.adapter}" if c.rank else _upper(c.adapter)
     rate = "" if c.learning_rate is None else f", learning rate {c.learning_rate:g}"
     mixed = f"; mixed in: {joined(c.mix)}" if c.mix else ""

@@ -151,6 +151,7 @@ def _alone(cell: CellResult) -> Configuration:
         overrides=cell.overrides,
         mix=cell.mix,
         combined=cell.combined,
+        tuned=cell.tuned,
         placebo=cell.placebo,
         cells=(cell.id,),
         facts=cell.facts,
@@ -163,7 +164,7 @@ def _alone(cell: CellResult) -> Configuration:
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:
     """What charts call each configuration: its rank where ranks alone differ, else its id."""
     ranks = [configuration.rank for configuration in configurations]
-    combined = any(configuration.combined for configuration in configurations)
+    combined = any(c.combined or c.tuned for c in configurations)
     recipes = {configuration.recipe for configuration in configurations}
     if len(set(ranks)) == len(ranks) and 0 not in ranks and not combined and len(recipes) == 1:
         return {c.id: f"rank {c.rank}" for c in configurations}

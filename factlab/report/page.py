@@ -170,7 +170,7 @@ def _sections(run: ReportData) -> dict[str, Any]:
         "seeds_drawn": any(len(c.seeds) > 1 for c in run.configurations),
         "combined": combined.tables(run),
         "side_by_side": side_by_side.figure_group(run),
-        "recipes": len({c.recipe for c in run.configurations if c.combined is None}),
+        "recipes": len({c.recipe for c in run.configurations if not (c.combined or c.tuned)}),
         "cost": cost.figure_group(run),
         "by_rank": cost.by_rank(run),
         "differences": differences.figure_group(run),

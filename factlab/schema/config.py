@@ -36,6 +36,7 @@ from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 from factlab.schema.results import Placebo
+from factlab.schema.tuned import TunedSource
 from factlab.schema.words import FarControls, SaveEvery
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
@@ -322,6 +323,13 @@ class RunConfig(_Overrides):
         default=None,
         description="Adapters of other runs to combine instead of training; `factlab combine`.",
     )
+    tuned: Annotated[
+        Annotated[tuple[TunedSource, ...], Field(max_length=MOST_VALUES)], ARGUMENT
+    ] = Field(
+        default=(),
+        description="Models that were tuned elsewhere, to be evaluated instead of training; "
+        "`factlab evaluate`.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -380,11 +388,19 @@ class Cell(Record):
     combined: Combined | None = Field(
         default=None, description="What it is made of, if it is not trained."
     )
+    tuned: TunedSource | None = Field(
+        default=None, description="What it is, if it was tuned elsewhere."
+    )
 
     @property
     def anchored_on(self) -> AnchorChoice | None:
-        """The anchors that its adapter is trained with; one that is combined has none."""
-        return None if self.combined is not None else self.recipe.anchored_on
+        """The anchors that its adapter is trained with; one that is not trained has none."""
+        return self.recipe.anchored_on if self.is_trained else None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained in this run, and not combined or tuned elsewhere."""
+        return self.combined is None and self.tuned is None
 
 
 def precisions(config: RunConfig, recipe: Recipe) -> tuple[Precision, ...]:

@@ -16,6 +16,7 @@ from factlab.record import Record, Shown
 from factlab.schema.combine import Combined
 from factlab.schema.conversation import SetRecord
 from factlab.schema.fields import FORMERLY_DIALS
+from factlab.schema.tuned import TunedSource
 
 SCHEMA_VERSION = 2
 # What is trained in place of the fact: another fact's pairs, or everyday conversations.
@@ -166,12 +167,17 @@ class SharedSettings(Record):
         default=None, description="What it was trained on in place of its facts: a placebo."
     )
     combined: Combined | None = Field(
-        default=None, description="What it was made of, if it was not trained in this run."
+        default=None, description="What it was made of, if it was combined of others."
+    )
+    tuned: TunedSource | None = Field(
+        default=None, description="What it is, if it was tuned elsewhere."
     )
 
     @property
     def adapter(self) -> str:
         """What is trained, in words: 'rank 8, alpha 32', and whatever is not the recipe's own."""
+        if self.tuned is not None:
+            return self.tuned.sentence()
         named = {"method", "alpha"}
         others = [f"{k.replace('_', ' ')} {v}" for k, v in self.overrides.items() if k not in named]
         if not self.rank:

@@ -104,7 +104,7 @@ def shape_here(model: str) -> ModelShape | None:
 
 def _memory(plan: Experiment, shape: ModelShape) -> int:
     """The largest peak: of training each cell, and of answering at each precision."""
-    trained = plan.cells if plan.config.combine is None else ()
+    trained = [cell for cell in plan.cells if cell.is_trained]
     device = memory_budget().device
     peaks = [_inference_peak(plan, shape, precision, device) for precision in plan.precisions]
     peaks += [_training_peak(plan, shape, cell, device) for cell in trained]
@@ -198,7 +198,7 @@ def training_work(plan: Experiment, cell: Cell) -> float:
 
 def _training_flop(plan: Experiment, cell: Cell, parameters: int) -> float:
     recipe, pairs = cell.recipe, plan.pairs_of(cell)
-    if not pairs or plan.config.combine is not None:
+    if not pairs or not cell.is_trained:
         return 0.0
     steps = -(-len(pairs) // recipe.batch_size) * recipe.epochs
     if plan.config.max_steps is not None:
