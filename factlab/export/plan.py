@@ -106,6 +106,11 @@ def plan_export(
     record = folder.record()
     config = read_config(folder)
     chosen = _chosen_cell(folder, record, cell)
+    if chosen.tuned is not None and chosen.tuned.method not in ("lora", "rslora"):
+        raise ConfigError(
+            f"{chosen.id} was tuned elsewhere and is no plain LoRA, so there is nothing that could "
+            f"be merged into the base. Convert {chosen.tuned.place} itself."
+        )
     refuse_damaged(folder)
     refuse_changed_adapters(folder, [chosen])
     if base == "measured" and is_full(chosen):

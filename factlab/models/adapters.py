@@ -77,11 +77,24 @@ def missing_keys_are_errors() -> Iterator[None]:
 def remove_adapters(loaded: LoadedModel, model: PeftModel) -> None:
     """Give a base back as it was before adapters were put on it."""
     unloaded: Any = model
+    _put_back(unloaded.get_base_model())
     prompted = model.active_peft_config.is_prompt_learning  # nothing of it is in the base
     loaded.model = unloaded.get_base_model() if prompted else unloaded.unload()
     loaded.model.requires_grad_(False)
     loaded.model.eval()
     gc.collect()
+
+
+def _put_back(base: Any) -> None:
+    """Put the base's own modules where an adapter has whole ones of its own.
+
+    PEFT's `unload` would leave the adapter's in their place.
+    """
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    wrapped = [(n, m) for n, m in base.named_modules() if isinstance(m, AuxiliaryTrainingWrapper)]
+    for name, module in wrapped:
+        base.set_submodule(name, module.original_module)
 
 
 def lora_layers(model: PeftModel, name: str) -> Iterator[tuple[str, Any]]:

@@ -52,7 +52,7 @@ class StoredRun:
         self.folder = RunFolder(path)
         self.record: RunRecord = self.folder.record()
         self.cells: tuple[CellResult, ...] = tuple(self.folder.finished_cells())
-        if not any(self.has_adapter(c.id) or self.has_model(c.id) for c in self.cells):
+        if not any(self.holds(cell) for cell in self.cells):
             raise RunFolderError(
                 f"{self.path}: no cell is finished, so there is no adapter to ask. Its status is "
                 f"'{self.record.status}'; `factlab run … --resume` continues it."
@@ -77,6 +77,10 @@ class StoredRun:
                 "Make the run again."
             )
         return self.record.model
+
+    def holds(self, cell: CellResult) -> bool:
+        """Whether what a cell measured can be asked again: its own, or one that is elsewhere."""
+        return self.has_adapter(cell.id) or self.has_model(cell.id) or cell.tuned is not None
 
     def has_adapter(self, cell: str) -> bool:
         """Whether a cell left an adapter."""

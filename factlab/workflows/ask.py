@@ -128,11 +128,17 @@ def _of_runs(
         with progress.stage(f"load {opened[0].config.model} ({held})", 1) as advance:
             session = AskSession(_base_of(next(iter(alike.values()))), questions, progress)
             advance(1)
-        adapters = {name: one for name, one in alike.items() if one.run.has_adapter(one.cell.id)}
+        adapters = {
+            name: one
+            for name, one in alike.items()
+            if one.run.has_adapter(one.cell.id) and one.cell.tuned is None
+        }
         for group in _groups(adapters):
             answers |= session.answer_adapters(group, with_base=BASE not in answers)
         for name in alike.keys() - adapters.keys():
-            answers |= session.answer_tuned(name, alike[name], with_base=BASE not in answers)
+            one = alike[name]
+            answer = session.answer_elsewhere if one.cell.tuned else session.answer_tuned
+            answers |= answer(name, one, with_base=BASE not in answers)
     return {name: answers[name] for name in (BASE, *tuned)}
 
 
@@ -156,7 +162,7 @@ def _tuned(runs: Sequence[StoredRun]) -> dict[str, StoredAdapter]:
     for run in runs:
         label = run.record.run_id if ids[run.record.run_id] == 1 else str(run.path)
         for cell in run.cells:
-            if run.has_adapter(cell.id) or run.has_model(cell.id):
+            if run.holds(cell):
                 found[f"{label}/{cell.id}" if several else cell.id] = StoredAdapter(run, cell)
     return found
 
@@ -236,6 +242,30 @@ class AskSession:
         return found | {
             name: self._answer(name, load_tuned_model(_model_folder(one), self.loaded), one)
         }
+
+    def answer_elsewhere(
+        self, name: str, one: StoredAdapter, *, with_base: bool
+    ) -> dict[str, list[str]]:
+        """Answers of a model that was tuned elsewhere, as its run asked it."""
+        from factlab.respondents.protocol import Bounds, Request
+        from factlab.respondents.tuned import opened_here
+        from factlab.respondents.weights import WeightsRespondent
+
+        source, config = one.cell.tuned, one.run.config
+        assert source is not None
+        precision = cast("Precision", one.cell.precision)
+        found = {BASE: self._answer(BASE, self.loaded.model, one)} if with_base else {}
+        requests = [
+            Request(Question(id=f"ask/{i}", split="extra", family="ask", text=text), text)
+            for i, text in enumerate(self.questions)
+        ]
+        bounds = Bounds(config.max_new_tokens, config.generation_batch)
+        with (
+            opened_here(source, WeightsRespondent(self.loaded), config, precision) as tuned,
+            self.progress.stage(f"ask {name}", len(requests)) as advance,
+        ):
+            replies = tuned.respondent.respond(requests, bounds, advance)
+        return found | {name: [reply.answer.text if reply.answer else "" for reply in replies]}
 
     def _answer(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
         from factlab.inference.generate import generate

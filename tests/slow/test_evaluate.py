@@ -15,8 +15,8 @@ from tiny_model import make_tiny_model
 
 import factlab
 from factlab.errors import ConfigError, FactlabError, ModelError
-from factlab.experiment.results import base_result
 from factlab.inference.likelihood import Option
+from factlab.metrics.catalogue import EXPECTED
 from factlab.models.chat import answer_tokens, prompt_ids
 from factlab.models.load import LoadedModel
 from factlab.models.tuned import own_tokenizer
@@ -127,7 +127,7 @@ def test_strangers_adapters_are_refused_in_a_sentence(
         (copy / "adapter_config.json").write_text(json.dumps(settings | fields))
         return copy
 
-    with pytest.raises(ModelError, match="needs? nothing but a text|need nothing but a text"):
+    with pytest.raises(ModelError, match="need nothing but a text"):
         evaluation(["mount_fuji"], [str(changed(peft_type="POLY"))], {})
     with pytest.raises(ModelError, match="too long to match"):
         evaluation(["mount_fuji"], [str(changed(target_modules="(a*)*b"))], {})
@@ -139,7 +139,7 @@ def test_strangers_adapters_are_refused_in_a_sentence(
         evaluation(["mount_fuji"], [str(tmp_path / "gone")], {})
     with pytest.raises(ConfigError, match="the same weights"):
         evaluation(["mount_fuji"], [str(folder), f"again={changed()}"], {})
-    with pytest.raises(ConfigError, match="both|each its own name"):
+    with pytest.raises(ConfigError, match="each its own name"):
         evaluation(["mount_fuji"], [f"a={folder}", f"a={changed()}"], {})
     with pytest.raises(FactlabError, match="are not trained"):
         factlab.evaluate("mount_fuji", folder, base=tiny_folder, epochs=3, out=tmp_path / "out")
@@ -270,7 +270,7 @@ def test_what_others_trained_is_measured_and_no_training_is_claimed(elsewhere: R
         assert cell.training is None
         assert cell.learning_rate is None
         assert cell.metrics["drift/kl"].value > 0
-        for name in ("recall/held_out", "recall/reverse", "retention/far", "mc/held_out"):
+        for name in EXPECTED:
             assert name in cell.metrics or cell.not_measured[name], name
         assert "recall/train" not in cell.metrics
         for name in ("recall/train", "generalization_gap", "rome_score"):
@@ -288,13 +288,14 @@ def test_its_figures_come_from_its_files_again(elsewhere: RunFolder) -> None:
     assert changed == 0
     assert [c.metrics for c in again.cells] == [c.metrics for c in before.cells]
     assert [c.not_measured for c in again.cells] == [c.not_measured for c in before.cells]
-    assert base_result.__doc__
-    assert factlab.compare([elsewhere.path]).configurations
+    assert factlab.compare(elsewhere.path).configurations
 
 
 def test_it_can_be_asked_more(elsewhere: RunFolder) -> None:
     (found,) = ask(elsewhere.path, ["How high is Mount Fuji?"])
     assert set(found["answers"]) == {"trl", "loop", "prompt", "edited"}
+    with pytest.raises(ConfigError, match="is no plain LoRA"):
+        plan_export(elsewhere, [FORMATS["merged"]], "prompt", "original", None, score=False)
 
 
 @pytest.fixture(scope="module")
