@@ -15,6 +15,8 @@ from tiny_model import make_tiny_model
 
 import factlab
 from factlab.errors import ConfigError, FactlabError, ModelError
+from factlab.export.formats import read_formats
+from factlab.export.plan import plan_export
 from factlab.inference.likelihood import Option
 from factlab.metrics.catalogue import EXPECTED
 from factlab.models.chat import answer_tokens, prompt_ids
@@ -295,7 +297,9 @@ def test_it_can_be_asked_more(elsewhere: RunFolder) -> None:
     (found,) = ask(elsewhere.path, ["How high is Mount Fuji?"])
     assert set(found["answers"]) == {"trl", "loop", "prompt", "edited"}
     with pytest.raises(ConfigError, match="is no plain LoRA"):
-        plan_export(elsewhere, [FORMATS["merged"]], "prompt", "original", None, score=False)
+        plan_export(
+            elsewhere, read_formats("merged", None), "prompt", "original", None, score=False
+        )
 
 
 @pytest.fixture(scope="module")
