@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 TRAINED, REST = "How it is trained", "Files and output"
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "First choices": (
-        *("quick", "minutes", "cells", "confirm", "model", "recipe", "rank", "precision"),
+        *("quick", "minutes", "cells", "confirm", "tuned", "base", "model", "recipe", "rank"),
+        "precision",
         *("learning_rate", "epochs", "seeds", "together", "out", "dry_run", "resume"),
     ),
     "What is trained": ("method", "alpha", "dropout", "bias", "init", "targets", "last_layers"),
@@ -51,7 +52,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 }
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "First steps": ("init", "validate", "preview", "run", "show", "report", "ask"),
-    "Compare and search": ("compare", "tune", "capacity", "combine", "rescore"),
+    "Compare and search": ("compare", "evaluate", "tune", "capacity", "combine", "rescore"),
     "Data": ("practice", "import", "list", "schema"),
     "Models and machine": ("plan", "screen", "export", "push", "doctor"),
 }

@@ -36,7 +36,7 @@ from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 from factlab.schema.results import Placebo
-from factlab.schema.tuned import TunedSource
+from factlab.schema.tuned import TunedSource, TunedSources
 from factlab.schema.words import FarControls, SaveEvery
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
@@ -323,12 +323,8 @@ class RunConfig(_Overrides):
         default=None,
         description="Adapters of other runs to combine instead of training; `factlab combine`.",
     )
-    tuned: Annotated[
-        Annotated[tuple[TunedSource, ...], Field(max_length=MOST_VALUES)], ARGUMENT
-    ] = Field(
-        default=(),
-        description="Models that were tuned elsewhere, to be evaluated instead of training; "
-        "`factlab evaluate`.",
+    tuned: Annotated[TunedSources, ARGUMENT] = Field(
+        default=(), description="Models that were tuned elsewhere to evaluate; `factlab evaluate`."
     )
 
     @model_validator(mode="before")
@@ -385,12 +381,8 @@ class Cell(Record):
     placebo: Placebo | None = Field(
         default=None, description="What it is trained on in place of its facts, if it is a placebo."
     )
-    combined: Combined | None = Field(
-        default=None, description="What it is made of, if it is not trained."
-    )
-    tuned: TunedSource | None = Field(
-        default=None, description="What it is, if it was tuned elsewhere."
-    )
+    combined: Combined | None = Field(default=None, description="Of what, if it is not trained.")
+    tuned: TunedSource | None = Field(default=None, description="If it was tuned elsewhere.")
 
     @property
     def anchored_on(self) -> AnchorChoice | None:

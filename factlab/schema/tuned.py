@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
+from factlab.reading.bounds import MOST_VALUES
 from factlab.reading.paths import PathText, PlainName
 from factlab.record import Record
 
@@ -44,3 +45,6 @@ class TunedSource(Record):
         known += [f"rank {self.rank}"] if self.rank else []
         more = f" ({', '.join(known)})" if known else ""
         return f"tuned elsewhere: {what}{more}"
+
+
+TunedSources = Annotated[tuple[TunedSource, ...], Field(max_length=MOST_VALUES)]

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from factlab.errors import ModelError
+from factlab.inference.decoder.adapters import adds_updates_alone
 from factlab.inference.decoder.operations import Norm, gated, norm_heads, rotate
 from factlab.inference.decoder.packing import Packed, Scoring, Tree, attend, pack
 from factlab.inference.decoder.projection import LowRank, Projection
@@ -194,7 +195,7 @@ def read_decoder(
     """
     _check_names(model, adapters)
     base: Any = base_of(model)
-    if not _adds_updates_alone(model, base):
+    if not adds_updates_alone(model, base):
         return None
     family = FAMILIES.get(base.config.model_type)
     names = family.decoder if family else None
@@ -227,26 +228,6 @@ def _check_names(model: PreTrainedModel | PeftModel, adapters: Sequence[str | No
     unknown = {*(adapters or ()), None} - {*getattr(model, "peft_config", {}), None}
     if unknown and isinstance(model, PeftModel):
         raise ModelError(f"there is no adapter {', '.join(map(repr, unknown))} on this model.")
-
-
-def _adds_updates_alone(model: PreTrainedModel | PeftModel, base: nn.Module) -> bool:
-    """Whether adapters add low-rank updates and do nothing else: no layer of another kind is read.
-
-    What replaces a whole layer, scales its output or stands before the text looks, through the
-    attributes it passes on, like the layer that it stands on.
-    """
-    from peft.tuners.lora import LoraLayer
-    from peft.tuners.tuners_utils import BaseTunerLayer
-    from peft.utils.other import AuxiliaryTrainingWrapper
-
-    if any(config.peft_type != "LORA" for config in getattr(model, "peft_config", {}).values()):
-        return False
-    trunk: Any = base.get_decoder()  # type: ignore[operator]
-    return not any(
-        isinstance(module, AuxiliaryTrainingWrapper)
-        or (isinstance(module, BaseTunerLayer) and not isinstance(module, LoraLayer))
-        for module in trunk.modules()
-    )
 
 
 def _recomputes(base: Any) -> bool:
