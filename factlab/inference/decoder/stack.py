@@ -195,9 +195,7 @@ def read_decoder(
     """
     _check_names(model, adapters)
     base: Any = base_of(model)
-    if not adds_updates_alone(model, base):
-        return None
-    family = FAMILIES.get(base.config.model_type)
+    family = FAMILIES.get(base.config.model_type) if adds_updates_alone(model, base) else None
     names = family.decoder if family else None
     if names is None or not names.computes(vars(base.config)) or _recomputes(base) or _spread(base):
         return None
