@@ -76,17 +76,13 @@ def evaluate(
     fresh: Fresh = False,
     json_: Json = False,
 ) -> None:
-    """Measure models that were tuned elsewhere against their base; nothing is trained.
-
-    Base and tuned models are asked what a run asks, and compared as its configurations are.
-    """
+    """Measure models that were tuned elsewhere against their base; nothing is trained."""
     from factlab.cli.run import carry_out
     from factlab.workflows.evaluate import evaluation
 
     check_gates(fail_if or (), against)
-    chosen = evaluation(
-        facts or (), tuned or (), settings if base is None else {**settings, "model": base}
-    )
+    named = {} if base is None else {"model": base}
+    chosen = evaluation(facts or (), tuned or (), {**settings, **named})
     if dry_run:
         from factlab.cli.dry_run import show_dry_run
 
