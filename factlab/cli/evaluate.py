@@ -27,6 +27,20 @@ def register(app: typer.Typer) -> None:
     )(with_settings(evaluate, "run", without=_WITHOUT))
 
 
+Gates = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="A run for gates such as 'retention/far<against-0.02'.",
+        autocompletion=complete_runs,
+    ),
+]
+
+
 def evaluate(
     facts: Annotated[
         list[str] | None,
@@ -56,20 +70,8 @@ def evaluate(
         ),
     ] = None,
     settings: dict[str, Any],
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="A run for gates such as 'retention/far<against-0.02'.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    fail_if: Gates = None,
+    against: Against = None,
     out: Out = None,
     dry_run: DryRun = False,
     resume: Resume = False,
