@@ -19,21 +19,33 @@ if TYPE_CHECKING:
 def show_dry_run(config: RunConfig, *, out: Path | None, as_json: bool) -> None:
     """Print what a run would do and take."""
     from factlab.experiment.plan import plan_experiment
+    from factlab.experiment.spending import check_spending
     from factlab.memory.machine import memory_budget
     from factlab.models.resolve import check_model_name
+    from factlab.remote.address import is_address
     from factlab.runs.opening import check_out
     from factlab.workflows.estimate import estimate
 
     check_out(out)
     for name in filter(None, (config.model, config.teacher)):
-        check_model_name(name)
+        if not is_address(name):
+            check_model_name(name)
     plan = plan_experiment(config, _length(config))
+    asked = check_spending(plan)
+    if is_address(config.model) and not as_json:
+        _show_plan(plan)
+        for sentence in asked:
+            paragraph(sentence)
+        say("Nothing was asked or written.")
+        return
     needs = estimate(plan)
     free = _Free(memory_budget().total_bytes or 0, _free_disk_bytes(out or Path("reports")))
     if as_json:
         say_json(_document(plan, needs, free))
         return
     _show_plan(plan)
+    for sentence in asked:
+        paragraph(sentence)
     _show_needs(plan, needs, free)
     say("Nothing was written.")
 

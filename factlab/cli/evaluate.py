@@ -19,6 +19,42 @@ EVALUATED = ("quick", *(n for n, one in settings_of(RunConfig).items() if one.op
 _WITHOUT = {*settings_of(RunConfig)} - {*EVALUATED} | {"model", "seed"}
 
 
+Tuned = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]WHAT",
+        help="A PEFT adapter's folder, a model's folder, a hub id, a cell of a run, a "
+        "GGUF file, or an endpoint (https://host/v1#model); may be given again.",
+    ),
+]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        "--model",
+        metavar="MODEL",
+        help="What they were tuned from: as --model of `factlab run`, or an endpoint. A GGUF "
+        "file stays one beside GGUF files and endpoints.",
+        autocompletion=complete_models,
+    ),
+]
+Concurrency = Annotated[
+    int | None, typer.Option(metavar="N", help="Most requests to an endpoint at a time (8).")
+]
+MaxRequests = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Refuse to send more requests to endpoints than this."),
+]
+PriceIn = Annotated[
+    float | None,
+    typer.Option(metavar="PRICE", help="Of a million prompt tokens, for the bound on cost."),
+]
+PriceOut = Annotated[
+    float | None,
+    typer.Option(metavar="PRICE", help="Of a million answer tokens, for the bound on cost."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
@@ -51,24 +87,12 @@ def evaluate(
         ),
     ] = None,
     *,
-    tuned: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[NAME=]WHAT",
-            help="A PEFT adapter's folder, a model's folder, a hub id, or a cell of a run; may be "
-            "given again.",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            "--model",
-            metavar="MODEL",
-            help="What they were tuned from: as --model of `factlab run`.",
-            autocompletion=complete_models,
-        ),
-    ] = None,
+    tuned: Tuned = None,
+    base: Base = None,
+    concurrency: Concurrency = None,
+    max_requests: MaxRequests = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
     settings: dict[str, Any],
     fail_if: Gates = None,
     against: Against = None,
@@ -83,8 +107,16 @@ def evaluate(
     from factlab.workflows.evaluate import evaluation
 
     check_gates(fail_if or (), against)
-    named = {} if base is None else {"model": base}
-    chosen = evaluation(facts or (), tuned or (), {**settings, **named})
+    asking = {
+        "concurrency": concurrency,
+        "max_requests": max_requests,
+        "price_in": price_in,
+        "price_out": price_out,
+    }
+    given = {name: value for name, value in asking.items() if value is not None}
+    settings |= {"asking": given} if given else {}
+    settings |= {} if base is None else {"model": base}
+    chosen = evaluation(facts or (), tuned or (), settings)
     if dry_run:
         from factlab.cli.dry_run import show_dry_run
 

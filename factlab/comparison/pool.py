@@ -74,7 +74,7 @@ def pool(
     seeds = tuple(sorted({cell.seed for cell in done}))
     found = _pooled_metrics(measured, seeds) if measured else _nothing(cells)
     for one in done:
-        give_reasons(found.not_measured, one.lacks)
+        give_reasons(found.not_measured, one.lacks, of_tuned=True)
     configuration = Configuration(
         **{key: getattr(cells[0], key) for key in SharedSettings.model_fields},
         id=name,

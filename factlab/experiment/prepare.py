@@ -9,7 +9,9 @@ from factlab.expand.controls import languages_of
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
+from factlab.experiment.spending import check_spending
 from factlab.progress import Progress
+from factlab.respondents.elsewhere import base_elsewhere, check_elsewhere
 from factlab.respondents.protocol import FoundBase
 from factlab.respondents.tuned import check_sources
 from factlab.respondents.weights import BaseWeights
@@ -49,6 +51,15 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     _check_machine(experiment)
     if config.combine is not None:
         check_unchanged(config.combine.adapters)
+    check_elsewhere(config)
+    for sentence in check_spending(experiment):
+        progress.note(sentence)
+    elsewhere = base_elsewhere(config)
+    if elsewhere is not None:
+        far = _far(experiment, elsewhere, progress)
+        if far is not None:
+            experiment = plan_experiment(config, None, far, experiment.expansions)
+        return Prepared(experiment, elsewhere)
     files = _find_model(config, progress)
     base = BaseWeights(files, config)
     if config.combine is not None:

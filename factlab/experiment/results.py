@@ -57,7 +57,7 @@ def base_result(
     if not rounding:
         reason = "the base was not computed again by another forward pass."
         found.not_measured |= {"rounding/text": reason, "rounding/verdict": reason}
-    give_reasons(found.not_measured, lacks)
+    give_reasons(found.not_measured, lacks, of_tuned=False)
     return BaseResult(
         metrics=found.metrics,
         not_measured=found.not_measured,
@@ -81,7 +81,7 @@ def measured_cell(
     base = responses.base_at(precision)
     windows = list(read_lines(files.drift_file, DriftWindow, whole=True))
     found = measure_tuned(asked, base, tuned, windows)
-    give_reasons(found.not_measured, lacks)
+    give_reasons(found.not_measured, lacks, of_tuned=True)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)
 

@@ -13,10 +13,39 @@ from factlab.experiment.far_controls import in_turn, to_screen
 from factlab.experiment.screening import SCREENING_BOUNDS
 from factlab.inference.likelihood import own_options
 from factlab.progress import Silent
+from factlab.remote.address import is_address
+from factlab.remote.spending import Spending
 from factlab.respondents.counting import CountingRespondent
 from factlab.respondents.protocol import Bounds, Request
 from factlab.runs.folder import BaseFolder
 from factlab.schema.quick import QUICK_SCREENED
+
+
+def check_spending(experiment: Experiment) -> list[str]:
+    """What the endpoints of an evaluation are asked at most, a sentence for each.
+
+    Raises:
+        ConfigError: for more requests than the settings allow.
+    """
+    config, found, total = experiment.config, [], Spending()
+    counted: list[tuple[str, CountingRespondent]] = []
+    if is_address(config.model):
+        counted.append((config.model, spent_on_base(experiment)))
+    for cell in experiment.cells:
+        if cell.tuned is not None and cell.tuned.kind == "endpoint":
+            asked = spent_on_tuned(experiment, cell.facts, trained=cell.tuned.trained_here)
+            counted.append((cell.tuned.place, asked))
+    asking = config.asking
+    for place, counting in counted:
+        answers = counting.answers.said(asking.price_in, asking.price_out)
+        options = counting.options.said(asking.price_in, asking.price_out)
+        found.append(
+            f"{place}: {answers}; and for likelihoods, if the server tells any, {options}. Tries "
+            "that failed come on top, and what is kept of an earlier command is not asked again."
+        )
+        total += counting.answers + counting.options
+    total.check(asking.max_requests, ", ".join(place for place, _ in counted))
+    return found
 
 
 def spent_on_base(experiment: Experiment) -> CountingRespondent:

@@ -13,6 +13,7 @@ from factlab.errors import ConfigError, DivergedError
 from factlab.experiment.baseline import Baseline
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial_results import cell_result
+from factlab.respondents.elsewhere import LOG, is_elsewhere, opened_elsewhere
 from factlab.respondents.tuned import OpenedTuned, lacking, opened_here
 from factlab.respondents.weights import WeightsRespondent
 from factlab.runs.files import write_lines, writing
@@ -66,6 +67,9 @@ def _opened(
     """By the kind of the source; a module per kind in `factlab.respondents`."""
     source, evaluator = cell.tuned, baseline.evaluator
     assert source is not None
+    if is_elsewhere(source):
+        config, log = evaluator.experiment.config, files.measuring / LOG
+        return opened_elsewhere(source, evaluator.base.record, config, log)
     if not isinstance(evaluator.base, WeightsRespondent):
         raise ConfigError(
             f"{source.place}: an adapter or a model folder is measured against a base whose "

@@ -91,6 +91,8 @@ def names_of(wanted: Callable[[Use], object]) -> tuple[str, ...]:
     return tuple(row.name for row in ROWS if wanted(row.use))
 
 
+# Only a model whose predictions cannot be had has none of these.
+DRIFT = tuple(row.name for row in ROWS if row.needs == "drift" and row.model == "tuned")
 # A result says why one of these is missing.
 EXPECTED = names_of(lambda use: use.expected)
 BASE_EXPECTED = names_of(lambda use: use.base_expected)
@@ -113,13 +115,18 @@ def about_fact(name: str) -> bool:
     return spec_of(name).about_fact or name.partition("/")[2] in ("held_out", *DEPTHS)
 
 
-def give_reasons(not_measured: dict[str, str], lacks: Mapping[Ability, str]) -> None:
+def give_reasons(
+    not_measured: dict[str, str], lacks: Mapping[Ability, str], *, of_tuned: bool
+) -> None:
     """Where a metric is missing since a model could not be asked for what it needs, say so.
 
     Args:
         not_measured: Metric → why it is missing; changed.
         lacks: What the model could not be asked for, and why.
+        of_tuned: Whether it is a tuned model, which is compared with its base on running text.
     """
+    if "drift" in lacks and of_tuned:
+        not_measured |= dict.fromkeys(DRIFT, "")
     for name in not_measured:
         needed = spec_of(name).needs
         if needed is not None and needed in lacks:

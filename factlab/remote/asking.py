@@ -115,6 +115,13 @@ class RemoteModel:
                 self.kept.add(KeptReply(key=key, text=found))
         return self.scorer
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the results should know, as clauses."""
+        key = self.transport.key
+        withheld = (key.withheld.rstrip("."),) if key.withheld else ()
+        return (*self.dialect.notes, *withheld)
+
     def close(self) -> None:
         """Give connections back."""
         self.transport.close()

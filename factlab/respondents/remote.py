@@ -102,6 +102,10 @@ class RemoteRespondent:
         )
         return [Reply(answer, record) for answer, record in zip(answers, scored, strict=True)]
 
+    def close(self) -> None:
+        """Give connections back."""
+        self.model.close()
+
     def reuse_note(self, who: str) -> str | None:
         """A sentence on answers that were read from earlier runs, if any were."""
         if not self.model.kept.reused:

@@ -313,7 +313,7 @@ def config_sha256(
     """
     # The number of seeds is in their list, that of questions about belief in the questions.
     left_out = {"accept_license", "report_to", "save_every", "recipe", "seeds", "belief_questions"}
-    left_out |= _unsaid(config)
+    left_out |= {"asking"} | _unsaid(config)
     settings = config.model_dump(mode="json", exclude=left_out, exclude_none=True)
     given = {name: value for name, value in sorted(settings.items()) if value != []}
     texts = {"about", "source"}

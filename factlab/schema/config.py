@@ -36,7 +36,7 @@ from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
 from factlab.schema.recipe import Precision as Precision  # noqa: PLC0414
 from factlab.schema.results import Placebo
-from factlab.schema.tuned import TunedSource, TunedSources
+from factlab.schema.tuned import Asking, TunedSource, TunedSources
 from factlab.schema.words import FarControls, SaveEvery
 
 ComputeDtype = Literal["bf16", "fp16", "fp32"]
@@ -323,9 +323,8 @@ class RunConfig(_Overrides):
         default=None,
         description="Adapters of other runs to combine instead of training; `factlab combine`.",
     )
-    tuned: Annotated[TunedSources, ARGUMENT] = Field(
-        default=(), description="Models that were tuned elsewhere to evaluate; `factlab evaluate`."
-    )
+    tuned: Annotated[TunedSources, ARGUMENT] = Field(default=(), description="Tuned elsewhere.")
+    asking: Annotated[Asking, ARGUMENT] = Asking()
 
     @model_validator(mode="before")
     @classmethod

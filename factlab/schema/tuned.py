@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from factlab.reading.bounds import MOST_VALUES
+from factlab.reading.bounds import MOST_VALUES, AmountOrZero, Count
 from factlab.reading.paths import PathText, PlainName
 from factlab.record import Record
 
@@ -48,3 +48,18 @@ class TunedSource(Record):
 
 
 TunedSources = Annotated[tuple[TunedSource, ...], Field(max_length=MOST_VALUES)]
+
+
+class Asking(Record):
+    """How endpoints are asked. It decides no number, so a run may be resumed with another."""
+
+    concurrency: Count = Field(default=8, le=256, description="Most requests under way at a time.")
+    max_requests: Count | None = Field(
+        default=None, description="Refuse, before the first, to send more requests than this."
+    )
+    price_in: AmountOrZero | None = Field(
+        default=None, description="Of a million tokens in prompts, for the bound on cost."
+    )
+    price_out: AmountOrZero | None = Field(
+        default=None, description="Of a million tokens in answers, for the bound on cost."
+    )

@@ -17,6 +17,7 @@ from factlab.schema.question import Question, Turn
 
 if TYPE_CHECKING:
     from factlab.models.load import LoadedModel
+    from factlab.respondents.protocol import FoundBase, Respondent
     from factlab.schema.config import Precision
 
 AT_ONCE = 16  # adapters in memory beside the base
@@ -103,25 +104,60 @@ def _of_endpoints(
 def _of_file(file: Path, questions: Sequence[str], progress: Progress) -> list[str]:
     """Answers of a GGUF file in llama.cpp."""
     from factlab.respondents.gguf import GgufRespondent
-    from factlab.respondents.protocol import Bounds, Request
 
     respondent = GgufRespondent.of(file, None)
-    asked = [
-        Question(id=f"ask/{number}", split="held_out", family="ask", text=text)
-        for number, text in enumerate(questions)
-    ]
-    bounds = Bounds(RunConfig().max_new_tokens, len(asked))
-    with progress.stage(f"ask {file.name}", len(asked)) as advance:
-        replies = respondent.respond([Request(one, one.text) for one in asked], bounds, advance)
+    found = _replies(respondent, file.name, questions, RunConfig(), progress)
     respondent.close()
-    return [reply.answer.text for reply in replies if reply.answer is not None]
+    return found
+
+
+def _replies(
+    respondent: Respondent,
+    name: str,
+    questions: Sequence[str],
+    config: RunConfig,
+    progress: Progress,
+) -> list[str]:
+    """Answers of anybody who stands behind the protocol."""
+    from factlab.respondents.protocol import Bounds, Request
+
+    requests = [
+        Request(Question(id=f"ask/{i}", split="extra", family="ask", text=text), text)
+        for i, text in enumerate(questions)
+    ]
+    bounds = Bounds(config.max_new_tokens, config.generation_batch)
+    with progress.stage(f"ask {name}", len(requests)) as advance:
+        replies = respondent.respond(requests, bounds, advance)
+    return [reply.answer.text if reply.answer else "" for reply in replies]
+
+
+def _of_base_elsewhere(
+    base: FoundBase, tuned: Tuned, questions: Sequence[str], progress: Progress
+) -> dict[str, list[str]]:
+    """Answers of a base that torch does not compute here, and of what was measured against it."""
+    from factlab.respondents.elsewhere import opened_elsewhere
+
+    one = next(iter(tuned.values()))
+    asked = base.open(cast("Precision", one.cell.precision), fresh=False)
+    found = {BASE: _replies(asked, BASE, questions, one.run.config, progress)}
+    for name, one in tuned.items():
+        assert one.cell.tuned is not None
+        with opened_elsewhere(one.cell.tuned, asked.record, one.run.config, None) as opened:
+            found[name] = _replies(opened.respondent, name, questions, one.run.config, progress)
+    return found
 
 
 def _of_runs(
     opened: Sequence[StoredRun], questions: Sequence[str], progress: Progress
 ) -> dict[str, list[str]]:
     """Answers of a base and everything that was trained on it, the base's first."""
+    from factlab.respondents.elsewhere import base_elsewhere
+
     tuned = _tuned(opened)
+    if (base := base_elsewhere(opened[0].config)) is not None:
+        if opened[0].record.model is not None:
+            base.check_same(opened[0].record.model.sha256)
+        return _of_base_elsewhere(base, tuned, questions, progress)
     answers: dict[str, list[str]] = {}
     for held in dict.fromkeys(one.held for one in tuned.values()):
         alike = {name: one for name, one in tuned.items() if one.held == held}
@@ -247,7 +283,7 @@ class AskSession:
         self, name: str, one: StoredAdapter, *, with_base: bool
     ) -> dict[str, list[str]]:
         """Answers of a model that was tuned elsewhere, as its run asked it."""
-        from factlab.respondents.protocol import Bounds, Request
+        from factlab.respondents.elsewhere import is_elsewhere, opened_elsewhere
         from factlab.respondents.tuned import opened_here
         from factlab.respondents.weights import WeightsRespondent
 
@@ -255,17 +291,14 @@ class AskSession:
         assert source is not None
         precision = cast("Precision", one.cell.precision)
         found = {BASE: self._answer(BASE, self.loaded.model, one)} if with_base else {}
-        requests = [
-            Request(Question(id=f"ask/{i}", split="extra", family="ask", text=text), text)
-            for i, text in enumerate(self.questions)
-        ]
-        bounds = Bounds(config.max_new_tokens, config.generation_batch)
-        with (
-            opened_here(source, WeightsRespondent(self.loaded), config, precision) as tuned,
-            self.progress.stage(f"ask {name}", len(requests)) as advance,
-        ):
-            replies = tuned.respondent.respond(requests, bounds, advance)
-        return found | {name: [reply.answer.text if reply.answer else "" for reply in replies]}
+        base = WeightsRespondent(self.loaded)
+        if is_elsewhere(source):
+            opening = opened_elsewhere(source, base.record, config, None)
+        else:
+            opening = opened_here(source, base, config, precision)
+        with opening as tuned:
+            said = _replies(tuned.respondent, name, self.questions, config, self.progress)
+        return found | {name: said}
 
     def _answer(self, name: str, model: Any, one: StoredAdapter) -> list[str]:
         from factlab.inference.generate import generate

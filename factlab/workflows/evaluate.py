@@ -17,6 +17,8 @@ from factlab.models.files import local_path
 from factlab.models.packaged import PACKAGED
 from factlab.reading.complaints import first_of, words_of
 from factlab.reading.paths import expanded, real
+from factlab.remote.address import is_address, read_address
+from factlab.respondents.elsewhere import source_elsewhere
 from factlab.respondents.tuned import weights_sha256
 from factlab.runs.folder import RunFolder
 from factlab.schema.combine import ADAPTER_CONFIG
@@ -47,13 +49,14 @@ def evaluation(
         raise ConfigError("no fact is given. Name a fact file, a folder or a shipped fact.")
     if not tuned:
         raise ConfigError(
-            "nothing to evaluate is given. Name an adapter's folder, a model's folder or a hub id "
-            "with --tuned."
+            "nothing to evaluate is given. Name an adapter's folder, a model's folder, a hub id, a "
+            "GGUF file or an endpoint (https://host/v1#model) with --tuned."
         )
     sources: list[TunedSource] = []
     for what in tuned:
         source = _source(what, {one.label for one in sources})
-        twin = next((one for one in sources if one.sha256 and one.sha256 == source.sha256), None)
+        known = (source.sha256 or source.place, source.kind)
+        twin = next((one for one in sources if (one.sha256 or one.place, one.kind) == known), None)
         if twin is not None:
             raise ConfigError(f"{source.place} and {twin.place} are the same weights. Name one.")
         sources.append(source)
@@ -76,7 +79,10 @@ def _source(given: str, taken: set[str]) -> TunedSource:
         if label in taken:
             raise ConfigError(f"--tuned: two models are called {label}. Give each its own name.")
     else:
-        label, what = _label(given, taken), given
+        name = read_address(given).model if is_address(given) else given
+        label, what = _label(name, taken), given
+    if (elsewhere := source_elsewhere(label, what)) is not None:
+        return elsewhere
     place = _place(what)
     if place is not None and (place / ADAPTER_CONFIG).is_file():
         settings = check_any_adapter(place)

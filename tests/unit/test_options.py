@@ -26,7 +26,7 @@ from factlab.schema.recipe import OVERRIDES, Recipe
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 SETTINGS = settings_of(RunConfig)
-OTHERWISE = {"facts", "practice", "combine", "tuned"}  # arguments, and commands of their own
+OTHERWISE = {"facts", "practice", "combine", "asking", "tuned"}  # of commands
 TEXTS = {"name", "about", "source"}  # say what a recipe is
 pytestmark = pytest.mark.usefixtures("expanded_once")
 FACT = "larkfield_observatory"  # expands fastest
