@@ -38,6 +38,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "What is measured": (
         *("far", "controls", "questions_per_fact", "train_sample", "checkpoints", "keep"),
         *("placebo", "shuffle", "max_new_tokens"),
+        *("benchmarks", "benchmark_data", "benchmark_limit"),
     ),
     "Gates": ("fail_if", "against"),
     "Machine": (

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from factlab.errors import RunFolderError
+from factlab.metrics.benchmarks import benchmark_scores
 from factlab.metrics.drift import drift_scores
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, Scores, chances, floor_scores, tuned_scores
 from factlab.runs.files import read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
-from factlab.schema.results import CellResult, DriftWindow
+from factlab.schema.results import BenchmarkScore, CellResult, DriftWindow
 from factlab.schema.splits import EVALUATED_SPLITS, INTRUSION_SPLITS
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)
@@ -108,10 +109,19 @@ class RunResponses:
         self._check(cell, question_set, base)
         return CellScores(
             cell=cell,
-            scores=tuned_scores(question_set, base, tuned) | self._drift(cell),
+            scores=tuned_scores(question_set, base, tuned)
+            | self._drift(cell)
+            | benchmark_scores(
+                self.folder.cell(cell.id).benchmarks(), self.base_benchmarks(cell.precision)
+            ),
             base_scores=floor_scores(question_set, base),
             chances=chances(question_set, tuned),
         )
+
+    def base_benchmarks(self, precision: str) -> list[BenchmarkScore]:
+        """The base's scores of general benchmarks at a precision."""
+        other = precision if precision in self.others else None
+        return self.folder.base(other).benchmarks()
 
     def _drift(self, cell: CellResult) -> Scores:
         file = self.folder.cell(cell.id).drift_file

@@ -149,10 +149,20 @@ def check_experiment(experiment: Experiment) -> None:
     Raises:
         ConfigError: with the option to change.
     """
+    _check_benchmarks(experiment.config)
     _check_placebo(experiment)
     _check_early_stop(experiment)
     _check_best(experiment)
     _check_shuffled(experiment)
+
+
+def _check_benchmarks(config: RunConfig) -> None:
+    for name in ("benchmark_data", "benchmark_limit"):
+        if getattr(config, name) is not None and not config.benchmarks:
+            raise ConfigError(
+                f"--{name.replace('_', '-')} is of --benchmarks, and there is none, such as "
+                "--benchmarks arc_easy."
+            )
 
 
 def check_practice(config: RunConfig, recipes: Sequence[Recipe]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from factlab.expand.controls import languages_of
+from factlab.experiment.benchmarks import benchmarks_of
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
@@ -51,6 +52,7 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     _check_machine(experiment)
     if config.combine is not None:
         check_unchanged(config.combine.adapters)
+    benchmarks_of(config)  # what is missing is said before anything long
     check_elsewhere(config)
     for sentence in check_spending(experiment):
         progress.note(sentence)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from factlab.comparison import compare_run
 from factlab.comparison.responses import RunResponses
+from factlab.metrics.benchmarks import benchmark_scores
 from factlab.metrics.catalogue import give_reasons
 from factlab.metrics.measure import (
     Measurement,
@@ -47,12 +48,11 @@ def base_result(
         lacks: What it could not be asked for, and why.
     """
     base = responses.others[precision] if precision else responses.base
+    files = responses.folder.base(precision)
     facts = tuple(fact for fact in responses.by_fact if fact is not None)
     asked = [q for same in responses.by_fact.values() for q in same if base.asked(q)]
-    found = measure_base(QuestionSet(facts, asked), base)
-    again = list(
-        read_lines(responses.folder.base(precision).rounding_file, AnswerRecord, whole=True)
-    )
+    found = measure_base(QuestionSet(facts, asked), base, benchmark_scores(files.benchmarks()))
+    again = list(read_lines(files.rounding_file, AnswerRecord, whole=True))
     found.metrics |= (rounding := rounding_changes(asked, base, again))
     if not rounding:
         reason = "the base was not computed again by another forward pass."
@@ -79,8 +79,9 @@ def measured_cell(
     asked, tuned = responses.tuned(cell_id, facts)
     files = responses.folder.cell(cell_id)
     base = responses.base_at(precision)
+    scored = benchmark_scores(files.benchmarks(), responses.base_benchmarks(precision))
     windows = list(read_lines(files.drift_file, DriftWindow, whole=True))
-    found = measure_tuned(asked, base, tuned, windows)
+    found = measure_tuned(asked, base, tuned, windows, scored)
     give_reasons(found.not_measured, lacks, of_tuned=True)
     lines = list(read_lines(files.panel_file, PanelAnswer))
     return found, _with_losses(_curve(base, tuned, asked, lines, steps), files)

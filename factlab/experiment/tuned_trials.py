@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from factlab.errors import ConfigError, DivergedError
 from factlab.experiment.baseline import Baseline
+from factlab.experiment.benchmarks import put_benchmarks
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial_results import cell_result
 from factlab.respondents.elsewhere import LOG, is_elsewhere, opened_elsewhere
@@ -51,6 +52,8 @@ def evaluate_elsewhere(cell: Cell, baseline: Baseline, folder: RunFolder) -> Cel
             tuned.respondent, cell.facts, files, cell.id, trained=source.trained_here
         )
         lacks = lacking(source, evaluator.base.lacks, tuned.respondent.lacks)
+        if (config := evaluator.experiment.config).benchmarks:
+            put_benchmarks(tuned.respondent, config, files, evaluator.progress, cell.id)
     if source.kind == "adapter":
         _copy_adapter(Path(source.place), files.adapter)
     _note(folder, notes)

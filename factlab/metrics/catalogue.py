@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from factlab.metrics.rows.base import BASE_ROWS
 from factlab.metrics.rows.belief import BELIEF_ROWS
-from factlab.metrics.rows.cost import COST_ROWS, DRIFT_ROWS
+from factlab.metrics.rows.cost import BENCHMARK_ROWS, COST_ROWS, DRIFT_ROWS
 from factlab.metrics.rows.likelihood import LIKELIHOOD_ROWS
 from factlab.metrics.rows.published import PUBLISHED_ROWS
 from factlab.metrics.rows.recall import CONSISTENCY_ROWS, RECALL_ROWS
@@ -32,6 +32,7 @@ ROWS: tuple[MetricSpec, ...] = (
     *COST_ROWS,
     *BASE_ROWS,
     *DRIFT_ROWS,
+    *BENCHMARK_ROWS,
 )
 _BY_NAME = {row.name: row for row in ROWS}
 _PATTERNS = {row.kind: row for row in ROWS if row.is_pattern}

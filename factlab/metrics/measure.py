@@ -57,10 +57,12 @@ class Measurement:
     by_fact: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def measure_base(question_set: QuestionSet, base: Responses) -> Measurement:
-    """What the base model scores before anything is trained."""
+def measure_base(
+    question_set: QuestionSet, base: Responses, benchmarks: Scores | None = None
+) -> Measurement:
+    """What the base model scores before anything is trained, on general benchmarks too."""
     found = summarized(
-        [base_scores(question_set, base)],
+        [base_scores(question_set, base) | (benchmarks or {})],
         chances(question_set, base),
         expected=BASE_EXPECTED,
         of_base=True,
@@ -77,6 +79,7 @@ def measure_tuned(
     base: Responses,
     tuned: Responses,
     windows: Sequence[DriftWindow] = (),
+    benchmarks: Scores | None = None,
 ) -> Measurement:
     """What a tuned model scores, against the base on the same questions.
 
@@ -85,8 +88,10 @@ def measure_tuned(
         base: The base's responses.
         tuned: The tuned model's.
         windows: Its drift on neutral text.
+        benchmarks: Its scores of general benchmarks.
     """
     scores = tuned_scores(question_set, base, tuned) | drift_scores(question_set.facts, windows)
+    scores |= benchmarks or {}
     found = summarized([scores], chances(question_set, tuned))
     add_derived(found, scores, floor_scores(question_set, base))
     found.outcomes = outcome_table(question_set.questions, tuned)

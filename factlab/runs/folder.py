@@ -15,6 +15,7 @@ from factlab.reading.paths import below, check_place, is_file, is_folder, refuse
 from factlab.record import Record
 from factlab.runs.environment import git_state, machine, versions
 from factlab.runs.files import (
+    is_draft,
     read_json,
     read_lines,
     sha256_text,
@@ -29,7 +30,7 @@ from factlab.schema.conversation import SetRecord
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.recipe import Recipe
-from factlab.schema.results import CellResult, RunRecord, RunResult
+from factlab.schema.results import BenchmarkScore, CellResult, RunRecord, RunResult
 from factlab.schema.yaml import read_yaml
 
 # Fields that runs of before have not, and go on without: see `config_sha256`.
@@ -45,6 +46,9 @@ NEWER_FIELDS = frozenset(
         "skipped",
         "case",
         "needs",
+        "benchmarks",
+        "benchmark_data",
+        "benchmark_limit",
     ]
 )
 
@@ -200,6 +204,20 @@ class AnswersFolder:
     def answers(self) -> list[AnswerRecord]:
         """Its answers."""
         return list(read_lines(self.answers_file, AnswerRecord, whole=True))
+
+    def benchmark_file(self, task: str) -> Path:
+        """Scores of a general benchmark, document by document."""
+        return below(self.path / "benchmarks", f"{task}.jsonl")
+
+    def benchmarks(self) -> list[BenchmarkScore]:
+        """The scores of all benchmarks that are there."""
+        files = sorted((self.path / "benchmarks").glob("*.jsonl"))
+        return [
+            one
+            for file in files
+            if not is_draft(file)
+            for one in read_lines(file, BenchmarkScore, whole=True)
+        ]
 
 
 class BaseFolder(AnswersFolder):

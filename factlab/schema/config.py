@@ -30,7 +30,8 @@ from factlab.reading.paths import PathText
 from factlab.record import Record, Settings
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
-from factlab.schema.options import ARGUMENT, Flag, option_of, without_none
+from factlab.schema.given import OneOrMore, Overrides, RecipeGiven, trackers
+from factlab.schema.options import ARGUMENT, Flag
 from factlab.schema.quick import QUICK_HELP, refuse_contradictions, with_quick
 from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
 from factlab.schema.recipe import QUANTISED as QUANTISED  # noqa: PLC0414  # of a run too
@@ -54,87 +55,7 @@ def computed_in(precision: Precision, compute: ComputeDtype) -> Precision:
     return compute if precision in QUANTISED else precision
 
 
-def _one_or_more(given: Any) -> Any:
-    """A single value stands for a list of one."""
-    return (given,) if isinstance(given, str | int | float) else given
-
-
-def _trackers(given: Any) -> Any:
-    """Each tracker once; `none` is what the library calls no tracker."""
-    named = _one_or_more(given)
-    if not isinstance(named, list | tuple) or len(named) > MOST_VALUES:
-        return named
-    return [
-        name for place, name in enumerate(named) if name != "none" and name not in named[:place]
-    ]
-
-
-OneOrMore = Annotated[
-    tuple[Item, ...], Field(max_length=MOST_VALUES), BeforeValidator(_one_or_more)
-]
-
-
-def _override_fields() -> dict[str, Any]:
-    """A field of a run's settings for each of the recipe's: any number of the same values."""
-    found: dict[str, Any] = {}
-    for name in OVERRIDES:
-        field = Recipe.model_fields[name]
-        one = Annotated[(without_none(field.annotation), *field.metadata)]  # type: ignore[valid-type]
-        several = Annotated[OneOrMore[one], option_of(field)]  # type: ignore[valid-type]
-        made = Field(
-            default=(),
-            validation_alias=field.validation_alias,
-            description=field.description,
-        )
-        found[name] = (several, made)
-    return found
-
-
-if TYPE_CHECKING:  # its fields are made from the recipe's; `RunConfig.overrides` reads them
-
-    class _Overrides(Settings):
-        pass
-else:
-    _Overrides = create_model("_Overrides", __base__=Settings, **_override_fields())
-
-
-def _split_names(given: Any) -> Any:
-    """`tutorial,default`, as the command line and files write several recipes as one text."""
-    if isinstance(given, str) and "," in given:
-        return tuple(part.strip() for part in given.split(","))
-    return given
-
-
-def _one_alone(given: str | Recipe | tuple[Any, ...]) -> Any:
-    """A list of one recipe is that recipe."""
-    if isinstance(given, tuple) and len(given) < 2:
-        if not given:
-            raise ValueError("no recipe is given. Name at least one, such as default")
-        return given[0]
-    return given
-
-
-def _tag(given: Any) -> str:
-    if isinstance(given, list | tuple):
-        return "several"
-    return "name" if isinstance(given, str) else "values"
-
-
-# A recipe of the user's own is recorded with all its values, so that its run can be repeated.
-_Name = Annotated[PathText, Tag("name")]
-_Values = Annotated[Recipe, Tag("values")]
-OneRecipe = Annotated[_Name | _Values, Discriminator(_tag)]
-RecipeGiven = Annotated[
-    _Name
-    | _Values
-    | Annotated[tuple[OneRecipe, ...], Field(max_length=MOST_VALUES), Tag("several")],
-    Discriminator(_tag),
-    BeforeValidator(_split_names),
-    AfterValidator(_one_alone),
-]
-
-
-class RunConfig(_Overrides):
+class RunConfig(Overrides):
     """Everything that decides a run's numbers; `config.resolved.yaml`.
 
     A field of the recipe takes its place here: several values are one cell each, crossed with those
@@ -218,6 +139,15 @@ class RunConfig(_Overrides):
         description="Far controls, of those that the base knows, from the bank (factlab screen); "
         "all: the whole bank, known or not.",
     )
+    benchmarks: Annotated[
+        Several[Name], Flag(metavar="TASK", example="arc_easy,hellaswag", untrained=True)
+    ] = Field(default=(), description="General benchmarks before and after, by lm-eval's names.")
+    benchmark_data: Annotated[PathText | None, Flag(metavar="FOLDER", untrained=True)] = Field(
+        default=None, description="Folder of their data sets, as on the hub: nothing is fetched."
+    )
+    benchmark_limit: Annotated[Count | None, Flag(untrained=True)] = Field(
+        default=None, description="Most documents of each benchmark, the first ones."
+    )
     mix: Annotated[
         Several[PathText], Flag(metavar="FILE:SHARE", repeated=True, commands=("run",))
     ] = Field(
@@ -295,7 +225,7 @@ class RunConfig(_Overrides):
         description="Stop training when the validation loss has not become better for this many "
         "checkpoints; without it never. The learning rate follows the planned steps all the same.",
     )
-    report_to: Annotated[Several[Name], BeforeValidator(_trackers), Flag()] = Field(
+    report_to: Annotated[Several[Name], BeforeValidator(trackers), Flag()] = Field(
         default=(),
         description="Trackers that transformers knows, such as tensorboard, wandb or mlflow. They "
         "decide no number, so a run may be resumed with others.",

@@ -7,6 +7,7 @@ from factlab.schema.splits import NEAR_GROUPS
 
 COST = "What did it cost?"
 DRIFT = "Drift on neutral text"
+BENCHMARKS = "General benchmarks"
 
 PLETENEV = "(Pletenev et al. 2025, arXiv 2502.14502)"
 _MARGIN = 0.05  # five points of damage are the least that would change a decision
@@ -322,6 +323,37 @@ COST_ROWS: tuple[MetricSpec, ...] = (
         model="tuned",
         empty="the base model declined none of the unanswerable questions",
         use=Use(expected=True),
+    ),
+)
+
+BENCHMARK_ROWS: tuple[MetricSpec, ...] = (
+    MetricSpec(
+        f"benchmark/{SUITE}",
+        "Benchmark, <task>",
+        BENCHMARKS,
+        mean_of="documents of the benchmark",
+        formula="documents whose right choice is the likeliest ÷ all (lm-eval's acc, no examples "
+        "before the question unless the task has them, no chat template)",
+        caveat="How a task words its documents is not how a chat model is asked; read the change. "
+        "With --benchmark-limit only the first documents are in it.",
+        source="lm-evaluation-harness (--benchmarks)",
+        measured_from="likelihoods",
+    ),
+    MetricSpec(
+        f"benchmark_change/{SUITE}",
+        "Benchmark, <task>, change",
+        BENCHMARKS,
+        mean_of="documents of the benchmark",
+        formula="mean over documents of tuned − base, each 1 if its right choice is the likeliest, "
+        "else 0",
+        caveat="A general benchmark moves little where one fact is trained; the controls are "
+        "nearer to where damage is.",
+        source="lm-evaluation-harness (--benchmarks), paired by document",
+        unit="points",
+        range="−1–1",
+        interval="difference",
+        measured_from="likelihoods",
+        model="tuned",
     ),
 )
 
