@@ -57,6 +57,11 @@ def prepare(config: RunConfig, progress: Progress) -> Prepared:
     for sentence in check_spending(experiment):
         progress.note(sentence)
     elsewhere = base_elsewhere(config)
+    if config.benchmarks and (elsewhere is not None or any(map(is_elsewhere, config.tuned))):
+        raise ConfigError(
+            "--benchmarks needs models whose weights are on this machine, and one of these is "
+            "asked at an endpoint or by llama.cpp. Leave --benchmarks out."
+        )
     if elsewhere is not None:
         far = _far(experiment, elsewhere, progress)
         if far is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,10 +69,7 @@ def find_benchmarks(
         )
     if data is not None and not is_folder(expanded(data)):
         raise DataError(f"--benchmark-data {shortened(data)}: there is no such folder.")
-    from lm_eval.tasks import TaskManager
-
-    _quiet()
-    manager = TaskManager()
+    manager = _tasks()
     known = manager.all_subtasks
     for name in names:
         if name not in known:
@@ -84,6 +82,14 @@ def find_benchmarks(
         Benchmark(name, _loaded(manager, name, expanded(data) if data else None), limit)
         for name in names
     )
+
+
+@lru_cache(maxsize=1)  # it reads some thousand files
+def _tasks() -> Any:
+    from lm_eval.tasks import TaskManager
+
+    _quiet()
+    return TaskManager()
 
 
 def _loaded(manager: Any, name: str, data: Path | None) -> Any:
@@ -104,8 +110,8 @@ def _loaded(manager: Any, name: str, data: Path | None) -> Any:
         raise DataError(f"--benchmarks {name}: its data hold no document that is asked.")
     if task.OUTPUT_TYPE != "multiple_choice" or METRIC not in task.aggregation():
         raise ConfigError(
-            f"--benchmarks {name}: this task is no choice among answers that is scored by {METRIC}, "
-            "document by document. Others are not measured; arc_easy and hellaswag are."
+            f"--benchmarks {name}: this task is no choice among answers that is scored by "
+            f"{METRIC}, document by document. Others are not measured; arc_easy and hellaswag are."
         )
     return task
 

@@ -64,15 +64,27 @@ def fingerprints(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: fingerprint(folder / name) for name in names if is_file(folder / name)}
 
 
+def _benchmarks(folder: Path) -> list[str]:
+    """Its files of general benchmarks, by their place below the run or the cell."""
+    return sorted(f"benchmarks/{file.name}" for file in (folder / "benchmarks").glob("[!.]*.jsonl"))
+
+
 def sealed(folder: CellFolder, result: CellResult) -> CellResult:
     """The result of a cell with the fingerprints of its files, once all are written."""
-    return result.model_copy(update={"files": fingerprints(folder.path, _OF_CELL)})
+    return result.model_copy(
+        update={"files": fingerprints(folder.path, (*_OF_CELL, *_benchmarks(folder.path)))}
+    )
 
 
 def run_fingerprints(folder: RunFolder) -> dict[str, str]:
     """Those of all that no cell names, once a run is over."""
     precisions = ("", *(f"{name}/" for name in folder.other_precisions()))
     base = [f"base/{precision}{name}" for precision in precisions for name in _OF_BASE]
+    base += [
+        f"base/{precision}{name}"
+        for precision in precisions
+        for name in _benchmarks(folder.path / "base" / precision)
+    ]
     cells = [f"cells/{cell.id}/cell.json" for cell in folder.finished_cells()]
     own = (folder.config_file.name, folder.results_file.name)
     return fingerprints(folder.path, (*own, *base, *cells))
