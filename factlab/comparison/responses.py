@@ -13,8 +13,9 @@ from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, Scores, chances, floor_scores, tuned_scores
 from factlab.runs.files import read_lines
 from factlab.runs.folder import BaseFolder, RunFolder
+from factlab.schema.benchmark import BenchmarkScore
 from factlab.schema.question import AnswerRecord, LikelihoodRecord, Question
-from factlab.schema.results import BenchmarkScore, CellResult, DriftWindow
+from factlab.schema.results import CellResult, DriftWindow
 from factlab.schema.splits import EVALUATED_SPLITS, INTRUSION_SPLITS
 
 AnyRecord = TypeVar("AnyRecord", AnswerRecord, LikelihoodRecord)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from factlab.errors import ConfigError
 from factlab.expand.controls import languages_of
 from factlab.experiment.benchmarks import benchmarks_of
 from factlab.experiment.experiment import Experiment
@@ -12,7 +13,7 @@ from factlab.experiment.far_controls import FarChoice, choose_far, to_screen
 from factlab.experiment.plan import plan_experiment
 from factlab.experiment.spending import check_spending
 from factlab.progress import Progress
-from factlab.respondents.elsewhere import base_elsewhere, check_elsewhere
+from factlab.respondents.elsewhere import base_elsewhere, check_elsewhere, is_elsewhere
 from factlab.respondents.protocol import FoundBase
 from factlab.respondents.tuned import check_sources
 from factlab.respondents.weights import BaseWeights

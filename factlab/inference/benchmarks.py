@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from factlab.errors import ConfigError, DataError, shortened
 from factlab.reading.paths import expanded, is_folder
-from factlab.schema.results import BenchmarkScore
+from factlab.schema.benchmark import BenchmarkScore
 from factlab.schema.yaml import did_you_mean
 
 if TYPE_CHECKING:

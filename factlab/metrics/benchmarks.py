@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factlab.metrics.scores import QuestionScore, Scores
-from factlab.schema.results import BenchmarkScore
+from factlab.schema.benchmark import BenchmarkScore
 
 
 def benchmark_scores(

@@ -25,12 +25,13 @@ from factlab.runs.files import (
     writing,
 )
 from factlab.runs.integrity import refuse_changed_results
+from factlab.schema.benchmark import BenchmarkScore
 from factlab.schema.config import RunConfig
 from factlab.schema.conversation import SetRecord
 from factlab.schema.export import ExportRecord
 from factlab.schema.question import AnswerRecord, Question
 from factlab.schema.recipe import Recipe
-from factlab.schema.results import BenchmarkScore, CellResult, RunRecord, RunResult
+from factlab.schema.results import CellResult, RunRecord, RunResult
 from factlab.schema.yaml import read_yaml
 
 # Fields that runs of before have not, and go on without: see `config_sha256`.

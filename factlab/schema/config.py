@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
-    Discriminator,
     Field,
     NonNegativeInt,
     PositiveFloat,
-    Tag,
-    create_model,
     model_validator,
 )
 
 from factlab.reading.bounds import (
-    MOST_VALUES,
     Count,
     CountOrZero,
     Entries,
-    Item,
     Name,
     Seed,
     Several,
 )
 from factlab.reading.paths import PathText
-from factlab.record import Record, Settings
+from factlab.record import Record
 from factlab.schema.combine import Combination, Combined
 from factlab.schema.fields import FORMERLY_DIALS
-from factlab.schema.given import OneOrMore, Overrides, RecipeGiven, trackers
+from factlab.schema.given import OneOrMore, Overrides, RecipeGiven, one_or_more, trackers
 from factlab.schema.options import ARGUMENT, Flag
 from factlab.schema.quick import QUICK_HELP, refuse_contradictions, with_quick
 from factlab.schema.recipe import OVERRIDES, AnchorChoice, Recipe
@@ -265,7 +259,7 @@ class RunConfig(Overrides):
         if not isinstance(number, int) or not 1 <= number <= MOST_SEEDS:
             return given
         listed = tuple(range(number))
-        if tuple(_one_or_more(given.get("seed", listed))) != listed:
+        if tuple(one_or_more(given.get("seed", listed))) != listed:
             raise ValueError(
                 f"seeds: {number} stands for the seeds 0 to {number - 1}, and others are listed. "
                 "Give the number (--seeds 3) or the list (--seed 0,1,2)"

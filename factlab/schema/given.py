@@ -28,9 +28,7 @@ def trackers(given: Any) -> Any:
     ]
 
 
-OneOrMore = Annotated[
-    tuple[Item, ...], Field(max_length=MOST_VALUES), BeforeValidator(one_or_more)
-]
+OneOrMore = Annotated[tuple[Item, ...], Field(max_length=MOST_VALUES), BeforeValidator(one_or_more)]
 
 
 def _override_fields() -> dict[str, Any]:
@@ -52,7 +50,7 @@ def _override_fields() -> dict[str, Any]:
 if TYPE_CHECKING:  # its fields are made from the recipe's; `RunConfig.overrides` reads them
 
     class Overrides(Settings):
-        pass
+        """Fields of a recipe, each with any number of values; none: the recipe's own."""
 else:
     Overrides = create_model("Overrides", __base__=Settings, **_override_fields())
 

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from factlab.reading.bounds import Name, Text
 from factlab.reading.paths import PlainName, PlainPath
 from factlab.record import Record, Shown
 from factlab.schema.combine import Combined
@@ -129,15 +128,6 @@ class DriftWindow(Record):
         description="By predicted token: cross-entropy, tuned − base."
     )
     kl_nats: tuple[float, ...] = Field(description="By predicted token: KL(base‖tuned).")
-
-
-class BenchmarkScore(Record):
-    """A document of a general benchmark; a line of benchmarks/<task>.jsonl."""
-
-    task: Name
-    document: int = Field(description="Its number in the task.")
-    sha256: Text = Field(description="Of the document, as lm-eval has it.")
-    right: float = Field(description="acc: 1 where the right choice is the likeliest, else 0.")
 
 
 class CurvePoint(Record):
