@@ -248,7 +248,9 @@ class RunConfig(Overrides):
         description="Adapters of other runs to combine instead of training; `factlab combine`.",
     )
     tuned: Annotated[TunedSources, ARGUMENT] = Field(default=(), description="Tuned elsewhere.")
-    asking: Annotated[Asking, ARGUMENT] = Asking()
+    asking: Annotated[Asking, ARGUMENT] = Field(
+        default=Asking(), description="How endpoints are asked, and what may be spent on it."
+    )
 
     @model_validator(mode="before")
     @classmethod

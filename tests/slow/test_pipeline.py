@@ -352,7 +352,11 @@ def test_cells_trained_side_by_side_are_those_trained_alone(
     assert [cell.training.side_by_side for cell in together.cells if cell.training] == [3, 3, 3, 1]
     for out in ("alone", "together"):
         files = RunFolder(tmp_path / out).cell(alone.cells[0].id).adapter.iterdir()
-        assert {file.name for file in files} == {"adapter_model.safetensors", "adapter_config.json"}
+        assert {file.name for file in files} == {
+            "README.md",
+            "adapter_model.safetensors",
+            "adapter_config.json",
+        }
     assert ask(tmp_path / "together", ["Who?"])[0]["answers"].keys() == {c.id for c in alone.cells}
 
 
