@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factlab.cli.output import complain, paragraph, say, say_json, table
+from factlab.schema.splits import BELIEF_SPLITS
 
 if TYPE_CHECKING:
     from factlab.conversations.selection import Length
@@ -91,7 +92,7 @@ def _document(plan: Experiment, needs: Estimate, free: _Free) -> dict[str, Any]:
 
 
 def _show_plan(plan: Experiment) -> None:
-    sizes = _sizes(plan)
+    sizes = {fact: _belief_as_one(counts) for fact, counts in _sizes(plan).items()}
     splits = list(dict.fromkeys(split for counts in sizes.values() for split in counts))
     rows = [[fact, *(str(n.get(split, 0)) for split in splits)] for fact, n in sizes.items()]
     table(["fact", *splits], rows)
@@ -170,6 +171,15 @@ def _sizes(plan: Experiment) -> dict[str, dict[str, int]]:
             name = "train evaluated" if question.split == "train" else question.split
             counts[name] = counts.get(name, 0) + 1
         found[fact.id] = counts
+    return found
+
+
+def _belief_as_one(counts: dict[str, int]) -> dict[str, int]:
+    """Counts in columns that a screen has room for: the kinds of questions of belief are one."""
+    found: dict[str, int] = {}
+    for split, number in counts.items():
+        column = "belief" if split in BELIEF_SPLITS else split
+        found[column] = found.get(column, 0) + number
     return found
 
 
