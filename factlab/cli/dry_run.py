@@ -92,7 +92,7 @@ def _document(plan: Experiment, needs: Estimate, free: _Free) -> dict[str, Any]:
 
 
 def _show_plan(plan: Experiment) -> None:
-    sizes = {fact: _belief_as_one(counts) for fact, counts in _sizes(plan).items()}
+    sizes = {fact: _for_a_screen(counts) for fact, counts in _sizes(plan).items()}
     splits = list(dict.fromkeys(split for counts in sizes.values() for split in counts))
     rows = [[fact, *(str(n.get(split, 0)) for split in splits)] for fact, n in sizes.items()]
     table(["fact", *splits], rows)
@@ -174,11 +174,12 @@ def _sizes(plan: Experiment) -> dict[str, dict[str, int]]:
     return found
 
 
-def _belief_as_one(counts: dict[str, int]) -> dict[str, int]:
+def _for_a_screen(counts: dict[str, int]) -> dict[str, int]:
     """Counts in columns that a screen has room for: the kinds of questions of belief are one."""
     found: dict[str, int] = {}
     for split, number in counts.items():
         column = "belief" if split in BELIEF_SPLITS else split
+        column = "asked" if column == "train evaluated" else column
         found[column] = found.get(column, 0) + number
     return found
 
