@@ -92,8 +92,12 @@ def names_of(wanted: Callable[[Use], object]) -> tuple[str, ...]:
     return tuple(row.name for row in ROWS if wanted(row.use))
 
 
-# Only a model whose predictions cannot be had has none of these.
-DRIFT = tuple(row.name for row in ROWS if row.needs == "drift" and row.model == "tuned")
+# Every tuned model has these, but for one whose predictions cannot be had, or that was not trained
+# here.
+ALWAYS_MEASURED: Mapping[Ability, tuple[str, ...]] = {
+    need: tuple(row.name for row in ROWS if row.needs == need and row.model == "tuned")
+    for need in ("drift", "trained")
+}
 # A result says why one of these is missing.
 EXPECTED = names_of(lambda use: use.expected)
 BASE_EXPECTED = names_of(lambda use: use.base_expected)
@@ -126,8 +130,8 @@ def give_reasons(
         lacks: What the model could not be asked for, and why.
         of_tuned: Whether it is a tuned model, which is compared with its base on running text.
     """
-    if "drift" in lacks and of_tuned:
-        not_measured |= dict.fromkeys(DRIFT, "")
+    for need in ALWAYS_MEASURED.keys() & lacks.keys() if of_tuned else ():
+        not_measured |= dict.fromkeys(ALWAYS_MEASURED[need], "")
     for name in not_measured:
         needed = spec_of(name).needs
         if needed is not None and needed in lacks:
