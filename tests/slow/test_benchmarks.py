@@ -71,6 +71,7 @@ def run(data: Path, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory)
     return RunFolder(out)
 
 
+@pytest.mark.long  # lm-eval reads all its tasks first, for a minute
 def test_scores_are_those_of_the_harness_called_by_itself(
     run: RunFolder, data: Path, tiny: LoadedModel, tmp_path: Path
 ) -> None:
@@ -97,6 +98,7 @@ def test_scores_are_those_of_the_harness_called_by_itself(
         assert metric["n"] == metric["clusters"] == documents
 
 
+@pytest.mark.long  # lm-eval reads all its tasks first, for a minute
 def test_the_change_is_paired_by_document_and_in_results_and_configurations(run: RunFolder) -> None:
     result = json.loads(run.results_file.read_text())
     (cell,) = result["cells"]
@@ -117,6 +119,7 @@ def test_the_change_is_paired_by_document_and_in_results_and_configurations(run:
     assert again["cells"][0]["metrics"] == cell["metrics"]
 
 
+@pytest.mark.long  # lm-eval reads all its tasks first, for a minute
 def test_a_task_that_was_scored_is_not_scored_again(
     run: RunFolder, data: Path, tiny: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hand_made import ask, said
@@ -26,7 +27,20 @@ from factlab.schema.config import RunConfig
 from factlab.schema.fact import Fact, load_facts, load_source
 from factlab.schema.passage import DEPTHS, Passage
 from factlab.schema.question import Question
-from factlab.workflows.import_ import passage_yaml
+from factlab.workflows.import_ import document_yaml
+
+
+def passage_yaml(passage: Passage) -> str:
+    """A passage as `factlab import` writes it."""
+    written = passage.model_dump(mode="json", exclude_none=True)
+    probes = [{**one, "answer": said_of(one["answer"])} for one in written.pop("probes")]
+    return document_yaml({**said_of(written), "probes": probes})
+
+
+def said_of(part: dict[str, Any]) -> dict[str, Any]:
+    """What there is something to say of."""
+    return {key: value for key, value in part.items() if value not in ("", [], (), {})}
+
 
 WRITTEN = passage_yaml(make_passage())
 

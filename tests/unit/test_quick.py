@@ -20,7 +20,7 @@ from factlab.schema.config import RunConfig
 from factlab.schema.quick import QUICK, QUICK_NOTE, QUICK_REPEATED
 
 REGISTERED: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-GROUPED = ("run", "practice", "tune", "capacity")
+GROUPED = ("run", "evaluate", "practice", "tune", "capacity")
 FACT = "larkfield_observatory"
 pytestmark = pytest.mark.usefixtures("expanded_once")
 
