@@ -54,10 +54,9 @@ def run(
     Raises:
         FactlabError: for whatever a user can fix.
     """
-    named = [facts] if isinstance(facts, str | PathLike) else list(facts)
     return _run(
         {
-            "facts": tuple(str(name) for name in named),
+            "facts": _names(facts),
             "rank": (rank,) if isinstance(rank, int) else tuple(rank),
             **({"seed": seed} if isinstance(seed, int) or len(seed) else {}),
             **settings,
@@ -117,8 +116,7 @@ def preview(facts: str | PathLike[str] | Sequence[str | PathLike[str]], **settin
     Raises:
         FactlabError: for whatever a user can fix.
     """
-    named = [facts] if isinstance(facts, str | PathLike) else list(facts)
-    return preview_of(_config({"facts": tuple(str(name) for name in named), **settings}))
+    return preview_of(_config({"facts": _names(facts), **settings}))
 
 
 def evaluate(
@@ -151,13 +149,14 @@ def evaluate(
     Raises:
         FactlabError: for whatever a user can fix.
     """
-    named, asked = (
-        [str(given)] if isinstance(given, str | PathLike) else [str(one) for one in given]
-        for given in (facts, tuned)
-    )
     chosen = settings if base is None else {**settings, "model": str(base)}
-    config = evaluation(named, asked, chosen)
+    config = evaluation(_names(facts), _names(tuned), chosen)
     return _carry_out(config, out=out, resume=resume, fresh=fresh, progress=progress)
+
+
+def _names(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[str, ...]:
+    """One name or path, or several, as settings hold them."""
+    return (str(given),) if isinstance(given, str | PathLike) else tuple(map(str, given))
 
 
 def _run(settings: dict[str, Any], *, out: str | PathLike[str] | None, **how: Any) -> RunResult:

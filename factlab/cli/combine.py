@@ -76,7 +76,7 @@ def combine(
     json_: Json = False,
 ) -> None:
     """Combine adapters of one base, and measure whether each fact survives and what it costs."""
-    from factlab.cli.run import carry_out
+    from factlab.cli.run import plan_or_carry_out
     from factlab.workflows.combine import combination
 
     methods = _methods(how)
@@ -91,12 +91,7 @@ def combine(
         svd_rank=svd_rank,
         **({} if density is None else {"density": density}),
     )
-    if dry_run:
-        from factlab.cli.dry_run import show_dry_run
-
-        show_dry_run(config, out=out, as_json=json_)
-        return
-    carry_out(config, out=out, resume=resume, fresh=fresh, as_json=json_)
+    plan_or_carry_out(config, out=out, dry_run=dry_run, resume=resume, fresh=fresh, as_json=json_)
 
 
 def _methods(text: str) -> list[How]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from factlab.cli.complete import complete_facts, complete_models, complete_runs
-from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
+from factlab.cli.complete import complete_models
+from factlab.cli.gates import Against, Gates, check_gates
 from factlab.cli.headings import GroupedCommand
-from factlab.cli.options import DryRun, Fresh, Json, Out, Resume, with_settings
+from factlab.cli.options import DryRun, Facts, Fresh, Json, Out, Resume, with_settings
 from factlab.schema.config import RunConfig
 from factlab.schema.options import settings_of
 
@@ -63,29 +62,8 @@ def register(app: typer.Typer) -> None:
     )(with_settings(evaluate, "run", without=_WITHOUT))
 
 
-Gates = Annotated[
-    list[str] | None,
-    typer.Option(metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"),
-]
-Against = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="RUN",
-        help="A run for gates such as 'retention/far<against-0.02'.",
-        autocompletion=complete_runs,
-    ),
-]
-
-
 def evaluate(
-    facts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FACT...",
-            help="Fact files, folders, or shipped names.",
-            autocompletion=complete_facts,
-        ),
-    ] = None,
+    facts: Facts = None,
     *,
     tuned: Tuned = None,
     base: Base = None,
@@ -103,7 +81,7 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Measure models that were tuned elsewhere against their base; nothing is trained."""
-    from factlab.cli.run import carry_out
+    from factlab.cli.run import plan_or_carry_out
     from factlab.workflows.evaluate import evaluation
 
     check_gates(fail_if or (), against)
@@ -117,11 +95,13 @@ def evaluate(
     settings |= {"asking": given} if given else {}
     settings |= {} if base is None else {"model": base}
     chosen = evaluation(facts or (), tuned or (), settings)
-    if dry_run:
-        from factlab.cli.dry_run import show_dry_run
-
-        show_dry_run(chosen, out=out, as_json=json_)
-        return
-    result, path = carry_out(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
-    if fail_if:
-        hold_to_gates(path, result.configurations, fail_if, against)
+    plan_or_carry_out(
+        chosen,
+        out=out,
+        dry_run=dry_run,
+        resume=resume,
+        fresh=fresh,
+        as_json=json_,
+        gates=fail_if or (),
+        against=against,
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factlab.cli.complete import complete_runs
 from factlab.cli.output import EXIT_GATE_FAILED, complain
 
 BOUNDS_HELP = (
@@ -15,6 +16,19 @@ BOUNDS_HELP = (
     "shown passes; METRIC@point tests the measured value, METRIC@lower and @upper an end. With "
     "'against' the default is @point, and an end is that of the paired difference. Can be repeated."
 )
+
+Gates = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="A run for gates such as 'retention/far<against-0.02'.",
+        autocompletion=complete_runs,
+    ),
+]
 
 if TYPE_CHECKING:
     from factlab.comparison.gates import FailedGate

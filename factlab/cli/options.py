@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from factlab.cli.complete import complete_models, complete_recipes, complete_runs
+from factlab.cli.complete import complete_facts, complete_models, complete_recipes, complete_runs
 from factlab.cli.places import naming_settings
 from factlab.errors import ConfigError, shortened
 from factlab.schema.config import RunConfig
@@ -23,6 +23,14 @@ def run_argument(help_: str = "A run folder.", metavar: str = "RUN") -> Any:
     return typer.Argument(metavar=metavar, help=help_, autocompletion=complete_runs)
 
 
+Facts = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FACT...",
+        help="Fact files, folders, or shipped names.",
+        autocompletion=complete_facts,
+    ),
+]
 RunArgument = Annotated[Path, run_argument()]
 Out = Annotated[
     Path | None, typer.Option(help="The run folder; by default a new one under reports/.")

@@ -42,12 +42,7 @@ def practice(
     or texts with marked turns (ChatML, Llama); docs/data.md has all. An option shown with `,...`
     takes several values, each a configuration of its own. What is not given is the recipe's.
     """
-    from factlab.cli.run import build_config, carry_out
+    from factlab.cli.run import build_config, plan_or_carry_out
 
     chosen = build_config({**settings, "practice": file}, file=config)
-    if dry_run:
-        from factlab.cli.dry_run import show_dry_run
-
-        show_dry_run(chosen, out=out, as_json=json_)
-        return
-    carry_out(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
+    plan_or_carry_out(chosen, out=out, dry_run=dry_run, resume=resume, fresh=fresh, as_json=json_)

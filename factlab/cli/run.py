@@ -7,15 +7,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from pydantic import ValidationError
 
-from factlab.cli.complete import complete_facts, complete_runs
-from factlab.cli.gates import BOUNDS_HELP, check_gates, hold_to_gates
+from factlab.cli.gates import Against, Gates, check_gates, hold_to_gates
 from factlab.cli.headings import GroupedCommand
-from factlab.cli.options import ConfigFile, DryRun, Fresh, Json, Out, Resume, with_settings
+from factlab.cli.options import ConfigFile, DryRun, Facts, Fresh, Json, Out, Resume, with_settings
 from factlab.cli.output import EXIT_BAD_INPUT, EXIT_INTERRUPTED, complain, paragraph, say, say_json
 from factlab.cli.progress import make_progress
 from factlab.errors import ConfigError, FactlabError, OutOfMemoryError, shortened
@@ -36,30 +35,11 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    facts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="FACT...",
-            help="Fact files, folders, or shipped names.",
-            autocompletion=complete_facts,
-        ),
-    ] = None,
+    facts: Facts = None,
     *,
     settings: dict[str, Any],
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GATE", help=f"Exit 1 if it holds: 'recall/held_out<0.95'. {BOUNDS_HELP}"
-        ),
-    ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            help="A run for gates such as 'retention/far<against-0.02'.",
-            autocompletion=complete_runs,
-        ),
-    ] = None,
+    fail_if: Gates = None,
+    against: Against = None,
     config: ConfigFile = None,
     out: Out = None,
     dry_run: DryRun = False,
@@ -78,14 +58,16 @@ def run(
     if "on_bad_row" in settings and not chosen.mix:
         raise ConfigError("--on-bad-row is about what is mixed in, and there is no --mix.")
     check_gates(fail_if or (), against)  # before anything is trained
-    if dry_run:
-        from factlab.cli.dry_run import show_dry_run
-
-        show_dry_run(chosen, out=out, as_json=json_)
-        return
-    result, path = carry_out(chosen, out=out, resume=resume, fresh=fresh, as_json=json_)
-    if fail_if:
-        hold_to_gates(path, result.configurations, fail_if, against)
+    plan_or_carry_out(
+        chosen,
+        out=out,
+        dry_run=dry_run,
+        resume=resume,
+        fresh=fresh,
+        as_json=json_,
+        gates=fail_if or (),
+        against=against,
+    )
 
 
 def build_config(
@@ -125,6 +107,32 @@ def _without_other_seeds(
     """A file's settings without its seeds, where the command line gives them in any way."""
     given = not {"seed", "seeds"}.isdisjoint(settings)
     return {k: v for k, v in from_file.items() if not given or k not in ("seed", "seeds")}
+
+
+def plan_or_carry_out(
+    config: RunConfig,
+    *,
+    out: Path | None,
+    dry_run: bool,
+    resume: bool,
+    fresh: bool,
+    as_json: bool,
+    gates: Sequence[str] = (),
+    against: Path | None = None,
+) -> None:
+    """What every command does that makes a run: show what it would take, or make it.
+
+    Raises:
+        typer.Exit: as `carry_out`; 1 if the run fails one of the gates.
+    """
+    if dry_run:
+        from factlab.cli.dry_run import show_dry_run
+
+        show_dry_run(config, out=out, as_json=as_json)
+        return
+    result, path = carry_out(config, out=out, resume=resume, fresh=fresh, as_json=as_json)
+    if gates:
+        hold_to_gates(path, result.configurations, gates, against)
 
 
 def carry_out(

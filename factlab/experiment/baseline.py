@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factlab.comparison.responses import RunResponses
 from factlab.expand.controls import languages_of
-from factlab.experiment.benchmarks import put_benchmarks
+from factlab.experiment.benchmarks import measure_benchmarks
 from factlab.experiment.evaluator import Evaluator
 from factlab.experiment.prepare import Prepared
 from factlab.experiment.results import base_result
@@ -70,8 +70,7 @@ def measure_baseline(folder: RunFolder, evaluator: Evaluator, precision: Precisi
     evaluator.evaluate_base(files)
     if note := base.reuse_note(f"the base{f' at {other}' if other else ''}"):
         folder.change(notes=(*folder.record().notes, note))
-    if (config := evaluator.experiment.config).benchmarks:
-        put_benchmarks(base, config, files, evaluator.progress, "base")
+    measure_benchmarks(base, evaluator.experiment.config, files, evaluator.progress, "base")
     seconds = None if resumed else round(time.perf_counter() - started, 3)
     responses = RunResponses.read(folder)
     return Baseline(

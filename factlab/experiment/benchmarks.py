@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factlab.errors import ConfigError
 from factlab.progress import Progress
 from factlab.respondents.protocol import Respondent
 from factlab.respondents.weights import WeightsRespondent
@@ -16,11 +14,7 @@ from factlab.runs.folder import AnswersFolder
 from factlab.schema.config import RunConfig
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-    from transformers import PreTrainedModel
-
     from factlab.inference.benchmarks import Benchmark
-    from factlab.models.load import LoadedModel
 
 
 def benchmarks_of(config: RunConfig) -> Sequence[Benchmark]:
@@ -42,50 +36,26 @@ def _found(names: Sequence[str], data: str | None, limit: int | None) -> Sequenc
 
 
 def measure_benchmarks(
-    loaded: LoadedModel,
-    model: PreTrainedModel | PeftModel,
-    config: RunConfig,
-    folder: AnswersFolder,
-    progress: Progress,
-    name: str,
+    respondent: Respondent, config: RunConfig, folder: AnswersFolder, progress: Progress, name: str
 ) -> None:
     """Score the tasks that have no file yet.
 
     Args:
-        loaded: The base.
-        model: The base itself, or a tuned model on it.
+        respondent: The base, or what was tuned from it; `prepare` refuses one whose weights are
+            not here.
         config: Which tasks.
         folder: Where the scores are kept.
         progress: Where to report.
         name: Whose scores, for progress.
     """
-    to_do = [one for one in benchmarks_of(config) if not _file(folder, one.name).is_file()]
+    to_do = [one for one in benchmarks_of(config) if not folder.benchmark_file(one.name).is_file()]
     if not to_do:
         return
     from factlab.inference.benchmarks import score_benchmark
 
+    assert isinstance(respondent, WeightsRespondent)
+    loaded, model = respondent.loaded, respondent.model or respondent.loaded.model
     with progress.stage(f"benchmarks {name}", len(to_do)) as advance:
         for one in to_do:
-            write_lines(_file(folder, one.name), score_benchmark(loaded, model, one))
+            write_lines(folder.benchmark_file(one.name), score_benchmark(loaded, model, one))
             advance(1)
-
-
-def put_benchmarks(
-    respondent: Respondent, config: RunConfig, folder: AnswersFolder, progress: Progress, name: str
-) -> None:
-    """Score a respondent whose weights are here.
-
-    Raises:
-        ConfigError: for any other: lm-eval is handed a model in memory.
-    """
-    if not isinstance(respondent, WeightsRespondent):
-        raise ConfigError(
-            f"--benchmarks: {name} is asked elsewhere, and the benchmarks need a model in this "
-            "process's memory. Leave them out, or name a model folder or an adapter."
-        )
-    model = respondent.model or respondent.loaded.model
-    measure_benchmarks(respondent.loaded, model, config, folder, progress, name)
-
-
-def _file(folder: AnswersFolder, task: str) -> Path:
-    return folder.benchmark_file(task)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from factlab.errors import DivergedError, TrainingError
 from factlab.experiment.baseline import Baseline
-from factlab.experiment.benchmarks import put_benchmarks
+from factlab.experiment.benchmarks import measure_benchmarks
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial import Trial
@@ -70,8 +70,8 @@ def measure_trial(
     write_lines(trial.folder.drift_file, drift.windows)
     tuned = WeightsRespondent(evaluator.loaded, model, _kept_answers(trial, evaluator.loaded))
     evaluator.evaluate_tuned(tuned, cell.facts, trial.folder, cell.id)
-    if (config := evaluator.experiment.config).benchmarks:
-        put_benchmarks(tuned, config, trial.folder, evaluator.progress, cell.id)
+    config = evaluator.experiment.config
+    measure_benchmarks(tuned, config, trial.folder, evaluator.progress, cell.id)
     measured, curve = measured_cell(baseline.responses, cell.id, cell.facts, steps, cell.precision)
     seconds = time.perf_counter() - started
     return cell_result(cell, "complete", measured).model_copy(

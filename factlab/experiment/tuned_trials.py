@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factlab.errors import ConfigError, DivergedError
+from factlab.errors import DivergedError
 from factlab.experiment.baseline import Baseline
-from factlab.experiment.benchmarks import put_benchmarks
+from factlab.experiment.benchmarks import measure_benchmarks
 from factlab.experiment.results import measured_cell
 from factlab.experiment.trial_results import cell_result
 from factlab.respondents.elsewhere import LOG, is_elsewhere, opened_elsewhere
@@ -40,7 +40,7 @@ def evaluate_elsewhere(cell: Cell, baseline: Baseline, folder: RunFolder) -> Cel
     assert source is not None
     started = time.perf_counter()
     with _opened(cell, baseline, files) as tuned:
-        notes = [f"{note}" for note in tuned.notes]
+        notes = list(tuned.notes)
         if tuned.drift is not None and baseline.neutral is not None:
             drift = tuned.drift(baseline.neutral)
             if not (math.isfinite(drift.ce) and math.isfinite(drift.kl)):
@@ -52,8 +52,8 @@ def evaluate_elsewhere(cell: Cell, baseline: Baseline, folder: RunFolder) -> Cel
             tuned.respondent, cell.facts, files, cell.id, trained=source.trained_here
         )
         lacks = lacking(source, evaluator.base.lacks, tuned.respondent.lacks)
-        if (config := evaluator.experiment.config).benchmarks:
-            put_benchmarks(tuned.respondent, config, files, evaluator.progress, cell.id)
+        config = evaluator.experiment.config
+        measure_benchmarks(tuned.respondent, config, files, evaluator.progress, cell.id)
     if source.kind == "adapter":
         _copy_adapter(Path(source.place), files.adapter)
     _note(folder, notes)
@@ -73,11 +73,7 @@ def _opened(
     if is_elsewhere(source):
         config, log = evaluator.experiment.config, files.measuring / LOG
         return opened_elsewhere(source, evaluator.base.record, config, log)
-    if not isinstance(evaluator.base, WeightsRespondent):
-        raise ConfigError(
-            f"{source.place}: an adapter or a model folder is measured against a base whose "
-            "weights are on this machine. Name such a --base."
-        )
+    assert isinstance(evaluator.base, WeightsRespondent)  # `base_elsewhere` refuses any other
     config = evaluator.experiment.config
     kept = _kept(cell, evaluator.base, files)
     return opened_here(source, evaluator.base, config, cell.precision, kept)

@@ -38,9 +38,7 @@ def source_elsewhere(label: str, what: str) -> TunedSource | None:
         return TunedSource(label=label, kind="endpoint", place=str(read_address(what)))
     if not is_gguf(what):
         return None
-    file = local_path(what)
-    if file is None or not file.is_file():
-        raise ModelError(f"{what}: there is no such file.")
+    file = _file_of(what)
     return TunedSource(label=label, kind="gguf", place=str(file), sha256=sha256_of(file))
 
 
@@ -72,11 +70,16 @@ def base_elsewhere(config: RunConfig) -> FoundBase | None:
         return RemoteBase(address, config.thinking == "on", config.asking.concurrency)
     if not stays or not is_gguf(config.model):
         return None
-    file = local_path(config.model)
-    if file is None or not file.is_file():
-        raise ModelError(f"{config.model}: there is no such file.")
+    file = _file_of(config.model)
     _refuse_precision(config)
     return GgufBase(file, config.thinking)
+
+
+def _file_of(name: str) -> Path:
+    file = local_path(name)
+    if file is None or not file.is_file():
+        raise ModelError(f"{name}: there is no such file.")
+    return file
 
 
 def _refuse_precision(config: RunConfig) -> None:
@@ -118,7 +121,10 @@ def opened_elsewhere(
     """
     opened: GgufRespondent | RemoteRespondent
     if source.kind == "gguf":
-        opened = GgufRespondent.of(Path(source.place), log, thinking=config.thinking)
+        # Whether the file has this hash still was looked at before (`check_elsewhere`).
+        opened = GgufRespondent.of(
+            Path(source.place), log, sha256=source.sha256, thinking=config.thinking
+        )
     else:
         opened = RemoteRespondent.at(
             read_address(source.place),

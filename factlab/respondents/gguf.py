@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -62,9 +63,22 @@ class GgufRespondent:
 
     @classmethod
     def of(
-        cls, file: Path, log: Path | None, *, thinking: Thinking = "off", fresh: bool = False
+        cls,
+        file: Path,
+        log: Path | None,
+        *,
+        sha256: str | None = None,
+        thinking: Thinking = "off",
+        fresh: bool = False,
     ) -> GgufRespondent:
         """Check a file and read its tokenizer; it is loaded when it is first asked.
+
+        Args:
+            file: The file.
+            log: Where replies are kept as they come, and are found again; None: nowhere.
+            sha256: Its hash, where it is known: files are long.
+            thinking: Whether a model that can think may.
+            fresh: Forget what is in the log.
 
         Raises:
             ConfigError: if llama.cpp is not installed.
@@ -85,7 +99,8 @@ class GgufRespondent:
         with reading(f"{file}: its tokenizer cannot be loaded"):
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         set_thinking(tokenizer, thinking)
-        return cls(file, tokenizer, gguf_record(file), KeptReplies.opened(log, fresh=fresh))
+        record = gguf_record(file, sha256 or sha256_of(file))
+        return cls(file, tokenizer, record, KeptReplies.opened(log, fresh=fresh))
 
     @property
     def lacks(self) -> Mapping[Ability, str]:
@@ -197,8 +212,8 @@ class _Job:
         return len(self.ids) + len(self.option or ()) + self.limit
 
 
-def gguf_record(file: Path) -> ModelRecord:
-    """What results say about a GGUF file.
+def gguf_record(file: Path, sha256: str) -> ModelRecord:
+    """What results say about a GGUF file with this hash.
 
     Raises:
         ModelError: if its header cannot be read.
@@ -207,7 +222,7 @@ def gguf_record(file: Path) -> ModelRecord:
     return ModelRecord(
         name=str(file),
         source=SOURCE,
-        sha256=sha256_of(file),
+        sha256=sha256,
         parameters=sum(math.prod(shape) for shape in header.shapes.values()),
         precision_note=f"as the file has it ({_type_of(header)}), by {program()}",
         weights_bytes=header.bytes,
@@ -229,7 +244,7 @@ def is_gguf(name: str) -> bool:
     return name.lower().endswith(".gguf")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GgufBase:
     """A base in a GGUF file that stays one; see `protocol.FoundBase`.
 
@@ -246,13 +261,18 @@ class GgufBase:
         """Its path."""
         return str(self.file)
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file, which is read whole for it, once."""
+        return sha256_of(self.file)
+
     def check_same(self, sha256: str) -> None:
         """Refuse another file.
 
         Raises:
             ModelError: for another file.
         """
-        if sha256 != sha256_of(self.file):
+        if sha256 != self.sha256:
             raise ModelError(
                 f"{self.file}: the run was begun with another base. Name the same file, or begin "
                 "a new run."
@@ -262,7 +282,7 @@ class GgufBase:
         """The file tells it from others: in llama.cpp it answers otherwise than dequantised."""
         return ScreenedBase(
             model=self.name,
-            weights=f"llama.cpp {sha256_of(self.file)}",
+            weights=f"llama.cpp {self.sha256}",
             template=f"its own, thinking {self.thinking}",
             tokens=tokens,
             precision=precision,
@@ -276,5 +296,7 @@ class GgufBase:
             ModelError: for a file that is damaged or not to be trusted.
         """
         del precision  # is the file's
-        log = cache_folder() / "replies" / f"{sha256_of(self.file)[:32]}.jsonl"
-        return GgufRespondent.of(self.file, log, thinking=self.thinking, fresh=fresh)
+        log = cache_folder() / "replies" / f"{self.sha256[:32]}.jsonl"
+        return GgufRespondent.of(
+            self.file, log, sha256=self.sha256, thinking=self.thinking, fresh=fresh
+        )
