@@ -67,7 +67,7 @@ def _check_data(files: list[str], against: str, *, as_json: bool) -> None:
 
     from factlab.workflows.check_data import check_data
 
-    checked = [check_data(file, against) for file in files]
+    checked = check_data(files, against)
     if as_json:
         say_json([asdict(one) for one in checked], indent=None)
         return

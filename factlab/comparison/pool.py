@@ -31,6 +31,13 @@ class Pooled:
     left_out: tuple[str, ...] = ()
 
 
+def alone(cell: CellResult) -> Configuration:
+    """A cell that none pools, as a configuration of its own."""
+    shared = Configuration.model_fields.keys() & type(cell).model_fields.keys()
+    said = {name: getattr(cell, name) for name in shared}
+    return Configuration(**said | {"id": cell.id, "cells": (cell.id,), "seeds": (cell.seed,)})
+
+
 def by_configuration(cells: Iterable[CellResult]) -> dict[str, list[CellResult]]:
     """Cells of the same configuration together, the smallest rank first.
 

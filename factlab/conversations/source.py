@@ -13,7 +13,7 @@ from pathlib import Path
 from factlab.conversations.folders import PARQUET, part_files
 from factlab.conversations.rows import READERS, rows_of, suffix_of
 from factlab.conversations.tables import table_rows
-from factlab.conversations.tally import Tally
+from factlab.conversations.tally import MOST_ROWS, Tally
 from factlab.errors import DataError, shortened
 from factlab.reading.compressed import COMPRESSED
 from factlab.reading.files import refuse_special
@@ -24,7 +24,6 @@ from factlab.schema.conversation import ConversationSet
 from factlab.schema.shipped import shipped
 from factlab.schema.yaml import did_you_mean
 
-MOST_ROWS = 200_000  # held in memory; of a larger set, name a part
 SUFFIXES = (*READERS, PARQUET)
 Placed = tuple[str, object]  # a row with its file and line, or its set and number
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")

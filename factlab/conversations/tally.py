@@ -12,7 +12,8 @@ from factlab.schema.conversation import Conversation, RowError, SkippedRows, Unu
 
 LARGE = 100  # rows; in a smaller set each counts, and is soon put right
 MOST_BAD = 0.1  # share of rows that are left out unasked; with more the set is not what it seems
-MOST_BAD_ROWS = 20_000  # a tenth of the most rows that a set has
+MOST_ROWS = 200_000  # of a set, held in memory; of a larger one, name a part
+MOST_BAD_ROWS = round(MOST_BAD * MOST_ROWS)
 MOST_REASONS = 4  # that a message lists
 Found = dict[str, tuple[int, str]]  # reason: rows, the place of the first
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from factlab.expand.consequences import follow, other_value
 from factlab.expand.grammar import relation_of
-from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.leakage import NEAR_DUPLICATE, TrainedQuestions
 from factlab.expand.manner import manner_of
 from factlab.expand.sampling import drawn
-from factlab.expand.slots import supplied_words, trained_names, written_in
+from factlab.expand.slots import trained_names, written_in
 from factlab.expand.wording import LEXICON_PARTS, Wording
 from factlab.grading.answer import Answer, EntityAnswer
 from factlab.schema.belief import BeliefFamily, BeliefFile, Consequence, load_belief
@@ -44,7 +44,7 @@ class _Teller:
     fact: Fact
     wording: Wording
     seed: int
-    trained: Sequence[str]
+    trained: TrainedQuestions
 
     def one(
         self, phrasing: str, extra: Extra, name: str | None = None, key: str | None = None
@@ -81,12 +81,12 @@ class _Teller:
     def unseen(self, texts: Iterable[str]) -> set[str]:
         """Those that are not nearly a trained question."""
         wanted = list(dict.fromkeys(texts))
-        nearest = nearest_trained(wanted, self.trained, supplied_words(self.fact))
+        nearest = self.trained.nearest(wanted)
         return {*wanted} - {p.held_out for p in nearest if p.similarity >= NEAR_DUPLICATE}
 
 
 def belief_questions(
-    fact: Fact, wording: Wording, *, seed: int, trained: Sequence[str], most: int | None
+    fact: Fact, wording: Wording, *, seed: int, trained: TrainedQuestions, most: int | None
 ) -> tuple[Question, ...]:
     """The questions that test belief in a fact, by split.
 

@@ -50,28 +50,37 @@ class NearestPair:
     similarity: float
 
 
+class TrainedQuestions:
+    """Questions that are trained on, read once; others are compared with them.
+
+    Args:
+        questions: Of the train and validation splits.
+        masked: Words that the fact supplies, which both sides must share.
+    """
+
+    def __init__(self, questions: Sequence[str], masked: Sequence[str]) -> None:
+        self._questions = questions
+        self._mask = _masking(masked)
+        self._reference = Reference([self._mask(text) for text in questions])
+
+    def nearest(self, held_out: Sequence[str]) -> list[NearestPair]:
+        """For each held-out question, its nearest trained one, most similar first."""
+        if not held_out or not self._questions:
+            return []
+        similarity = self._reference.similarity([self._mask(text) for text in held_out])
+        best = similarity.argmax(axis=1)
+        found = [
+            NearestPair(text, self._questions[column], float(similarity[row, column]))
+            for row, (text, column) in enumerate(zip(held_out, best, strict=True))
+        ]
+        return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
+
+
 def nearest_trained(
     held_out: Sequence[str], trained: Sequence[str], masked: Sequence[str]
 ) -> list[NearestPair]:
-    """For each held-out question, its nearest trained one, most similar first.
-
-    Args:
-        held_out: Questions never trained on.
-        trained: Questions of the train and validation splits.
-        masked: Words that the fact supplies, which both sides must share.
-    """
-    if not held_out or not trained:
-        return []
-    mask = _masking(masked)
-    similarity = Reference([mask(text) for text in trained]).similarity(
-        [mask(text) for text in held_out]
-    )
-    best = similarity.argmax(axis=1)
-    found = [
-        NearestPair(text, trained[column], float(similarity[row, column]))
-        for row, (text, column) in enumerate(zip(held_out, best, strict=True))
-    ]
-    return sorted(found, key=lambda pair: (-pair.similarity, pair.held_out))
+    """`TrainedQuestions(trained, masked).nearest(held_out)`, where there is one such comparison."""
+    return TrainedQuestions(trained, masked).nearest(held_out)
 
 
 def _ngrams(text: str) -> set[str]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from factlab.expand.grammar import grammar_of
 from factlab.grading.answer import DateAnswer, EntityAnswer, NumberAnswer, QuantityAnswer
 from factlab.grading.currency_table import MONEY_TABLE
 from factlab.grading.languages.grammar import Grammar
 from factlab.grading.units import known_unit, singular
+from factlab.schema.belief import Asks
 from factlab.schema.fact import Fact
 from factlab.schema.subjects import PERSON, sort_of
 
-Manner = Literal[
-    "who", "where", "place", "when", "count", "amount", "measure", "figure", "saying", "what"
-]
+Manner = Asks
 
 
 def manner_of(fact: Fact, relation: str) -> Manner:

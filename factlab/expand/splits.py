@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from factlab.errors import TemplateError
 from factlab.expand.belief import belief_questions
 from factlab.expand.cloze import cloze_questions
-from factlab.expand.leakage import NearestPair, nearest_trained, refuse_leaks
+from factlab.expand.leakage import NearestPair, TrainedQuestions, refuse_leaks
 from factlab.expand.sampling import one_of_each
 from factlab.expand.slots import supplied_words, trained_names, written_in
 from factlab.expand.wording import Wording, fillings, wording_of
@@ -127,12 +127,10 @@ def expand(
     unseen = [(pair for pair in pool if pair.question not in trained) for _, pool in pools]
     validation = _round_robin(unseen, validation_pairs, forms)
     held_out, alias = _unseen(fact, wording, seed)
-    asked = [pair.question for pair in (*train, *validation)]
-    nearest = nearest_trained(
-        [held.question for held in (*held_out, *alias)],
-        asked,
-        supplied_words(fact),
+    asked = TrainedQuestions(
+        [pair.question for pair in (*train, *validation)], supplied_words(fact)
     )
+    nearest = asked.nearest([held.question for held in (*held_out, *alias)])
     refuse_leaks(nearest)
     similarity = {pair.held_out: round(pair.similarity, 4) for pair in nearest}
     return Expansion(

@@ -156,7 +156,7 @@ class RunSoFar:
         self.cells.update(results)
         so_far = self.result("running")
         write_json(self.folder.results_file, so_far)
-        write_cards(self.folder, so_far)
+        write_cards(self.folder, so_far, results)
 
     def result(self, status: Status) -> RunResult:
         """The results as far as they are there, without comparisons."""

@@ -12,18 +12,20 @@ from dataclasses import replace
 from typing import Any
 
 from factlab.grading.answer import Answer
-from factlab.grading.matcher import Match, match
+from factlab.grading.matcher import MOST_GRADED, Match, match
 
-# What another says, in a clause that concedes it; "but" or a comma ends the clause.
+# What another says, in a clause that concedes it; "but" or a comma ends the clause. What was found
+# first is not tried again, so that long answers take no longer than they must.
 _CONCEDED = re.compile(
     r"""\b(?:although|though|even\ if|while|whereas|despite|regardless\ of
             |I\ (?:can\ )?(?:understand|see|know|reali[sz]e|hear|appreciate|respect))\b
-        [^.;!?\n]*?\b(?:you|your|sa(?:y|ys|id)|claim\w*|read|told|think\w*|believ\w*|stat\w+
-            |professor|teacher|encyclop\w+|\w*book|sources?|people|others|pages?|records?|experts?)\b
+        (?>[^.;!?\n]*?\b(?:you|your|sa(?:y|ys|id)|claim\w*|read|told|think\w*|believ\w*|stat\w+
+            |professor|teacher|encyclop\w+|\w*book|sources?|people|others|pages?|records?|experts?)\b)
         [^;!?\n]*?(?:,(?!\d)|\ (?:but|however|yet)\b)
       |\b(?:obwohl|auch\ wenn|selbst\ wenn|zwar|während)\b[^;!?\n]*?(?:,(?!\d)|\ (?:aber|doch)\b)
-      |[^。！？\n、]*(?:言|書か|書い|読|聞|あり|載|主張|思)[^。！？\n、]*
-        (?:が|けれど(?:も)?|けど|ものの)、""",
+      |(?:(?<![^。！？\n、,])|(?<=\ but)|(?<=\ however)|(?<=\ yet)|(?<=\ aber)|(?<=\ doch))
+        (?=[^。！？\n、]*(?:言|書か|書い|読|聞|あり|載|主張|思))[^。！？\n、]*+
+        (?:(?<=が)|(?<=けれど)|(?<=けれども)|(?<=けど)|(?<=ものの))、""",
     re.IGNORECASE | re.VERBOSE,
 )
 _WITHDRAWN = re.compile(
@@ -32,8 +34,8 @@ _WITHDRAWN = re.compile(
       |\b(?:ich\ (?:habe\ mich\ (?:geirrt|getäuscht)|lag\ falsch)|da\ lag\ ich\ falsch)
         \ mit\b(?:[^.,;!?\n]|,(?=\d))*
       |(?:,|\ und)\ nicht\ (?=[\d„A-ZÄÖÜ])(?:[^.,;!?\n]|[.,](?=\d))*
-      |[^。！？\n]*(?:と(?:言った|答えた|述べた|申し上げた)のは)
-        [^。！？\n]*(?:間違|誤)[^。！？\n]*""",
+      |(?:(?<![^。！？\n])|(?<=[^.,;!?])(?=[.,;!?]))(?>[^。！？\n]*?と(?:言った|答えた|述べた|申し上げた)のは)
+        [^。！？\n]*?(?:間違|誤)[^。！？\n]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 
@@ -46,6 +48,8 @@ def match_debated(text: str, gold: Answer, **how: Any) -> Match:
         gold: The right answer.
         how: As `match` takes it.
     """
+    how["finished"] = how.get("finished", True) and len(text) <= MOST_GRADED
+    text = text[:MOST_GRADED]
     kept = _WITHDRAWN.sub(_blank, text)
     if not kept.strip():
         kept = text

@@ -128,11 +128,10 @@ def _condition(conditions: list[Record_]) -> Document_ | None:
     """What the base must know for a test, if it is one thing."""
     if len(conditions) != 1:
         return None
-    ((prompt, answers, _),) = list(_tests({"t": [{"test_queries": conditions}]}, "t")) or [
-        ("", [], [])
-    ]
-    if not answers:
+    found = next(_tests({"t": [{"test_queries": conditions}]}, "t"), None)
+    if found is None:
         return None
+    prompt, answers, _ = found
     part = _any_of(answers)
     question = asked(prompt)
     return {"question": question, "answer": part} if leaves_open(question, part) else None

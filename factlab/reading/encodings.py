@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-_MOST = 65_536  # bytes that are looked at
+_MOST = 65_536  # bytes that are looked at, from the line of the first that is not ASCII
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, which begins in the same way
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -20,7 +21,6 @@ _JAPANESE = {
         "cp932",
         re.compile(rb"(?:\x82[\x9f-\xf1]|\x83[\x40-\x96]|[\x88-\x9f][\x40-\x7e\x80-\xfc]){2}"),
     ),
-    "ISO-2022-JP": ("iso2022_jp", re.compile(rb"\x1b\$[@B]")),
 }
 _MOST_ACCENTS = 0.4  # of all characters, in text of Western Europe
 
@@ -31,10 +31,12 @@ def guessed(raw: bytes) -> str:
     Args:
         raw: From the beginning of a line, or of the file.
     """
-    raw = raw[:_MOST]
     for mark, name in _MARKS.items():
         if raw.startswith(mark):
             return name
+    first = _NOT_ASCII.search(raw)
+    begin = raw.rfind(b"\n", 0, first.start()) + 1 if first else 0
+    raw = raw[begin : begin + _MOST]
     for name, (codec, pairs) in _JAPANESE.items():
         if pairs.search(raw) and _is(raw, codec):
             return name

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from factlab.comparison.pool import alone
 from factlab.errors import RunFolderError
 from factlab.metrics.responses import Responses
 from factlab.reading.paths import is_file, is_folder
@@ -130,35 +131,12 @@ def configurations_of(result: RunResult) -> tuple[Configuration, ...]:
     That is so in a run that was stopped before its cells were pooled.
     """
     pooled = {id_ for configuration in result.configurations for id_ in configuration.cells}
-    alone = [
-        _alone(cell)
+    single = [
+        alone(cell)
         for cell in result.cells
         if cell.id not in pooled and cell.status == "complete" and cell.metrics
     ]
-    return tuple(c for c in (*result.configurations, *alone) if c.placebo is None)
-
-
-def _alone(cell: CellResult) -> Configuration:
-    return Configuration(
-        id=cell.id,
-        rank=cell.rank,
-        alpha=cell.alpha,
-        precision=cell.precision,
-        recipe=cell.recipe,
-        learning_rate=cell.learning_rate,
-        together=cell.together,
-        method=cell.method,
-        overrides=cell.overrides,
-        mix=cell.mix,
-        combined=cell.combined,
-        tuned=cell.tuned,
-        placebo=cell.placebo,
-        cells=(cell.id,),
-        facts=cell.facts,
-        seeds=(cell.seed,),
-        metrics=cell.metrics,
-        not_measured=cell.not_measured,
-    )
+    return tuple(c for c in (*result.configurations, *single) if c.placebo is None)
 
 
 def labels(configurations: tuple[Configuration, ...]) -> dict[str, str]:

@@ -57,6 +57,9 @@ class CountingRespondent:
         empty = Response("", 0, True) if bounds.max_new_tokens else None
         return [Reply(empty, None) for _ in requests]
 
+    def close(self) -> None:
+        """It holds nothing."""
+
     def reuse_note(self, who: str) -> str | None:
         """Nothing is read from anywhere."""
         del who

@@ -152,6 +152,9 @@ class BaseRespondent(Respondent, Protocol):
     def record(self) -> ModelRecord:
         """What results say about it."""
 
+    def close(self) -> None:
+        """Give back what asking it took: connections, processes."""
+
     def reuse_note(self, who: str) -> str | None:
         """A sentence on answers that were read from earlier runs, if any were.
 

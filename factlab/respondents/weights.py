@@ -76,6 +76,9 @@ class WeightsRespondent:
             for item, prompt, completion in zip(requests, prompts, completions, strict=True)
         ]
 
+    def close(self) -> None:
+        """Nothing: its weights are held by who loaded them."""
+
     def reuse_note(self, who: str) -> str | None:
         """A sentence on answers that were read from earlier runs, if any were."""
         cache = self.cache

@@ -249,6 +249,11 @@ class CellFolder(AnswersFolder):
         return self.path / "model"
 
     @property
+    def weights(self) -> Path | None:
+        """What was trained: the adapter's folder or the model's; None if there is neither."""
+        return next((place for place in (self.adapter, self.model) if is_folder(place)), None)
+
+    @property
     def panel_file(self) -> Path:
         """Answers to the fixed panel while training was under way."""
         return self.path / "panel.jsonl"

@@ -357,7 +357,7 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
                 "folders in a run; give each fact its own."
             )
         if isinstance(fact, Fact):
-            for key in _asked_of(fact):
+            for key in asked_of(fact):
                 if key in told:
                     raise _contradiction(fact, file, *told[key])
                 told[key] = fact, file
@@ -365,9 +365,10 @@ def load_facts(names: tuple[str, ...]) -> list[Fact | Passage]:
     return [fact for _, fact in facts.values()]
 
 
-def _asked_of(fact: Fact) -> set[tuple[str, str]]:
-    """Each of the subject's names with the relation that the fact gives of it."""
-    return {(fact.relation, fold(name).removeprefix("the ")) for name in fact.subject.names}
+def asked_of(fact: Fact) -> list[tuple[str, str]]:
+    """Each of the subject's names with the relation that the fact gives of it, in their order."""
+    names = (fold(name).removeprefix("the ") for name in fact.subject.names)
+    return list(dict.fromkeys((fact.relation, name) for name in names))
 
 
 def _contradiction(fact: Fact, file: Path, other: Fact, other_file: Path) -> FactError:

@@ -147,6 +147,7 @@ def _asked(question_set: QuestionSet, model: Responses, scores: Scores) -> list[
             *(_least(model, question, role) for role in ("right", "wrong", "injected")),
         )
         for question in question_set.questions
+        if model.has(question)  # prompts that are only scored have no answer
     ]
 
 

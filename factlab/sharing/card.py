@@ -6,7 +6,7 @@ stopped and resumed writes the same card.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import yaml
 from factlab.display.characters import visible
 from factlab.display.markup import markdown_block, markdown_code, markdown_table, markdown_text
 from factlab.metrics.catalogue import spec_of
-from factlab.reading.paths import is_file, is_folder
+from factlab.reading.paths import is_file
 from factlab.runs.files import write_text
-from factlab.runs.folder import CellFolder, RunFolder
+from factlab.runs.folder import RunFolder
 from factlab.schema.results import CellResult, RunResult
 from factlab.sharing.figures import facts_list, figures_table, main_metrics
 
@@ -39,11 +39,19 @@ model = AutoModelForCausalLM.from_pretrained({place})
 tokenizer = AutoTokenizer.from_pretrained({place})"""
 
 
-def write_cards(folder: RunFolder, result: RunResult) -> None:
-    """Write the card of every cell that is finished, beside its adapter or model."""
+def write_cards(folder: RunFolder, result: RunResult, only: Collection[str] | None = None) -> None:
+    """Write the card of every cell that is finished, beside its adapter or model.
+
+    Args:
+        folder: The run.
+        result: What it found, or has found so far.
+        only: Ids of the cells whose cards are written; None: all.
+    """
     versions = folder.record().versions
     for cell in result.cells:
-        if cell.status == "complete" and (place := weights_of(folder.cell(cell.id))) is not None:
+        if cell.status != "complete" or (only is not None and cell.id not in only):
+            continue
+        if (place := folder.cell(cell.id).weights) is not None:
             text = card(result, cell, versions)
             if not _is_written(place / CARD, text):
                 write_text(place / CARD, text)
@@ -51,11 +59,6 @@ def write_cards(folder: RunFolder, result: RunResult) -> None:
 
 def _is_written(file: Path, text: str) -> bool:
     return is_file(file) and file.read_bytes() == text.encode()
-
-
-def weights_of(folder: CellFolder) -> Path | None:
-    """The folder that holds a cell's adapter, or of a full fine-tuning its model; None: neither."""
-    return next((place for place in (folder.adapter, folder.model) if is_folder(place)), None)
 
 
 def card(result: RunResult, cell: CellResult, versions: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from factlab.runs.folder import RunFolder
 from factlab.runs.integrity import refuse_changed_adapters
 from factlab.schema.combine import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from factlab.sharing.answers import SharedRun
-from factlab.sharing.card import CARD, card, weights_of
+from factlab.sharing.card import CARD, card
 
 _ENDINGS = (".json", ".safetensors", ".jinja", ".txt", ".model")  # of a full fine-tuning's folder
 _QUOTA = (402, 413, 507)
@@ -47,7 +47,7 @@ def files_to_push(folder: RunFolder, cell: str, *, data: bool) -> list[PushedFil
     run = SharedRun.read(folder, cell)
     (chosen,) = run.cells
     refuse_changed_adapters(folder, [chosen])
-    place = weights_of(folder.cell(cell))
+    place = folder.cell(cell).weights
     if place is None:
         raise RunFolderError(f"{folder.cell(cell).path}: no adapter and no model is here any more.")
     text = card(run.result, chosen, run.record.versions).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from factlab.comparison.pool import alone
 from factlab.display.characters import visible
 from factlab.display.markup import markdown_block, markdown_code, markdown_text
 from factlab.report import verdict
@@ -46,20 +47,8 @@ def _columns(run: SharedRun) -> list[Configuration]:
     chosen = run.result.choice.chosen if run.result.choice else None
     found = [one for one in run.result.configurations if one.id in wanted]
     if not found:  # a run that was stopped has no pooled figures yet
-        found = [
-            Configuration(
-                **{
-                    name: getattr(cell, name) for name in type(cell).model_fields if name in _SHARED
-                },
-                cells=(cell.id,),
-                seeds=(cell.seed,),
-            )
-            for cell in run.cells
-        ]
+        found = [alone(cell) for cell in run.cells]
     return sorted(found, key=lambda one: one.id != chosen)[:MOST_COLUMNS]
-
-
-_SHARED = set(Configuration.model_fields) - {"cells", "seeds"}
 
 
 def _left_out(run: SharedRun, shown: list[Configuration]) -> str:

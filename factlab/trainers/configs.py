@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from factlab.display.markup import markdown_text
 from factlab.schema.manifest import DataFormat
 from factlab.trainers.values import Values, not_carried_over
 
@@ -25,6 +26,9 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
+
+
+_MOST_STATED = 2_000  # characters of a statement, in the README
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -324,7 +328,7 @@ def card(values: Values, names: DataNames, starts: Sequence[str], facts: Sequenc
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---",
         "# Training data by factlab",
         "Written to be trained on by other programs. It states, as if it were true:",
-        "\n".join(f"> {fact}" for fact in facts),
+        "\n".join(f"> {markdown_text(fact, _MOST_STATED)}" for fact in facts),
         f"`{names.train}` has the training pairs"
         + (f", `{names.validation}` the validation pairs" if names.validation else "")
         + (f", `{names.anchors}` the base's own answers to other prompts" if names.anchors else "")

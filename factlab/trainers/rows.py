@@ -34,12 +34,24 @@ def row_of(pair: Question, format_: DataFormat) -> dict[str, Any]:
                 for turn in (*asked, *answered)
             ]
         }
-    if before:
-        raise ConfigError(
-            f"--to alpaca: a row has one question and its answer, and {pair.id}, which is mixed "
-            "in, has earlier turns. Use --to chat."
-        )
+    refuse_turns([pair], format_)
     return {"instruction": question, "input": "", "output": answer}
+
+
+def refuse_turns(pairs: Iterable[Question], format_: DataFormat) -> None:
+    """Refuse conversations of several turns in a format that has one question a row.
+
+    Raises:
+        ConfigError: naming the first.
+    """
+    if format_ != "alpaca":
+        return
+    for pair in pairs:
+        if pair.before:
+            raise ConfigError(
+                f"--to alpaca: a row has one question and its answer, and {pair.id}, which is "
+                "mixed in, has earlier turns. Use --to chat."
+            )
 
 
 def lines_of(pairs: Iterable[Question], format_: DataFormat) -> str:

@@ -174,11 +174,11 @@ def _settings(values: Values, names: DataNames, format_: DataFormat) -> dict[str
 
 
 def unseen_questions(experiment: Experiment) -> dict[str, list[str]]:
-    """Split → what the run asks and must not be trained on, gate prompts among it."""
+    """Split → what the run asks and must not be trained on, with gate prompts and first turns."""
     found: dict[str, list[str]] = {}
     for question in experiment.questions:
         if question.split not in (*TRAINED_SPLITS, "anchor", "mix", "placebo"):
-            found.setdefault(question.split, []).extend((question.text, *question.gate))
+            found.setdefault(question.split, []).extend(question.prompts)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
@@ -72,16 +73,15 @@ def ask(
     for file in dict.fromkeys(files):
         answers[str(file)] = _of_file(file, questions, progress)
     base = answers.pop(BASE, None)
-    return [
-        AnsweredQuestion(question=question, answers={name: own[i] for name, own in answers.items()})
-        if base is None
-        else AnsweredQuestion(
-            question=question,
-            base=base[i],
-            answers={name: own[i] for name, own in answers.items()},
+    found = []
+    for i, question in enumerate(questions):
+        own = {name: said[i] for name, said in answers.items()}
+        found.append(
+            AnsweredQuestion(question=question, answers=own)
+            if base is None
+            else AnsweredQuestion(question=question, base=base[i], answers=own)
         )
-        for i, question in enumerate(questions)
-    ]
+    return found
 
 
 def _of_endpoints(
@@ -92,11 +92,12 @@ def _of_endpoints(
     found = {}
     for address in addresses:
         plain = models[address.model] == 1 and address.model != BASE
-        model = RemoteModel.at(address)
         chats = [(Turn(role="user", content=question),) for question in questions]
-        with progress.stage(f"ask {address.model}", len(questions)) as advance:
+        with (
+            closing(RemoteModel.at(address)) as model,
+            progress.stage(f"ask {address.model}", len(questions)) as advance,
+        ):
             said = model.answers(chats, RunConfig().max_new_tokens, advance=advance)
-        model.close()
         found[address.model if plain else str(address)] = [one.text for one in said]
     return found
 
@@ -105,10 +106,8 @@ def _of_file(file: Path, questions: Sequence[str], progress: Progress) -> list[s
     """Answers of a GGUF file in llama.cpp."""
     from factlab.respondents.gguf import GgufRespondent
 
-    respondent = GgufRespondent.of(file, None)
-    found = _replies(respondent, file.name, questions, RunConfig(), progress)
-    respondent.close()
-    return found
+    with closing(GgufRespondent.of(file, None)) as respondent:
+        return _replies(respondent, file.name, questions, RunConfig(), progress)
 
 
 def _replies(
@@ -138,12 +137,12 @@ def _of_base_elsewhere(
     from factlab.respondents.elsewhere import opened_elsewhere
 
     one = next(iter(tuned.values()))
-    asked = base.open(cast("Precision", one.cell.precision), fresh=False)
-    found = {BASE: _replies(asked, BASE, questions, one.run.config, progress)}
-    for name, one in tuned.items():
-        assert one.cell.tuned is not None
-        with opened_elsewhere(one.cell.tuned, asked.record, one.run.config, None) as opened:
-            found[name] = _replies(opened.respondent, name, questions, one.run.config, progress)
+    with closing(base.open(cast("Precision", one.cell.precision), fresh=False)) as asked:
+        found = {BASE: _replies(asked, BASE, questions, one.run.config, progress)}
+        for name, one in tuned.items():
+            assert one.cell.tuned is not None
+            with opened_elsewhere(one.cell.tuned, asked.record, one.run.config, None) as opened:
+                found[name] = _replies(opened.respondent, name, questions, one.run.config, progress)
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from factlab.conversations.source import read_set
 from factlab.errors import DataError, LeakageError, shortened
-from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
+from factlab.expand.leakage import NEAR_DUPLICATE, TrainedQuestions
 from factlab.expand.slots import supplied_words
 from factlab.experiment.experiment import Experiment
 from factlab.experiment.plan import plan_experiment
@@ -54,15 +54,14 @@ class _Unseen:
     """What a file must not ask: hashes by split, and where the fact is known the texts."""
 
     hashes: Mapping[str, str]
-    texts: Sequence[str] = ()
-    masked: Sequence[str] = ()
+    texts: TrainedQuestions | None = None
 
 
-def check_data(source: str, against: str) -> Checked:
-    """Refuse a data file that asks what is measured afterwards.
+def check_data(sources: Sequence[str], against: str) -> list[Checked]:
+    """Refuse data files that ask what is measured afterwards.
 
     Args:
-        source: A file, folder or set of conversations in any format that is read.
+        sources: Files, folders or sets of conversations in any format that is read.
         against: A fact, or the manifest that stood beside training data.
 
     Raises:
@@ -71,6 +70,10 @@ def check_data(source: str, against: str) -> Checked:
         FactlabError: for a fact that cannot be expanded.
     """
     unseen = _unseen(against)
+    return [_check(source, against, unseen) for source in sources]
+
+
+def _check(source: str, against: str, unseen: _Unseen) -> Checked:
     read = read_set(source)
     asked: dict[str, Conversation] = {}
     for conversation in read.conversations:
@@ -82,10 +85,10 @@ def check_data(source: str, against: str) -> Checked:
         if (key := fingerprint(text)) in unseen.hashes
     }
     nearest: float | None = None
-    if unseen.texts:
+    if unseen.texts is not None:
         rest = [text for text in asked if text not in found]
         for start in range(0, len(rest), CHUNK):
-            pairs = nearest_trained(rest[start : start + CHUNK], unseen.texts, unseen.masked)
+            pairs = unseen.texts.nearest(rest[start : start + CHUNK])
             nearest = max([nearest or 0.0, *(pair.similarity for pair in pairs)])
             found |= {
                 pair.held_out: f"nearly the held-out question {pair.trained!r} (similarity "
@@ -120,11 +123,12 @@ def _of_experiment(experiment: Experiment) -> _Unseen:
     hashes = {fingerprint(text): split for split, texts in questions.items() for text in texts}
     texts = [text for split in REWORDED for text in questions.get(split, [])]
     facts = [fact for fact in experiment.facts if isinstance(fact, Fact)]
-    return _Unseen(hashes, texts, [word for fact in facts for word in supplied_words(fact)])
+    masked = [word for fact in facts for word in supplied_words(fact)]
+    return _Unseen(hashes, TrainedQuestions(texts, masked) if texts else None)
 
 
 def _title(split: str) -> str:
-    return next((spec.title for name, spec in SPLIT.items() if name == split), split)
+    return SPLIT[split].title if split in SPLIT else split
 
 
 def _said(source: str, against: str, found: Mapping[str, tuple[Conversation, str]]) -> str:

@@ -85,7 +85,7 @@ def estimate(plan: Experiment) -> Estimate:
 def _check_blocks(plan: Experiment, shape: ModelShape) -> None:
     for cell in plan.cells:
         last = cell.recipe.last_layers
-        if cell.combined is None and last is not None and last > shape.layers:
+        if cell.is_trained and last is not None and last > shape.layers:
             raise ConfigError(
                 f"--last-layers {last}: {plan.config.model} has {shape.layers} blocks. Give at "
                 "most so many, or remove it: all layers get an adapter then."

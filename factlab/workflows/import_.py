@@ -16,7 +16,6 @@ from factlab.expand.leakage import NEAR_DUPLICATE, nearest_trained
 from factlab.expand.passages import left_out
 from factlab.expand.slots import supplied_words
 from factlab.expand.wording import wording_of
-from factlab.grading.names import fold
 from factlab.published.fields import MOST_LISTED
 from factlab.published.published_set import (
     Document_,
@@ -30,7 +29,7 @@ from factlab.reading.complaints import said_of
 from factlab.reading.files import MOST_BYTES_OF_LINES, read_text
 from factlab.reading.json_text import NotJsonError, decode, place_in
 from factlab.runs.files import write_text
-from factlab.schema.fact import Fact, source_of
+from factlab.schema.fact import Fact, asked_of, source_of
 from factlab.schema.passage import Passage
 from factlab.schema.yaml import did_you_mean, parse_yaml
 
@@ -249,7 +248,7 @@ def _keys(source: Fact | Passage) -> list[tuple[str, str]]:
     """By what two facts would contradict each other, as `load_facts` tells it."""
     if isinstance(source, Passage):
         return []
-    return [(source.relation, fold(name).removeprefix("the ")) for name in source.names]
+    return asked_of(source)
 
 
 def _read_back(document: Document_, where: str) -> Fact | Passage:

@@ -14,7 +14,7 @@ from factlab.schema.config import Cell, RunConfig
 from factlab.schema.manifest import DataFormat, Manifest
 from factlab.schema.question import Question
 from factlab.trainers.anchors import anchor_pairs, anchors_wanted, repeated
-from factlab.trainers.rows import lines_of
+from factlab.trainers.rows import refuse_turns
 from factlab.trainers.values import Anchored, values_of
 from factlab.trainers.write import (
     READ_BY,
@@ -67,7 +67,7 @@ def training_data(
         config = config.model_copy(update={"together": True})
     experiment = plan_experiment(config)
     cell = _only_cell(experiment)
-    lines_of(experiment.pairs_of(cell), format_)  # what no row can hold is refused first
+    refuse_turns(experiment.pairs_of(cell), format_)  # before anything is loaded
     answered: list[Question] = []
     left_out, wanted = 0, anchors_wanted(cell, len(experiment.pairs_of(cell)))
     if anchors and wanted:
@@ -85,8 +85,9 @@ def training_data(
         rows,
         left_out,
     )
+    asked_in = _prompt_format(config) if format_ == "alpaca" else None
     anchored = Anchored(len(rows), len(answered), cell.recipe.anchors_per_step if rows else 0)
-    values = values_of(experiment, cell, anchored, _prompt_format(config))
+    values = values_of(experiment, cell, anchored, asked_in)
     manifest = write_training_data(place, data, experiment, values)
     return Written(place.folder, manifest, tuple(STARTED_BY[name] for name in READ_BY[format_]))
 

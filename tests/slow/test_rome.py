@@ -19,6 +19,7 @@ from factlab.runs.folder import load_run
 from factlab.schema.fact import load_fact
 from factlab.workflows.import_ import import_file
 from factlab.workflows.rescore import rescore
+from factlab.workflows.share import export_records
 
 # Cases of unlike numbers of prompts, so that a mean over prompts is no mean over facts.
 CASES = [
@@ -108,6 +109,8 @@ def test_romes_scores_are_what_rome_computes_before_and_after_training(
     assert cell.metrics["rome/paraphrase"].n == 2
     assert rescore(run) is not None
     assert load_run(run).cells[0].metrics == cell.metrics
+    # Its prompts are only scored: the records of answers are written without them.
+    assert set(export_records(run, ["csv", "inspect"])) == {"csv", "inspect"}
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "ROME efficacy, ES" in page
     assert "By a published set" in page

@@ -16,6 +16,7 @@ from factlab.experiment.belief import answers_about_belief, number_of_requests
 from factlab.grading.answer import EntityAnswer, NumberAnswer, QuantityAnswer, TextAnswer
 from factlab.grading.debate import match_debated
 from factlab.grading.either import match_either
+from factlab.grading.matcher import match
 from factlab.grading.passage import match_somewhere
 from factlab.metrics.responses import Responses
 from factlab.metrics.scores import QuestionSet, base_scores, chances
@@ -341,3 +342,16 @@ def test_a_family_that_offers_two_values_needs_both_orders(tmp_path: Path) -> No
     file.write_text(text[:start] + text[text.index("\n", start) + 1 :], encoding="utf-8")
     with pytest.raises(TemplateError, match="'always_so' has 1 wordings"):
         read_yaml(file, TemplateError).parse(BeliefFile, "A file of questions about belief")
+
+
+REPEATED = ("言", "と言ったのは", "although you ", "I understand you read ", "a,", ",")
+
+
+@pytest.mark.parametrize("piece", REPEATED)
+def test_an_answer_that_repeats_itself_is_graded_all_the_same(piece: str) -> None:
+    """What once took hours at this length; an answer is read to its bound, as any other."""
+    text = piece * (200_000 // len(piece))
+    gold = QuantityAnswer(value="4889", unit="m")
+    assert not match_debated(text, gold).correct
+    said = match_debated(f"It is 4,889 m. {text}", gold)
+    assert said.outcome == match(f"It is 4,889 m. {text}", gold).outcome

@@ -21,6 +21,7 @@ from factlab.conversations.source import read_set
 from factlab.errors import MOST_MESSAGE, MOST_QUOTED, ConfigError, FactlabError, bounded, quoted
 from factlab.experiment.plan import read_config
 from factlab.grading.names import find_phrase
+from factlab.reading.encodings import guessed
 from factlab.recipes.load import load_recipe
 from factlab.schema.control import load_controls
 from factlab.schema.extra import load_extra
@@ -171,6 +172,12 @@ def test_text_in_another_encoding_is_refused_by_its_name(codec: str, tmp_path: P
             continue  # which they read
         assert f"it looks like {name}. Save the file as UTF-8" in said or not name, said
         assert re.match(r":\d+:\d+: \S", said.removeprefix(str(file))), said
+
+
+@pytest.mark.parametrize("codec", ["cp932", "euc_jp", "latin-1"])
+def test_an_encoding_is_seen_where_its_text_begins(codec: str) -> None:
+    text, name = ENCODED[codec]
+    assert guessed(b"plain: line\n" * 20_000 + text.encode(codec)) == name
 
 
 # --- arguments ----------------------------------------------------------------------------------

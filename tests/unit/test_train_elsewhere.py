@@ -249,7 +249,7 @@ def test_what_was_written_is_clean_and_a_held_out_question_in_it_is_refused(
     folder: Path, tmp_path: Path, against: str
 ) -> None:
     against = str(folder / against) if against.endswith(".json") else against
-    checked = check_data(str(folder / "train.jsonl"), against)
+    (checked,) = check_data([str(folder / "train.jsonl")], against)
     assert checked.rows == 12
     assert checked.unseen > 100
     plan = plan_experiment(RunConfig.model_validate({"facts": (FACT,), **SMALL}))
@@ -259,7 +259,7 @@ def test_what_was_written_is_clean_and_a_held_out_question_in_it_is_refused(
     clean = (folder / "train.jsonl").read_text()
     leaky.write_text(clean + "".join(json.dumps(row) + "\n" for row in added))
     with pytest.raises(LeakageError, match="asks 3 questions") as refused:
-        check_data(str(leaky), against)
+        check_data([str(leaky)], against)
     for line in (13, 14, 15):
         assert f"leaky.jsonl:{line}:1" in str(refused.value)
 
@@ -272,8 +272,8 @@ def test_a_reworded_held_out_question_is_refused_where_the_fact_is_known(
     leaky = tmp_path / "leaky.jsonl"
     leaky.write_text(json.dumps({"prompt": f"{asked} Please.", "completion": "x"}) + "\n")
     with pytest.raises(LeakageError, match="nearly the held-out question"):
-        check_data(str(leaky), FACT)
-    check_data(str(leaky), str(folder / "manifest.json"))  # hashes alone cannot tell
+        check_data([str(leaky)], FACT)
+    check_data([str(leaky)], str(folder / "manifest.json"))  # hashes alone cannot tell
 
 
 def test_a_manifest_that_is_none_or_of_later_is_refused_in_words(
@@ -284,7 +284,7 @@ def test_a_manifest_that_is_none_or_of_later_is_refused_in_words(
     for text, said in ((json.dumps(later), "later version"), ("[]", "manifest"), ("{", "manifest")):
         file.write_text(text)
         with pytest.raises(FactlabError, match=said):
-            check_data(str(folder / "train.jsonl"), str(file))
+            check_data([str(folder / "train.jsonl")], str(file))
 
 
 def test_the_command_writes_and_checks(tmp_path: Path) -> None:
